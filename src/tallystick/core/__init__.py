@@ -1,0 +1,1 @@
+"""What billing is.  Pure, synchronous, standard library only: values in, values out."""

@@ -1,0 +1,229 @@
+"""Every exception of Tallystick, and the shape of a located problem.
+
+::
+
+    TallystickError
+    ├── RuleError               the rules say no: the caller can cure it, nothing was changed
+    │   ├── InvalidInput        a value has not the form it needs
+    │   │   ├── InvalidNumber   not a plain decimal number, or one with too many digits
+    │   │   ├── OutOfBounds     a figure that no ledger column can hold
+    │   │   ├── CurrencyMismatch two currencies in one sum
+    │   │   ├── InvalidPeriod   a calendar question without an answer
+    │   │   ├── InvalidRule     a predicate tree that cannot be read
+    │   │   ├── InvalidUsage    usage that no line can be made of
+    │   │   └── InvalidCatalog  a catalogue with problems, all of them
+    │   ├── NotFound            no such thing
+    │   │   └── UnknownPlan     no such plan
+    │   └── ForbiddenError      not allowed (also for hosts to raise)
+    ├── RequestError            a request that cannot be answered as it was sent
+    │   ├── BadRequest
+    │   ├── MethodNotAllowed
+    │   └── PayloadTooLarge
+    └── SetupError              the installation or its settings: the operator can cure it
+        ├── MissingExtra        an optional dependency is not installed
+        └── CatalogNotFound     no catalogue file where one was looked for
+
+An error has a stable `code` and carries data. What HTTP makes of a code is the business of
+`tallystick.problems`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "BadRequest",
+    "CatalogNotFound",
+    "CurrencyMismatch",
+    "ForbiddenError",
+    "InvalidCatalog",
+    "InvalidInput",
+    "InvalidNumber",
+    "InvalidPeriod",
+    "InvalidRule",
+    "InvalidUsage",
+    "MethodNotAllowed",
+    "MissingExtra",
+    "NotFound",
+    "OutOfBounds",
+    "PayloadTooLarge",
+    "Problem",
+    "RequestError",
+    "RuleError",
+    "SetupError",
+    "TallystickError",
+    "UnknownPlan",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a document, where it stands, and what would cure it.
+
+    `path` is written as in `products[0].plans[1].lineItems[0].cost`; the empty path is the
+    whole document.  `line` counts from 1 and is None where the format keeps no lines.
+    A `hint` is worth a look and fails nothing.
+    """
+
+    path: str
+    text: str
+    cure: str = ""
+    line: int | None = None
+    severity: Literal["problem", "hint"] = "problem"
+
+    def __str__(self) -> str:
+        """Give the sentence a person reads: place, what is wrong, what to do."""
+        place = self.path or "catalogue"
+        if self.line is not None:
+            place = f"{place} (line {self.line})"
+        return f"{place}: {self.text}" + (f" ({self.cure})" if self.cure else "")
+
+
+class TallystickError(Exception):
+    """Whatever Tallystick raises on purpose."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+
+    def details(self) -> dict[str, object]:
+        """Give the data a program may act on; plain JSON values only."""
+        return {}
+
+
+class RuleError(TallystickError):
+    """The rules say no.  The caller can cure it; nothing was changed."""
+
+    code = "BAD_REQUEST"
+
+
+class InvalidInput(RuleError):
+    """A value has not the form it needs.  `fields` maps each path to its texts."""
+
+    code = "VALIDATION_ERROR"
+
+    def __init__(self, message: str, fields: Mapping[str, Sequence[str]] | None = None) -> None:
+        """Keep the message for people and the fields for programs."""
+        super().__init__(message)
+        self.fields: dict[str, list[str]] = {k: list(v) for k, v in (fields or {}).items()}
+
+    def details(self) -> dict[str, object]:
+        """Give the fields, where there are any."""
+        return {"fields": self.fields} if self.fields else {}
+
+
+class InvalidNumber(InvalidInput):
+    """Not a plain decimal number within its bounds."""
+
+
+class OutOfBounds(InvalidInput):
+    """A figure of 2^63 or more (either sign): no ledger column can hold it."""
+
+
+class CurrencyMismatch(InvalidInput):
+    """Two currencies met in one sum or comparison."""
+
+
+class InvalidPeriod(InvalidInput):
+    """A calendar question without an answer: a naive time, an empty period, an unknown zone."""
+
+
+class InvalidRule(InvalidInput):
+    """A predicate tree that cannot be read."""
+
+
+class InvalidUsage(InvalidInput):
+    """Usage that no line can be made of; `fields` names every bad key."""
+
+
+class InvalidCatalog(InvalidInput):
+    """A catalogue with problems: all of them, each with its place."""
+
+    def __init__(self, problems: Sequence[Problem], source: str = "catalogue") -> None:
+        """Keep the problems in the order in which they stand in the document."""
+        self.problems = tuple(problems)
+        self.source = source
+        fields: dict[str, list[str]] = {}
+        for problem in self.problems:
+            fields.setdefault(problem.path, []).append(problem.text)
+        count = len(self.problems)
+        head = f"{source}: {count} problem{'' if count == 1 else 's'}"
+        super().__init__("\n  ".join([head, *map(str, self.problems)]), fields)
+
+
+class NotFound(RuleError):
+    """No such thing, or it is someone else's: the two are not told apart."""
+
+    code = "NOT_FOUND"
+
+    def __init__(self, kind: str, id: str) -> None:  # noqa: A002 - the field's word
+        """Keep what was looked for."""
+        super().__init__(f"no {kind} {id!r}")
+        self.kind, self.id = kind, id
+
+    def details(self) -> dict[str, object]:
+        """Give the kind and the id that was asked for."""
+        return {"kind": self.kind, "id": self.id}
+
+
+class UnknownPlan(NotFound, KeyError):
+    """No such plan.  A gate answers 403, never 500."""
+
+    code = "UNKNOWN_PLAN"
+
+    def __init__(self, id: str) -> None:  # noqa: A002 - the field's word
+        """Keep the id that was asked for."""
+        super().__init__("plan", id)
+
+    def __str__(self) -> str:
+        """Give the sentence, not KeyError's repr of it."""
+        return f"no plan {self.id!r}"
+
+
+class ForbiddenError(RuleError):
+    """Not allowed.  Hosts raise it in their own handlers."""
+
+    code = "FORBIDDEN"
+
+
+class RequestError(TallystickError):
+    """A request that cannot be answered as it was sent."""
+
+    code = "BAD_REQUEST"
+
+
+class BadRequest(RequestError):
+    """The request itself is malformed."""
+
+
+class MethodNotAllowed(RequestError):
+    """The route exists, the method does not."""
+
+    code = "METHOD_NOT_ALLOWED"
+
+
+class PayloadTooLarge(RequestError):
+    """The body is larger than the route takes."""
+
+    code = "PAYLOAD_TOO_LARGE"
+
+
+class SetupError(TallystickError):
+    """The installation or its settings are wrong: the operator can cure it."""
+
+    code = "INTERNAL_ERROR"
+
+
+class MissingExtra(SetupError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        """Name what needs it and the one command that cures it."""
+        super().__init__(f"{what} needs an extra: pip install 'tallystick[{extra}]'")
+        self.what, self.extra = what, extra
+
+
+class CatalogNotFound(SetupError):
+    """No catalogue file where one was looked for."""
