@@ -134,12 +134,17 @@ class Money:
 
         Largest remainder: each part gets its share rounded down, then the units left over go one
         each to the largest remainders; equal remainders are served from the `first` or the `last`.
-        A negative amount is split as its positive mirror.
+        A negative amount is split as its positive mirror.  Nothing is split into nothings,
+        whatever the weights.
 
-        Raises InvalidInput where there is no weight, a negative one, or all are zero.
+        Raises InvalidInput where a weight is negative or, for an amount, none is above zero.
         """
+        if ties not in {"first", "last"}:
+            raise InvalidInput(f"ties go to the 'first' or the 'last', not to {ties!r}")
         shares = [_weight(weight) for weight in weights]
         whole = sum(shares, Fraction(0))
+        if self.minor == 0:
+            return (self,) * len(shares)
         if whole == 0:
             raise InvalidInput("an amount is split by at least one weight above zero")
         size = abs(self.minor)
@@ -164,8 +169,8 @@ class Money:
 def _weight(weight: int | Decimal | Fraction) -> Fraction:
     if type(weight) is not int and not isinstance(weight, (Decimal, Fraction)):
         raise InvalidInput(f"a weight is an int, Decimal or Fraction, not {type(weight).__name__}")
-    if isinstance(weight, Decimal) and not weight.is_finite():
-        raise InvalidInput("a weight is finite")
+    if isinstance(weight, Decimal) and not (weight.is_finite() and abs(weight.adjusted()) <= 60):
+        raise InvalidInput("a weight is finite and has at most 60 digits on either side")
     if weight < 0:
         raise InvalidInput("a weight is not below zero")
     return Fraction(weight)
@@ -183,8 +188,10 @@ class Rate:
 
     def __post_init__(self) -> None:
         """Refuse what is no finite decimal."""
-        if not isinstance(self.value, Decimal) or not self.value.is_finite():
-            raise InvalidNumber("a rate is a finite Decimal of minor units")
+        if not isinstance(self.value, Decimal):
+            raise InvalidNumber(f"a rate is a Decimal, not {type(self.value).__name__}")
+        if not self.value.is_finite():
+            raise InvalidNumber("a rate is a finite number of minor units")
 
     def charge(self, quantity: Decimal) -> Money:
         """Price a quantity.  Rounds once, half away from zero (ADR-0003)."""

@@ -1,0 +1,83 @@
+# Each target sets up what it needs: a machine with Python 3.11 or later is enough.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+BIN := .venv/bin
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
+PYTEST := $(BIN)/python -m pytest --quiet
+
+# The catalogues of `make run`, and where it serves them.
+EXAMPLES := examples/s2.yaml
+
+.PHONY: help
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Serve the two example catalogues and print the addresses
+	@scripts/setup.sh run
+	@exec $(BIN)/tallystick serve $(EXAMPLES)
+
+.PHONY: setup
+setup: ## Make .venv ready for work
+	@scripts/setup.sh dev
+
+.PHONY: test
+test: setup lint types imports ## The gate: lint, format, types, imports, tests, samples, coverage
+	@echo "• tests, doc samples, coverage"
+	@$(PYTEST) --numprocesses=auto --maxprocesses=4 --cov --cov-report=
+
+.PHONY: lint
+lint: setup
+	@echo "• lint"
+	@$(BIN)/ruff check --quiet
+	@echo "• format"
+	@$(BIN)/ruff format --check --quiet || { echo "run: make fix"; exit 1; }
+
+.PHONY: types
+types: setup
+	@echo "• types"
+	@$(BIN)/mypy --no-error-summary
+
+.PHONY: imports
+imports: setup
+	@echo "• import contracts"
+	@report=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$report"; exit 1; }
+
+.PHONY: test-browser
+test-browser: setup ## The tests in a real Chromium (installed as it can be); a skip fails here
+	@echo "• tests in a browser"
+	@chromium=$$(scripts/chromium.sh) || exit 1; \
+	TALLYSTICK_BROWSER=required TALLYSTICK_CHROMIUM="$$chromium" $(PYTEST) tests/browser
+
+.PHONY: coverage
+coverage: ## Lines that the last `make test` did not reach
+	@$(BIN)/coverage report
+
+.PHONY: conformance
+conformance: setup ## Run the public conformance cases
+	@$(BIN)/tallystick conformance
+
+.PHONY: bench
+bench: setup ## Measure what the speed claims are made of
+	@$(BIN)/python -m bench
+
+.PHONY: fix
+fix: setup ## Let ruff mend and format what it can
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+.PHONY: lock
+lock: setup ## Compile requirements/*.txt again (UPGRADE=1: to the newest versions)
+	@$(LOCK) --extra server --group dev --output-file requirements/dev.txt
+	@$(LOCK) --extra server --group build --constraint requirements/dev.txt \
+		--output-file requirements/run.txt
+
+.PHONY: clean
+clean: ## Remove .venv, caches and reports
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+		.coverage .coverage.* htmlcov build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

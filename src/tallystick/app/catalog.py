@@ -1,0 +1,106 @@
+"""Opening a catalogue: the file, the lock of its environment, and everything found in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tallystick.core.catalog import Catalog
+from tallystick.core.canonical import to_tree
+from tallystick.core.dialects import Reading, in_dialect, read
+from tallystick.core.lint import lint
+from tallystick.core.resolve import with_lock
+from tallystick.errors import InvalidCatalog, Problem
+from tallystick.files import lock_path, read_lock, read_tree
+from tallystick.providers import ABILITIES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tallystick.core.dialects.report import Dialect
+
+__all__ = ["DEFAULT_ENVIRONMENT", "Opened", "create_billing_schema", "load_catalog", "open_catalog"]
+
+DEFAULT_ENVIRONMENT = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A catalogue as it was opened: its file, its dialect, and all that lint found.
+
+    `problems` are those that only show once the lock file is laid under the catalogue, such as
+    two plans that look alike because nobody says how long one of them is.
+    """
+
+    path: Path
+    catalog: Catalog[str, str]
+    dialect: Dialect
+    findings: tuple[Problem, ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The findings that must be cured before anything is shown or sold."""
+        return tuple(found for found in self.findings if found.severity == "problem")
+
+    @property
+    def hints(self) -> tuple[Problem, ...]:
+        """The findings that are worth a look."""
+        return tuple(found for found in self.findings if found.severity == "hint")
+
+    def ready(self) -> Catalog[str, str]:
+        """Give the catalogue if it may be shown and sold.  Raises InvalidCatalog."""
+        if self.problems:
+            raise InvalidCatalog(self.problems, self.path.name)
+        return self.catalog
+
+
+def load_catalog(path: str | Path, *, environment: str | None = None) -> Catalog[str, str]:
+    """Load a catalogue from a Python, TOML, JSON or YAML file, in any dialect.
+
+    The lock file of the environment (`billing.test.lock.json` beside `billing.yaml`) fills in the
+    provider's ids and interval counts where there is one.
+
+    Raises InvalidCatalog with every problem and its path; CatalogNotFound.
+    """
+    return open_catalog(path, environment=environment).catalog
+
+
+def open_catalog(path: str | Path, *, environment: str | None = None) -> Opened:
+    """Open a catalogue with its lock file and lint it.
+
+    Raises InvalidCatalog where the file itself cannot be used; CatalogNotFound.
+    """
+    path = Path(path)
+    source = read_tree(path)
+    if isinstance(source.tree, Catalog):
+        reading = _checked(source.tree, path.name)
+    else:
+        reading = read(source.tree, lines=source.lines, source=path.name, abilities=ABILITIES)
+    lock = read_lock(lock_path(path, environment or DEFAULT_ENVIRONMENT))
+    catalog = reading.catalog if lock is None else with_lock(reading.catalog, lock)
+    found = (in_dialect(problem, reading.dialect) for problem in lint(catalog))
+    lined = (replace(problem, line=_line(problem.path, source.lines)) for problem in found)
+    return Opened(path, catalog, reading.dialect, (*reading.hints, *lined))
+
+
+def create_billing_schema(schema: Mapping[str, Any]) -> Catalog[str, str]:
+    """Read products → plans → lineItems; `cost` is in major units (9.99 is USD 9.99).
+
+    The providers that Tallystick knows are asked what they can do.  Raises InvalidCatalog with
+    every problem and its path, such as `products[0].plans[1].lineItems[0].cost`.
+    """
+    reading = read(schema, dialect="products", source="billing schema", abilities=ABILITIES)
+    return reading.catalog
+
+
+def _checked(catalog: Catalog[Any, Any], name: str) -> Reading:
+    """Hold a catalogue built from classes against the rules of every other one."""
+    read(to_tree(catalog), dialect="tallystick", source=name, abilities=ABILITIES)
+    return Reading(catalog, "tallystick")
+
+
+def _line(path: str, lines: Mapping[str, int]) -> int | None:
+    while path and path not in lines:
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    return lines.get(path)

@@ -1,0 +1,136 @@
+"""One catalogue, three ways to write it.
+
+* **plans**: a flat list of plans, `price` in integer minor units, `features` as limits
+  (`define_plans`);
+* **products**: products → plans → lineItems, `cost` in major units, `features` as texts
+  (`create_billing_schema`);
+* **tallystick**: the superset of both, in Python, TOML, JSON or YAML.
+
+All three give the same frozen `Catalog`.  Reading gathers every problem with its path and raises
+once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tallystick.core.dialects.build import Builder
+from tallystick.core.dialects.fields import read_record
+from tallystick.core.dialects.report import BAD, Record, Report
+from tallystick.core.dialects.scalars import shown
+from tallystick.errors import InvalidCatalog, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tallystick.core.catalog import Catalog
+    from tallystick.core.dialects.report import Dialect
+    from tallystick.core.provider import Abilities
+
+__all__ = ["Reading", "create_billing_schema", "define_plans", "in_dialect", "read", "read_catalog"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A catalogue that was read, the dialect it was written in, and the hints met on the way."""
+
+    catalog: Catalog
+    dialect: Dialect
+    hints: tuple[Problem, ...] = ()
+
+
+def define_plans(plans: Iterable[Mapping[str, Any]]) -> Catalog[str, str]:
+    """Read a flat list of plans; `price` is in integer minor units (2900 is USD 29.00).
+
+    Raises InvalidCatalog with every problem and its path, such as `plans[0].features[1].limit`.
+    """
+    tree = list(plans) if isinstance(plans, (tuple, list)) else plans
+    return read(tree, dialect="plans", source="plans").catalog
+
+
+def create_billing_schema(schema: Mapping[str, Any]) -> Catalog[str, str]:
+    """Read products → plans → lineItems; `cost` is in major units (9.99 is USD 9.99).
+
+    Raises InvalidCatalog with every problem and its path, such as
+    `products[0].plans[1].lineItems[0].cost`.
+    """
+    return read(schema, dialect="products", source="billing schema").catalog
+
+
+def read_catalog(
+    tree: object, *, lines: Mapping[str, int] | None = None, source: str = "catalogue"
+) -> Catalog[str, str]:
+    """Read a catalogue in whichever dialect it is written.  Raises InvalidCatalog."""
+    return read(tree, lines=lines, source=source).catalog
+
+
+def read(
+    tree: object,
+    *,
+    dialect: Dialect | None = None,
+    lines: Mapping[str, int] | None = None,
+    source: str = "catalogue",
+    abilities: Mapping[str, Abilities] | None = None,
+) -> Reading:
+    """Read a catalogue and keep the hints.
+
+    The dialect is taken from the tree where it is not given: its `dialect` field, else from its
+    shape.  `abilities` says what each provider can do.  Raises InvalidCatalog with all problems.
+    """
+    told = dialect or _dialect_of(tree)
+    report = Report(told, lines or {})
+    if isinstance(tree, (list, tuple)) and told == "plans":
+        tree = {"plans": list(tree)}
+    record = read_record(tree, "plan_list" if told == "plans" else "catalog", "", report)
+    if record is BAD:
+        raise InvalidCatalog([Problem("", f"must be an object, not {shown(tree)}")], source)
+    catalog = _build(record, report, abilities or {})
+    if report.problems:
+        raise InvalidCatalog(report.problems, source)
+    return Reading(catalog, told, report.hints)
+
+
+def in_dialect(found: Problem, dialect: Dialect) -> Problem:
+    """Spell the path of a finding about values as the dialect that was read spells it."""
+    path = found.path
+    if dialect == "plans":
+        head, dot, rest = path.partition(".plans[0]")
+        path = head.replace("products[", "plans[", 1) + (rest if dot else "")
+        path = path.replace(".limits[", ".features[")
+    elif dialect == "products":
+        path = path.replace(".prices[", ".lineItems[")
+    return Problem(path, found.text, found.cure, found.line, found.severity)
+
+
+def _build(record: Record, report: Report, abilities: Mapping[str, Abilities]) -> Catalog:
+    builder = Builder(report, abilities, record.get("provider"))
+    builder.add_meters(record.get("meters", []))
+    if report.dialect == "plans":
+        products = [builder.listed_plan(plan) for plan in record.get("plans", ())]
+    else:
+        default = record.get("currency")
+        products = [builder.product(entry, default) for entry in record.get("products", ())]
+    return builder.catalog(products)
+
+
+def _dialect_of(tree: object) -> Dialect:
+    if isinstance(tree, (list, tuple)):
+        return "plans"
+    if not isinstance(tree, dict):
+        return "tallystick"
+    named = tree.get("dialect")
+    if named in ("plans", "products", "tallystick"):
+        return named
+    if "plans" in tree and "products" not in tree:
+        return "plans"
+    return "products" if _has_line_items(tree.get("products")) else "tallystick"
+
+
+def _has_line_items(products: object) -> bool:
+    return isinstance(products, (list, tuple)) and any(
+        isinstance(plan, dict) and "lineItems" in plan
+        for product in products
+        if isinstance(product, dict) and isinstance(product.get("plans"), (list, tuple))
+        for plan in product["plans"]
+    )

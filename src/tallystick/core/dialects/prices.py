@@ -1,0 +1,256 @@
+"""From the record of a price (a line item) to a `Price`: one small function for each shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from tallystick.core.money import to_minor
+from tallystick.core.number import EXACT, ZERO, plain
+from tallystick.core.price import (
+    Basis,
+    Conversion,
+    Dynamic,
+    FixedOff,
+    Flat,
+    Graduated,
+    Package,
+    Percentage,
+    PercentOff,
+    PerUnit,
+    Price,
+    Shape,
+    Tier,
+    Volume,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tallystick.core.currency import Currency
+    from tallystick.core.dialects.report import Record
+
+__all__ = ["amount_of", "price_of"]
+
+_LEDGER_BOUND: Final = Decimal(2**63)
+_TIERS: Final = frozenset({"tiers", "tiers_mode"})
+_SHAPED: Final = frozenset(
+    "cost package_size round_packages percent fixed free_transactions free_volume"
+    " minimum_per_transaction maximum_per_transaction multiplier".split()
+) | _TIERS
+_MODIFIERS: Final = frozenset(
+    "included minimum_quantity discount_percent discount_amount minimum_spend maximum_spend"
+    " convert allow_negative unit meter".split()
+)
+
+
+def amount_of(record: Record, name: str, currency: Currency) -> Decimal:
+    """Give a field as minor units of the currency: an amount, so with no part of one.
+
+    Absent is zero.
+    """
+    major = record.get(name, ZERO)
+    minor = to_minor(major, currency)
+    if minor != minor.to_integral_value():
+        decimals = f"{currency.decimals} decimals" if currency.decimals else "no decimals"
+        record.problem(name, f"{plain(major)} has more decimals than {currency} allows: {decimals}")
+    return _bounded(record, name, minor)
+
+
+def _rate_of(record: Record, name: str, currency: Currency) -> Decimal:
+    return _bounded(record, name, to_minor(record.get(name, ZERO), currency))
+
+
+def _bounded(record: Record, name: str, minor: Decimal) -> Decimal:
+    if minor >= _LEDGER_BOUND:
+        record.problem(name, f"{plain(record[name])} is more than a ledger can hold")
+        return ZERO
+    return minor
+
+
+def _needs(record: Record, name: str, why: str) -> None:
+    if name not in record and name not in record.bad:
+        record.problem(name, f"is missing: {why}")
+
+
+def _flat(record: Record, currency: Currency) -> Shape:
+    _needs(record, "cost", "a flat price has an amount")
+    return Flat(amount_of(record, "cost", currency))
+
+
+def _per_unit(record: Record, currency: Currency) -> Shape:
+    _needs(record, "cost", "a price for each unit has an amount")
+    return PerUnit(_rate_of(record, "cost", currency))
+
+
+def _per_seat(record: Record, currency: Currency) -> Shape:
+    if not record.has("tiers"):
+        return _per_unit(record, currency)
+    return _tiered(record, currency)
+
+
+def _tiered(record: Record, currency: Currency) -> Shape:
+    mode = record.get("tiers_mode") or record.get("type")
+    if record.get("cost", ZERO):
+        record.problem("cost", "must be 0 where tiers say what a unit costs")
+    _needs(record, "tiers", "its units are priced by tiers")
+    tiers = tuple(_tier(tier, currency) for tier in record.get("tiers", ()))
+    _check_bounds(record, tiers)
+    return Volume(tiers) if mode == "volume" else Graduated(tiers)
+
+
+def _tier(record: Record, currency: Currency) -> Tier:
+    unit = _rate_of(record, "cost", currency)
+    if "percent" in record:
+        if unit:
+            record.problem("percent", "goes without a cost: a tier has one of the two")
+        # a share of money metered in major units, as minor units for each major one
+        unit = record["percent"].scaleb(currency.decimals - 2, EXACT)
+    return Tier(record.get("up_to"), unit, amount_of(record, "flat_cost", currency))
+
+
+def _check_bounds(record: Record, tiers: tuple[Tier, ...]) -> None:
+    below = ZERO
+    for i, (tier, written) in enumerate(zip(tiers, record.get("tiers", ()), strict=True)):
+        is_last = i == len(tiers) - 1
+        if "up_to" in written.bad:
+            continue
+        if tier.up_to is None:
+            if not is_last:
+                written.problem("up_to", "is unbounded, so no later tier can be reached")
+        elif is_last:
+            written.problem(
+                "up_to",
+                f"the last tier ends at {plain(tier.up_to)} and leaves more without a price",
+                'write null or "unlimited"',
+            )
+        elif tier.up_to <= below:
+            written.problem("up_to", f"must be above {plain(below)}: tiers ascend")
+        else:
+            below = tier.up_to
+
+
+def _package(record: Record, currency: Currency) -> Shape:
+    _needs(record, "cost", "a package has an amount")
+    _needs(record, "package_size", "a package has a size")
+    size = record.get("package_size", Decimal(1))
+    rounding = record.get("round_packages", "up")
+    return Package(size, amount_of(record, "cost", currency), rounding)
+
+
+def _percentage(record: Record, currency: Currency) -> Shape:
+    _needs(record, "percent", "a percentage has a percent")
+
+    def bound(name: str) -> Decimal | None:
+        return amount_of(record, name, currency) if name in record else None
+
+    least, most = bound("minimum_per_transaction"), bound("maximum_per_transaction")
+    if least is not None and most is not None and least > most:
+        record.problem("minimum_per_transaction", "is above the maximum")
+    return Percentage(
+        percent=record.get("percent", ZERO),
+        fixed=_rate_of(record, "fixed", currency),
+        free_transactions=record.get("free_transactions"),
+        free_volume=bound("free_volume"),
+        minimum=least,
+        maximum=most,
+    )
+
+
+def _dynamic(record: Record, currency: Currency) -> Shape:  # noqa: ARG001 - one signature for all shapes
+    return Dynamic(record.get("multiplier", Decimal(1)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How a `type` is read: what it counts, its shape, and the shape fields that go with it."""
+
+    basis: Basis
+    shape: Callable[[Record, Currency], Shape]
+    fields: frozenset[str]
+
+
+_READINGS: Final[Mapping[str, _Reading]] = {
+    "flat": _Reading("flat", _flat, frozenset({"cost"})),
+    "per_seat": _Reading("seats", _per_seat, _TIERS | {"cost"}),
+    "metered": _Reading("usage", _tiered, _TIERS | {"cost"}),
+    "per_unit": _Reading("usage", _per_unit, frozenset({"cost"})),
+    "graduated": _Reading("usage", _tiered, frozenset({"tiers", "cost"})),
+    "volume": _Reading("usage", _tiered, frozenset({"tiers", "cost"})),
+    "package": _Reading("usage", _package, frozenset({"cost", "package_size", "round_packages"})),
+    "percentage": _Reading(
+        "usage",
+        _percentage,
+        frozenset(
+            "percent fixed free_transactions free_volume minimum_per_transaction"
+            " maximum_per_transaction".split()
+        ),
+    ),
+    "dynamic": _Reading("usage", _dynamic, frozenset({"multiplier"})),
+}
+
+
+def price_of(record: Record, currency: Currency) -> Price | None:
+    """Build a price, noting every problem; None where its type could not be read."""
+    reading = _READINGS.get(record.get("type", ""))
+    if reading is None:
+        return None
+    strangers = _SHAPED - reading.fields
+    if reading.basis == "flat":
+        strangers |= _MODIFIERS - {"discount_percent", "discount_amount"}
+    for name in record.written:
+        if name in strangers:
+            record.problem(name, f"means nothing on a {record['type']} price")
+    if reading.basis == "usage":
+        _needs(record, "unit", "say what one unit is called")
+    price_id = record.get("id", "")
+    return Price(
+        id=price_id,
+        currency=currency,
+        shape=reading.shape(record, currency),
+        basis=reading.basis,
+        name=record.get("name", ""),
+        description=record.get("description", ""),
+        unit=record.get("unit", ""),
+        meter=None if reading.basis == "flat" else record.get("meter", price_id),
+        convert=_conversion(record),
+        included=record.get("included", ZERO),
+        minimum_quantity=record.get("minimum_quantity", ZERO),
+        discount=_discount(record, currency),
+        minimum=_spend(record, "minimum_spend", currency),
+        maximum=_spend(record, "maximum_spend", currency),
+        allow_negative=record.get("allow_negative", False),
+        provider_id=record.get("provider_id"),
+    )
+
+
+def _conversion(record: Record) -> Conversion | None:
+    convert = record.get("convert")
+    if convert is None:
+        return None
+    return Conversion(
+        operation=convert.get("operation", "multiply"),
+        factor=convert.get("factor", Decimal(1)),
+        rounding=convert.get("rounding", "none"),
+        to=convert.get("to", Decimal(1)),
+    )
+
+
+def _discount(record: Record, currency: Currency) -> PercentOff | FixedOff | None:
+    if "discount_percent" in record and "discount_amount" in record:
+        record.problem("discount_amount", "goes without discount_percent: a price has one of them")
+    if "discount_percent" in record:
+        return PercentOff(record["discount_percent"])
+    if "discount_amount" in record:
+        return FixedOff(amount_of(record, "discount_amount", currency))
+    return None
+
+
+def _spend(record: Record, name: str, currency: Currency) -> Decimal | None:
+    if name not in record:
+        return None
+    amount = amount_of(record, name, currency)
+    if name == "maximum_spend" and record.get("minimum_spend", ZERO) > record[name]:
+        record.problem(name, "is below minimum_spend")
+    return amount

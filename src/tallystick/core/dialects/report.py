@@ -1,0 +1,93 @@
+"""What a reader of catalogues finds on its way: problems, hints, and records with their places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from tallystick.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["BAD", "Dialect", "Record", "Report", "camel"]
+
+Dialect: TypeAlias = Literal["plans", "products", "tallystick"]
+
+BAD: Final = object()
+"""Stands for a value that could not be read; its problem is in the report already."""
+
+
+def camel(name: str) -> str:
+    """Write a snake_case name in camelCase."""
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+@dataclass(slots=True)
+class Report:
+    """Gathers every problem and hint of one document, in the order in which they are met."""
+
+    dialect: Dialect
+    lines: Mapping[str, int] = field(default_factory=dict)
+    found: list[Problem] = field(default_factory=list)
+
+    def problem(self, path: str, text: str, cure: str = "") -> None:
+        """Note something that must be cured before the catalogue can be used."""
+        self.found.append(Problem(path, text, cure, self._line(path)))
+
+    def hint(self, path: str, text: str, cure: str = "") -> None:
+        """Note something worth a look."""
+        self.found.append(Problem(path, text, cure, self._line(path), "hint"))
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The problems, without the hints."""
+        return tuple(found for found in self.found if found.severity == "problem")
+
+    @property
+    def hints(self) -> tuple[Problem, ...]:
+        """The hints, without the problems."""
+        return tuple(found for found in self.found if found.severity == "hint")
+
+    def named(self, name: str) -> str:
+        """Spell a field as this dialect does."""
+        return name if self.dialect == "tallystick" else camel(name)
+
+    def _line(self, path: str) -> int | None:
+        while path and path not in self.lines:
+            cut = max(path.rfind("."), path.rfind("["))
+            path = path[:cut] if cut > 0 else ""
+        return self.lines.get(path)
+
+
+class Record(dict[str, Any]):
+    """The fields of one object under their canonical names, and where each was written.
+
+    A field that was absent or could not be read is not in it; `bad` names the latter, so that a
+    check does not call missing what was misspelt.
+    """
+
+    __slots__ = ("bad", "path", "report", "written")
+
+    def __init__(self, path: str, report: Report) -> None:
+        """Start without fields."""
+        super().__init__()
+        self.path = path
+        self.report = report
+        self.written: dict[str, str] = {}
+        self.bad: set[str] = set()
+
+    def at(self, name: str) -> str:
+        """Give the path of a field, spelt as it was written."""
+        spelling = self.written.get(name) or self.report.named(name)
+        return f"{self.path}.{spelling}" if self.path else spelling
+
+    def has(self, name: str) -> bool:
+        """Whether the field was written at all, well or badly."""
+        return name in self.written
+
+    def problem(self, name: str, text: str, cure: str = "") -> None:
+        """Note a problem at one of the fields."""
+        self.bad.add(name)
+        self.report.problem(self.at(name), text, cure)

@@ -1,0 +1,314 @@
+"""Single values of a catalogue: how each kind is read, and what JSON Schema says of it.
+
+This is the border: the one place in the core where a Python float is met.  It is read by its
+shortest repr, so the `9.99` of a catalogue written as code is 9.99 and not its binary neighbour.
+"""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tallystick.core.bad_number import BadNumber
+from tallystick.core.dialects.report import BAD
+from tallystick.core.number import RATE_DECIMALS, WHOLE_DIGITS, parse_number, plain
+from tallystick.errors import InvalidNumber
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tallystick.core.dialects.report import Report
+
+__all__ = [
+    "Choice",
+    "Flag",
+    "Free",
+    "Identifier",
+    "Integer",
+    "Kind",
+    "Labels",
+    "Number",
+    "Text",
+    "UpTo",
+    "decimal_of",
+    "did_you_mean",
+    "nearest",
+    "shown",
+]
+
+LONGEST_TEXT = 5_000
+LONGEST_ID = 200
+DEEPEST_JSON = 50
+
+
+class Kind(Protocol):
+    """How one kind of value is read, and its JSON Schema."""
+
+    def read(self, value: object, path: str, report: Report) -> Any:
+        """Give the value, or BAD after having noted the problem."""
+
+    def schema(self) -> dict[str, Any]:
+        """Give its JSON Schema."""
+
+
+def shown(value: object) -> str:
+    """Show a value of a catalogue in a problem: short, whatever it is."""
+    if isinstance(value, BadNumber):
+        return value.token
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    if isinstance(value, int) and value.bit_length() > 100:  # noqa: PLR2004 - too long to print
+        return "a huge number"
+    text = value if isinstance(value, str) else repr(value)
+    text = "".join(c if c.isprintable() else "?" for c in text[:60]) + "…" * (len(text) > 60)  # noqa: PLR2004 - a screenful
+    return f"'{text}'" if isinstance(value, str) else text
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """Give the known word nearest to one that is not known; the empty text where none is near."""
+    lower = {name.lower(): name for name in sorted(known)}
+    close = difflib.get_close_matches(word[:80].lower(), lower, n=1)
+    return lower[close[0]] if close else ""
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """Name the nearest known word, as a cure; the empty text where none is near."""
+    near = nearest(word, known)
+    return f"did you mean {near!r}?" if near else ""
+
+
+def decimal_of(value: object) -> Decimal:
+    """Read a number of a catalogue: an int, a Decimal, a float by its repr, or a plain text.
+
+    At most 18 digits before the point and 18 after.  Raises InvalidNumber.
+    """
+    if isinstance(value, BadNumber):
+        raise InvalidNumber(value.reason)
+    if isinstance(value, str):
+        return parse_number(value, decimals=RATE_DECIMALS)
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal, float)):
+        raise InvalidNumber(f"{shown(value)} is not a number")
+    if isinstance(value, int):
+        if abs(value) >= 10**WHOLE_DIGITS:
+            raise InvalidNumber(f"the number has more than {WHOLE_DIGITS} digits")
+        return Decimal(value)
+    number = Decimal(repr(value)) if isinstance(value, float) else value
+    if not number.is_finite():
+        raise InvalidNumber(f"{value} is not a finite number")
+    if number and not -RATE_DECIMALS <= number.adjusted() < WHOLE_DIGITS:
+        raise InvalidNumber("the number has too many digits")
+    return parse_number(plain(number), decimals=RATE_DECIMALS)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text for people."""
+
+    def read(self, value: object, path: str, report: Report) -> Any:
+        """Give the text in NFC."""
+        if not isinstance(value, str):
+            report.problem(path, f"must be a text, not {shown(value)}")
+            return BAD
+        if len(value) > LONGEST_TEXT:
+            report.problem(path, f"is longer than {LONGEST_TEXT:,} characters")
+            return BAD
+        if any(unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t" for c in value):
+            report.problem(path, "has control characters", "take them out")
+            return BAD
+        return unicodedata.normalize("NFC", value)
+
+    def schema(self) -> dict[str, Any]:
+        """Give its JSON Schema."""
+        return {"type": "string", "maxLength": LONGEST_TEXT}
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A key or id: not empty, no blanks at its ends, no control characters."""
+
+    def read(self, value: object, path: str, report: Report) -> Any:
+        """Give the id as it was written."""
+        if not isinstance(value, str):
+            report.problem(path, f"must be a text, not {shown(value)}")
+        elif not value.strip():
+            report.problem(path, "must not be empty")
+        elif len(value) > LONGEST_ID:
+            report.problem(path, f"is longer than {LONGEST_ID} characters")
+        elif value != value.strip() or not value.isprintable():
+            report.problem(path, f"{shown(value)} has blanks at its ends or control characters")
+        else:
+            return value
+        return BAD
+
+    def schema(self) -> dict[str, Any]:
+        """Give its JSON Schema."""
+        return {"type": "string", "minLength": 1, "maxLength": LONGEST_ID}
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """True or false."""
+
+    def read(self, value: object, path: str, report: Report) -> Any:
+        """Give the bool; nothing else is taken for one."""
+        if isinstance(value, bool):
+            return value
+        report.problem(path, f"must be true or false, not {shown(value)}")
+        return BAD
+
+    def schema(self) -> dict[str, Any]:
+        """Give its JSON Schema."""
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """A whole number of at least `minimum`."""
+
+    minimum: int = 0
+    cure: str = ""
+
+    def read(self, value: object, path: str, report: Report) -> Any:
+        """Give the int; a text is not taken for a number here."""
+        try:
+            number = decimal_of(value if not isinstance(value, str) else None)
+        except InvalidNumber as refused:
+            said = shown(value) if isinstance(value, str) else str(refused)
+            report.problem(path, f"must be a whole number: {said}", self.cure)
+            return BAD
+        if number != number.to_integral_value():
+            report.problem(path, f"must be a whole number, not {shown(value)}", self.cure)
+            return BAD
+        if number < self.minimum:
+            report.problem(path, f"must be at least {self.minimum}, not {number}", self.cure)
+            return BAD
+        return int(number)
+
+    def schema(self) -> dict[str, Any]:
+        """Give its JSON Schema."""
+        return {"type": "integer", "minimum": self.minimum}
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An exact decimal of at least zero; `above` excludes zero, `most` is the upper bound."""
+
+    above: bool = False
+    most: int | None = None
+
+    def read(self, value: object, path: str, report: Report) -> Any:
+        """Give the Decimal."""
+        try:
+            number = decimal_of(value)
+        except InvalidNumber as refused:
+            report.problem(path, f"is not a number that can be billed: {refused}")
+            return BAD
+        if number < 0 or (self.above and not number):
+            bound = "above zero" if self.above else "zero or more"
+            report.problem(path, f"must be {bound}, not {plain(number)}")
+            return BAD
+        if self.most is not None and number > self.most:
+            report.problem(path, f"must be at most {self.most}, not {plain(number)}")
+            return BAD
+        return number
+
+    def schema(self) -> dict[str, Any]:
+        """Give its JSON Schema: a number, or its text."""
+        bound: dict[str, Any] = {"exclusiveMinimum": 0} if self.above else {"minimum": 0}
+        if self.most is not None:
+            bound["maximum"] = self.most
+        pattern = r"^[0-9]{1,18}(\.[0-9]{1,18})?$"
+        return {"anyOf": [{"type": "number", **bound}, {"type": "string", "pattern": pattern}]}
+
+
+@dataclass(frozen=True, slots=True)
+class UpTo:
+    """The upper bound of a tier: a number above zero, or null or "unlimited" for no bound."""
+
+    def read(self, value: object, path: str, report: Report) -> Any:
+        """Give the Decimal, or None for no bound."""
+        if value is None or value == "unlimited":
+            return None
+        return Number(above=True).read(value, path, report)
+
+    def schema(self) -> dict[str, Any]:
+        """Give its JSON Schema."""
+        return {"anyOf": [{"const": "unlimited"}, {"type": "null"}, *Number(above=True).schema()["anyOf"]]}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    def read(self, value: object, path: str, report: Report) -> Any:
+        """Give the word."""
+        if isinstance(value, str) and value in self.words:
+            return value
+        near = did_you_mean(value, self.words) if isinstance(value, str) else ""
+        report.problem(path, f"must be one of {', '.join(self.words)}, not {shown(value)}", near)
+        return BAD
+
+    def schema(self) -> dict[str, Any]:
+        """Give its JSON Schema."""
+        return {"enum": list(self.words)}
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Texts by name, for the user's own purposes."""
+
+    def read(self, value: object, path: str, report: Report) -> Any:
+        """Give the mapping."""
+        if not isinstance(value, dict) or not all(
+            isinstance(k, str) and isinstance(v, str) for k, v in value.items()
+        ):
+            report.problem(path, "must be an object of texts")
+            return BAD
+        return dict(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Give its JSON Schema."""
+        return {"type": "object", "additionalProperties": {"type": "string"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Any JSON; kept as it is, numbers exact."""
+
+    def read(self, value: object, path: str, report: Report) -> Any:
+        """Give a copy that nobody else holds."""
+        return _json(value, path, report, DEEPEST_JSON)
+
+    def schema(self) -> dict[str, Any]:
+        """Give its JSON Schema: anything."""
+        return {}
+
+
+def _json(value: object, path: str, report: Report, depth: int) -> Any:
+    if depth == 0:
+        report.problem(path, f"is nested deeper than {DEEPEST_JSON} levels")
+        return BAD
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            report.problem(path, "has a key that is not a text")
+            return BAD
+        return {k: _json(v, f"{path}.{k}", report, depth - 1) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json(v, f"{path}[{i}]", report, depth - 1) for i, v in enumerate(value)]
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    try:
+        number = decimal_of(value)
+    except InvalidNumber as refused:
+        report.problem(path, str(refused))
+        return BAD
+    return int(number) if isinstance(value, int) else number

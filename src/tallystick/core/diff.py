@@ -1,0 +1,369 @@
+"""What changed between two catalogues, in words a product manager reads.
+
+Every change names its subject by ids, says in one sentence what happened, and keeps both sides.
+There is no change exactly where the digests are equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from tallystick.core.canonical import canonical_bytes, canonical_json
+from tallystick.core.catalog import Feature, Plan, Product
+from tallystick.core.currency import Currency
+from tallystick.core.diff_price import (
+    Words,
+    amount_change,
+    matched_lines,
+    price_changes,
+    shown,
+    unlike,
+)
+from tallystick.core.meter import Meter
+from tallystick.core.wording import (
+    billed_words,
+    feature_words,
+    limit_words,
+    line_words,
+    money_words,
+    plan_price_words,
+    price_words,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from decimal import Decimal
+
+    from tallystick.core.catalog import Catalog
+
+__all__ = ["Change", "Kind", "Subject", "diff"]
+
+Kind: TypeAlias = Literal["added", "removed", "changed"]
+
+_FREE_JSON: Final = frozenset({"business_rules", "metadata"})
+_VERBS: Final = ("is ", "moved ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a change is about, by ids; all None is the catalogue itself.
+
+    A feature or price stands in the plan named beside it.
+    """
+
+    product: str | None = None
+    plan: str | None = None
+    price: str | None = None
+    feature: str | None = None
+    meter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that is otherwise: the sentence, and each side in words where it has one."""
+
+    kind: Kind
+    subject: Subject
+    text: str
+    before: str | None = None
+    after: str | None = None
+
+
+def diff(old: Catalog[Any, Any], new: Catalog[Any, Any]) -> tuple[Change, ...]:
+    """Tell what changed from `old` to `new`; nothing exactly where their digests are equal.
+
+    In the order: catalogue, meters, products, then the plans in the order of `new`, then those
+    that are gone.  Raises InvalidInput for values that no file could hold.
+    """
+    if canonical_bytes(old) == canonical_bytes(new):
+        return ()
+    changes = tuple(_Comparison(old, new).changes())
+    return changes or (Change("changed", Subject(), "the catalogue has one id twice"),)
+
+
+class _Comparison:
+    """Two catalogues side by side, and what their plans are called."""
+
+    def __init__(self, old: Catalog[Any, Any], new: Catalog[Any, Any]) -> None:
+        self.old, self.new = old, new
+        self.names = _names([*old, *new])
+
+    def changes(self) -> Iterator[Change]:
+        if unlike(self.old.provider, self.new.provider):
+            words = _plain("provider", self.old.provider, self.new.provider)
+            yield _change(Subject(), "catalogue", words)
+        yield from self.meters()
+        yield from self.products()
+        yield from self.plans()
+
+    def meters(self) -> Iterator[Change]:
+        for key, before, after in _matched(self.old.meters, self.new.meters):
+            subject = Subject(meter=key)
+            if before is None or after is None:
+                yield _presence(subject, f"meter {key}", absent_before=before is None)
+                continue
+            for name in _unlike_fields(Meter, before, after):
+                words = _plain(name, getattr(before, name), getattr(after, name))
+                yield _change(subject, f"meter {key}", words)
+
+    def products(self) -> Iterator[Change]:
+        old = {product.id: product for product in self.old.products}
+        new = {product.id: product for product in self.new.products}
+        yield from _order(Subject(), "catalogue: products", list(old), list(new))
+        for key, before, after in _matched(old, new):
+            subject = Subject(product=key)
+            if before is None or after is None:
+                name = (before or after or new[key]).name
+                yield _presence(subject, f"product {name}", absent_before=before is None)
+                continue
+            for words in _product_words(before, after):
+                yield _change(subject, f"product {before.name}", words)
+            orders = [[plan.id for plan in side.plans] for side in (before, after)]
+            yield from _order(subject, f"product {before.name}: plans", *orders)
+
+    def plans(self) -> Iterator[Change]:
+        old = {plan.id: plan for plan in self.old}
+        new = {plan.id: plan for plan in self.new}
+        for key, before, after in _matched(old, new):
+            name = self.names[key]
+            if before is not None and after is not None:
+                yield from self.plan(before, after, name)
+            elif after is not None:
+                subject = Subject(product=after.product_id, plan=key)
+                cost = plan_price_words(after)
+                yield Change("added", subject, f"plan {name} added: {cost}", None, cost)
+            elif before is not None:
+                subject = Subject(product=before.product_id, plan=key)
+                cost = plan_price_words(before)
+                yield Change("removed", subject, f"plan {name} removed: {cost}", cost)
+
+    def plan(self, old: Plan[Any], new: Plan[Any], name: str) -> Iterator[Change]:
+        subject = Subject(product=new.product_id, plan=new.id)
+        for words in self.plan_words(old, new):
+            yield _change(subject, name, words)
+        yield from _lines(subject, name, old, new)
+        for key, before, after in _matched(old.features, new.features):
+            about = Subject(product=new.product_id, plan=new.id, feature=key)
+            yield from _feature(about, name, (before, after), (old.currency, new.currency))
+
+    def plan_words(self, old: Plan[Any], new: Plan[Any]) -> Iterator[Words]:
+        if old.product_id != new.product_id:
+            sides = (old.product_id, new.product_id)
+            yield Words(f"moved from product {sides[0]} to product {sides[1]}", *sides)
+        told = {"prices", "features", "version", "product_id"} | self.inherited(old, new)
+        if billed_words(old) != billed_words(new):
+            sides = (billed_words(old), billed_words(new))
+            yield Words(f"billed {sides[0]} → {sides[1]}", *sides)
+            told |= {"interval", "interval_count"}
+        for name in _unlike_fields(Plan, old, new):
+            if name not in told:
+                yield from _plan_field(name, old, new)
+
+    def inherited(self, old: Plan[Any], new: Plan[Any]) -> set[str]:
+        """Name the fields that changed with the product or the catalogue, and are told there."""
+        found = set()
+        if (old.provider, new.provider) == (self.old.provider, self.new.provider):
+            found.add("provider")
+        if old.product_id == new.product_id:
+            products = (self.old.product_of(old), self.new.product_of(new))
+            if (old.currency, new.currency) == (products[0].currency, products[1].currency):
+                found.add("currency")
+        return found
+
+
+def _names(plans: Iterable[Plan[Any]]) -> dict[str, str]:
+    """Call each plan by its old name, and by its id too where another has the same name."""
+    owners: dict[str, set[str]] = {}
+    names: dict[str, str] = {}
+    for plan in plans:
+        names.setdefault(plan.id, plan.name)
+        owners.setdefault(plan.name, set()).add(plan.id)
+    return {key: f"{n} ({key})" if len(owners[n]) > 1 else n for key, n in names.items()}
+
+
+def _matched(
+    old: Mapping[str, Any], new: Mapping[str, Any]
+) -> Iterator[tuple[str, Any | None, Any | None]]:
+    """Pair two mappings by key: those of `new` in its order, then those that are gone."""
+    for key in (*new, *(key for key in old if key not in new)):
+        yield key, old.get(key), new.get(key)
+
+
+def _unlike_fields(of: type, old: object, new: object) -> Iterator[str]:
+    for field in fields(of):
+        before, after = getattr(old, field.name), getattr(new, field.name)
+        if not field.compare:
+            continue
+        if field.name in _FREE_JSON:
+            before, after = _json(before), _json(after)
+        if unlike(before, after):
+            yield field.name
+
+
+def _change(subject: Subject, name: str, words: Words) -> Change:
+    joint = "" if words.text.startswith(_VERBS) else ":"
+    return Change("changed", subject, f"{name}{joint} {words.text}", words.before, words.after)
+
+
+def _presence(subject: Subject, name: str, *, absent_before: bool) -> Change:
+    kind: Kind = "added" if absent_before else "removed"
+    return Change(kind, subject, f"{name} {kind}")
+
+
+def _plain(name: str, before: object, after: object) -> Words:
+    sides = (shown(before), shown(after))
+    return Words(f"{name.replace('_', ' ')} {sides[0]} → {sides[1]}", *sides)
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else canonical_json(value).decode()
+
+
+def _order(subject: Subject, name: str, old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
+    """Tell where what stands in both catalogues stands in another order."""
+    before, after = [k for k in old if k in new], [k for k in new if k in old]
+    if before != after:
+        sides = (", ".join(before), ", ".join(after))
+        text = f"{name} stand in another order: {sides[0]} → {sides[1]}"
+        yield Change("changed", subject, text, *sides)
+
+
+def _list_words(
+    label: str, before: Sequence[str] | None, after: Sequence[str] | None
+) -> list[Words]:
+    """Tell which entries came and went; where none did, the two lists."""
+    old, new = before or (), after or ()
+    come = [Words(f"{label} {shown(e)} added", None, e) for e in new if e not in old]
+    gone = [Words(f"{label} {shown(e)} removed", e, None) for e in old if e not in new]
+    return [*come, *gone] or [_plain(f"{label}s", before, after)]
+
+
+def _product_words(old: Product[Any], new: Product[Any]) -> Iterator[Words]:
+    for name in _unlike_fields(Product, old, new):
+        before, after = getattr(old, name), getattr(new, name)
+        if name == "features":
+            yield from _list_words("text", before, after)
+        elif name == "name":
+            yield Words(f"is now called {after}", before, after)
+        elif name == "hidden":
+            sides = (shown(before), shown(after))
+            yield Words("is no longer shown" if after else "is shown again", *sides)
+        elif name in _FREE_JSON:
+            yield _json_words(name, before, after)
+        elif name != "plans":
+            yield _plain(name, _text_of(before), _text_of(after))
+
+
+def _text_of(value: object) -> object:
+    return value.code if isinstance(value, Currency) else value
+
+
+def _json_words(name: str, before: object, after: object) -> Words:
+    sides = (_json(before), _json(after))
+    label = name.replace("_", " ")
+    if before is None or after is None:
+        return Words(f"{label} {'added' if before is None else 'removed'}", *sides)
+    return Words(f"{label} {shown(before)} → {shown(after)}", *sides)
+
+
+def _plan_field(name: str, old: Plan[Any], new: Plan[Any]) -> Iterator[Words]:
+    before, after = getattr(old, name), getattr(new, name)
+    sides = (shown(before), shown(after))
+    if name == "name":
+        yield Words(f"is now called {after}", before, after)
+    elif name == "active":
+        text = "is offered to new customers again"
+        yield Words(text if after else "is no longer offered to new customers", *sides)
+    elif name == "custom":
+        text = "is now sold on request ('contact us')"
+        yield Words(text if after else "is no longer sold on request only", *sides)
+    elif name == "trial_days":
+        yield _trial(before, after)
+    elif name == "setup_fee":
+        yield amount_change((before, old.currency, ""), (after, new.currency, ""), "set-up fee")
+    elif name in {"coupons", "coupon_ids"}:
+        yield from _list_words("coupon" if name == "coupons" else "coupon id", before, after)
+    elif name in _FREE_JSON:
+        empty = {} if name == "metadata" else None
+        yield _json_words(name, *(None if side == empty else side for side in (before, after)))
+    else:
+        yield _plain(name, _text_of(before), _text_of(after))
+
+
+def _trial(before: int | None, after: int | None) -> Words:
+    old, new = (None if days is None else f"{days} days" for days in (before, after))
+    if old is None:
+        return Words(f"trial of {new} added", old, new)
+    return Words(f"trial of {old} removed" if new is None else f"trial {before} → {new}", old, new)
+
+
+def _lines(subject: Subject, name: str, old: Plan[Any], new: Plan[Any]) -> Iterator[Change]:
+    pairs, gone, come = matched_lines(old.prices, new.prices)
+    for before, after in pairs:
+        about = Subject(product=subject.product, plan=subject.plan, price=after.id)
+        for words in price_changes(before, after, (old, new)):
+            yield _change(about, name, words)
+    for kind, prices in (("added", come), ("removed", gone)):
+        for price in prices:
+            about = Subject(product=subject.product, plan=subject.plan, price=price.id)
+            cost = price_words(price)
+            text = f"{name}: line {line_words(price)} {kind}: {cost}"
+            sides = (None, cost) if kind == "added" else (cost, None)
+            yield Change("added" if kind == "added" else "removed", about, text, *sides)
+    renamed = {before.id: after.id for before, after in pairs}
+    orders = [renamed.get(p.id, p.id) for p in old.prices], [p.id for p in new.prices]
+    yield from _order(subject, f"{name}: lines", *orders)
+
+
+def _feature(
+    subject: Subject,
+    name: str,
+    sides: tuple[Feature | None, Feature | None],
+    money: tuple[Currency, Currency],
+) -> Iterator[Change]:
+    """Tell what changed in what a plan gives; a feature counts by whether it is switched on."""
+    old, new = sides
+    words = f"{name}: {feature_words(subject.feature or '')}"
+    was, has = old is not None and old.enabled, new is not None and new.enabled
+    if new is not None and has and not was:
+        gives = _gives(new)
+        yield Change("added", subject, f"{words} added{f', {gives}' if gives else ''}", None, gives)
+    elif old is not None and was and not has:
+        yield Change("removed", subject, f"{words} removed", _gives(old))
+    elif old is None:
+        yield Change("added", subject, f"{words} listed as not included")
+    elif new is None:
+        yield Change("removed", subject, f"{words} no longer listed as not included")
+    else:
+        for change in _feature_words_of(old, new, money):
+            yield Change("changed", subject, f"{words} {change.text}", change.before, change.after)
+
+
+def _gives(feature: Feature) -> str:
+    return "" if feature.limit is None else f"limit {limit_words(feature.limit)}"
+
+
+def _feature_words_of(
+    old: Feature, new: Feature, money: tuple[Currency, Currency]
+) -> Iterator[Words]:
+    for name in _unlike_fields(Feature, old, new):
+        before, after = getattr(old, name), getattr(new, name)
+        if name == "limit":
+            sides = (limit_words(before), limit_words(after))
+            yield Words(f"limit {sides[0]} → {sides[1]}", *sides)
+        elif name == "unit_price":
+            yield _overage(before, after, money)
+        elif name != "key":
+            yield _plain(name, before, after)
+
+
+def _overage(
+    before: Decimal | None, after: Decimal | None, money: tuple[Currency, Currency]
+) -> Words:
+    label = "beyond the limit"
+    if before is not None and after is not None:
+        return amount_change((before, money[0], " each"), (after, money[1], " each"), label)
+    old = "none" if before is None else f"{money_words(before, money[0])} each"
+    new = "none" if after is None else f"{money_words(after, money[1])} each"
+    return Words(f"{label} {old} → {new}", old, new)

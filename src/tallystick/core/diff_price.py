@@ -1,0 +1,253 @@
+"""What changed in the lines of a plan, in words: shapes, tiers, and the modifiers around them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import fields
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from tallystick.core.canonical import canonical_json
+from tallystick.core.price import Flat, Graduated, Price, Volume
+from tallystick.core.wording import (
+    amount_words,
+    conversion_words,
+    discount_words,
+    each_words,
+    figure,
+    line_words,
+    money_words,
+    per_words,
+    percent_change,
+    price_words,
+    tier_words,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Sequence
+
+    from tallystick.core.catalog import Plan
+    from tallystick.core.currency import Currency
+    from tallystick.core.price import Tier
+
+__all__ = ["Words", "amount_change", "matched_lines", "price_changes", "shown", "unlike"]
+
+_LONGEST: Final = 60
+_MONEY: Final = frozenset({"amount", "fixed", "free_volume", "minimum", "maximum"})
+_SHAPE_WORDS: Final = {
+    "size": "package size",
+    "rounding": "part packages round",
+    "percent": "percentage",
+    "fixed": "fixed fee a transaction",
+    "free_transactions": "free transactions",
+    "free_volume": "free volume",
+    "minimum": "minimum a transaction",
+    "maximum": "maximum a transaction",
+    "multiplier": "multiplier",
+}
+_FIELD_WORDS: Final = {
+    "included": "included",
+    "minimum_quantity": "minimum quantity",
+    "minimum": "minimum spend",
+    "maximum": "maximum spend",
+    "convert": "billed quantity",
+    "discount": "discount",
+    "provider_id": "the provider's id",
+    "basis": "what is counted",
+}
+
+
+class Words(NamedTuple):
+    """A change in words: the sentence without its subject, and the two sides of it."""
+
+    text: str
+    before: str | None
+    after: str | None
+
+
+def unlike(before: object, after: object) -> bool:
+    """Whether two values of a catalogue differ where it matters: True is not 1."""
+    return before != after or type(before) is not type(after)
+
+
+def shown(value: object) -> str:
+    """Write any value of a catalogue in one short phrase."""
+    if value is None or value in ("", ()):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (Decimal, int)):
+        return figure(value)
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    text = value if isinstance(value, str) else canonical_json(value).decode()
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return f"'{text}'" if isinstance(value, str) else text
+
+
+def amount_change(
+    old: tuple[Decimal, Currency, str], new: tuple[Decimal, Currency, str], label: str
+) -> Words:
+    """Say how an amount changed: `price 29.00 → 39.00 USD a month (+34.5 %)`.
+
+    Each side is minor units, their currency, and what follows it (` a month`).
+    """
+    sides = [f"{money_words(minor, money)}{per}" for minor, money, per in (old, new)]
+    if old[1:] != new[1:]:
+        return Words(f"{label} {sides[0]} → {sides[1]}", *sides)
+    change = percent_change(Fraction(old[0]), Fraction(new[0]))
+    percent = f" ({change})" if change else ""
+    return Words(f"{label} {amount_words(old[0], old[1])} → {sides[1]}{percent}", *sides)
+
+
+def matched_lines(
+    old: Sequence[Price], new: Sequence[Price]
+) -> tuple[list[tuple[Price, Price]], list[Price], list[Price]]:
+    """Pair the lines of two plans: by id, then the only ones left that count the same.
+
+    Gives the pairs, the lines only the old plan has, and those only the new one has.  A provider
+    gives a changed price a new id, so a new id alone does not make another line.
+    """
+    by_id = {price.id: price for price in new}
+    pairs = [(price, by_id[price.id]) for price in old if price.id in by_id]
+    known = {price.id for price, _ in pairs}
+    gone = [price for price in old if price.id not in known]
+    come = [price for price in new if price.id not in known]
+    for key, price in _only_ones(gone).items():
+        twin = _only_ones(come).get(key)
+        if twin is not None:
+            pairs.append((price, twin))
+            gone.remove(price)
+            come.remove(twin)
+    return pairs, gone, come
+
+
+def _only_ones(prices: Sequence[Price]) -> dict[Hashable, Price]:
+    keys = Counter(map(_counted, prices))
+    return {key: price for price in prices if keys[key := _counted(price)] == 1}
+
+
+def _counted(price: Price) -> Hashable:
+    own = price.basis != "usage" or price.meter in (None, price.id)
+    return (price.basis, price.unit if own else price.meter)
+
+
+def price_changes(old: Price, new: Price, plans: tuple[Plan[Any], Plan[Any]]) -> Iterator[Words]:
+    """Tell what changed in one line; `plans` are the two plans it stands in."""
+    found = list(_shape_changes(old, new, plans))
+    yield from found
+    line = _label(old)
+    for field in fields(Price):
+        before, after = getattr(old, field.name), getattr(new, field.name)
+        if field.name == "shape" or not unlike(before, after):
+            continue
+        if field.name == "currency" and found:  # the amounts above carry it
+            continue
+        yield _field_change(field.name, old, new, line)
+
+
+def _label(price: Price) -> str:
+    return {"flat": "price", "seats": "seats"}.get(price.basis) or line_words(price)
+
+
+def _field_change(name: str, old: Price, new: Price, line: str) -> Words:
+    before, after = getattr(old, name), getattr(new, name)
+    sides = (_side(name, before, old), _side(name, after, new))
+    if name == "id":
+        return Words(f"{line}: line {old.id} is now {new.id}", old.id, new.id)
+    label = _FIELD_WORDS.get(name, name.replace("_", " "))
+    return Words(f"{line}: {label} {sides[0]} → {sides[1]}", *sides)
+
+
+def _side(name: str, value: object, price: Price) -> str:
+    if name == "convert":
+        return conversion_words(price.convert)
+    if name == "discount":
+        return discount_words(price.discount, price.currency)
+    if name in _MONEY and isinstance(value, Decimal):
+        return money_words(value, price.currency)
+    return price.currency.code if name == "currency" else shown(value)
+
+
+def _shape_changes(old: Price, new: Price, plans: tuple[Plan[Any], Plan[Any]]) -> Iterator[Words]:
+    if old.shape == new.shape and old.currency == new.currency:
+        return
+    if type(old.shape) is not type(new.shape):
+        sides = (price_words(old), price_words(new))
+        yield Words(f"{_label(old)}: {sides[0]} → {sides[1]}", *sides)
+    elif isinstance(old.shape, Graduated | Volume):
+        yield from _tier_changes(old, new)
+    else:
+        yield from _figure_changes(old, new, plans)
+
+
+def _figure_changes(old: Price, new: Price, plans: tuple[Plan[Any], Plan[Any]]) -> Iterator[Words]:
+    """Compare two shapes of one class field by field."""
+    for field in fields(old.shape):
+        before, after = getattr(old.shape, field.name), getattr(new.shape, field.name)
+        if field.name in {"amount", "unit"}:
+            if before != after or old.currency != new.currency:
+                yield _amount_change(before, after, (old, new), plans)
+        elif unlike(before, after):
+            line = _label(old)
+            label = _SHAPE_WORDS.get(field.name, field.name)
+            sides = (_side(field.name, before, old), _side(field.name, after, new))
+            yield Words(f"{line}: {label} {sides[0]} → {sides[1]}", *sides)
+
+
+def _amount_change(
+    before: Decimal, after: Decimal, prices: tuple[Price, Price], plans: tuple[Plan[Any], Plan[Any]]
+) -> Words:
+    old, new = (_follows(price, plan) for price, plan in zip(prices, plans, strict=True))
+    label = {"flat": "price", "seats": "price a seat"}.get(prices[0].basis)
+    return amount_change(
+        (before, prices[0].currency, old),
+        (after, prices[1].currency, new),
+        label or line_words(prices[0]),
+    )
+
+
+def _follows(price: Price, plan: Plan[Any]) -> str:
+    if price.basis != "usage":
+        return f" {per_words(plan)}"
+    if isinstance(price.shape, Flat):
+        return ""
+    size = getattr(price.shape, "size", None)
+    return f" {each_words(price)}" if size is None else f" for each {figure(size)}"
+
+
+def _tier_changes(old: Price, new: Price) -> Iterator[Words]:
+    """Match the tiers by their bounds and compare what they cost."""
+    line = _label(old)
+    tiers = {tier.up_to: tier for tier in _tiers(new)}
+    known = {tier.up_to for tier in _tiers(old)}
+    for tier in _tiers(old):
+        name = f"{line}, {tier_words(tier)}"
+        twin = tiers.get(tier.up_to)
+        if twin is None:
+            cost = _tier_cost(tier, old)
+            yield Words(f"{name} removed: {cost}", cost, None)
+            continue
+        if tier.unit != twin.unit or old.currency != new.currency:
+            before = (tier.unit, old.currency, f" {each_words(old)}")
+            yield amount_change(
+                before, (twin.unit, new.currency, f" {each_words(new)}"), f"{name}:"
+            )
+        if tier.flat != twin.flat:
+            before = (tier.flat, old.currency, "")
+            yield amount_change(before, (twin.flat, new.currency, ""), f"{name}: flat fee")
+    for tier in _tiers(new):
+        if tier.up_to not in known:
+            cost = _tier_cost(tier, new)
+            yield Words(f"{line}, {tier_words(tier)} added: {cost}", None, cost)
+
+
+def _tiers(price: Price) -> tuple[Tier, ...]:
+    shape = price.shape
+    return shape.tiers if isinstance(shape, Graduated | Volume) else ()
+
+
+def _tier_cost(tier: Tier, price: Price) -> str:
+    flat = f" + {money_words(tier.flat, price.currency)} flat" if tier.flat else ""
+    return f"{money_words(tier.unit, price.currency)} {each_words(price)}{flat}"

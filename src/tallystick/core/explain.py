@@ -1,0 +1,157 @@
+"""A rated line as a sum that a person can redo with a calculator.
+
+::
+
+    apiRequests  1,250,000 - 1,000,000 included = 250,000
+    apiRequests  units: 250,000 × 0.0002 USD = 50.00 USD
+    apiRequests  rounded half away from zero: 50.00 USD = 50.00 USD
+
+Every figure is written out in full: no exponent, no digit left out.  Left of the last `=` stands
+what to type, right of it what must come out.
+"""  # noqa: RUF002 - a sum is written with the sign of multiplication, as people write it
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, assert_never
+
+from tallystick.core.number import EXACT, exact_product
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from tallystick.core.currency import Currency
+    from tallystick.core.rating.line import Component, RatedLine, Step
+
+__all__ = ["explain"]
+
+_TIMES: Final = "\N{MULTIPLICATION SIGN}"
+_OVER: Final = "\N{DIVISION SIGN}"
+_SIGNS: Final = {"multiply": _TIMES, "divide": _OVER}
+_ROUNDINGS: Final = {
+    "none": "",
+    "ceiling": "rounded up",
+    "floor": "rounded down",
+    "half_up": "rounded half away from zero",
+}
+
+
+def explain(line: RatedLine) -> tuple[str, ...]:
+    """Give one text for each sum of the reckoning, in the order in which it was done.
+
+    Amounts are in major units.  For a slice of a period the sums are those to date, and the last
+    one takes away what was billed earlier.
+    """
+    label = line.name or line.price_id
+    return tuple(f"{label}  {text}" for step in line.steps for text in _texts(step, line.currency))
+
+
+def _texts(  # noqa: C901, PLR0912 - a table: one case for each step
+    step: Step, currency: Currency
+) -> list[str]:
+    figures = step.inputs
+    result = _number(step.result)
+    match step.name:
+        case "floor":
+            return [_floored(step, currency)]
+        case "mirror":
+            return [
+                f"a correction is priced as its mirror: {_number(figures[0])} {_TIMES} -1 = {result}"
+            ]
+        case "convert":
+            return [_converted(step)]
+        case "included":
+            if figures[0] <= figures[1]:
+                return [f"{_number(figures[0])} within {_number(figures[1])} included: 0 = 0"]
+            return [f"{_number(figures[0])} - {_number(figures[1])} included = {result}"]
+        case "minimum quantity":
+            return [f"{_number(figures[0])} is below the minimum quantity: {result} = {result}"]
+        case "defer":
+            return ["volume tiers are settled at the period's end: 0 = 0"]
+        case "price":
+            return _priced(step, currency)
+        case "discount":
+            return [_discounted(step, currency)]
+        case "maximum":
+            return [f"no more than the maximum: {_pair(step, currency)}"]
+        case "minimum":
+            return [f"at least the minimum: {_pair(step, currency)}"]
+        case "round":
+            settled = _money(step.result, currency)
+            return [f"rounded half away from zero: {_money(figures[0], currency)} = {settled}"]
+        case "earlier":
+            total, billed = (_money(figure, currency) for figure in figures)
+            return [f"{total} - {billed} billed earlier = {_money(step.result, currency)}"]
+        case _:
+            assert_never(step.name)
+
+
+def _floored(step: Step, currency: Currency) -> str:
+    if step.how == "transactions":
+        kept, back = (_number(figure) for figure in step.inputs)
+        return f"{kept} - {back} transactions given back = {_number(step.result)}"
+    write = _money(step.inputs[0], currency) if step.how == "amount" else _number(step.inputs[0])
+    return f"{write} is below zero and counts as nothing: 0 = 0"
+
+
+def _converted(step: Step) -> str:
+    quantity, factor, multiple = step.inputs
+    operation, rounding = step.how.split()
+    sum_ = f"{_number(quantity)} {_SIGNS[operation]} {_number(factor)}"
+    if rounding != "none":
+        return f"{sum_}, {_ROUNDINGS[rounding]} to a multiple of {_number(multiple)} = " + _number(
+            step.result
+        )
+    if operation == "divide" and exact_product(step.result, factor) != quantity:
+        sum_ += ", kept to 12 decimals"
+    return f"{sum_} = {_number(step.result)}"
+
+
+def _priced(step: Step, currency: Currency) -> list[str]:
+    texts = [_component(part, currency) for part in step.components]
+    amounts = [_money(part.amount, currency) for part in step.components]
+    if len(amounts) != 1:
+        texts.append(f"sum: {' + '.join(amounts) or '0'} = {_money(step.result, currency)}")
+    return texts
+
+
+def _component(part: Component, currency: Currency) -> str:
+    amount = _money(part.amount, currency)
+    if part.counts == "money":
+        return f"{part.name}: {_money(part.quantity, currency)} {_TIMES} {_number(part.unit)} = {amount}"
+    return (
+        f"{part.name}: {_number(part.quantity)} {_TIMES} {_money(part.unit, currency)} = {amount}"
+    )
+
+
+def _discounted(step: Step, currency: Currency) -> str:
+    exact, figure = step.inputs
+    left = _money(step.result, currency)
+    if step.how == "amount":
+        return f"discount: {_money(exact, currency)} - {_money(figure, currency)} = {left}"
+    share = f"{_money(exact, currency)} {_TIMES} {_number(figure)} {_OVER} 100"
+    return f"discount of {_number(figure)} %: {_money(exact, currency)} - {share} = {left}"
+
+
+def _pair(step: Step, currency: Currency) -> str:
+    """Write the change to a bound as a sum: what there was, and what comes on top or goes off."""
+    before = step.inputs[0]
+    change = EXACT.subtract(step.result, before)
+    sign = "-" if change < 0 else "+"
+    size = _money(change.copy_abs(), currency)
+    return f"{_money(before, currency)} {sign} {size} = {_money(step.result, currency)}"
+
+
+def _number(value: Decimal) -> str:
+    """Write a number in full, with commas between thousands and no zeros that say nothing."""
+    text = format(value, ",f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _money(minor: Decimal, currency: Currency) -> str:
+    """Write an exact figure in major units with at least the currency's decimals."""
+    text = _number(minor.scaleb(-currency.decimals, EXACT))
+    whole, _, fraction = text.partition(".")
+    fraction = fraction.ljust(currency.decimals, "0")
+    return f"{whole}.{fraction} {currency}" if fraction else f"{whole} {currency}"

@@ -1,0 +1,158 @@
+"""From usage to the lines of an invoice: what a plan's features and metered prices cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from tallystick.core.number import EXACT, ZERO, quantity_of
+from tallystick.core.price import PerUnit, Price
+from tallystick.core.rating import rate
+from tallystick.core.rating.usage import Measured, Quantity
+from tallystick.errors import InvalidUsage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tallystick.core.catalog import Feature, FeatureKey, Plan
+    from tallystick.core.currency import Currency
+    from tallystick.core.money import Money
+    from tallystick.core.rating import RatedLine
+
+__all__ = ["LineItem", "map_usage_to_line_items", "rate_usage"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineItem:
+    """One used feature as a line of an invoice.
+
+    `included` is what the plan covers, `overage` what is beyond it, `unit_price` minor units for
+    each unit of overage (None: the plan names no price).  `amount` is overage × unit_price, exact,
+    rounded once, half away from zero.  `unpriced_overage` marks use beyond the limit that has no
+    price: a breach to show, never an invented amount.  `rated` holds the steps of the reckoning.
+    """
+
+    feature_key: str
+    description: str
+    quantity: Decimal
+    included: Decimal
+    overage: Decimal
+    unit_price: Decimal | None
+    amount: Money
+    unpriced_overage: bool
+    rated: RatedLine
+
+    @property
+    def currency(self) -> Currency:
+        """The currency of the amount."""
+        return self.amount.currency
+
+
+def map_usage_to_line_items(
+    plan: Plan[FeatureKey], usage: Mapping[FeatureKey, int | Decimal | str]
+) -> tuple[LineItem, ...]:
+    """Turn usage by feature key into invoice lines, in the plan's order, one for each used key.
+
+    Quantities are ints, Decimals or plain texts of zero or more.  The base fee is the invoice's
+    business, not this function's.
+
+    Raises InvalidUsage once, naming every key that is unknown, disabled or badly measured.
+    """
+    quantities = _gather(usage, lambda key, value: _feature_quantity(plan, key, value))
+    return tuple(
+        _line_item(plan, feature, quantities[key])
+        for key, feature in plan.features.items()
+        if key in quantities
+    )
+
+
+def _feature_quantity(plan: Plan[Any], key: str, value: object) -> Decimal:
+    feature = plan.features.get(key)
+    if feature is None:
+        raise InvalidUsage(f"{plan.id} has no feature {key!r}")
+    if not feature.enabled:
+        raise InvalidUsage(f"{key!r} is disabled in {plan.id}")
+    return quantity_of(value, key)
+
+
+def _line_item(plan: Plan[Any], feature: Feature, quantity: Decimal) -> LineItem:
+    price = _feature_price(plan, feature, quantity)
+    rated = rate(price, Quantity(quantity))
+    overage = max(ZERO, EXACT.subtract(quantity, price.included))
+    return LineItem(
+        feature_key=feature.key,
+        description=price.name,
+        quantity=quantity,
+        included=price.included,
+        overage=overage,
+        unit_price=feature.unit_price,
+        amount=rated.amount,
+        unpriced_overage=overage > 0 and feature.unit_price is None,
+        rated=rated,
+    )
+
+
+def _feature_price(plan: Plan[Any], feature: Feature, quantity: Decimal) -> Price:
+    """Write a feature's limit and unit price as the price they are."""
+    if feature.limit is None:
+        included = quantity if feature.unit_price is None else ZERO
+    else:
+        included = Decimal(feature.limit) if feature.limit >= 0 else quantity
+    return Price(
+        id=feature.key,
+        name=feature.description or feature.key,
+        currency=plan.currency,
+        shape=PerUnit(feature.unit_price if feature.unit_price is not None else ZERO),
+        included=included,
+    )
+
+
+def rate_usage(plan: Plan[Any], usage: Mapping[str, Measured]) -> tuple[LineItem | RatedLine, ...]:
+    """Rate a month of usage: the plan's features first, then its seats and metered prices.
+
+    Keys are feature keys, the meters of metered prices, or ids of per-seat prices.  A feature whose
+    meter has a metered price is charged by that price alone.
+
+    Raises InvalidUsage once, naming every key that nothing in the plan answers to, or that was
+    measured in another way than its price needs.
+    """
+    prices = {price.meter or price.id: price for price in plan.prices if price.basis != "flat"}
+    measured = _gather(usage, lambda key, value: _measured(plan, prices.get(key), key, value))
+    lines: list[LineItem | RatedLine] = [
+        _line_item(plan, feature, taken.value)
+        for key, feature in plan.features.items()
+        if isinstance(taken := measured.get(key), Quantity) and key not in prices
+    ]
+    lines += [rate(price, measured[key]) for key, price in prices.items() if key in measured]
+    return tuple(lines)
+
+
+def _measured(plan: Plan[Any], price: Price | None, key: str, value: Measured) -> Measured:
+    if price is None:
+        if not isinstance(value, Quantity):
+            raise InvalidUsage(f"{key!r} is a feature: it takes a quantity, not amounts")
+        return Quantity(_feature_quantity(plan, key, value.value))
+    rate(price, value)  # raises InvalidUsage where the price needs another measure
+    return value
+
+
+def _gather(usage: object, read: Callable[[str, Any], Any]) -> dict[str, Any]:
+    if not isinstance(usage, Mapping):
+        raise InvalidUsage(f"usage is a mapping of key to quantity, not {type(usage).__name__}")
+    taken: dict[str, Any] = {}
+    fields: dict[str, list[str]] = {}
+    for key, value in usage.items():
+        try:
+            if not isinstance(key, str):
+                raise InvalidUsage(f"a key is a text, not {type(key).__name__}")
+            taken[key] = read(key, value)
+        except InvalidUsage as refused:
+            fields[str(key)] = refused.fields.get(str(key)) or [str(refused)]
+    if fields:
+        said = "; ".join(f"{key}: {texts[0]}" for key, texts in fields.items())
+        raise InvalidUsage(f"usage that no line can be made of: {said}", fields)
+    return taken
+
+

@@ -1,0 +1,122 @@
+"""The service as one ASGI app: the price list, its description, probes, and the pages."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from tallystick import problems
+from tallystick.errors import TallystickError
+from tallystick.http import plans
+from tallystick.http.cached import Cached
+from tallystick.http.guard import BodyBound, Guard, internal_error, problem_response
+from tallystick.http.openapi import describe
+from tallystick.http.pages import assets, docs_page, pricing_page
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp
+
+    from tallystick.core.catalog import Catalog
+
+__all__ = ["create_app"]
+
+MAX_BODY: Final = 1_048_576
+_FAILED: Final = 400
+
+
+def create_app(
+    catalog: Catalog[Any, Any],
+    *,
+    docs: bool = True,
+    max_age: int = 300,
+    max_body: int = MAX_BODY,
+) -> ASGIApp:
+    """Build the service of one catalogue.
+
+    `docs` False switches `/docs` and `/openapi.json` off.  A price list may be kept by a cache
+    for `max_age` seconds; a request body over `max_body` bytes is refused with 413.
+
+    Raises InvalidInput for a catalogue whose price list cannot be written.
+    """
+    lists = plans.PriceLists(catalog, max_age=max_age)
+    app = FastAPI(
+        title="Tallystick",
+        version=version("tallystick"),
+        summary="Prices of one catalogue, and what they entitle to.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    _answer_errors(app)
+    _add(app, "/healthz", _probe("alive"))
+    _add(app, "/readyz", _probe("ready"))
+    _add(app, "/", pricing_page(catalog, docs=docs))
+    for name, asset in assets().items():
+        _add(app, f"/static/{name}", asset)
+    if docs:
+        described = describe(app.openapi())
+        _add(app, "/openapi.json", _json(described, {"Cache-Control": "no-cache"}))
+        _add(app, "/docs", docs_page(described))
+    bounded = Guard(BodyBound(app, max_body))
+    return plans.PlansLayer(bounded, lists, max_body=max_body)
+
+
+def _add(app: FastAPI, path: str, answer: Cached) -> None:
+    """Answer a path with bytes that are ready; other methods than GET and HEAD get 405."""
+    app.router.routes.append(Route(path, answer, methods=["GET"]))
+
+
+def _probe(word: str) -> Cached:
+    return _json({"ok": True, "data": {"status": word}}, {"Cache-Control": "no-store"})
+
+
+def _json(value: object, headers: dict[str, str]) -> Cached:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Cached(text.encode(), "application/json", headers)
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Give every failure the one envelope, whoever raised it."""
+
+    async def of_rules(request: Request, error: Exception) -> Response:
+        answer = problems.of(error)
+        return (
+            internal_error(request.scope) if answer.status == _INTERNAL else problem_response(answer)
+        )
+
+    async def of_framework(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        code = problems.code_for(error.status_code)
+        text = str(error.detail) if error.status_code < _INTERNAL else problems.NEUTRAL
+        body = problems.envelope(code, text, {"path": request.url.path})
+        return problem_response(problems.Answer(error.status_code, body), error.headers)
+
+    async def of_validation(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the handler's shape
+        assert isinstance(error, RequestValidationError)
+        fields: dict[str, list[str]] = {}
+        for problem in error.errors():
+            fields.setdefault(".".join(map(str, problem["loc"])), []).append(problem["msg"])
+        body = problems.envelope(
+            "VALIDATION_ERROR", "the request has fields that cannot be read", {"fields": fields}
+        )
+        return problem_response(problems.Answer(problems.STATUS["VALIDATION_ERROR"], body))
+
+    async def of_anything(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the handler's shape
+        return internal_error(request.scope)
+
+    app.add_exception_handler(TallystickError, of_rules)
+    app.add_exception_handler(HTTPException, of_framework)
+    app.add_exception_handler(RequestValidationError, of_validation)
+    app.add_exception_handler(Exception, of_anything)
+
+
+_INTERNAL: Final = problems.STATUS["INTERNAL_ERROR"]

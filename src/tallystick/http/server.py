@@ -1,0 +1,141 @@
+"""Serving: a socket that is really ours, the addresses said aloud, an orderly end."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+
+from tallystick.errors import SetupError
+from tallystick.http.api import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from starlette.types import ASGIApp
+
+    from tallystick.core.catalog import Catalog
+
+__all__ = ["run", "serve"]
+
+FIRST_PORT: Final = 8000
+_PORTS_TRIED: Final = 100
+_LAST_PORT: Final = 65_535
+_BACKLOG: Final = 2048
+_SECONDS_TO_FINISH: Final = 10
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - shown, not bound
+
+
+def run(
+    catalog: Catalog[Any, Any],
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    *,
+    announce: Callable[[str], None] = print,
+    docs: bool = True,
+) -> None:
+    """Serve a catalogue until SIGTERM or Ctrl-C.
+
+    `announce` gets one printable line for each address once the socket listens.
+    Raises SetupError where the port cannot be had.
+    """
+    shown = {"Pricing page": "/", "Price list": "/api/v1/plans"}
+    if docs:
+        shown["API docs"] = "/docs"
+    serve(create_app(catalog, docs=docs), host, port, announce=announce, shown=shown)
+
+
+def serve(
+    app: ASGIApp,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    *,
+    announce: Callable[[str], None] = print,
+    shown: dict[str, str] | None = None,
+) -> None:
+    """Serve an ASGI app on a port, or on the first free one from 8000 on.
+
+    The socket is bound and listens before anything is said, so an announced address is never
+    someone else's.  Requests under way get ten seconds to finish after SIGTERM.
+    Raises SetupError where the port cannot be had.
+    """
+    listener = listen(host, port)
+    try:
+        origin = _origin(host, listener.getsockname()[1])
+        for name, path in (shown or {"Listening": "/"}).items():
+            announce(f"{name:<13} {origin}{path}")
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+        )
+        with _orderly_end():
+            uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        listener.close()
+
+
+def listen(host: str, port: int | None) -> socket.socket:
+    """Open a listening socket.  Raises SetupError, saying what to do."""
+    if port is not None and not 0 <= port <= _LAST_PORT:
+        raise SetupError(f"port {port} is no port; choose one from 0 to {_LAST_PORT}")
+    wanted = range(FIRST_PORT, FIRST_PORT + _PORTS_TRIED) if port is None else (port,)
+    for candidate in wanted:
+        try:
+            return _listen(host, candidate)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                continue
+            raise SetupError(
+                f"cannot listen on {host}:{candidate}: {error.strerror or error}; "
+                "choose another --host or --port"
+            ) from error
+    taken = f"port {port} is" if port is not None else f"ports {wanted[0]} to {wanted[-1]} are"
+    raise SetupError(f"{taken} taken on {host}; choose another with --port")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        # Two sockets may be bound to one port as long as none listens; listening settles whose it is.
+        listener.listen(_BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _origin(host: str, port: int) -> str:
+    shown = _EVERYWHERE.get(host, host)
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+@contextmanager
+def _orderly_end() -> Iterator[None]:
+    """Take SIGTERM and Ctrl-C as the ordinary end they are, so that the exit status is 0.
+
+    The server finishes what is under way and then raises the signal again for whoever stands
+    around it; signals can be set in the main thread only.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)

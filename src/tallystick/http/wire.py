@@ -1,0 +1,194 @@
+"""The shapes on the wire, as models: what the description of the service publishes.
+
+The price list's bytes are not made from these models (they are built once, in
+`tallystick.core.price_list`); a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+__all__ = ["ErrorEnvelope", "Health", "PriceList", "schemas"]
+
+Number: TypeAlias = Annotated[Decimal, WithJsonSchema({"type": "number"})]
+"""A decimal written as a JSON number."""
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Tier(_Shape):
+    """One step of a tiered line; `upTo` is inclusive, null is without end."""
+
+    upTo: Number | None
+    cost: Number
+    flatCost: Number | None = None
+
+
+class Conversion(_Shape):
+    """From what is metered to what is billed."""
+
+    operation: Literal["multiply", "divide"] = "multiply"
+    factor: Number
+    rounding: Literal["none", "ceiling", "floor", "half_up"] = "none"
+    to: Number = Decimal(1)
+
+
+class Line(_Shape):
+    """A line of a plan, as the native catalogue writes it; what equals its default is left out.
+
+    Amounts are major units of the product's currency.
+    """
+
+    id: str
+    type: Literal[
+        "flat",
+        "per_seat",
+        "per_unit",
+        "graduated",
+        "volume",
+        "package",
+        "percentage",
+        "dynamic",
+    ]
+    name: str | None = None
+    description: str | None = None
+    basis: Literal["flat", "seats", "usage"] | None = None
+    currency: str | None = None
+    unit: str | None = None
+    meter: str | None = None
+    cost: Number | None = None
+    tiersMode: Literal["graduated", "volume"] | None = None
+    tiers: list[Tier] | None = None
+    packageSize: Number | None = None
+    roundPackages: Literal["up", "down"] | None = None
+    percent: Number | None = None
+    fixed: Number | None = None
+    freeTransactions: int | None = None
+    freeVolume: Number | None = None
+    minimumPerTransaction: Number | None = None
+    maximumPerTransaction: Number | None = None
+    multiplier: Number | None = None
+    included: Number | None = None
+    minimumQuantity: Number | None = None
+    discountPercent: Number | None = None
+    discountAmount: Number | None = None
+    minimumSpend: Number | None = None
+    maximumSpend: Number | None = None
+    convert: Conversion | None = None
+    allowNegative: bool | None = None
+
+
+class Limit(_Shape):
+    """What a plan gives of a feature; -1 is unlimited, `overagePrice` is for each unit beyond."""
+
+    featureKey: str
+    enabled: bool
+    limit: int | None = None
+    overagePrice: Number | None = None
+    description: str | None = None
+    reset: (
+        Literal["minute", "hour", "day", "week", "month", "year", "billing_period"] | None
+    ) = None
+
+
+class PlanEntry(_Shape):
+    """A plan; what has a default is present only where it is set.
+
+    `price` is major units of the product's currency, null for "contact us"; `interval` is null
+    for a plan that is paid once.
+    """
+
+    id: str
+    name: str
+    interval: Literal["day", "week", "month", "year"] | None
+    intervalCount: Annotated[int, Field(ge=1)] | None
+    price: Number | None
+    priceVariantId: str | None
+    provider: str | None
+    custom: bool | None = None
+    label: str | None = None
+    buttonLabel: str | None = None
+    href: str | None = None
+    businessRules: Any = None
+    coupons: list[str] | None = None
+    couponIds: list[str] | None = None
+    prices: list[Line] | None = None
+    trialDays: Annotated[int, Field(ge=1)] | None = None
+    limits: list[Limit] | None = None
+    description: str | None = None
+    setupFee: Number | None = None
+    badge: str | None = None
+    highlighted: bool | None = None
+
+
+class ProductEntry(_Shape):
+    """A product and the plans it can be bought on."""
+
+    id: str
+    name: str
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    features: list[str]
+    plans: Annotated[list[PlanEntry], Field(min_length=1)]
+    businessRules: Any = None
+    description: str | None = None
+    badge: str | None = None
+    highlighted: bool | None = None
+
+
+class Products(_Shape):
+    """What is sold, in catalogue order."""
+
+    products: list[ProductEntry]
+
+
+class PriceList(_Shape):
+    """The price list."""
+
+    ok: Literal[True]
+    data: Products
+
+
+class State(_Shape):
+    """How the service is."""
+
+    status: Literal["alive", "ready"]
+
+
+class Health(_Shape):
+    """The answer to a probe."""
+
+    ok: Literal[True]
+    data: State
+
+
+class Failure(_Shape):
+    """What went wrong: a stable code, a sentence, and data a program may act on.
+
+    With VALIDATION_ERROR `details.fields` maps each path to its texts.
+    """
+
+    code: str
+    message: str
+    details: dict[str, Any]
+
+
+class ErrorEnvelope(_Shape):
+    """The answer to every request that failed."""
+
+    ok: Literal[False]
+    error: Failure
+
+
+def schemas() -> dict[str, Any]:
+    """Give the JSON Schemas of all shapes by name, as an OpenAPI document holds them."""
+    found: dict[str, Any] = {}
+    for model in (PriceList, Health, ErrorEnvelope):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        found |= schema.pop("$defs", {})
+        found[model.__name__] = schema
+    return dict(sorted(found.items()))

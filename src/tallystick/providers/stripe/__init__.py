@@ -1,0 +1,1 @@
+"""Stripe: its rules for amounts and intervals in `wire`."""
