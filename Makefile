@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 PYTEST := $(BIN)/python -m pytest --quiet
 
 # The catalogues of `make run`, and where it serves them.
-EXAMPLES := examples/s2.yaml
+EXAMPLES := examples/products.yaml examples/plans.toml
 
 .PHONY: help
 help: ## Show the targets

@@ -67,6 +67,7 @@ full=$(cat pyproject.toml requirements/dev.txt | cksum)
 installed=$(cat "$venv/.installed-$kind" 2>/dev/null || true)
 everything=$(cat "$venv/.installed-dev" 2>/dev/null || true)
 if [ "$installed" != "$stamp" ] && [ "$everything" != "$full" ]; then
+    rm -f "$venv"/.installed-*  # an interrupted install must not look like a finished one
     say "• $(grep -c '==' "$locked") locked packages from $locked (once)"
     pip_install --require-hashes --requirement "$locked"
     say "• this project, editable"

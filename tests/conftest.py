@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from _pytest.terminal import TerminalReporter
-    from pluggy import Result
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -74,17 +73,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("no Chromium was found: install one or set TALLYSTICK_CHROMIUM")
 
 
-@pytest.hookimpl(hookwrapper=True)
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
-) -> Generator[None, Result[pytest.TestReport], None]:
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn a skip into a failure where the browser was required."""
-    outcome = yield
-    report = outcome.get_result()
+    report = yield
     in_browser = item.get_closest_marker("browser") is not None
     if in_browser and report.skipped and os.environ.get("TALLYSTICK_BROWSER") == "required":
         report.outcome = "failed"
         report.longrepr = f"skipped where a browser is required: {report.longrepr}"
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

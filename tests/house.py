@@ -302,7 +302,9 @@ def asserting(tree: ast.Module, _source: str) -> Iterator[Breach]:
 def _asserts(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
         called = ast.unparse(node.func)
-        return re.search(r"(raises|warns|fail|assert|check|expect|refuse)", called) is not None
+        checked = any(ast.unparse(keyword) == "check=True" for keyword in node.keywords)
+        named = re.search(r"(raises|warns|fail|assert|check|expect|refuse|valid)", called)
+        return checked or named is not None
     return isinstance(node, ast.Assert)
 
 

@@ -29,8 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,8 +175,8 @@ def read_document(sample: Sample, folder: Path) -> None:
             case "toml":
                 tomllib.loads(sample.text)
             case _:
-                YAML(typ="safe").load(sample.text)
-    except (ValueError, YAMLError) as error:
+                yaml.safe_load(sample.text)
+    except (ValueError, yaml.YAMLError) as error:
         pytest.fail(f"{sample.where}: does not parse: {error}")
     if named := NAMED.search(sample.rest):
         (folder / named["name"]).write_text(sample.text, "utf-8")
@@ -252,6 +251,20 @@ def test_the_links_of_the_page_lead_somewhere(page: Path) -> None:
     assert dangling(page) == []
 
 
+def test_every_decision_is_listed_and_every_cited_one_exists() -> None:
+    pages = {page.name: page for page in (ROOT / "docs" / "adr").glob("[0-9]*.md")}
+    numbers = [name[:4] for name in pages]
+    assert len(set(numbers)) == len(numbers)
+    listed = (ROOT / "docs" / "adr" / "README.md").read_text("utf-8")
+    assert [name for name in pages if f"({name})" not in listed] == []
+    cited = {
+        number
+        for path in (ROOT / "src").rglob("*.py")
+        for number in re.findall(r"\bADR-(\d{4})\b", path.read_text("utf-8"))
+    }
+    assert cited <= set(numbers)
+
+
 def test_the_docs_were_found_and_have_samples_that_run() -> None:
     names = {name_of(page) for page in PAGES}
     assert {"README.md", "CONTRIBUTING.md", "docs/index.md", "docs/glossary.md"} <= names
@@ -284,8 +297,8 @@ def test_a_sample_that_does_not_hold_is_caught(page: str, folder: Path) -> None:
 
 def test_a_page_that_holds_passes(folder: Path) -> None:
     page = (
-        "```python\nx = 2\n```\n```python\n>>> x + 1\n3\n>>> y = 5\n```\n```python\nassert y == 5\n```\n"
-        ""
+        "```python\nx = 2\n```\n```python\n>>> x + 1\n3\n>>> y = 5\n```\n"
+        "```python\nassert y == 5\n```\n"
         '```json file=a.json\n{"a": 1}\n```\n```console\n$ make test  # the gate\n$ tallystick '
         "--help\n...Usage: tallystick...\n```\n```text\nanything\n```\n"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -206,3 +207,24 @@ def test_make_shows_what_it_can_do() -> None:
     shown = subprocess.run([make], cwd=ROOT, capture_output=True, check=True, text=True).stdout
     for target in ("run", "test", "test-browser", "bench", "lock", "fix", "clean", "conformance"):
         assert re.search(rf"^  make {target} +\w", shown, re.MULTILINE), target
+
+
+@pytest.mark.parametrize(
+    ("setting", "status", "said"),
+    [("", 0, "1 skipped"), ("1", 0, "1 skipped"), ("required", 1, "1 error")],
+)
+def test_a_skip_fails_where_a_browser_is_required(
+    setting: str, status: int, said: str, tmp_path: Path
+) -> None:
+    page = tmp_path / "test_page.py"
+    page.write_text("import pytest\n\n@pytest.mark.browser\ndef test_it():\n    pass\n", "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "tests.conftest", str(page)],
+        cwd=ROOT,
+        env={**os.environ, "TALLYSTICK_BROWSER": setting, "TALLYSTICK_CHROMIUM": "no-such-browser"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout
+    assert said in done.stdout

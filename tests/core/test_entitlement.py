@@ -125,7 +125,9 @@ def test_fractions_are_counted_exactly() -> None:
     assert access.remaining == Decimal("0.000000000001")
 
 
-@pytest.mark.parametrize("bad", [-1, True, 1.0, float("nan"), Decimal("NaN"), Decimal("1e30"), None])
+@pytest.mark.parametrize(
+    "bad", [-1, True, 1.0, float("nan"), Decimal("NaN"), Decimal("1e30"), None]
+)
 def test_a_quantity_that_is_none_is_refused(bad: Any) -> None:
     plan = catalog(limit=3)["p"]
     with pytest.raises(InvalidUsage, match="used"):

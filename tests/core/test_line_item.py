@@ -112,7 +112,10 @@ def test_usage_is_a_mapping(usage: Any) -> None:
 
 
 def test_plain_texts_and_decimals_are_quantities() -> None:
-    lines = [map_usage_to_line_items(plan(API), {"api": q})[0] for q in (11_000, "11000", Decimal(11_000))]
+    lines = [
+        map_usage_to_line_items(plan(API), {"api": q})[0]
+        for q in (11_000, "11000", Decimal(11_000))
+    ]
     assert {line.amount.minor for line in lines} == {20}
 
 

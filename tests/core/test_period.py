@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -27,6 +29,8 @@ from tallystick.errors import InvalidPeriod
 
 NEW_YEAR = datetime(2027, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+HUGE = 10**5000  # Python refuses to write it out
+SHORT = count()  # an id for a case whose value makes none
 
 instants = st.datetimes(
     min_value=datetime(1900, 1, 2),  # noqa: DTZ001 - hypothesis wants its bounds naive
@@ -109,7 +113,7 @@ def test_rfc_3339_text_is_read(text: str, same: str) -> None:
         ("2027-01-31T09:30:00,5Z", "not a time"),
         ("2027-01-31T09:30:00.Z", "not a time"),
         ("2027-01-31T09:30:00+0200", "not a time"),
-        ("٢٠٢٧-01-31T09:30:00Z", "not a time"),  # noqa: RUF001 - digits that are not ASCII
+        ("٢٠٢٧-01-31T09:30:00Z", "not a time"),
         ("2027-01-31T09:30:00Z\n", "not a time"),
         ("2027-01-31", "not a time"),
         ("1800000000", "not a time"),
@@ -118,6 +122,7 @@ def test_rfc_3339_text_is_read(text: str, same: str) -> None:
         (1_800_000_000, "from int"),
         (None, "from NoneType"),
     ],
+    ids=SHORT,
 )
 def test_other_text_is_refused_in_words(text: Any, part: str) -> None:
     with pytest.raises(InvalidPeriod, match=part):
@@ -131,10 +136,8 @@ def test_what_is_written_is_read_back(at: datetime) -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
+    with suppress(InvalidPeriod):
         assert parse_instant(text).tzinfo is UTC
-    except InvalidPeriod as error:
-        assert str(error)
 
 
 # --- periods --------------------------------------------------------------------------------------
@@ -222,7 +225,7 @@ def test_cutting_a_period_loses_no_second(lengths: list[int]) -> None:
     ends = [NEW_YEAR]
     for length in lengths:
         ends.append(ends[-1] + timedelta(seconds=length))
-    parts = [Period(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+    parts = [Period(a, b) for a, b in pairwise(ends)]
     assert tiled(parts).seconds == sum(part.seconds for part in parts) == sum(lengths)
 
 
@@ -306,10 +309,10 @@ def test_a_catalogue_takes_up_to_three_years(cadence: Cadence, longer: bool) -> 
     assert longer_than_three_years(cadence) is longer
 
 
-@pytest.mark.parametrize("count", [0, -1, True, 1.0, "1", None])
-def test_a_count_is_a_whole_number_from_one(count: Any) -> None:
+@pytest.mark.parametrize("times", [0, -1, True, 1.0, "1", None, 10**7, HUGE, -HUGE], ids=SHORT)
+def test_a_count_is_a_whole_number_from_one(times: Any) -> None:
     with pytest.raises(InvalidPeriod, match="whole number from 1"):
-        Cadence("month", count)
+        Cadence("month", times)
 
 
 @pytest.mark.parametrize(
@@ -323,6 +326,7 @@ def test_a_count_is_a_whole_number_from_one(count: Any) -> None:
         (["day"], "is not an interval"),
         ("x" * 10_000, "is not an interval"),
     ],
+    ids=SHORT,
 )
 def test_an_interval_is_one_of_four_words(word: Any, part: str) -> None:
     with pytest.raises(InvalidPeriod, match=part):

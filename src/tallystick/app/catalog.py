@@ -6,19 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tallystick.core.catalog import Catalog
 from tallystick.core.canonical import to_tree
-from tallystick.core.dialects import Reading, in_dialect, read
+from tallystick.core.catalog import Catalog
+from tallystick.core.dialects import in_dialect, read_catalog
+from tallystick.core.dialects.report import line_of
 from tallystick.core.lint import lint
 from tallystick.core.resolve import with_lock
 from tallystick.errors import InvalidCatalog, Problem
 from tallystick.files import lock_path, read_lock, read_tree
-from tallystick.providers import ABILITIES
+from tallystick.providers.known import ABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from tallystick.core.dialects.report import Dialect
 
 __all__ = ["DEFAULT_ENVIRONMENT", "Opened", "create_billing_schema", "load_catalog", "open_catalog"]
 
@@ -27,7 +26,7 @@ DEFAULT_ENVIRONMENT = "test"
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A catalogue as it was opened: its file, its dialect, and all that lint found.
+    """A catalogue as it was opened: its file, and all that lint found.
 
     `problems` are those that only show once the lock file is laid under the catalogue, such as
     two plans that look alike because nobody says how long one of them is.
@@ -35,7 +34,6 @@ class Opened:
 
     path: Path
     catalog: Catalog[str, str]
-    dialect: Dialect
     findings: tuple[Problem, ...]
 
     @property
@@ -74,14 +72,17 @@ def open_catalog(path: str | Path, *, environment: str | None = None) -> Opened:
     path = Path(path)
     source = read_tree(path)
     if isinstance(source.tree, Catalog):
-        reading = _checked(source.tree, path.name)
+        catalog = _checked(source.tree, path.name)
     else:
-        reading = read(source.tree, lines=source.lines, source=path.name, abilities=ABILITIES)
+        catalog = read_catalog(
+            source.tree, lines=source.lines, source=path.name, abilities=ABILITIES
+        )
     lock = read_lock(lock_path(path, environment or DEFAULT_ENVIRONMENT))
-    catalog = reading.catalog if lock is None else with_lock(reading.catalog, lock)
-    found = (in_dialect(problem, reading.dialect) for problem in lint(catalog))
-    lined = (replace(problem, line=_line(problem.path, source.lines)) for problem in found)
-    return Opened(path, catalog, reading.dialect, (*reading.hints, *lined))
+    if lock is not None:
+        catalog = with_lock(catalog, lock)
+    found = (in_dialect(problem, catalog.dialect) for problem in lint(catalog))
+    lined = (replace(problem, line=line_of(problem.path, source.lines)) for problem in found)
+    return Opened(path, catalog, (*catalog.hints, *lined))
 
 
 def create_billing_schema(schema: Mapping[str, Any]) -> Catalog[str, str]:
@@ -90,17 +91,10 @@ def create_billing_schema(schema: Mapping[str, Any]) -> Catalog[str, str]:
     The providers that Tallystick knows are asked what they can do.  Raises InvalidCatalog with
     every problem and its path, such as `products[0].plans[1].lineItems[0].cost`.
     """
-    reading = read(schema, dialect="products", source="billing schema", abilities=ABILITIES)
-    return reading.catalog
+    return read_catalog(schema, dialect="products", source="billing schema", abilities=ABILITIES)
 
 
-def _checked(catalog: Catalog[Any, Any], name: str) -> Reading:
+def _checked(catalog: Catalog[Any, Any], name: str) -> Catalog[Any, Any]:
     """Hold a catalogue built from classes against the rules of every other one."""
-    read(to_tree(catalog), dialect="tallystick", source=name, abilities=ABILITIES)
-    return Reading(catalog, "tallystick")
-
-
-def _line(path: str, lines: Mapping[str, int]) -> int | None:
-    while path and path not in lines:
-        path = path[: max(path.rfind("."), path.rfind("["), 0)]
-    return lines.get(path)
+    read_catalog(to_tree(catalog), dialect="tallystick", source=name, abilities=ABILITIES)
+    return catalog

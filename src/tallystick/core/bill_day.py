@@ -121,5 +121,5 @@ def _midnight(day: date) -> datetime:
 
 def _checked(bill_day: int) -> int:
     if type(bill_day) is not int or not 1 <= bill_day <= _LAST_BILL_DAY:
-        raise InvalidPeriod(f"a bill day is a day of the month from 1 to 31, not {bill_day!r}")
+        raise InvalidPeriod("a bill day is a day of the month: a whole number from 1 to 31")
     return bill_day

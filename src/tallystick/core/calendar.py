@@ -46,7 +46,10 @@ __all__ = [
 ]
 
 CalendarUnit: TypeAlias = Literal["day", "week", "month", "quarter", "half_year", "year"]
+"""What periods can be aligned to: a stretch of the calendar that begins at local midnight."""
+
 WeekStart: TypeAlias = Literal["monday", "sunday"]
+"""The day on which a calendar week begins."""
 
 _LAST_YEAR: Final = 9999
 _FEBRUARY: Final = 2
@@ -303,11 +306,11 @@ def first_boundary(
     start = instant(start)
     size = _SIZES.get(unit or _unit_named_by(cadence))
     if size is None:
-        raise InvalidPeriod(f"{unit!r} is not a calendar unit: {', '.join(_SIZES)}")
+        raise InvalidPeriod(f"{str(unit)[:40]!r} is not one of {', '.join(_SIZES)}")
     if week_starts not in get_args(WeekStart):
-        raise InvalidPeriod(f"a week starts on monday or on sunday, not on {week_starts!r}")
+        raise InvalidPeriod(f"a week starts on monday or sunday, not {str(week_starts)[:40]!r}")
     if cadence.key[0] != size.key[0] or cadence.key[1] % size.key[1]:
-        raise InvalidPeriod(f"{cadence.label!r} is not a whole number of calendar units ({unit})")
+        raise InvalidPeriod(f"{cadence.label!r} is not a whole number of the unit {unit!r}")
     first = _first_midnight(wall_clock(start, zone), size, week_starts)
     end, n = start, cadence.key[1] // size.key[1]
     # A zone that sets its clock back over midnight has a start that is "yesterday" again.

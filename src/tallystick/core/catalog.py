@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tallystick.core.currency import Currency
     from tallystick.core.meter import Meter
     from tallystick.core.price import Price
+    from tallystick.errors import Problem
 
     FeatureKey = TypeVar("FeatureKey", bound=str, default=str)
     PlanId = TypeVar("PlanId", bound=str, default=str)
@@ -34,6 +35,7 @@ else:  # defaults of type variables are for the checkers; 3.11 and 3.12 have non
 
 __all__ = [
     "Catalog",
+    "Dialect",
     "Feature",
     "FeatureKey",
     "Interval",
@@ -42,6 +44,9 @@ __all__ = [
     "Product",
     "Reset",
 ]
+
+Dialect: TypeAlias = Literal["plans", "products", "tallystick"]
+"""How a catalogue is written: a flat list of plans, products and line items, or both and more."""
 
 Interval: TypeAlias = Literal["day", "week", "month", "year"]
 Reset: TypeAlias = Literal["minute", "hour", "day", "week", "month", "year", "billing_period"]
@@ -161,12 +166,15 @@ class Product(Generic[FeatureKey]):
 class Catalog(Generic[PlanId, FeatureKey]):
     """Everything that is sold.  Iterates its plans in catalogue order.
 
-    `find(id)` gives a plan or None; `catalog[id]` raises UnknownPlan.
+    `find(id)` gives a plan or None; `catalog[id]` raises UnknownPlan.  `dialect` is how it was
+    written and `hints` what was worth a look while it was read; neither takes part in equality.
     """
 
     products: tuple[Product[FeatureKey], ...]
     provider: str | None = None
     meters: Mapping[str, Meter] = field(default_factory=lambda: MappingProxyType({}))
+    dialect: Dialect = field(default="tallystick", compare=False, repr=False)
+    hints: tuple[Problem, ...] = field(default=(), compare=False, repr=False)
     _by_id: Mapping[str, Plan[FeatureKey]] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

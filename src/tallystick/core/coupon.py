@@ -105,8 +105,7 @@ class Discounted:
         """Add up what all coupons took of each line."""
         taken = [each.by_line for each in self.discounts]
         return tuple(
-            Money.total((parts[i] for parts in taken), self.currency)
-            for i in range(len(self.left))
+            Money.total((parts[i] for parts in taken), self.currency) for i in range(len(self.left))
         )
 
 

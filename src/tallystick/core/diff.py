@@ -260,6 +260,8 @@ def _text_of(value: object) -> object:
 
 
 def _json_words(name: str, before: object, after: object) -> Words:
+    if name == "metadata":
+        before, after = before or None, after or None
     sides = (_json(before), _json(after))
     label = name.replace("_", " ")
     if before is None or after is None:
@@ -285,8 +287,7 @@ def _plan_field(name: str, old: Plan[Any], new: Plan[Any]) -> Iterator[Words]:
     elif name in {"coupons", "coupon_ids"}:
         yield from _list_words("coupon" if name == "coupons" else "coupon id", before, after)
     elif name in _FREE_JSON:
-        empty = {} if name == "metadata" else None
-        yield _json_words(name, *(None if side == empty else side for side in (before, after)))
+        yield _json_words(name, before, after)
     else:
         yield _plain(name, _text_of(before), _text_of(after))
 

@@ -161,7 +161,11 @@ def check_limit(
 
 
 def _within(
-    plan: Plan[FeatureKey], key: FeatureKey, given: UpTo, used: int | Decimal, requested: int | Decimal
+    plan: Plan[FeatureKey],
+    key: FeatureKey,
+    given: UpTo,
+    used: int | Decimal,
+    requested: int | Decimal,
 ) -> Access:
     after = _plus(used, requested)
     soft = given.unit_price is not None
@@ -185,7 +189,9 @@ def _within(
         requested=requested,
         remaining=max(0, _minus(given.units, used)),
         overage=over,
-        overage_price=Rate(given.unit_price, plan.currency) if given.unit_price is not None else None,
+        overage_price=Rate(given.unit_price, plan.currency)
+        if given.unit_price is not None
+        else None,
         upgrade_to=None if upgrade is None else upgrade.id,
     )
 

@@ -3,12 +3,12 @@
 ::
 
     apiRequests  1,250,000 - 1,000,000 included = 250,000
-    apiRequests  units: 250,000 × 0.0002 USD = 50.00 USD
-    apiRequests  rounded half away from zero: 50.00 USD = 50.00 USD
+    apiRequests  250,000 × 0.0002 USD = 50.00 USD
+    apiRequests  rounded half away from zero: 50.00 USD
 
 Every figure is written out in full: no exponent, no digit left out.  Left of the last `=` stands
 what to type, right of it what must come out.
-"""  # noqa: RUF002 - a sum is written with the sign of multiplication, as people write it
+"""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["explain"]
 
-_TIMES: Final = "\N{MULTIPLICATION SIGN}"
-_OVER: Final = "\N{DIVISION SIGN}"
-_SIGNS: Final = {"multiply": _TIMES, "divide": _OVER}
+_SIGNS: Final = {"multiply": "×", "divide": "÷"}
 _ROUNDINGS: Final = {
     "none": "",
     "ceiling": "rounded up",
@@ -54,19 +52,17 @@ def _texts(  # noqa: C901, PLR0912 - a table: one case for each step
         case "floor":
             return [_floored(step, currency)]
         case "mirror":
-            return [
-                f"a correction is priced as its mirror: {_number(figures[0])} {_TIMES} -1 = {result}"
-            ]
+            return [f"priced as its mirror: {_number(figures[0])} × -1 = {result}"]
         case "convert":
             return [_converted(step)]
         case "included":
             if figures[0] <= figures[1]:
-                return [f"{_number(figures[0])} within {_number(figures[1])} included: 0 = 0"]
+                return [f"{_number(figures[0])} within {_number(figures[1])} included: 0"]
             return [f"{_number(figures[0])} - {_number(figures[1])} included = {result}"]
         case "minimum quantity":
-            return [f"{_number(figures[0])} is below the minimum quantity: {result} = {result}"]
+            return [f"{_number(figures[0])} is below the minimum quantity: {result}"]
         case "defer":
-            return ["volume tiers are settled at the period's end: 0 = 0"]
+            return ["volume tiers are settled at the period's end: 0"]
         case "price":
             return _priced(step, currency)
         case "discount":
@@ -76,8 +72,9 @@ def _texts(  # noqa: C901, PLR0912 - a table: one case for each step
         case "minimum":
             return [f"at least the minimum: {_pair(step, currency)}"]
         case "round":
-            settled = _money(step.result, currency)
-            return [f"rounded half away from zero: {_money(figures[0], currency)} = {settled}"]
+            exact, settled = _money(figures[0], currency), _money(step.result, currency)
+            shown = settled if exact == settled else f"{exact} = {settled}"
+            return [f"rounded half away from zero: {shown}"]
         case "earlier":
             total, billed = (_money(figure, currency) for figure in figures)
             return [f"{total} - {billed} billed earlier = {_money(step.result, currency)}"]
@@ -90,7 +87,7 @@ def _floored(step: Step, currency: Currency) -> str:
         kept, back = (_number(figure) for figure in step.inputs)
         return f"{kept} - {back} transactions given back = {_number(step.result)}"
     write = _money(step.inputs[0], currency) if step.how == "amount" else _number(step.inputs[0])
-    return f"{write} is below zero and counts as nothing: 0 = 0"
+    return f"{write} is below zero and counts as nothing: 0"
 
 
 def _converted(step: Step) -> str:
@@ -115,12 +112,12 @@ def _priced(step: Step, currency: Currency) -> list[str]:
 
 
 def _component(part: Component, currency: Currency) -> str:
-    amount = _money(part.amount, currency)
+    name = "" if part.name == "units" else f"{part.name}: "  # a lone product speaks for itself
     if part.counts == "money":
-        return f"{part.name}: {_money(part.quantity, currency)} {_TIMES} {_number(part.unit)} = {amount}"
-    return (
-        f"{part.name}: {_number(part.quantity)} {_TIMES} {_money(part.unit, currency)} = {amount}"
-    )
+        quantity, unit = _money(part.quantity, currency), _number(part.unit)
+    else:
+        quantity, unit = _number(part.quantity), _money(part.unit, currency)
+    return f"{name}{quantity} × {unit} = {_money(part.amount, currency)}"
 
 
 def _discounted(step: Step, currency: Currency) -> str:
@@ -128,7 +125,7 @@ def _discounted(step: Step, currency: Currency) -> str:
     left = _money(step.result, currency)
     if step.how == "amount":
         return f"discount: {_money(exact, currency)} - {_money(figure, currency)} = {left}"
-    share = f"{_money(exact, currency)} {_TIMES} {_number(figure)} {_OVER} 100"
+    share = f"{_money(exact, currency)} × {_number(figure)} ÷ 100"
     return f"discount of {_number(figure)} %: {_money(exact, currency)} - {share} = {left}"
 
 

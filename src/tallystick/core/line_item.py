@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from tallystick.core.money import Money
     from tallystick.core.rating import RatedLine
 
-__all__ = ["LineItem", "map_usage_to_line_items", "rate_usage"]
+__all__ = ["LineItem", "bill", "map_usage_to_line_items"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineItem:
-    """One used feature as a line of an invoice.
+    """One used feature, or one price, as a line of an invoice.
 
-    `included` is what the plan covers, `overage` what is beyond it, `unit_price` minor units for
-    each unit of overage (None: the plan names no price).  `amount` is overage × unit_price, exact,
+    `feature_key` is the feature's key, or the key under which a price is measured.  `included` is
+    what the plan covers, `overage` what is billed beyond it, `unit_price` minor units for each
+    unit of it (None: no price, or one that differs from unit to unit).  A feature's `amount` is overage × unit_price, exact,
     rounded once, half away from zero.  `unpriced_overage` marks use beyond the limit that has no
     price: a breach to show, never an invented amount.  `rated` holds the steps of the reckoning.
     """
@@ -109,24 +110,49 @@ def _feature_price(plan: Plan[Any], feature: Feature, quantity: Decimal) -> Pric
     )
 
 
-def rate_usage(plan: Plan[Any], usage: Mapping[str, Measured]) -> tuple[LineItem | RatedLine, ...]:
+def bill(
+    plan: Plan[Any], usage: Mapping[str, Measured], *, base: bool = False
+) -> tuple[LineItem, ...]:
     """Rate a month of usage: the plan's features first, then its seats and metered prices.
 
     Keys are feature keys, the meters of metered prices, or ids of per-seat prices.  A feature whose
-    meter has a metered price is charged by that price alone.
+    key has a metered price is charged by that price alone.  `base` puts the plan's flat lines of
+    one period in front.
 
     Raises InvalidUsage once, naming every key that nothing in the plan answers to, or that was
     measured in another way than its price needs.
     """
     prices = {price.meter or price.id: price for price in plan.prices if price.basis != "flat"}
     measured = _gather(usage, lambda key, value: _measured(plan, prices.get(key), key, value))
-    lines: list[LineItem | RatedLine] = [
-        _line_item(plan, feature, taken.value)
-        for key, feature in plan.features.items()
-        if isinstance(taken := measured.get(key), Quantity) and key not in prices
-    ]
-    lines += [rate(price, measured[key]) for key, price in prices.items() if key in measured]
-    return tuple(lines)
+    flat = [price for price in plan.prices if price.basis == "flat" and base]
+    return (
+        *(_priced_item(price.id, price, Quantity(Decimal(1))) for price in flat),
+        *(
+            _line_item(plan, feature, measured[key].value)
+            for key, feature in plan.features.items()
+            if key in measured and key not in prices
+        ),
+        *(
+            _priced_item(key, price, measured[key])
+            for key, price in prices.items()
+            if key in measured
+        ),
+    )
+
+
+def _priced_item(key: str, price: Price, measured: Measured) -> LineItem:
+    rated = rate(price, measured)
+    return LineItem(
+        feature_key=key,
+        description=price.name or price.id,
+        quantity=rated.measured,
+        included=price.included,
+        overage=rated.billed,
+        unit_price=price.shape.unit if isinstance(price.shape, PerUnit) else None,
+        amount=rated.amount,
+        unpriced_overage=False,
+        rated=rated,
+    )
 
 
 def _measured(plan: Plan[Any], price: Price | None, key: str, value: Measured) -> Measured:
@@ -149,10 +175,9 @@ def _gather(usage: object, read: Callable[[str, Any], Any]) -> dict[str, Any]:
                 raise InvalidUsage(f"a key is a text, not {type(key).__name__}")
             taken[key] = read(key, value)
         except InvalidUsage as refused:
-            fields[str(key)] = refused.fields.get(str(key)) or [str(refused)]
+            name = key if isinstance(key, str) else type(key).__name__
+            fields[name] = refused.fields.get(name) or [str(refused)]
     if fields:
         said = "; ".join(f"{key}: {texts[0]}" for key, texts in fields.items())
         raise InvalidUsage(f"usage that no line can be made of: {said}", fields)
     return taken
-
-

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from tallystick.core.period import cadence_of
 from tallystick.core.rating import rate
 from tallystick.core.rating.usage import Quantity
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Plan
 
 __all__ = ["list_price_per_year"]
-
-_PER_YEAR: Final = {"day": 365, "week": Fraction(365, 7), "month": 12, "year": 1}
 
 
 def list_price_per_year(plan: Plan[Any], *, seats: int = 1) -> Fraction:
@@ -30,6 +29,5 @@ def list_price_per_year(plan: Plan[Any], *, seats: int = 1) -> Fraction:
         ),
         Fraction(0),
     )
-    if plan.interval is None:
-        return total
-    return total * _PER_YEAR[plan.interval] / plan.count
+    cadence = cadence_of(plan)
+    return total if cadence is None else total * cadence.per_year

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from tallystick.core.bad_number import BadNumber
 from tallystick.core.catalog import Interval
@@ -67,7 +67,7 @@ def check_environment(environment: str) -> str:
 
     Raises InvalidInput.
     """
-    if not isinstance(environment, str) or _ENVIRONMENT.fullmatch(environment) is None:
+    if _environment_wrong(environment) is not None:
         shown = repr(environment)[:40]
         raise InvalidInput(
             f"{shown} is no name for an environment: use letters, digits, - and _ (at most 64)"
@@ -143,7 +143,7 @@ class _LockReader:
         if values["amount"] is not None and values["currency"] is None:
             self.report(f"{path}.amount", "stands without a currency")
         return (
-            LockedPrice(**cast("dict[str, str]", values)) if before == len(self.problems) else None
+            LockedPrice(**cast("dict[str, Any]", values)) if before == len(self.problems) else None
         )
 
     def field(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Money", "Rate", "settle", "to_minor"]
 
 _BOUND = 2**63
+_DIGITS = 60  # of a weight; an exponent of a million would be written out
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +170,11 @@ class Money:
 def _weight(weight: int | Decimal | Fraction) -> Fraction:
     if type(weight) is not int and not isinstance(weight, (Decimal, Fraction)):
         raise InvalidInput(f"a weight is an int, Decimal or Fraction, not {type(weight).__name__}")
-    if isinstance(weight, Decimal) and not (weight.is_finite() and abs(weight.adjusted()) <= 60):
-        raise InvalidInput("a weight is finite and has at most 60 digits on either side")
+    if isinstance(weight, Decimal):
+        if not weight.is_finite():
+            raise InvalidInput("a weight is finite")
+        if abs(weight.adjusted()) > _DIGITS:
+            raise InvalidInput(f"a weight has at most {_DIGITS} digits on either side")
     if weight < 0:
         raise InvalidInput("a weight is not below zero")
     return Fraction(weight)

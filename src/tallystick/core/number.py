@@ -19,10 +19,12 @@ from decimal import (
     InvalidOperation,
     Overflow,
 )
-from fractions import Fraction
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tallystick.errors import InvalidNumber, InvalidUsage, OutOfBounds
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 __all__ = [
     "EXACT",

@@ -44,8 +44,10 @@ Instant: TypeAlias = datetime
 """A point in time: an aware datetime whose zone is UTC.  `instant` makes one."""
 
 FIRST_YEAR: Final = 1900
+"""The first year that text from outside may name; others are slips of a unit or of a pen."""
+
 LAST_YEAR: Final = 2199
-"""The years that text from outside may name; others are slips of a unit or of a pen."""
+"""The last year that text from outside may name."""
 
 _SECOND: Final = timedelta(seconds=1)
 _INTERVALS: Final[tuple[str, ...]] = get_args(Interval)
@@ -60,6 +62,7 @@ _ADVERBS: Final = {
     ("year", 1): "Yearly",
 }
 _LONGEST: Final = 40
+_DAYS_OF_THE_CALENDAR: Final = 3_652_059  # years 1 to 9999: a longer cadence has no boundary
 _RFC_3339: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]"
     r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?"
@@ -201,8 +204,8 @@ def tiled(periods: Iterable[Period]) -> Period:
 class Cadence:
     """Every `count` days, weeks, months or years.
 
-    Equality is of what was written; `same_as` compares what is meant.  The count is at least 1
-    and has no upper bound here (a catalogue's has: `longer_than_three_years`).
+    Equality is of what was written; `same_as` compares what is meant.  The count is at least 1,
+    and bounded only by the calendar's own length (a catalogue's by `longer_than_three_years`).
 
     Raises InvalidPeriod.
     """
@@ -213,13 +216,15 @@ class Cadence:
     def __post_init__(self) -> None:
         """Check the interval's word and the count."""
         if self.interval not in _INTERVALS:
-            near = get_close_matches(str(self.interval)[:_LONGEST].lower(), _INTERVALS, n=1)
+            word = str(self.interval)[:_LONGEST]
+            near = get_close_matches(word.lower(), _INTERVALS, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InvalidPeriod(
-                f"{self.interval!r} is not an interval: day, week, month or year{hint}"
-            )
-        if type(self.count) is not int or self.count < 1:  # bool is an int, and no count
-            raise InvalidPeriod(f"an interval count is a whole number from 1, not {self.count!r}")
+            raise InvalidPeriod(f"{word!r} is not an interval: day, week, month or year{hint}")
+        if type(self.count) is not int:  # bool is an int, and no count
+            kind = type(self.count).__name__
+            raise InvalidPeriod(f"an interval count is a whole number from 1, not of type {kind}")
+        if not 1 <= self.count <= _DAYS_OF_THE_CALENDAR:
+            raise InvalidPeriod("an interval count is a whole number from 1 to 3,652,059")
 
     @property
     def months(self) -> int:

@@ -34,12 +34,27 @@ View: TypeAlias = Literal["compact", "full"]
 """How much is told: the contract's keys, or also lines, trials and limits."""
 
 VIEWS: Final[tuple[View, ...]] = ("compact", "full")
+"""Every view there is."""
 
 _CAMEL: Final = re.compile("_([a-z])")
 _TEXTS: Final = frozenset(
-    "id name description type basis currency unit meter tiers_mode round_packages operation"
-    " rounding".split()
+    {
+        "id",
+        "name",
+        "description",
+        "type",
+        "basis",
+        "currency",
+        "unit",
+        "meter",
+        "tiers_mode",
+        "round_packages",
+        "operation",
+        "rounding",
+    }
 )
+"""The keys of a native price whose texts are words; the texts of all others are figures."""
+
 _DEEPEST: Final = 64
 _LARGEST: Final = 10_000
 _LONGEST_NUMBER: Final = 100

@@ -109,8 +109,9 @@ def _feature_keys(catalog: Catalog[Any, Any]) -> tuple[str, ...]:
 
 def _changes(kind: str, *, written: Collection[str], found: Collection[str]) -> Iterable[str]:
     """Say which ids of a kind are new and which are gone."""
-    new = [id_ for id_ in found if id_ not in set(written)]
-    gone = [id_ for id_ in written if id_ not in set(found)]
+    before, after = set(written), set(found)
+    new = [each for each in found if each not in before]
+    gone = [each for each in written if each not in after]
     for word, ids in (("new", new), ("gone", gone)):
         if ids:
             rest = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["VARIABLE", "find_catalog"]
 
 VARIABLE: Final = "TALLYSTICK_CATALOG"
+"""The setting that names the catalogue."""
 _INIT: Final = "start one with `tallystick init`"
 
 
@@ -39,7 +40,7 @@ def _existing(path: Path, missing: str) -> Path:
 
 
 def _only(folder: Path) -> Path:
-    present = [path for suffix in SUFFIXES if os.path.isfile(path := folder / f"billing{suffix}")]
+    present = [path for suffix in SUFFIXES if (path := folder / f"billing{suffix}").is_file()]
     if not present:
         tried = ",".join(suffix[1:] for suffix in SUFFIXES)
         raise CatalogNotFound(

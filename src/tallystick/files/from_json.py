@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tallystick.core.bad_number import BadNumber
-from tallystick.errors import Problem
-from tallystick.files.refusal import MOST_PROBLEMS, Refused, refuse
-from tallystick.files.scalars import MOST_DEPTH, check_tree, join, number, too_deep
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tallystick.files.refusal import refuse
+from tallystick.files.scalars import MOST_DEPTH, Repeated, check_tree, join, number, too_deep
 
 __all__ = ["check_depth", "json_lines", "json_tree"]
 
 _STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _NESTING: Final = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
 _TOKENS: Final = re.compile(rf"{_STRING}|[\[\]{{}},]|[^\s\[\]{{}},:\"]++", re.DOTALL)
-
-
-class _Repeated(dict[str, object]):
-    """An object that has a key twice; kept until its path is known."""
-
-    def __init__(self, pairs: list[tuple[str, object]]) -> None:
-        super().__init__(pairs)
-        self.twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
 
 
 def json_tree(text: str) -> object:
@@ -46,9 +33,6 @@ def json_tree(text: str) -> object:
     except json.JSONDecodeError as error:
         wrong = f"is not JSON: {error.msg.lower()} at line {error.lineno}, column {error.colno}"
         raise refuse(wrong, _cure(text, error.pos), line=error.lineno) from None
-    repeated = list(_repeated(tree))
-    if repeated:
-        raise Refused(repeated)
     check_tree(tree)
     return tree
 
@@ -74,22 +58,22 @@ class _LineWalk:
         self.indexes: list[int] = []
         self.key: str | None = None
 
-    def take(self, token: str, line: int) -> None:
-        if token in "]}":
+    def take(self, piece: str, line: int) -> None:
+        if piece in "]}":
             self.frames.pop()
             self.index, self.key = self.indexes.pop(), None
-        elif token == ",":
+        elif piece == ",":
             self.index, self.key = self.index + 1, None
         elif self.frames and self.frames[-1][1] and self.key is None:
-            self.key = json.loads(token)
+            self.key = json.loads(piece)
         else:
-            self.note(token, line)
+            self.note(piece, line)
 
-    def note(self, token: str, line: int) -> None:
+    def note(self, piece: str, line: int) -> None:
         path = self.place()
         self.lines[path] = line
-        if token in "[{":
-            self.frames.append((path, token == "{"))
+        if piece in "[{":
+            self.frames.append((path, piece == "{"))
             self.indexes.append(self.index)
             self.index, self.key = 0, None
 
@@ -106,37 +90,22 @@ def check_depth(text: str) -> None:
     if text.count("[") + text.count("{") <= MOST_DEPTH:
         return
     for match in _NESTING.finditer(text):
-        token = match.group()
-        if token in "[{":
+        piece = match.group()
+        if piece in "[{":
             depth += 1
             if depth > MOST_DEPTH:
                 raise too_deep(line=text.count("\n", 0, match.start()) + 1)
-        elif token in "]}":
+        elif piece in "]}":
             depth -= 1
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
-    return found if len(found) == len(pairs) else _Repeated(pairs)
+    return found if len(found) == len(pairs) else Repeated(pairs)
 
 
 def _constant(token: str) -> BadNumber:
     return BadNumber(token, "is not a finite number; leave the field out for no limit")
-
-
-def _repeated(tree: object) -> Iterator[Problem]:
-    waiting: list[tuple[str, object]] = [("", tree)]
-    told = 0
-    while waiting and told <= MOST_PROBLEMS:
-        path, value = waiting.pop()
-        if isinstance(value, _Repeated):
-            for key in value.twice:
-                told += 1
-                yield Problem(join(path, key), "stands twice in one object", "keep one of them")
-        if isinstance(value, dict):
-            waiting.extend([(join(path, key), member) for key, member in value.items()][::-1])
-        elif isinstance(value, list):
-            waiting.extend([(join(path, i), member) for i, member in enumerate(value)][::-1])
 
 
 def _cure(text: str, position: int) -> str:

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick.core.catalog import Catalog
 from tallystick.errors import InvalidCatalog
-from tallystick.files.refusal import Refused, refuse
+from tallystick.files.refusal import refuse
 from tallystick.files.scalars import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from tallystick.files.refusal import Refused
 
 __all__ = ["python_tree"]
 

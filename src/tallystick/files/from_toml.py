@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tallystick.files.refusal import refuse
-from tallystick.files.scalars import MOST_DEPTH, check_tree, join, number, too_deep
+from tallystick.files.scalars import MOST_DEPTH, MOST_VALUES, check_tree, join, number, too_deep
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -29,10 +29,12 @@ _TOKENS: Final = re.compile(
     r'|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?'
     r"|'[^'\n]*+'?)"
     r"|(?P<comment>\#[^\n]*+)"
-    r"|(?P<mark>[\n\[\]{}=,])"
+    r"|(?P<newlines>\n\s*+)"
+    r"|(?P<mark>[\[\]{}=,])"
     r"""|(?P<bare>[^\s\[\]{}=,\#"']++)""",
     re.DOTALL,
 )
+_MOST_TOKENS: Final = 4 * MOST_VALUES
 _NUMBER: Final = re.compile(r"[-+]?(?:\.?[0-9]|(?:inf|nan)\b)", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}|[0-9]{2}:[0-9]{2}", re.ASCII)
 _PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -62,7 +64,7 @@ def toml_tree(text: str) -> tuple[object, dict[str, int]]:
         raise refuse(f"is not TOML: {said[:1].lower()}{said[1:]}{where}", cure, line=line) from None
     except RecursionError:
         raise too_deep() from None
-    except ValueError as error:
+    except (ValueError, IndexError) as error:
         # A date such as 2027-02-30 is refused by the calendar, not by the grammar.
         raise refuse(f"is not TOML: {error}", "correct the date, or quote it") from None
     if not tree:
@@ -82,6 +84,7 @@ class _Lexer:
         self.in_value = False
         self.dots = 0
         self.line = 1
+        self.count = 0
 
     def read(self, text: str) -> str:
         """Give the text with its number tokens replaced, on the same lines."""
@@ -89,8 +92,15 @@ class _Lexer:
         last = 0
         for match in _TOKENS.finditer(text):
             kind, token = match.lastgroup, match.group()
+            self.count += 1
+            if self.count > _MOST_TOKENS:
+                raise refuse(f"holds more than {MOST_VALUES} values", "split the file")
             if kind == "mark":
                 self.take_mark(token)
+            elif kind == "newlines":
+                self.line += token.count("\n")
+                if not self.open:
+                    self.start_key()
             elif kind == "text":
                 self.line += token.count("\n")
             elif kind == "bare":
@@ -112,11 +122,7 @@ class _Lexer:
             raise too_deep(line=self.line)
 
     def take_mark(self, mark: str) -> None:
-        if mark == "\n":
-            self.line += 1
-            if not self.open:
-                self.start_key()
-        elif mark == "=":
+        if mark == "=":
             self.in_value = True
         elif mark == "," and self.open and self.open[-1] == "{":
             self.start_key()
@@ -138,11 +144,13 @@ class _Lexer:
 
 
 def _settle(value: object, path: str, lines: dict[str, int], depth: int = 0) -> object:
-    """Put the numbers in their places.  Dotted keys within inline tables nest deeper than either."""
+    """Put the numbers in their places; dotted keys in inline tables nest deeper than either."""
     if isinstance(value, _Placed):
         lines[path] = value.line
         return value.value
     if not isinstance(value, dict | list):
+        if isinstance(value, int) and not isinstance(value, bool):
+            raise refuse("is a number that was not read from its token", "write it plainly")
         return value
     if depth >= MOST_DEPTH:
         raise too_deep(path=path)

@@ -73,7 +73,8 @@ def _events(text: str) -> Iterator[Event]:
         raise _syntax(error) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # A character that YAML does not print, or a version number of thousands of digits.
-        raise refuse(f"is not YAML: {shorten(str(error), 200)}", "remove it") from None
+        said = shorten(str(error).partition("\n")[0], 200)
+        raise refuse(f"is not YAML: {said}", "remove it") from None
 
 
 def _syntax(error: object) -> Refused:
@@ -140,7 +141,7 @@ class _Builder:
 
     def take_scalar(self, event: ScalarEvent) -> None:
         frame = self.frames[-1] if self.frames else None
-        value = _resolve(event.value) if event.style is None and event.tag is None else event.value
+        value = event.value if event.style or event.tag else _resolve(event.value)
         if frame is not None and isinstance(frame.container, dict) and frame.key is None:
             self.take_key(frame, value, event)
         else:
@@ -151,7 +152,7 @@ class _Builder:
         place = join(frame.path, key)
         if not isinstance(value, str):
             self.report(f"the key {shorten(key)!r} is no text", "quote the key", event, place)
-        elif key == "<<" and event.style is None:
+        elif key == "<<" and not event.style:
             self.report("is a merge key", "write the fields out", event, place)
         elif key in frame.container:
             first = self.lines.get(place)
@@ -202,7 +203,8 @@ class _Builder:
 
 
 def _line(event: Event) -> int:
-    return int(event.start_mark.line) + 1
+    mark = event.start_mark
+    return mark.line + 1 if mark is not None else 1
 
 
 def _resolve(text: str) -> object:

@@ -67,7 +67,7 @@ def write_lock(path: Path | str, lock: Lock) -> None:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         _write(beside, text.encode())
-        os.replace(beside, path)
+        beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
         reason = (error.strerror or "it failed").lower()
@@ -75,7 +75,7 @@ def write_lock(path: Path | str, lock: Lock) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with open(path, "xb") as stream:
+    with path.open("xb") as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())

@@ -15,7 +15,7 @@ MOST_PROBLEMS = 100
 """So many problems of one file are told; a person cures those first."""
 
 
-class Refused(Exception):  # noqa: N818 - it never leaves the package, where errors have their names
+class Refused(Exception):
     """The file cannot be read as a document, for these reasons."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

@@ -13,15 +13,19 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final
 
 from tallystick.errors import Problem
-from tallystick.files.refusal import Absent, Refused, refuse
+from tallystick.files.refusal import Absent, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tallystick.files.refusal import Refused
+
 __all__ = ["MOST_BYTES", "decode", "open_regular", "read_text"]
 
 MOST_BYTES: Final = 8_000_000
+"""The largest document that is read as a whole."""
+
 _NOWHERE: Final = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _FLAGS: Final = (
@@ -43,12 +47,12 @@ _KINDS: Final = (
 def open_regular(path: Path, most: int | None = MOST_BYTES) -> Iterator[IO[bytes]]:
     """Open a regular file of at most `most` bytes.  Raises Refused, Absent where there is none."""
     try:
-        _check(os.stat(path), most)
+        _check(path.stat(), most)
         # Not blocking, and looked at again: the file may have been changed for a pipe meanwhile.
         descriptor = os.open(path, _FLAGS)
     except (OSError, ValueError) as error:
         raise _refusal(error) from error
-    with open(descriptor, "rb") as stream:
+    with os.fdopen(descriptor, "rb") as stream:
         _check(os.fstat(descriptor), most)
         try:
             yield stream

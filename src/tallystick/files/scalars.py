@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
-from decimal import Decimal
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from tallystick.core.bad_number import BadNumber
@@ -13,17 +13,31 @@ from tallystick.errors import InvalidNumber, Problem
 from tallystick.files.refusal import MOST_PROBLEMS, Refused, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from decimal import Decimal
 
-__all__ = ["MOST_DEPTH", "MOST_VALUES", "check_tree", "join", "number", "shorten", "too_deep"]
+__all__ = [
+    "MOST_DEPTH",
+    "MOST_VALUES",
+    "Repeated",
+    "check_tree",
+    "join",
+    "number",
+    "shorten",
+    "too_deep",
+]
 
 MOST_DEPTH: Final = 100
-MOST_VALUES: Final = 1_000_000
+"""How deep a document may be nested."""
+
+MOST_VALUES: Final = 400_000
+"""How many values a document may hold: some ten thousand plans."""
+
 _LONGEST: Final = 40
 _SHOWN: Final = 24
 _LEADING_ZERO: Final = re.compile(r"-?0[0-9]", re.ASCII)
 _NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
-_DATES: Final = (datetime.date, datetime.time)
+_DATES: Final = (dt.date, dt.time)
 
 
 def number(token: str) -> int | Decimal | BadNumber:
@@ -44,6 +58,8 @@ def number(token: str) -> int | Decimal | BadNumber:
 
 
 def _wrong_form(token: str) -> str | None:
+    if not token.isascii():
+        return "is not written in the digits 0 to 9"
     if "_" in token:
         return "has underscores; write the digits only, or quote it if it is a text"
     lower = token.lower()
@@ -75,6 +91,19 @@ def join(path: str, key: str | int) -> str:
     return f"{path}.{name}" if path else name
 
 
+class Repeated(dict[str, object]):
+    """An object of a document that has a key twice; it is told of once its path is known."""
+
+    def __init__(self, pairs: Sequence[tuple[str, object]]) -> None:
+        """Keep the pairs as they stood."""
+        super().__init__(pairs)
+        self.pairs = pairs
+
+    def keys_twice(self) -> list[str]:
+        """Give the keys that stand more than once."""
+        return [key for key, count in Counter(key for key, _ in self.pairs).items() if count > 1]
+
+
 def check_tree(tree: object, lines: Mapping[str, int] | None = None) -> None:
     """Refuse what no catalogue holds: texts that are no text, dates, too many values, deep nesting.
 
@@ -82,6 +111,9 @@ def check_tree(tree: object, lines: Mapping[str, int] | None = None) -> None:
     """
     problems: list[Problem] = []
     for path, value in _walk(tree):
+        if isinstance(value, Repeated):
+            twice = ("stands twice in one object", "keep one of them")
+            problems += [Problem(join(path, key), *twice) for key in value.keys_twice()]
         text = _wrong_value(value)
         if text is not None:
             problems.append(Problem(path, *text, line=(lines or {}).get(path)))

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tallystick.errors import CatalogNotFound, InvalidCatalog
 from tallystick.files.refusal import Absent, Refused, refuse
 from tallystick.files.regular import read_text
 from tallystick.files.scalars import check_tree
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 __all__ = ["SUFFIXES", "Source", "read_tree"]
 
 SUFFIXES: Final = (".py", ".toml", ".yaml", ".yml", ".json")
+"""The formats of a catalogue file, in the order in which they are looked for."""
+
 _INIT: Final = "start one with `tallystick init`, or name another file"
 _Read = tuple[object, Mapping[str, int]]
 
@@ -89,22 +94,21 @@ def _read(path: Path) -> _Read:
 
 
 def _parse(text: str, suffix: str) -> _Read:
-    # Each format is imported where it is read: nobody waits for the others.
     if suffix == ".toml":
-        from tallystick.files.from_toml import toml_tree  # noqa: PLC0415 - see above
+        from tallystick.files.from_toml import toml_tree  # noqa: PLC0415 - each format is imported where it is read
 
         return toml_tree(text)
     if suffix in {".yaml", ".yml"}:
-        from tallystick.files.from_yaml import yaml_tree  # noqa: PLC0415 - see above
+        from tallystick.files.from_yaml import yaml_tree  # noqa: PLC0415 - each format is imported where it is read
 
         return yaml_tree(text)
-    from tallystick.files.from_json import json_lines, json_tree  # noqa: PLC0415 - see above
+    from tallystick.files.from_json import json_lines, json_tree  # noqa: PLC0415 - each format is imported where it is read
 
     return json_tree(text), _LazyLines(lambda: json_lines(text))
 
 
 def _checked_python(text: str, path: Path) -> _Read:
-    from tallystick.files.from_python import python_tree  # noqa: PLC0415 - see above
+    from tallystick.files.from_python import python_tree  # noqa: PLC0415 - each format is imported where it is read
 
     tree = python_tree(text, path)
     if isinstance(tree, dict | list):

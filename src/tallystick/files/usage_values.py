@@ -50,7 +50,7 @@ class RowReader:
         self.faults = faults
         self.allow_negative = allow_negative
 
-    def row(  # noqa: PLR0913 - the fields of a row
+    def row(
         self,
         place: str,
         key: object,

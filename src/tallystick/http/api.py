@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from tallystick import problems
-from tallystick.errors import TallystickError
+from tallystick.errors import InvalidInput, TallystickError
 from tallystick.http import plans
 from tallystick.http.cached import Cached
 from tallystick.http.guard import BodyBound, Guard, internal_error, problem_response
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Catalog
 
-__all__ = ["create_app"]
+__all__ = ["answer_errors", "create_app"]
 
 MAX_BODY: Final = 1_048_576
-_FAILED: Final = 400
+_INTERNAL: Final = problems.STATUS["INTERNAL_ERROR"]
 
 
 def create_app(
@@ -56,7 +56,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    _answer_errors(app)
+    answer_errors(app)
     _add(app, "/healthz", _probe("alive"))
     _add(app, "/readyz", _probe("ready"))
     _add(app, "/", pricing_page(catalog, docs=docs))
@@ -84,39 +84,45 @@ def _json(value: object, headers: dict[str, str]) -> Cached:
     return Cached(text.encode(), "application/json", headers)
 
 
-def _answer_errors(app: FastAPI) -> None:
+def answer_errors(app: FastAPI) -> None:
     """Give every failure the one envelope, whoever raised it."""
-
-    async def of_rules(request: Request, error: Exception) -> Response:
-        answer = problems.of(error)
-        return (
-            internal_error(request.scope) if answer.status == _INTERNAL else problem_response(answer)
-        )
-
-    async def of_framework(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        code = problems.code_for(error.status_code)
-        text = str(error.detail) if error.status_code < _INTERNAL else problems.NEUTRAL
-        body = problems.envelope(code, text, {"path": request.url.path})
-        return problem_response(problems.Answer(error.status_code, body), error.headers)
-
-    async def of_validation(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the handler's shape
-        assert isinstance(error, RequestValidationError)
-        fields: dict[str, list[str]] = {}
-        for problem in error.errors():
-            fields.setdefault(".".join(map(str, problem["loc"])), []).append(problem["msg"])
-        body = problems.envelope(
-            "VALIDATION_ERROR", "the request has fields that cannot be read", {"fields": fields}
-        )
-        return problem_response(problems.Answer(problems.STATUS["VALIDATION_ERROR"], body))
-
-    async def of_anything(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the handler's shape
-        return internal_error(request.scope)
-
-    app.add_exception_handler(TallystickError, of_rules)
-    app.add_exception_handler(HTTPException, of_framework)
-    app.add_exception_handler(RequestValidationError, of_validation)
-    app.add_exception_handler(Exception, of_anything)
+    app.add_exception_handler(TallystickError, _of_rules)
+    app.add_exception_handler(HTTPException, _of_framework)
+    app.add_exception_handler(RequestValidationError, _of_validation)
+    app.add_exception_handler(Exception, _of_anything)
 
 
-_INTERNAL: Final = problems.STATUS["INTERNAL_ERROR"]
+async def _of_rules(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the shape of a handler
+    answer = problems.of(error)
+    if answer.status == _INTERNAL:
+        raise error  # what the operator has to cure is logged and answered without a word of it
+    return problem_response(answer)
+
+
+async def _of_framework(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    status, path = error.status_code, request.url.path
+    headers = dict(error.headers or {})
+    text = str(error.detail) if status < _INTERNAL else problems.NEUTRAL
+    if status == problems.STATUS["NOT_FOUND"]:
+        text = f"nothing is at {path[:200]}"
+    elif status == problems.STATUS["METHOD_NOT_ALLOWED"]:
+        headers["Allow"] = ", ".join(sorted(headers.get("Allow", "").split(", ")))
+        text = f"{request.method} is not answered here; ask with {headers['Allow']}"
+    body = problems.envelope(problems.code_for(status), text)
+    return problem_response(problems.Answer(status, body), headers)
+
+
+async def _of_validation(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the shape of a handler
+    if not isinstance(error, RequestValidationError):
+        raise error
+    fields: dict[str, list[str]] = {}
+    for problem in error.errors():
+        fields.setdefault(".".join(map(str, problem["loc"])), []).append(problem["msg"])
+    text = "the request has fields that cannot be read"
+    return problem_response(problems.of(InvalidInput(text, fields)))
+
+
+async def _of_anything(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the shape of a handler
+    return internal_error(request.scope)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Cached", "Headers", "same_entity", "strong_etag"]
 
-Headers = list[tuple[bytes, bytes]]
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+"""Header lines as ASGI has them: lower-case names."""
 
 _ENTITY_TAG: Final = re.compile(rb'(?:W/)?("[^"]*")')
 _OF_A_BODY: Final = frozenset({b"content-type", b"content-length"})

@@ -156,7 +156,7 @@ class Guard:
 
         try:
             await self._app(scope, receive, tagged)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever was not caught is logged here and answered
             _log.exception("request %s failed: %s %s", request_id, scope["method"], scope["path"])
             if not answered:
                 await internal_error(scope)(scope, receive, tagged)
@@ -188,5 +188,5 @@ def _request_id(scope: Scope) -> str:
 def _declared_length(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
-            return int(value[:20])
+            return int(value.lstrip(b"0")[:20] or b"0")
     return 0

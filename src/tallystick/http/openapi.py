@@ -1,4 +1,4 @@
-"""The service's description, OpenAPI 3.1, with the routes that no framework sees written by hand."""
+"""The service's description, OpenAPI 3.1; routes that no framework sees are written by hand."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _plans_parameters() -> list[dict[str, Any]]:
         {
             "name": "view",
             "in": "query",
-            "description": "`full` adds descriptions, all lines, trials and limits.",
+            "description": "full adds descriptions, all lines, trials and limits.",
             "schema": {"type": "string", "enum": list(VIEWS), "default": "compact"},
         },
         {
@@ -101,7 +101,7 @@ def _plans_parameters() -> list[dict[str, Any]]:
         {
             "name": "If-None-Match",
             "in": "header",
-            "description": "An ETag you hold, a list of them, or `*`.",
+            "description": "An ETag you hold, a list of them, or an asterisk.",
             "schema": {"type": "string"},
         },
     ]

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from tallystick.core.catalog import Catalog
+    from tallystick.core.currency import Currency
 
 __all__ = ["PATH", "PlansLayer", "PriceLists"]
 
 PATH: Final = "/api/v1/plans"
-METHODS: Final = "GET, HEAD, OPTIONS"
+"""The one path that is answered here."""
+
+_METHODS: Final = "GET, HEAD, OPTIONS"
 
 _OPEN: Final = {
     "Access-Control-Allow-Origin": "*",
@@ -33,10 +36,10 @@ _OPEN: Final = {
 }
 _PREFLIGHT: Final = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": METHODS,
+    "Access-Control-Allow-Methods": _METHODS,
     "Access-Control-Allow-Headers": "*",
     "Access-Control-Max-Age": "86400",
-    "Allow": METHODS,
+    "Allow": _METHODS,
 }
 _MOST_PARAMETERS: Final = 50
 
@@ -86,15 +89,11 @@ class PriceLists:
             fields.setdefault("view", []).append(
                 f"{view[:40]!r} is no view; write one of {', '.join(VIEWS)}"
             )
-        code = parameters["currency"][0] if "currency" in parameters else None
-        try:
-            asked = None if code is None else currency_of(code)
-        except InvalidInput as refusal:
-            fields.setdefault("currency", []).append(str(refusal))
-        if fields:
-            raise InvalidInput("the query has parameters that cannot be read", fields)
-        if asked is None:
+        if "currency" not in parameters and not fields:
             return self._all[view]
+        asked = _currency(parameters, fields)
+        if fields or asked is None:
+            raise InvalidInput("the query has parameters that cannot be read", fields)
         return self._by_currency.get((view, asked.code), self._none)
 
 
@@ -123,6 +122,15 @@ class PlansLayer:
             await _answer_preflight(send)
         else:
             await self._refused(scope, receive, send)
+
+
+def _currency(parameters: Mapping[str, list[str]], fields: dict[str, list[str]]) -> Currency | None:
+    """Read the currency, writing down what is wrong with it."""
+    try:
+        return currency_of(parameters["currency"][0]) if "currency" in parameters else None
+    except InvalidInput as refusal:
+        fields.setdefault("currency", []).append(str(refusal))
+        return None
 
 
 def _path(scope: Scope) -> str:
@@ -158,5 +166,5 @@ async def _answer_preflight(send: Send) -> None:
 
 
 async def _refuse_method(scope: Scope, receive: Receive, send: Send) -> None:
-    refusal = MethodNotAllowed(f"{scope['method']} is not answered here; ask with {METHODS}")
-    await answer_error(refusal, scope, receive, send, headers={**_OPEN, "Allow": METHODS})
+    refusal = MethodNotAllowed(f"{scope['method']} is not answered here; ask with {_METHODS}")
+    await answer_error(refusal, scope, receive, send, headers={**_OPEN, "Allow": _METHODS})

@@ -6,7 +6,7 @@ import errno
 import signal
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
@@ -109,7 +109,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        # Two sockets may be bound to one port as long as none listens; listening settles whose it is.
+        # Two sockets may be bound to one port while neither listens: listening settles it.
         listener.listen(_BACKLOG)
     except BaseException:
         listener.close()
@@ -134,8 +134,7 @@ def _orderly_end() -> Iterator[None]:
         return
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
-        yield
-    except KeyboardInterrupt:
-        pass
+        with suppress(KeyboardInterrupt):
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)

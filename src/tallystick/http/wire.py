@@ -1,5 +1,7 @@
 """The shapes on the wire, as models: what the description of the service publishes.
 
+Keys are camelCase on the wire.
+
 The price list's bytes are not made from these models (they are built once, in
 `tallystick.core.price_list`); a test holds the two together.
 """
@@ -10,6 +12,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.alias_generators import to_camel
 
 __all__ = ["ErrorEnvelope", "Health", "PriceList", "schemas"]
 
@@ -18,15 +21,15 @@ Number: TypeAlias = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
 
 class Tier(_Shape):
-    """One step of a tiered line; `upTo` is inclusive, null is without end."""
+    """One step of a tiered line; upTo is inclusive, null is without end."""
 
-    upTo: Number | None
+    up_to: Number | None
     cost: Number
-    flatCost: Number | None = None
+    flat_cost: Number | None = None
 
 
 class Conversion(_Shape):
@@ -62,66 +65,64 @@ class Line(_Shape):
     unit: str | None = None
     meter: str | None = None
     cost: Number | None = None
-    tiersMode: Literal["graduated", "volume"] | None = None
+    tiers_mode: Literal["graduated", "volume"] | None = None
     tiers: list[Tier] | None = None
-    packageSize: Number | None = None
-    roundPackages: Literal["up", "down"] | None = None
+    package_size: Number | None = None
+    round_packages: Literal["up", "down"] | None = None
     percent: Number | None = None
     fixed: Number | None = None
-    freeTransactions: int | None = None
-    freeVolume: Number | None = None
-    minimumPerTransaction: Number | None = None
-    maximumPerTransaction: Number | None = None
+    free_transactions: int | None = None
+    free_volume: Number | None = None
+    minimum_per_transaction: Number | None = None
+    maximum_per_transaction: Number | None = None
     multiplier: Number | None = None
     included: Number | None = None
-    minimumQuantity: Number | None = None
-    discountPercent: Number | None = None
-    discountAmount: Number | None = None
-    minimumSpend: Number | None = None
-    maximumSpend: Number | None = None
+    minimum_quantity: Number | None = None
+    discount_percent: Number | None = None
+    discount_amount: Number | None = None
+    minimum_spend: Number | None = None
+    maximum_spend: Number | None = None
     convert: Conversion | None = None
-    allowNegative: bool | None = None
+    allow_negative: bool | None = None
 
 
 class Limit(_Shape):
-    """What a plan gives of a feature; -1 is unlimited, `overagePrice` is for each unit beyond."""
+    """What a plan gives of a feature; -1 is unlimited, overagePrice is for each unit beyond."""
 
-    featureKey: str
+    feature_key: str
     enabled: bool
     limit: int | None = None
-    overagePrice: Number | None = None
+    overage_price: Number | None = None
     description: str | None = None
-    reset: (
-        Literal["minute", "hour", "day", "week", "month", "year", "billing_period"] | None
-    ) = None
+    reset: Literal["minute", "hour", "day", "week", "month", "year", "billing_period"] | None = None
 
 
 class PlanEntry(_Shape):
     """A plan; what has a default is present only where it is set.
 
-    `price` is major units of the product's currency, null for "contact us"; `interval` is null
+    price is major units of the product's currency, null for "contact us"; interval is null
     for a plan that is paid once.
     """
 
     id: str
     name: str
     interval: Literal["day", "week", "month", "year"] | None
-    intervalCount: Annotated[int, Field(ge=1)] | None
+    interval_count: Annotated[int, Field(ge=1)] | None
     price: Number | None
-    priceVariantId: str | None
+    price_variant_id: str | None
     provider: str | None
     custom: bool | None = None
     label: str | None = None
-    buttonLabel: str | None = None
+    button_label: str | None = None
     href: str | None = None
-    businessRules: Any = None
+    business_rules: Any = None
     coupons: list[str] | None = None
-    couponIds: list[str] | None = None
+    coupon_ids: list[str] | None = None
     prices: list[Line] | None = None
-    trialDays: Annotated[int, Field(ge=1)] | None = None
+    trial_days: Annotated[int, Field(ge=1)] | None = None
     limits: list[Limit] | None = None
     description: str | None = None
-    setupFee: Number | None = None
+    setup_fee: Number | None = None
     badge: str | None = None
     highlighted: bool | None = None
 
@@ -134,7 +135,7 @@ class ProductEntry(_Shape):
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
     features: list[str]
     plans: Annotated[list[PlanEntry], Field(min_length=1)]
-    businessRules: Any = None
+    business_rules: Any = None
     description: str | None = None
     badge: str | None = None
     highlighted: bool | None = None
@@ -169,7 +170,7 @@ class Health(_Shape):
 class Failure(_Shape):
     """What went wrong: a stable code, a sentence, and data a program may act on.
 
-    With VALIDATION_ERROR `details.fields` maps each path to its texts.
+    With VALIDATION_ERROR details.fields maps each path to its texts.
     """
 
     code: str
@@ -191,4 +192,17 @@ def schemas() -> dict[str, Any]:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         found |= schema.pop("$defs", {})
         found[model.__name__] = schema
-    return dict(sorted(found.items()))
+    return {name: _exact(found[name]) for name in sorted(found)}
+
+
+def _exact(schema: dict[str, Any]) -> dict[str, Any]:
+    """Say of a key that need not be there that it is never null: it is left out instead."""
+    for name, part in schema["properties"].items():
+        if name in schema.get("required", ()):
+            continue
+        part.pop("default", None)
+        given = [one for one in part.get("anyOf", ()) if one != {"type": "null"}]
+        if len(given) == 1:
+            del part["anyOf"]
+            part.update(given[0])
+    return schema

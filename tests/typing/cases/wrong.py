@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from billing_types import FeatureKey, PlanId, typed
 
-from tallystick import check_limit, define_plans, get_feature_limit, has_feature
+from tallystick import Plan, check_limit, define_plans, get_feature_limit, has_feature
+
+
+def untyped(plan: Plan, key: str) -> bool:
+    """Ask a plan whose keys are any text."""
+    return has_feature(plan, key)
+
 
 catalog = typed(define_plans([]))
 plan = catalog["pro"]
@@ -19,6 +25,8 @@ has_feature(plan, key="Projects")  # refused
 check_limit(plan, "project", 1)  # refused
 check_limit(plan, "pro", 1)  # refused
 get_feature_limit(plan, "project")  # refused
+
+untyped(plan, "projects")  # refused
 
 found = catalog.find(word)
 if found is not None:

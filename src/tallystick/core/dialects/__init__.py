@@ -3,7 +3,7 @@
 * **plans**: a flat list of plans, `price` in integer minor units, `features` as limits
   (`define_plans`);
 * **products**: products → plans → lineItems, `cost` in major units, `features` as texts
-  (`create_billing_schema`);
+  (`tallystick.app.catalog.create_billing_schema`);
 * **tallystick**: the superset of both, in Python, TOML, JSON or YAML.
 
 All three give the same frozen `Catalog`.  Reading gathers every problem with its path and raises
@@ -12,32 +12,22 @@ once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tallystick.core.dialects.build import Builder
 from tallystick.core.dialects.fields import read_record
-from tallystick.core.dialects.report import BAD, Record, Report
+from tallystick.core.dialects.report import BAD, Record, Report, camel
 from tallystick.core.dialects.scalars import shown
 from tallystick.errors import InvalidCatalog, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tallystick.core.catalog import Catalog
-    from tallystick.core.dialects.report import Dialect
+    from tallystick.core.catalog import Catalog, Dialect
     from tallystick.core.provider import Abilities
 
-__all__ = ["Reading", "create_billing_schema", "define_plans", "in_dialect", "read", "read_catalog"]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A catalogue that was read, the dialect it was written in, and the hints met on the way."""
-
-    catalog: Catalog
-    dialect: Dialect
-    hints: tuple[Problem, ...] = ()
+__all__ = ["define_plans", "in_dialect", "read_catalog"]
 
 
 def define_plans(plans: Iterable[Mapping[str, Any]]) -> Catalog[str, str]:
@@ -46,37 +36,22 @@ def define_plans(plans: Iterable[Mapping[str, Any]]) -> Catalog[str, str]:
     Raises InvalidCatalog with every problem and its path, such as `plans[0].features[1].limit`.
     """
     tree = list(plans) if isinstance(plans, (tuple, list)) else plans
-    return read(tree, dialect="plans", source="plans").catalog
-
-
-def create_billing_schema(schema: Mapping[str, Any]) -> Catalog[str, str]:
-    """Read products → plans → lineItems; `cost` is in major units (9.99 is USD 9.99).
-
-    Raises InvalidCatalog with every problem and its path, such as
-    `products[0].plans[1].lineItems[0].cost`.
-    """
-    return read(schema, dialect="products", source="billing schema").catalog
+    return read_catalog(tree, dialect="plans", source="plans")
 
 
 def read_catalog(
-    tree: object, *, lines: Mapping[str, int] | None = None, source: str = "catalogue"
-) -> Catalog[str, str]:
-    """Read a catalogue in whichever dialect it is written.  Raises InvalidCatalog."""
-    return read(tree, lines=lines, source=source).catalog
-
-
-def read(
     tree: object,
     *,
     dialect: Dialect | None = None,
     lines: Mapping[str, int] | None = None,
     source: str = "catalogue",
     abilities: Mapping[str, Abilities] | None = None,
-) -> Reading:
-    """Read a catalogue and keep the hints.
+) -> Catalog[str, str]:
+    """Read a catalogue from a tree of plain values.
 
     The dialect is taken from the tree where it is not given: its `dialect` field, else from its
-    shape.  `abilities` says what each provider can do.  Raises InvalidCatalog with all problems.
+    shape.  `lines` gives the line of a path where the file's format can tell; `abilities` says
+    what each provider can do.  Raises InvalidCatalog with all problems.
     """
     told = dialect or _dialect_of(tree)
     report = Report(told, lines or {})
@@ -88,19 +63,19 @@ def read(
     catalog = _build(record, report, abilities or {})
     if report.problems:
         raise InvalidCatalog(report.problems, source)
-    return Reading(catalog, told, report.hints)
+    return catalog
 
 
 def in_dialect(found: Problem, dialect: Dialect) -> Problem:
     """Spell the path of a finding about values as the dialect that was read spells it."""
-    path = found.path
+    if dialect == "tallystick":
+        return found
+    path = found.path.replace(".prices[", ".lineItems[")
     if dialect == "plans":
         head, dot, rest = path.partition(".plans[0]")
         path = head.replace("products[", "plans[", 1) + (rest if dot else "")
         path = path.replace(".limits[", ".features[")
-    elif dialect == "products":
-        path = path.replace(".prices[", ".lineItems[")
-    return Problem(path, found.text, found.cure, found.line, found.severity)
+    return replace(found, path=".".join(map(camel, path.split("."))))
 
 
 def _build(record: Record, report: Report, abilities: Mapping[str, Abilities]) -> Catalog:

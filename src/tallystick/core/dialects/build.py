@@ -13,6 +13,7 @@ from tallystick.core.dialects.prices import amount_of, price_of
 from tallystick.core.dialects.scalars import did_you_mean
 from tallystick.core.meter import Meter
 from tallystick.core.number import ZERO, exact_sum
+from tallystick.core.period import Cadence, longer_than_three_years
 from tallystick.core.price import Flat, Price
 from tallystick.core.rules import problems_of
 from tallystick.errors import InvalidInput
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Builder"]
 
-_LONGEST = {"day": 1095, "week": 156, "month": 36, "year": 3}
-"""Three years in each interval: the longest period a catalogue may have."""
-
+_LONG = 10_000
 _UNREAD = Currency("???", 4)
 """Stands for a currency that could not be read, so that what follows is checked all the same.
 
@@ -72,7 +71,13 @@ class Builder:
             if self.meters and meter not in known:
                 cure = did_you_mean(meter, known) or "declare it under meters"
                 record.problem("meter", f"there is no meter {meter!r}", cure)
-        return Catalog(products=tuple(products), provider=self.provider, meters=self.meters)
+        return Catalog(
+            products=tuple(products),
+            provider=self.provider,
+            meters=self.meters,
+            dialect=self.report.dialect,
+            hints=self.report.hints,
+        )
 
     def product(self, record: Record, default_currency: str | None) -> Product:
         """Build a product of the products and native dialects."""
@@ -146,7 +151,7 @@ class Builder:
         self._prices.setdefault(price_id, (price, record.at("id")))
         return [price]
 
-    def _plan(  # noqa: PLR0913 - the parts of one plan, each met once
+    def _plan(
         self,
         record: Record,
         currency: Currency,
@@ -241,7 +246,9 @@ class Builder:
             if f.get("unit_price") is not None and "feature_key" in f
         }
         for meter in sorted({m for m in meters if m in priced and m is not None}):
-            record.problem("limits", f"{meter!r} has a unit_price and a metered line: charged twice")
+            record.problem(
+                "limits", f"{meter!r} has a unit_price and a metered line: charged twice"
+            )
 
     def _cadence(self, record: Record, *, one_time: bool, custom: bool) -> None:
         interval, count = record.get("interval"), record.get("interval_count", 1)
@@ -253,8 +260,8 @@ class Builder:
             if not custom and not record.bad & {"interval", "payment_type"}:
                 cure = f"or say {self.report.named('payment_type')}: one-time"
                 record.problem("interval", "is missing: a recurring plan has an interval", cure)
-        elif count > _LONGEST[interval]:
-            record.problem("interval_count", f"{count} {interval}s are more than three years")
+        elif longer_than_three_years(Cadence(interval, min(count, _LONG))):
+            record.problem("interval_count", f"{count:,} {interval}s are more than three years")
 
     def _provider_limits(
         self, record: Record, provider: str | None, prices: list[Price], setup_fee: Decimal

@@ -28,7 +28,8 @@ from tallystick.core.dialects.scalars import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tallystick.core.dialects.report import Dialect, Report
+    from tallystick.core.catalog import Dialect
+    from tallystick.core.dialects.report import Report
     from tallystick.core.dialects.scalars import Kind
 
 __all__ = ["TABLES", "Field", "Many", "One", "read_record"]
@@ -157,7 +158,12 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
     "plan": (
         Field("id", Identifier(), "Unique over the catalogue.", EVERY),
         Field("name", Text(), "Its name inside the house.", EVERY),
-        Field("payment_type", Choice(("recurring", "one-time")), "Paid by period or once.", ("products",)),
+        Field(
+            "payment_type",
+            Choice(("recurring", "one-time")),
+            "Paid by period or once.",
+            ("products",),
+        ),
         Field("interval", _INTERVAL, "The unit of its period.", nullable=True),
         Field("prices", Many(One("price")), "What it charges.", also=("line_items",)),
         Field("limits", Many(One("feature")), "What it gives.", also=("features",)),
@@ -188,7 +194,9 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
             "-1 is unlimited; absent is a switch without a number.",
             nullable=True,
         ),
-        Field("unit_price", Number(), "For each unit beyond the limit, in MINOR units.", nullable=True),
+        Field(
+            "unit_price", Number(), "For each unit beyond the limit, in MINOR units.", nullable=True
+        ),
         Field("description", Text(), "A text for people."),
         Field(
             "reset",
@@ -224,7 +232,11 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
         Field("unit", Identifier(), "What one unit is called."),
         Field("meter", Identifier(), "What counts it; the price's own id if absent."),
         Field("tiers", Many(One("tier"), 1), "Steps, the last one unbounded."),
-        Field("tiers_mode", Choice(("graduated", "volume")), "How tiers are read; graduated if absent."),
+        Field(
+            "tiers_mode",
+            Choice(("graduated", "volume")),
+            "How tiers are read; graduated if absent.",
+        ),
         Field("package_size", Number(above=True), "Units in a package."),
         Field("round_packages", Choice(("up", "down")), "Whether a part package counts."),
         Field("percent", Number(), "Of each transaction's amount."),
@@ -254,7 +266,9 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
     "convert": (
         Field("operation", Choice(("multiply", "divide")), "What is done with the factor."),
         Field("factor", Number(above=True), "The factor.", EVERY),
-        Field("rounding", Choice(("none", "ceiling", "floor", "half_up")), "Direction of rounding."),
+        Field(
+            "rounding", Choice(("none", "ceiling", "floor", "half_up")), "Direction of rounding."
+        ),
         Field("to", Number(above=True), "Rounded to a multiple of this; 1 if absent."),
     ),
 }
@@ -296,7 +310,7 @@ def _read_field(field: Field, value: object, record: Record) -> None:
 
 
 def _unknown(key: object, known: Mapping[str, Field], record: Record) -> None:
-    name = key if isinstance(key, str) else repr(key)[:40]
+    name = key if isinstance(key, str) else shown(key)
     if name == "$schema" and not record.path:  # editors find the JSON Schema by it
         return
     spelling = str if record.report.dialect == "tallystick" else camel

@@ -35,13 +35,36 @@ __all__ = ["amount_of", "price_of"]
 
 _LEDGER_BOUND: Final = Decimal(2**63)
 _TIERS: Final = frozenset({"tiers", "tiers_mode"})
-_SHAPED: Final = frozenset(
-    "cost package_size round_packages percent fixed free_transactions free_volume"
-    " minimum_per_transaction maximum_per_transaction multiplier".split()
-) | _TIERS
+_SHAPED: Final = (
+    frozenset(
+        [
+            "cost",
+            "package_size",
+            "round_packages",
+            "percent",
+            "fixed",
+            "free_transactions",
+            "free_volume",
+            "minimum_per_transaction",
+            "maximum_per_transaction",
+            "multiplier",
+        ]
+    )
+    | _TIERS
+)
 _MODIFIERS: Final = frozenset(
-    "included minimum_quantity discount_percent discount_amount minimum_spend maximum_spend"
-    " convert allow_negative unit meter".split()
+    [
+        "included",
+        "minimum_quantity",
+        "discount_percent",
+        "discount_amount",
+        "minimum_spend",
+        "maximum_spend",
+        "convert",
+        "allow_negative",
+        "unit",
+        "meter",
+    ]
 )
 
 
@@ -183,8 +206,14 @@ _READINGS: Final[Mapping[str, _Reading]] = {
         "usage",
         _percentage,
         frozenset(
-            "percent fixed free_transactions free_volume minimum_per_transaction"
-            " maximum_per_transaction".split()
+            [
+                "percent",
+                "fixed",
+                "free_transactions",
+                "free_volume",
+                "minimum_per_transaction",
+                "maximum_per_transaction",
+            ]
         ),
     ),
     "dynamic": _Reading("usage", _dynamic, frozenset({"multiplier"})),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BAD", "Dialect", "Record", "Report", "camel"]
+    from tallystick.core.catalog import Dialect
 
-Dialect: TypeAlias = Literal["plans", "products", "tallystick"]
+__all__ = ["BAD", "Record", "Report", "camel", "line_of"]
 
 BAD: Final = object()
 """Stands for a value that could not be read; its problem is in the report already."""
@@ -22,6 +22,13 @@ def camel(name: str) -> str:
     """Write a snake_case name in camelCase."""
     head, *rest = name.split("_")
     return head + "".join(part.capitalize() for part in rest)
+
+
+def line_of(path: str, lines: Mapping[str, int]) -> int | None:
+    """Give the line of a path, or of the nearest thing around it that has one."""
+    while path and path not in lines:
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    return lines.get(path)
 
 
 @dataclass(slots=True)
@@ -34,11 +41,11 @@ class Report:
 
     def problem(self, path: str, text: str, cure: str = "") -> None:
         """Note something that must be cured before the catalogue can be used."""
-        self.found.append(Problem(path, text, cure, self._line(path)))
+        self.found.append(Problem(path, text, cure, line_of(path, self.lines)))
 
     def hint(self, path: str, text: str, cure: str = "") -> None:
         """Note something worth a look."""
-        self.found.append(Problem(path, text, cure, self._line(path), "hint"))
+        self.found.append(Problem(path, text, cure, line_of(path, self.lines), "hint"))
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -53,12 +60,6 @@ class Report:
     def named(self, name: str) -> str:
         """Spell a field as this dialect does."""
         return name if self.dialect == "tallystick" else camel(name)
-
-    def _line(self, path: str) -> int | None:
-        while path and path not in self.lines:
-            cut = max(path.rfind("."), path.rfind("["))
-            path = path[:cut] if cut > 0 else ""
-        return self.lines.get(path)
 
 
 class Record(dict[str, Any]):

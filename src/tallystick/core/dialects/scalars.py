@@ -240,7 +240,13 @@ class UpTo:
 
     def schema(self) -> dict[str, Any]:
         """Give its JSON Schema."""
-        return {"anyOf": [{"const": "unlimited"}, {"type": "null"}, *Number(above=True).schema()["anyOf"]]}
+        return {
+            "anyOf": [
+                {"const": "unlimited"},
+                {"type": "null"},
+                *Number(above=True).schema()["anyOf"],
+            ]
+        }
 
 
 @dataclass(frozen=True, slots=True)

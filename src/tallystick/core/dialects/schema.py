@@ -62,5 +62,3 @@ def _table(name: str, fields: tuple[Field, ...]) -> dict[str, Any]:
 def _value(field: Field) -> dict[str, Any]:
     schema = field.kind.schema()
     return {"anyOf": [schema, {"type": "null"}]} if field.nullable else schema
-
-

@@ -58,6 +58,7 @@ class Priced:
 
 
 Measured: TypeAlias = Quantity | Transactions | Priced
+"""What a price can be asked to rate."""
 
 
 def count(measured: Measured) -> Decimal:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast, get_args
 
 from tallystick.core.rules.schema import nearest, snake
 from tallystick.core.rules.tree import Comparison, Operator
-from tallystick.core.rules.values import KIND_WORDS, quoted, read, word_for
+from tallystick.core.rules.values import KIND_NOUNS, KIND_WORDS, named, quoted, read, word_for
 from tallystick.errors import Problem
 
 if TYPE_CHECKING:
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["KEYS", "MAX_TEXT", "MAX_VALUES", "Leaves", "Report"]
 
 MAX_VALUES: Final = 1000
+"""How many values an `in` or `not_in` may list."""
 MAX_TEXT: Final = 1000
+"""How many characters a value may have."""
 KEYS: Final = ("attr", "op", "value")
+"""The keys of a comparison."""
 
 _TOLD: Final = 10
 _OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
@@ -55,9 +58,8 @@ class Report:
         strange = (key for key in node if key not in allowed)
         for key in islice(strange, _TOLD):
             cure = nearest(key, allowed) if isinstance(key, str) else ""
-            place = f"{path}.{quoted(key)[1:-1]}" if isinstance(key, str) else path
             known = f"known here: {', '.join(allowed)}"
-            self.add(place, f"unknown key {quoted(key)}", cure or known)
+            self.add(f"{path}.{named(key)}", f"unknown key {quoted(key)}", cure or known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ class Leaves:
         attr, kind = found
         if op not in _OPERATORS_OF[kind]:
             cure = f"it takes {', '.join(_OPERATORS_OF[kind])}"
-            self.report.add(f"{path}.op", f"{op} does not apply to {attr}, a {kind}", cure)
+            self.report.add(
+                f"{path}.op", f"{op} does not apply to {attr}, {KIND_NOUNS[kind]}", cure
+            )
             return None
         if op == "exists":
             self.no_operand(node, path)

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["MAX_DEPTH", "MAX_RULES", "check", "parse"]
 
 MAX_DEPTH: Final = 20
+"""How deep rules may stand inside rules."""
 MAX_RULES: Final = 1000
+"""How many rules a tree may have, branches and leaves."""
 
 _FORMS: Final = ("all", "any", "not", "window", "attr")
 

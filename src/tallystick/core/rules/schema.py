@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
+from tallystick.core.rules.values import named
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_SCHEMA", "LONGEST_NAME", "Kind", "Schema", "nearest", "snake"]
 
 Kind: TypeAlias = Literal["text", "number", "boolean", "instant", "text_list"]
+"""What an attribute holds."""
 
-LONGEST_NAME: Final = 200
+LONGEST_NAME: Final = 200  # a longer one is nobody's attribute, and costs to compare
 _KINDS: Final = frozenset(get_args(Kind))
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*(?:\.\*)?", re.ASCII)
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])([A-Z])", re.ASCII)
@@ -45,7 +47,7 @@ class Schema:
     def __post_init__(self) -> None:
         """Check the names and kinds, then freeze them.  Raises InvalidInput."""
         fields = {
-            str(name)[:LONGEST_NAME]: [text]
+            named(name): [text]
             for name, kind in self.attributes.items()
             if (text := _wrong(name, kind))
         }
@@ -81,7 +83,7 @@ class Schema:
         parts = name.split(".")
         for cut in range(len(parts) - 1, 0, -1):
             above, below = ".".join(parts[:cut]), ".".join(parts[cut:])
-            if below and (kind := self.attributes.get(f"{snake(above)}.*")):
+            if below.isprintable() and below and (kind := self.attributes.get(f"{snake(above)}.*")):
                 return f"{snake(above)}.{below}", kind
         return None
 

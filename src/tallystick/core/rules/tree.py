@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
 
 from tallystick.core.rules.values import written
 
@@ -18,6 +18,7 @@ __all__ = ["All", "Any", "Comparison", "Not", "Operator", "Rule", "Window", "to_
 Operator: TypeAlias = Literal[
     "eq", "ne", "lt", "le", "gt", "ge", "in", "not_in", "exists", "starts_with"
 ]
+"""How an attribute is compared with a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Window:
 
 
 Rule: TypeAlias = All | Any | Not | Comparison | Window
+"""A predicate tree, or any branch or leaf of one."""
 
 
 def to_tree(rule: Rule) -> dict[str, object]:
@@ -80,3 +82,5 @@ def to_tree(rule: Rule) -> dict[str, object]:
         case Comparison(attr, op, value):
             found: dict[str, object] = {"attr": attr, "op": op}
             return found if value is None else {**found, "value": written(value)}
+        case _:
+            assert_never(rule)

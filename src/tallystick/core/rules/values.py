@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tallystick.core.number import RATE_DECIMALS, plain
+from tallystick.core.period import instant, instant_text, parse_instant
+from tallystick.errors import InvalidPeriod
 
 if TYPE_CHECKING:
     from tallystick.core.rules.schema import Kind
 
-__all__ = ["KIND_WORDS", "Scalar", "Value", "quoted", "read", "shown", "word_for", "written"]
+__all__ = [
+    "KIND_NOUNS",
+    "KIND_WORDS",
+    "Value",
+    "named",
+    "quoted",
+    "read",
+    "shown",
+    "word_for",
+    "written",
+]
 
-Scalar: TypeAlias = str | Decimal | bool | datetime
-Value: TypeAlias = Scalar | tuple[str | Decimal, ...]
+Value: TypeAlias = str | Decimal | bool | datetime | tuple[str | Decimal, ...]
+"""What a fact or the side of a comparison is, once it has been read."""
 
-_INSTANT: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
-_LONGEST_INSTANT: Final = 32
 _BITS: Final = 63
 _WHOLE_DIGITS: Final = 18
 _SHOWN_CHARACTERS: Final = 60
 _SHOWN_VALUES: Final = 10
+
+KIND_NOUNS: Final[Mapping[Kind, str]] = {
+    "text": "a text",
+    "number": "a number",
+    "boolean": "a boolean",
+    "instant": "an instant",
+    "text_list": "a list of texts",
+}
+"""What each kind is called in a sentence."""
 
 KIND_WORDS: Final[Mapping[Kind, str]] = {
     "text": "a text",
@@ -34,7 +50,7 @@ KIND_WORDS: Final[Mapping[Kind, str]] = {
     "instant": "an instant with its offset from UTC, such as 2027-01-01T00:00:00Z",
     "text_list": "a list of texts",
 }
-"""What each kind is, as a sentence needs it."""
+"""What a value of each kind must be."""
 
 
 def read(kind: Kind, value: object) -> Value | None:
@@ -67,13 +83,9 @@ def _instant(value: object) -> datetime | None:
     """Read an aware datetime or an RFC 3339 text, in UTC; a naive time is no instant."""
     try:
         if isinstance(value, str):
-            if len(value) > _LONGEST_INSTANT or not _INSTANT.fullmatch(value):
-                return None
-            value = datetime.fromisoformat(value.upper())
-        if not isinstance(value, datetime) or value.utcoffset() is None:
-            return None
-        return value.astimezone(UTC)
-    except (ValueError, OverflowError):
+            return parse_instant(value)
+        return instant(value) if isinstance(value, datetime) else None
+    except InvalidPeriod:
         return None
 
 
@@ -88,7 +100,7 @@ def _texts(value: object) -> tuple[str, ...] | None:
 def written(value: Value) -> object:
     """Write a value as plain JSON has it: instants as RFC 3339, whole numbers as int."""
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return instant_text(value)
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else value
     if isinstance(value, tuple):
@@ -121,6 +133,11 @@ def _several(values: tuple[str | Decimal, ...]) -> str:
 def quoted(value: object) -> str:
     """Quote a name that was found in a document, clipped; a word for what is no text."""
     return repr(_clipped(value)) if isinstance(value, str) else word_for(value)
+
+
+def named(key: object) -> str:
+    """Give a key of a document as a path has it: printable and clipped."""
+    return quoted(key)[1:-1] if isinstance(key, str) else word_for(key)
 
 
 def _clipped(text: str) -> str:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from operator import eq, ge, gt, le, lt, ne
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never, cast
 
 from tallystick.core.rules.tree import All, Any, Comparison, Not, Window
-from tallystick.core.rules.values import read, shown, word_for
-from tallystick.errors import InvalidInput
+from tallystick.core.rules.values import KIND_NOUNS, named, read, shown, word_for
+from tallystick.errors import InvalidInput, InvalidRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -79,8 +79,11 @@ def evaluate(rule: Rule, facts: Mapping[str, object], now: datetime) -> Verdict:
     is not known never allows, under `not` as little as elsewhere.  `now` is the argument,
     whatever the facts say.
 
-    Raises InvalidInput for a fact that is no plain exact value, and for a naive `now`.
+    Raises InvalidInput for a fact that is no plain exact value, and for a naive `now`; InvalidRule
+    for a tree that was not read.
     """
+    if not isinstance(rule, All | Any | Not | Comparison | Window):
+        raise InvalidRule(f"a rule is read by parse before it is judged, not {word_for(rule)}")
     at = _aware(now)
     holds, reasons = _judge(rule, {**_checked(facts), "now": at}, wanted=True)
     return Verdict(holds is True, tuple(dict.fromkeys(reasons)))
@@ -100,7 +103,7 @@ def _checked(facts: Mapping[str, object]) -> Mapping[str, object]:
     if not isinstance(facts, Mapping):
         raise InvalidInput(f"facts are an object of attributes and values, not {word_for(facts)}")
     fields = {
-        str(name): [f"needs a text, int, Decimal, boolean, aware datetime or list, not {sort}"]
+        named(name): [f"needs a text, int, Decimal, boolean, aware datetime or list, not {sort}"]
         for name, value in facts.items()
         if not isinstance(value, _PLAIN) and (sort := word_for(value))
     }
@@ -122,6 +125,8 @@ def _judge(rule: Rule, facts: Mapping[str, object], *, wanted: bool) -> _Judged:
             return _window(rule, facts, wanted=wanted)
         case Comparison():
             return _comparison(rule, facts, wanted=wanted)
+        case _:
+            assert_never(rule)
 
 
 def _joined(judged: Iterable[_Judged], *, every: bool) -> _Judged:
@@ -138,9 +143,7 @@ def _joined(judged: Iterable[_Judged], *, every: bool) -> _Judged:
 
 def _window(window: Window, facts: Mapping[str, object], *, wanted: bool) -> _Judged:
     """Judge whether the instant of asking lies in the window."""
-    now = facts["now"]
-    if not isinstance(now, datetime):
-        return None, ("now is not known",)
+    now = cast("datetime", facts["now"])
     early = window.start is not None and now < window.start
     late = window.until is not None and now >= window.until
     if (not early and not late) is wanted:
@@ -161,16 +164,10 @@ def _comparison(leaf: Comparison, facts: Mapping[str, object], *, wanted: bool) 
         return None, (f"{leaf.attr} is not known",)
     fact = read(leaf.kind, given)
     if fact is None:
-        return None, (f"{leaf.attr} cannot be read as {_noun(leaf)}",)
+        return None, (f"{leaf.attr} cannot be read as {KIND_NOUNS[leaf.kind]}",)
     if _holds(leaf, fact) is wanted:
         return True, ()
     return False, (_reason(leaf, fact, wanted=wanted),)
-
-
-def _noun(leaf: Comparison) -> str:
-    """Name the kind of the attribute in a sentence."""
-    kind = leaf.kind.replace("_", " ")
-    return f"an {kind}" if kind == "instant" else f"a {kind}"
 
 
 def _holds(leaf: Comparison, fact: Value) -> bool:

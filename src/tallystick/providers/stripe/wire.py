@@ -32,15 +32,23 @@ __all__ = [
     "recurring",
 ]
 
-_ZERO: Final = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split())
-_THREE: Final = frozenset("BHD JOD KWD OMR TND".split())
+# fmt: off
+_ZERO_DECIMAL: Final = frozenset(
+    (
+        "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA",
+        "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF",
+    )
+)
+# fmt: on
+_THREE_DECIMAL: Final = frozenset(("BHD", "JOD", "KWD", "OMR", "TND"))
 # No fractions in fact, yet sent with two decimals, as before they lost them.
-_TWO_BUT_WHOLE: Final = frozenset("ISK UGX".split())
+_TWO_BUT_WHOLE: Final = frozenset(("ISK", "UGX"))
 # Charged with two decimals, paid out whole.
-_WHOLE_PAYOUT: Final = frozenset("HUF TWD".split())
+_WHOLE_PAYOUT: Final = frozenset(("HUF", "TWD"))
 # Twelve digits is what Stripe takes of the currency with the largest figures (IDR); of most others
 # it takes fewer, and says so itself.
 _DIGITS: Final = 12
+_MOST_HAVE: Final = 2
 
 
 def decimals(currency: Currency) -> int:
@@ -51,12 +59,12 @@ def decimals(currency: Currency) -> int:
     Raises InvalidInput for a currency whose number of decimals at Stripe is not known, which is so
     for those that Stripe does not take: IQD, LYD, CLF, UYW, UYI.
     """
-    if currency.code in _ZERO:
+    if currency.code in _ZERO_DECIMAL:
         return 0
-    if currency.code in _THREE:
+    if currency.code in _THREE_DECIMAL:
         return 3
-    if currency.code in _TWO_BUT_WHOLE or currency.decimals == 2:
-        return 2
+    if currency.code in _TWO_BUT_WHOLE or currency.decimals == _MOST_HAVE:
+        return _MOST_HAVE
     raise InvalidInput(f"Stripe does not take {currency}; charge in a currency that it takes")
 
 
@@ -111,9 +119,7 @@ def allowed_api_amounts(minor: Decimal, currency: Currency) -> tuple[int, ...]:
     """
     step = _step(currency)
     units = _steps(minor, currency)
-    bounds = {
-        int(units.to_integral_value(mode)) * step for mode in (ROUND_FLOOR, ROUND_CEILING)
-    }
+    bounds = {int(units.to_integral_value(mode)) * step for mode in (ROUND_FLOOR, ROUND_CEILING)}
     return tuple(check_api_amount(each, currency) for each in sorted(bounds))
 
 
@@ -140,10 +146,10 @@ def recurring(cadence: Cadence) -> dict[str, str | int]:
 
 
 def _step(currency: Currency, *, payout: bool = False) -> int:
-    places = decimals(currency)
     if currency.code in _TWO_BUT_WHOLE or (payout and currency.code in _WHOLE_PAYOUT):
         return 100
-    return 10 if places == 3 else 1
+    # Of three decimals the last one must be 0.
+    return 10 if decimals(currency) > _MOST_HAVE else 1
 
 
 def _shifted(minor: Decimal, currency: Currency) -> Decimal:

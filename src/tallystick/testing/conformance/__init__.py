@@ -5,7 +5,8 @@
     from tallystick.testing.conformance import run_cases
 
     report = run_cases()  # the packaged kit; or run_cases(["my_cases.json"])
-    print("\\n".join(report.lines()))
+    for line in report.lines():
+        print(line)
 
 Imports neither pytest nor hypothesis.
 """

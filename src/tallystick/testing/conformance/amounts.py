@@ -6,13 +6,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tallystick.core.currency import Currency, currency
-from tallystick.core.money import Money, settle, to_minor
+from tallystick.core.currency import currency
+from tallystick.core.money import settle, to_minor
 from tallystick.core.number import RATE_DECIMALS, parse_number
 from tallystick.errors import InvalidPeriod
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tallystick.core.currency import Currency
+    from tallystick.core.money import Money
 
 __all__ = ["currency_of", "instant", "minor", "money", "number", "whole"]
 

@@ -63,8 +63,9 @@ def _cadence(case: Mapping[str, Any]) -> Cadence:
 
 
 def _zone(case: Mapping[str, Any]) -> str | None:
+    """Read the zone of a case; an absent or empty one is UTC."""
     zone: str | None = case.get("time_zone")
-    return None if zone == "UTC" else zone
+    return None if zone in {None, "", "UTC"} else zone
 
 
 def _moment(text: str, zone: str | None) -> Instant:
@@ -185,3 +186,4 @@ ADAPTERS: Final[dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]] = {
     "whole_periods_between": whole_periods_between_case,
     "advance": advance_case,
 }
+"""One adapter for each kind of the topic calendar."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Final, TypeGuard
+from typing import TYPE_CHECKING, Final, TypeGuard
 from zoneinfo import ZoneInfo
 
 from tallystick.testing.conformance.outcome import plain_value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import tzinfo
 
 __all__ = ["Figures", "zone_of"]
 
@@ -63,11 +67,7 @@ class Figures:
         if isinstance(wanted, Mapping):
             return isinstance(came, Mapping) and not self.differences(wanted, came)
         if _is_list(wanted):
-            return (
-                _is_list(came)
-                and len(wanted) == len(came)
-                and all(map(self.same, wanted, came))
-            )
+            return _is_list(came) and len(wanted) == len(came) and all(map(self.same, wanted, came))
         if wanted is None or came is None:
             return wanted is came
         return self._same_leaf(wanted, came)

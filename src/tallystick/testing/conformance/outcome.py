@@ -17,7 +17,7 @@ __all__ = ["CaseResult", "NotApplicable", "Report", "Status", "plain_value"]
 Status: TypeAlias = Literal["passed", "failed", "not_applicable"]
 
 
-class NotApplicable(Exception):  # noqa: N818 - it is an answer of an adapter, not an error
+class NotApplicable(Exception):
     """Say that the engine does not know the situation a case describes; the text says why."""
 
 

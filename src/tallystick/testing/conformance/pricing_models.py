@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from tallystick.core.money import Money, settle
-from tallystick.core.number import EXACT, ZERO
+from tallystick.core.number import EXACT, ZERO, exact_sum
 from tallystick.core.price import (
     Conversion,
     Dynamic,
@@ -179,7 +179,9 @@ def volume_prorated(case: Mapping[str, Any]) -> dict[str, object]:
         raise NotApplicable("only volume tiers are prorated so")
     full, charged = number(case["full_quantity"]), number(case["prorated_quantity"])
     parts = prorated(shape, Quantity(full), Quantity(charged))
-    return {"total": Money.total((settle(p.amount, unit) for p in parts), unit).major}
+    exact = exact_sum(*(part.amount for part in parts))
+    rounds = case.get("round_to_minor_units") is not False
+    return {"total": settle(exact, unit).major if rounds else _major(exact, unit)}
 
 
 def package(case: Mapping[str, Any]) -> dict[str, object]:

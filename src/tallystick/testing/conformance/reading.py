@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -14,6 +13,7 @@ from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from decimal import Decimal
     from importlib.resources.abc import Traversable
 
 __all__ = ["LARGEST_FILE", "Case", "packaged_files", "read_cases"]
@@ -22,6 +22,7 @@ LARGEST_FILE: Final = 16 * 1024 * 1024
 """The most bytes a file of cases may have."""
 
 _FIELDS: Final = {"id": str, "kind": str, "input": dict, "expected": dict}
+_TOLD: Final = 5
 _WORDS: Final = {str: "a text", dict: "an object"}
 
 
@@ -58,8 +59,8 @@ def read_cases(source: Path | Traversable | str) -> tuple[Case, ...]:
         for path, text in _faults(case, f"cases[{index}]")
     }
     if faults:
-        told = "; ".join(f"{path}: {text}" for path, text in list(faults.items())[:5])
-        more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
+        told = "; ".join(f"{path}: {text}" for path, text in list(faults.items())[:_TOLD])
+        more = f"; and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
         raise InvalidInput(
             f"{place.name}: {told}{more}", {path: [text] for path, text in faults.items()}
         )

@@ -14,13 +14,14 @@ from tallystick.testing.conformance import (
 )
 from tallystick.testing.conformance.compare import Figures, zone_of
 from tallystick.testing.conformance.outcome import CaseResult, NotApplicable, Report
-from tallystick.testing.conformance.reading import Case, packaged_files, read_cases
+from tallystick.testing.conformance.reading import packaged_files, read_cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from tallystick.testing.conformance.outcome import Status
+    from tallystick.testing.conformance.reading import Case
 
 __all__ = ["ADAPTERS", "Adapter", "run_case", "run_cases"]
 

@@ -47,7 +47,7 @@ const words = {
   each: (price, unit) => `${price} per ${unit}`,
   packages: (price, size, unit) => `${price} per ${size} ${unit}`,
   then: (price) => `then ${price} each`,
-  plus: (price) => `+ ${price}`,
+  plus: (price) => `plus ${price}`,
   atLeast: (price) => `at least ${price}`,
   atMost: (price) => `at most ${price}`,
   transaction: "transaction",
@@ -102,7 +102,7 @@ fieldset { min-inline-size: 0; display: flex; justify-content: center; margin-bl
 
 .cards { display: flex; flex-wrap: wrap; justify-content: center; gap: 1.5rem; }
 .card {
-  flex: 1 1 min(100%, 17rem); max-inline-size: 25rem; min-inline-size: 0;
+  flex: 1 1 min(100%, 15.25rem); max-inline-size: 25rem; min-inline-size: 0;
   display: flex; flex-direction: column; padding: 2rem;
   border: 1px solid var(--_line); border-radius: var(--_radius); background: var(--_surface);
   overflow-wrap: anywhere;
@@ -184,6 +184,9 @@ function make(tag, attributes = {}, ...children) {
   element.append(...children.filter((child) => child !== null && child !== undefined));
   return element;
 }
+
+/** Set a catalogue's text apart, so that its direction does not turn what stands around it. */
+const own = (text) => make("bdi", {}, text);
 
 /** What a cadence means, so that a year and twelve months are one. */
 function cadenceKey(plan) {
@@ -391,21 +394,21 @@ export class TallystickPricingTable extends HTMLElement {
       "article",
       { class: highlighted ? "card highlighted" : "card", part: "card", "aria-labelledby": `product-${index}` },
       make("div", { class: "head" },
-        make("h2", { id: `product-${index}`, dir: "auto" }, product.name),
-        badge ? make("span", { class: "badge" }, badge) : null),
-      product.description ? make("p", { class: "about", dir: "auto" }, product.description) : null,
+        make("h2", { id: `product-${index}` }, own(product.name)),
+        badge ? make("span", { class: "badge" }, own(badge)) : null),
+      product.description ? make("p", { class: "about" }, own(product.description)) : null,
       ...offers.map((plan) => this.#offer(product, plan, offers.length > 1, figures)),
       features(product, offers[0], figures),
     );
   }
 
   #offer(product, plan, named, figures) {
-    const note = (text) => make("p", { class: "note", dir: "auto" }, text);
+    const note = (text) => make("p", { class: "note" }, own(text));
     const strange = cadenceKey(plan) !== this.#cadence && plan.interval && !plan.custom && !isFree(plan);
     return make(
       "div",
       { class: "offer" },
-      named || strange ? make("h3", { dir: "auto" }, plan.name) : null,
+      named || strange ? make("h3", {}, own(plan.name)) : null,
       priceTag(plan, figures),
       plan.trialDays ? note(words.trial(plan.trialDays)) : null,
       plan.setupFee ? note(words.setup(figures.money(plan.setupFee))) : null,
@@ -424,8 +427,8 @@ export class TallystickPricingTable extends HTMLElement {
         : plan.interval ? words.choose(product.name) : words.buy);
     const name = [label, label.includes(product.name) ? null : product.name, plan.name].filter(Boolean).join(", ");
     const href = safeHref(plan.href);
-    const shared = { class: "button", part: "button", "aria-label": name, dir: "auto" };
-    const button = href ? make("a", { ...shared, href }, label) : make("button", { ...shared, type: "button" }, label);
+    const shared = { class: "button", part: "button", "aria-label": name };
+    const button = href ? make("a", { ...shared, href }, own(label)) : make("button", { ...shared, type: "button" }, own(label));
     button.addEventListener("click", (click) => {
       const detail = {
         productId: product.id, planId: plan.id, priceVariantId: plan.priceVariantId, custom: Boolean(plan.custom),
@@ -440,7 +443,7 @@ export class TallystickPricingTable extends HTMLElement {
 function priceTag(plan, figures) {
   const tag = (amount, per, kind = "amount") =>
     make("p", { class: "price", part: "price" },
-      make("span", { class: kind, dir: "auto" }, amount), " ",
+      make("span", { class: kind }, own(amount)), " ",
       per ? make("span", { class: "per" }, per) : null);
   if (plan.custom) return tag(plan.label ?? words.contact, null, "amount words");
   if (isFree(plan)) return tag(words.free, null, "amount words");
@@ -461,8 +464,8 @@ function lines(plan, figures) {
   const rest = (plan.prices ?? []).filter((line) => !told(line));
   if (!rest.length) return null;
   return make("dl", { class: "lines" }, ...rest.flatMap((line) => [
-    make("dt", { dir: "auto" }, line.name || line.description || line.unit || line.meter || line.id),
-    ...sentences(line, figures).map((text) => make("dd", { dir: "auto" }, text)),
+    make("dt", {}, own(line.name || line.description || line.unit || line.meter || line.id)),
+    ...sentences(line, figures).map((text) => make("dd", {}, own(text))),
   ]));
 }
 
@@ -472,7 +475,7 @@ function features(product, plan, figures) {
   const named = new Set(limits.flatMap((limit) => [limit.description, limit.featureKey]));
   const texts = (product.features ?? []).filter((text) => !named.has(text));
   const items = [
-    ...texts.map((text) => make("li", { dir: "auto" }, text)),
+    ...texts.map((text) => make("li", {}, own(text))),
     ...limits.map((limit) => featureItem(limit, figures)),
   ];
   return items.length ? make("ul", { class: "features", role: "list" }, ...items) : null;
@@ -485,9 +488,9 @@ function featureItem(limit, figures) {
   else if (limit.limit !== undefined) value.push(figures.number(limit.limit));
   if (limit.enabled && limit.limit >= 0 && limit.reset) value.push(words.resets[limit.reset] ?? words.per(limit.reset));
   if (limit.enabled && limit.overagePrice) value.push(words.then(figures.money(limit.overagePrice)));
-  return make("li", { class: limit.enabled ? null : "out", dir: "auto" },
-    make("span", {}, limit.description || limit.featureKey), " ",
-    value.length ? make("span", { class: "value" }, value.join(" ")) : null);
+  return make("li", { class: limit.enabled ? null : "out" },
+    own(limit.description || limit.featureKey), " ",
+    value.length ? make("span", { class: "value" }, own(value.join(" "))) : null);
 }
 
 if (!customElements.get("tallystick-pricing-table")) {

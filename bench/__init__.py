@@ -1,0 +1,1 @@
+"""What the claims about speed are made of: `python -m bench`."""

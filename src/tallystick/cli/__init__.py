@@ -1,0 +1,12 @@
+"""The command line: the use cases of Tallystick for hands and cron."""
+
+from __future__ import annotations
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line."""
+    from tallystick.cli.commands import app
+
+    app()

@@ -1,0 +1,58 @@
+"""Every command, in the order in which a newcomer needs them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tallystick.cli import bill, check, conformance, diff, init, lint, plans, schema, serve, types
+from tallystick.cli.output import say
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="tallystick",
+    help="The open billing engine: plans, limits, usage and exact invoice lines.\n\n"
+    "Start with `tallystick init`, then `tallystick lint` and `tallystick serve`. FILE is the "
+    "catalogue (Python, TOML, JSON or YAML): the one you name, else TALLYSTICK_CATALOG, else "
+    "billing.{py,toml,yaml,json} in this folder.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from tallystick import __version__
+
+        say(f"tallystick {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+for command in (
+    init.init,
+    lint.lint,
+    plans.plans,
+    check.check,
+    bill.bill,
+    diff.diff,
+    schema.schema,
+    types.types,
+    conformance.conformance,
+    serve.serve,
+):
+    app.command()(command)

@@ -1,0 +1,39 @@
+"""`tallystick serve`: the price list and the pricing page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tallystick.cli.arguments import Environment, ends_well, opened
+from tallystick.cli.output import say
+from tallystick.errors import MissingExtra
+
+__all__ = ["serve"]
+
+
+@ends_well
+def serve(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Catalogues; the first is the one of /api/v1/plans.", show_default=False
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option(help="The port; the first free one from 8000 on if absent.")
+    ] = None,
+    environment: Environment = None,
+    docs: Annotated[bool, typer.Option(help="Serve the API's documentation at /docs.")] = True,
+) -> None:
+    """Serve GET /api/v1/plans and the pricing page; Ctrl-C ends it."""
+    named: list[str | None] = [*(files or [None])]
+    found = [opened(file, environment) for file in named]
+    catalogs = {each.path.stem: each.ready() for each in found}
+    try:
+        from tallystick.http.server import run
+    except ImportError as error:
+        raise MissingExtra("tallystick serve", "server") from error
+    run(catalogs, host, port, announce=say, docs=docs)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+
+import tallystick.http
+from tallystick.errors import MissingExtra, SetupError
+from tallystick.http import server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROGRAM = """
+from tallystick.core.catalog import Catalog
+from tallystick.http.server import run
+run(Catalog(products=()), port={port}, announce=lambda line: print(line, flush=True))
+print("ended", flush=True)
+"""
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        yield holder.getsockname()[1]
+
+
+def test_a_port_that_is_taken_is_refused_with_a_cure(taken: int) -> None:
+    with pytest.raises(SetupError, match=f"port {taken} is taken.*--port"):
+        server.listen("127.0.0.1", taken)
+
+
+def test_the_first_free_port_is_found_by_binding_it(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "FIRST_PORT", taken)
+    with server.listen("127.0.0.1", None) as listener:
+        assert listener.getsockname()[1] > taken
+
+
+def test_when_no_port_is_free_all_that_were_tried_are_named(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "FIRST_PORT", taken)
+    monkeypatch.setattr(server, "_PORTS_TRIED", 1)
+    with pytest.raises(SetupError, match=f"ports {taken} to {taken} are taken"):
+        server.listen("127.0.0.1", None)
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 10**9])
+def test_what_is_no_port_is_refused(port: int) -> None:
+    with pytest.raises(SetupError, match="is no port"):
+        server.listen("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "300.300.300.300", "203.0.113.7", "a b"])
+def test_an_address_that_is_not_ours_is_refused(host: str) -> None:
+    with pytest.raises(SetupError, match="choose another --host"):
+        server.listen(host, 0)
+
+
+def start(port: str = "0") -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(port=port)], stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_it_announces_addresses_that_answer_and_ends_in_order(sent: int) -> None:
+    with start() as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(3)]
+        assert [line.split()[-1].split("/", 3)[-1].strip() for line in lines] == [
+            "",
+            "api/v1/plans",
+            "docs",
+        ]
+        with urllib.request.urlopen(lines[1].split()[-1], timeout=10) as answer:  # noqa: S310 - our own loopback address
+            assert answer.read() == b'{"ok":true,"data":{"products":[]}}'
+            assert answer.headers["server"] is None
+        os.kill(process.pid, sent)
+        assert process.stdout.read() == "ended\n"
+        assert process.wait(timeout=20) == 0
+
+
+def test_two_servers_that_start_together_get_two_ports() -> None:
+    with start("None") as one, start("None") as two:
+        assert one.stdout is not None
+        assert two.stdout is not None
+        assert one.stdout.readline() != two.stdout.readline()
+        one.terminate()
+        two.terminate()
+
+
+def test_an_address_for_everyone_is_shown_as_one_that_can_be_opened() -> None:
+    assert server._origin("0.0.0.0", 80) == "http://127.0.0.1:80"  # noqa: S104 - shown, not bound
+    assert server._origin("::", 80) == "http://[::1]:80"
+    assert server._origin("localhost", 80) == "http://localhost:80"
+
+
+def test_a_missing_extra_names_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match=r"pip install 'tallystick\[server\]'"):
+        importlib.reload(tallystick.http)
