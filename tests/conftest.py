@@ -20,7 +20,6 @@ from tests import house
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from _pytest.terminal import TerminalReporter
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -86,7 +85,7 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Report what has grown large.  A report, not a wall: some things are long for a reason."""
     large = house.large_things(ROOT / "src" / "tallystick")
     if large:

@@ -23,6 +23,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
-FENCE = re.compile(r"^ {0,3}(?P<ticks>```+|~~~+)(?P<info>[^`]*)$")
+FENCE = re.compile(r"^ *(?P<ticks>```+|~~~+)(?P<info>[^`]*)$")
 REASON = re.compile(r"\b(later|shown): *(?P<why>\w+\W+\w+.*)$")
 NAMED = re.compile(r"\bfile=(?P<name>[\w.-]+)")
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)(?: \"[^\"]*\")?\)")
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
+RUN = {"python", "console", "json", "jsonl", "toml", "yaml"}
+KNOWN = RUN | {"csv", "css", "html", "http", "javascript", "text"}
 LOOSE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -62,18 +65,20 @@ class Sample:
         return not skipped
 
 
-def samples_of(text: str, page: str) -> Iterator[Sample]:
+def samples_of(page_text: str, page: str) -> Iterator[Sample]:
     """Read the fenced blocks of a page in their order."""
     opened: re.Match[str] | None = None
     start, lines = 0, list[str]()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(page_text.splitlines(), 1):
         fence = FENCE.match(line)
         if opened is None:
             if fence:
                 opened, start, lines = fence, number, []
         elif fence and fence["ticks"].startswith(opened["ticks"]) and not fence["info"].strip():
             language, _, rest = opened["info"].strip().partition(" ")
-            yield Sample(language, rest, "\n".join(lines) + "\n", f"{page}:{start}")
+            assert language in KNOWN, f"{page}:{start}: write one of {', '.join(sorted(KNOWN))}"
+            text = textwrap.dedent("\n".join(lines) + "\n")
+            yield Sample(language, rest, text, f"{page}:{start}")
             opened = None
         else:
             lines.append(line)
@@ -288,6 +293,8 @@ def test_the_docs_were_found_and_have_samples_that_run() -> None:
         "```toml\na = \n```\n",
         "```yaml\na: [\n```\n",
         "```python\nx = 1\n",
+        "```bash\ntallystick lint\n```\n",
+        "1. First\n\n    ```python\n    assert 1 == 2\n    ```\n",
     ],
 )
 def test_a_sample_that_does_not_hold_is_caught(page: str, folder: Path) -> None:

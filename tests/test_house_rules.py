@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import pkgutil
 from dataclasses import dataclass
@@ -173,29 +174,35 @@ CASES = [
                 "def test_it_runs():\n    price()\n",
                 "def test_it_adds_up():\n    assert price() == 3\n",
             ),
+            (
+                "def runs(): ...\n\ndef test_it_runs():\n    runs()\n",
+                "def costs(n):\n    assert price() == n\n\ndef test_it_adds_up():\n    costs(3)\n",
+            ),
         ),
     ),
 ]
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.rule.__name__)
 
 
-def sources() -> dict[str, str]:
-    """Read every Python file of the project by its path from the root."""
+@functools.cache
+def sources() -> dict[str, tuple[str, ast.Module]]:
+    """Read every Python file of the project, with its tree, by its path from the root."""
     found = {}
     for folder in ("src", "tests", "bench", "examples", "scripts"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             name = path.relative_to(ROOT).as_posix()
             if not name.startswith("tests/typing/cases/"):
-                found[name] = path.read_text("utf-8")
+                source = path.read_text("utf-8")
+                found[name] = source, ast.parse(source)
     return found
 
 
 def breaches(case: Case) -> list[str]:
     """List what breaks a rule, as `file:line: sentence`."""
     found = []
-    for name, source in sources().items():
+    for name, (source, tree) in sources().items():
         if case.covers(name):
-            for line, text in case.rule(ast.parse(source), source):
+            for line, text in case.rule(tree, source):
                 found.append(f"{name}:{line}: {text}")
     return found
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCKS = ("run", "dev")
+OURS = {"bench", "examples", "tallystick", "tests"}
 
 # Written in parts, so that this file does not hold what it looks for.
 HOSTS = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"))]
@@ -162,10 +163,13 @@ def test_every_pin_has_hashes(kind: str) -> None:
             assert HASH.match(following), f"no hash follows {line}"
 
 
-def imported() -> dict[str, str]:
-    """Map every foreign package that src/ imports to a file that does."""
+def imported(folders: tuple[str, ...]) -> dict[str, str]:
+    """Map every foreign package that some folders import to a file that does."""
     found: dict[str, str] = {}
-    for path in (ROOT / "src").rglob("*.py"):
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    for path in paths:
+        if "cases" in path.parts:  # refused on purpose, and importing what is generated
+            continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names: list[str] = []
             if isinstance(node, ast.Import):
@@ -173,17 +177,20 @@ def imported() -> dict[str, str]:
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module or ""]
             for name in {name.partition(".")[0] for name in names}:
-                if name not in sys.stdlib_module_names and name != "tallystick":
+                if name not in sys.stdlib_module_names | OURS:
                     found[name] = path.relative_to(ROOT).as_posix()
     return found
 
 
-def test_what_is_imported_is_declared() -> None:
-    known = {canonicalize_name(requirement.name) for requirement in declared("run")}
+@pytest.mark.parametrize(
+    ("kind", "folders"), [("run", ("src",)), ("dev", ("tests", "bench", "examples", "scripts"))]
+)
+def test_what_is_imported_is_declared(kind: str, folders: tuple[str, ...]) -> None:
+    known = {canonicalize_name(requirement.name) for requirement in declared(kind)}
     owners = packages_distributions()
     undeclared = {
         name: place
-        for name, place in imported().items()
+        for name, place in imported(folders).items()
         if not known & {canonicalize_name(owner) for owner in owners.get(name, [name])}
     }
     assert undeclared == {}

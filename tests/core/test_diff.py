@@ -88,7 +88,8 @@ def test_percentages_are_exact_and_rounded_for_display(old: str, new: str, perce
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        (PRO, replace(PRO, name="Business"), ["Pro is now called Business"]),
+        (PRO, replace(PRO, name="Business"),
+         ["product Pro is now called Business", "Pro is now called Business"]),
         (PRO, replace(PRO, active=False), ["Pro is no longer offered to new customers"]),
         (replace(PRO, active=False), PRO, ["Pro is offered to new customers again"]),
         (PRO, replace(PRO, interval="year"), ["Pro: billed every month → every year"]),
@@ -276,7 +277,7 @@ def test_lines_come_and_go() -> None:
 def test_a_product_in_another_currency_says_so_at_every_price() -> None:
     old, new = (plan("p", flat("5", currency=m), currency=m) for m in (usd_of(), EUR))
     assert texts(old, new) == [
-        "product P: currency 'USD' → 'EUR'",
+        "product P: currency USD → EUR",
         "P: price 5.00 USD a month → 5.00 EUR a month",
     ]
 
@@ -340,14 +341,14 @@ def test_a_figure_that_is_none_is_refused_and_not_compared() -> None:
         diff(catalog(PRO), broken)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(catalogs(), catalogs())
 def test_there_is_no_change_exactly_where_the_digests_agree(old: Catalog, new: Catalog) -> None:
     assert diff(old, old) == ()
     assert (diff(old, new) == ()) == (digest(old) == digest(new))
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(catalogs(), catalogs())
 def test_what_comes_one_way_goes_the_other(old: Catalog, new: Catalog) -> None:
     def counted(changes: tuple[Change, ...], *, turned: bool) -> Counter[tuple[str, Subject]]:
@@ -395,6 +396,7 @@ def test_whichever_field_of_a_plan_changes_there_is_a_change(field: str) -> None
     assert diff(new, old)
 
 
+@settings(max_examples=60)
 @given(catalogs(), st.sampled_from(sorted(MUTATIONS)), st.integers(0, 5))
 def test_no_change_of_one_field_escapes(old: Catalog, field: str, which: int) -> None:
     plans = list(old)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tallystick import InvalidUsage, define_plans, map_usage_to_line_items
-from tallystick.core.catalog import Plan
+
+if TYPE_CHECKING:
+    from tallystick.core.catalog import Plan
 
 
 def plan(*features: dict[str, Any], currency: str = "USD") -> Plan[str]:

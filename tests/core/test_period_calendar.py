@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tallystick.core import calendar
 from tallystick.core.calendar import (
     at_wall_clock,
     boundary,
@@ -162,6 +163,23 @@ def test_the_period_found_is_the_one_a_walk_would_find(
     assert next_boundary_after(anchor, cadence, moment, zone) == walked.end
     before = walked.start if walked.start < moment else max(e for e in ends if e < moment)
     assert previous_boundary(anchor, cadence, moment, zone) == before
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+@pytest.mark.parametrize("cadence", [DAY, WEEK, MONTH, Cadence("month", 7), YEAR])
+def test_a_far_period_is_found_in_a_few_steps(
+    cadence: Cadence, zone: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def counted(*question: Any) -> datetime:
+        asked.append(question)
+        return boundary(*question)
+
+    monkeypatch.setattr(calendar, "boundary", counted)
+    for moment in (at("1900-03-01"), at("2199-11-30 23:59:59")):
+        assert moment in period_containing(at("2027-01-31 10:00"), cadence, moment, zone)
+    assert len(asked) <= 12
 
 
 @pytest.mark.parametrize(
@@ -487,6 +505,12 @@ def test_catching_up_gives_the_periods_that_on_time_runs_gave(
         assert tiled(late).start == start
 
 
+def test_a_period_is_complete_at_its_end() -> None:
+    start = at("2027-01-31")
+    for until, complete in [("2027-03-30 23:59:59", 1), ("2027-03-31", 2)]:
+        assert len(list(completed_periods(start, start, MONTH, until=at(until)))) == complete
+
+
 def test_completed_periods_stop_with_the_subscription() -> None:
     start, last = at("2027-01-31"), at("2027-04-10")
     periods = list(
@@ -553,6 +577,11 @@ def test_alignment_is_to_the_midnight_of_the_zone() -> None:
 
 def test_a_midnight_that_comes_twice_leaves_no_empty_period() -> None:
     # St. John's set its clocks back at one minute past midnight, so the evening came again.
+    # The 29th began with its first midnight, so what comes again belongs to it already.
+    again = at("2006-10-29 03:00")
+    assert shown(again, "America/St_Johns") == "2006-10-28 23:30"
+    end = first_boundary(again, DAY, "America/St_Johns")
+    assert shown(end, "America/St_Johns") == "2006-10-30"
     for minutes in range(0, 180, 7):
         start = at("2006-10-29 01:30") + timedelta(minutes=minutes)
         assert first_boundary(start, DAY, "America/St_Johns") > start

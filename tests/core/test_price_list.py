@@ -397,7 +397,10 @@ FULL_LINES = [
             "convert": {"operation": "divide", "factor": Decimal(10**9), "rounding": "ceiling"},
         },
     ),
-    (line(Dynamic(Decimal("1.2"))), {"id": "line", "type": "dynamic", "multiplier": Decimal("1.2")}),
+    (
+        line(Dynamic(Decimal("1.2"))),
+        {"id": "line", "type": "dynamic", "multiplier": Decimal("1.2")},
+    ),
 ]
 
 

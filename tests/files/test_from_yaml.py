@@ -211,5 +211,6 @@ def test_a_thousand_problems_are_cut_to_what_a_person_reads(tmp_path: Path) -> N
     assert len(found.problems) <= 102
 
 
-def test_too_many_values_are_refused(tmp_path: Path) -> None:
-    assert "400000 values" in str(refusal(tmp_path, "- a\n" * 500_000))
+def test_too_many_values_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tallystick.files.from_yaml.MOST_VALUES", 1000)
+    assert "1000 values" in str(refusal(tmp_path, "- a\n" * 1001))

@@ -33,7 +33,7 @@ def make_shop() -> Catalog:
         meter="calls",
         shape=Graduated((Tier(Decimal(1000)), Tier(None, Decimal("0.2"), Decimal(100)))),
     )
-    limits = {"projects": Feature(key="projects", enabled=True, limit=50, unit_price=Decimal("2"))}
+    limits = {"projects": Feature(key="projects", enabled=True, limit=50, unit_price=Decimal(2))}
     plans = (
         Plan(
             id="pro-month",

@@ -69,7 +69,7 @@ def test_a_body_over_the_bound_is_refused_by_its_declared_length(guarded: TestCl
 
 
 def test_a_body_is_refused_before_the_application_runs_or_reads() -> None:
-    async def unreachable(scope: Scope, receive: Receive, send: Send) -> None:
+    async def unreachable(*_: Any) -> None:
         raise AssertionError
 
     answer = TestClient(BodyBound(unreachable, BOUND)).post("/", content=b" " * (BOUND + 1))
@@ -90,7 +90,7 @@ def test_an_endless_body_is_read_no_further_than_the_bound() -> None:
         read += 10
         return {"type": "http.request", "body": b" " * 10, "more_body": True}
 
-    async def greedy(scope: Scope, receive: Receive, send: Send) -> None:
+    async def greedy(_scope: Scope, receive: Receive, _send: Send) -> None:
         while True:
             await receive()
 
@@ -115,7 +115,7 @@ def test_a_body_of_exactly_the_bound_passes(guarded: TestClient) -> None:
 
 @pytest.mark.parametrize("length", ["9" * 400, "00000000000000000000101", "101"])
 def test_a_declared_length_is_believed_however_it_is_written(length: str) -> None:
-    async def unreachable(scope: Scope, receive: Receive, send: Send) -> None:
+    async def unreachable(*_: Any) -> None:
         raise AssertionError
 
     answer = TestClient(BodyBound(unreachable, BOUND)).post(
@@ -125,7 +125,7 @@ def test_a_declared_length_is_believed_however_it_is_written(length: str) -> Non
 
 
 def test_an_application_that_raises_the_error_itself_is_not_hidden() -> None:
-    async def strict(scope: Scope, receive: Receive, send: Send) -> None:
+    async def strict(*_: Any) -> None:
         raise PayloadTooLarge("my own bound")
 
     with pytest.raises(PayloadTooLarge, match="my own bound"):
@@ -167,7 +167,7 @@ def test_what_nobody_expected_is_logged_with_its_request_and_answered_neutrally(
 
 
 def test_an_error_outside_the_framework_is_answered_too(caplog: pytest.LogCaptureFixture) -> None:
-    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+    async def broken(*_: Any) -> None:
         raise RuntimeError("hunter2")
 
     answer = TestClient(Guard(broken)).get("/")
@@ -188,7 +188,8 @@ def test_a_strange_request_id_is_replaced(given: str) -> None:
     async def plain(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse("ok")(scope, receive, send)
 
-    sent = TestClient(Guard(plain)).get("/", headers={"X-Request-ID": given.encode("latin-1")})
+    headers = [(b"X-Request-ID", given.encode("latin-1"))]
+    sent = TestClient(Guard(plain)).get("/", headers=headers)
     assert sent.headers["x-request-id"] != given
     assert len(sent.headers["x-request-id"]) == 32
 
@@ -206,7 +207,7 @@ def test_an_application_may_set_its_own_headers_over_the_guards() -> None:
 def test_other_protocols_pass_through() -> None:
     seen: list[Any] = []
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, *_: Any) -> None:
         seen.append(scope["type"])
 
     async def nothing(*_: Any) -> Any:

@@ -10,7 +10,7 @@ from tallystick.core.catalog import Catalog
 from tallystick.http.pages import assets, price_words, pricing_page
 from tests.core.test_price_list import fee, plan, product
 
-HOSTILE = '<script>alert(1)</script>"\'><img src=x onerror=alert(2)> {{ 7*7 }}'
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> {{ 7*7 }}"
 
 
 def page(*products: Any) -> str:

@@ -186,8 +186,12 @@ def test_headers_added_in_place_do_not_show_up_in_the_next_answer(shop: Catalog)
         "headers": [],
     }
     app = create_app(shop)
-    for _ in range(3):
-        asyncio.run(app(scope, receive, send))
+
+    async def ask_three_times() -> None:
+        for _ in range(3):
+            await app(scope, receive, send)
+
+    asyncio.run(ask_three_times())
     assert len(set(seen)) == 1
 
 

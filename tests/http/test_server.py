@@ -106,6 +106,6 @@ def test_an_address_for_everyone_is_shown_as_one_that_can_be_opened() -> None:
 
 
 def test_a_missing_extra_names_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(MissingExtra, match=r"pip install 'tallystick\[server\]'"):
         importlib.reload(tallystick.http)

@@ -115,7 +115,7 @@ json = st.recursive(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(json)
 def test_any_tree_is_read_or_refused_with_places(tree: object) -> None:
     problems = check(tree, schema=SCHEMA)
@@ -129,13 +129,13 @@ def test_any_tree_is_read_or_refused_with_places(tree: object) -> None:
     assert all(problem.path.startswith("eligibility") for problem in problems)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(rules)
 def test_a_rule_survives_its_tree(rule: Rule) -> None:
     assert parse(to_tree(rule), schema=SCHEMA) == rule
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(rules, any_facts)
 def test_a_verdict_never_raises_and_is_either_a_yes_or_has_reasons(
     rule: Rule, facts: dict[str, object]
@@ -146,13 +146,13 @@ def test_a_verdict_never_raises_and_is_either_a_yes_or_has_reasons(
     assert evaluate(Not(Not(rule)), facts, NOW) == verdict
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(rules, known_facts)
 def test_on_known_facts_a_rule_or_its_opposite_holds(rule: Rule, facts: dict[str, object]) -> None:
     assert evaluate(rule, facts, NOW).allowed is not evaluate(Not(rule), facts, NOW).allowed
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(rules, min_size=1, max_size=4), st.one_of(known_facts, any_facts))
 def test_de_morgan_holds_in_answer_and_in_words(
     several: list[Rule], facts: dict[str, object]
@@ -166,7 +166,7 @@ def test_de_morgan_holds_in_answer_and_in_words(
         assert evaluate(one, facts, NOW) == evaluate(other, facts, NOW)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(rules, known_facts, st.data())
 def test_forgetting_a_fact_never_makes_a_rule_without_exists_hold(
     rule: Rule, facts: dict[str, object], data: st.DataObject
@@ -179,7 +179,7 @@ def test_forgetting_a_fact_never_makes_a_rule_without_exists_hold(
         assert evaluate(rule, facts, NOW)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(numbers, numbers)
 def test_numbers_order_as_decimals_do(score: int | Decimal, bound: int | Decimal) -> None:
     tree = {"attr": "customer.score", "op": "lt", "value": bound}

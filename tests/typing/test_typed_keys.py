@@ -60,6 +60,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("program")
     modules = {
         "billing": sells({"free": ["projects"], "pro": ["projects", "customDomains"]}),
+        "crowded": sells({"pro": [f"feature{number}" for number in range(60)]}),
         "hostile": sells(dict.fromkeys(HOSTILE, HOSTILE)),
         "nothing": sells({}),
     }
@@ -128,9 +129,11 @@ def lines(errors: Errors, files: dict[str, set[int]]) -> dict[str, set[int]]:
 def test_the_programs_hold_what_they_claim(expected: dict[str, set[int]]) -> None:
     assert len(expected["wrong.py"]) == 14
     assert len(expected["nothing.py"]) == 2
+    assert len(expected["crowded.py"]) == 2
     clean = {name for name, refused in expected.items() if not refused}
     assert clean == {
         "billing_types.py",
+        "crowded_types.py",
         "hostile_types.py",
         "nothing_types.py",
         "right.py",

@@ -61,7 +61,7 @@ def load_catalog(path: str | Path, *, environment: str | None = None) -> Catalog
 
     Raises InvalidCatalog with every problem and its path; CatalogNotFound.
     """
-    return open_catalog(path, environment=environment).catalog
+    return _load(Path(path), environment)[0]
 
 
 def open_catalog(path: str | Path, *, environment: str | None = None) -> Opened:
@@ -70,6 +70,13 @@ def open_catalog(path: str | Path, *, environment: str | None = None) -> Opened:
     Raises InvalidCatalog where the file itself cannot be used; CatalogNotFound.
     """
     path = Path(path)
+    catalog, lines = _load(path, environment)
+    found = (in_dialect(problem, catalog.dialect) for problem in lint(catalog))
+    lined = (replace(problem, line=line_of(problem.path, lines)) for problem in found)
+    return Opened(path, catalog, (*catalog.hints, *lined))
+
+
+def _load(path: Path, environment: str | None) -> tuple[Catalog[str, str], Mapping[str, int]]:
     source = read_tree(path)
     if isinstance(source.tree, Catalog):
         catalog = _checked(source.tree, path.name)
@@ -78,11 +85,7 @@ def open_catalog(path: str | Path, *, environment: str | None = None) -> Opened:
             source.tree, lines=source.lines, source=path.name, abilities=ABILITIES
         )
     lock = read_lock(lock_path(path, environment or DEFAULT_ENVIRONMENT))
-    if lock is not None:
-        catalog = with_lock(catalog, lock)
-    found = (in_dialect(problem, catalog.dialect) for problem in lint(catalog))
-    lined = (replace(problem, line=line_of(problem.path, source.lines)) for problem in found)
-    return Opened(path, catalog, (*catalog.hints, *lined))
+    return (catalog if lock is None else with_lock(catalog, lock)), source.lines
 
 
 def create_billing_schema(schema: Mapping[str, Any]) -> Catalog[str, str]:

@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tallystick.app.catalog import Opened
+    from tallystick.core.catalog import Catalog, Plan
 
-__all__ = ["AsJson", "Environment", "Usage", "ends_well", "opened", "split_file"]
+__all__ = ["AsJson", "Environment", "Usage", "ends_well", "opened", "plan_of", "split_file"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,7 +84,7 @@ def opened(file: str | None, environment: str | None) -> Opened:
     return open_catalog(path, environment=environment)
 
 
-def plan_of(catalog: Any, plan_id: str) -> Any:
+def plan_of(catalog: Catalog[str, str], plan_id: str) -> Plan[str]:
     """Give a plan, or an error that names those there are.  Raises Usage."""
     plan = catalog.find(plan_id)
     if plan is None:

@@ -1,4 +1,4 @@
-"""`tallystick check`: may a customer of a plan use a feature?"""
+"""`tallystick check`: whether a plan allows one more use of a feature."""
 
 from __future__ import annotations
 

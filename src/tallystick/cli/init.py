@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ from tallystick.cli.output import say
 __all__ = ["Sample", "init"]
 
 
-class Sample(str, Enum):
+class Sample(StrEnum):
     """Which sample to write."""
 
     plans = "plans"

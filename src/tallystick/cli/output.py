@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tallystick.core.number import plain
 
@@ -36,7 +36,7 @@ def warn(*lines: str) -> None:
         sys.stderr.write(f"{line}\n")
 
 
-def say_json(value: Any) -> None:
+def say_json(value: object) -> None:
     """Print a value as JSON, indented; decimals as texts, so that nothing is rounded."""
     say(json.dumps(value, indent=2, ensure_ascii=False, default=_plain_value))
 

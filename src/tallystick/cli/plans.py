@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -13,7 +13,7 @@ from tallystick.cli.output import say_bytes
 __all__ = ["View", "plans"]
 
 
-class View(str, Enum):
+class View(StrEnum):
     """How much the price list tells."""
 
     compact = "compact"

@@ -107,7 +107,7 @@ def wall_clock(at: Instant, zone: str | None = None) -> datetime:
         local = utc.astimezone(_zone(check_zone(zone)))
     except OverflowError:
         raise InvalidPeriod(f"{utc.isoformat()} is outside the calendar of {zone}") from None
-    return local.replace(tzinfo=None, fold=0)
+    return local.replace(tzinfo=None)
 
 
 def at_wall_clock(wall: datetime, zone: str | None = None) -> Instant:
@@ -121,7 +121,7 @@ def at_wall_clock(wall: datetime, zone: str | None = None) -> Instant:
     if wall.tzinfo is not None:
         raise InvalidPeriod(f"{wall.isoformat()} has a zone: a wall-clock time has none")
     if zone is None:
-        return wall.replace(tzinfo=UTC, fold=0)
+        return wall.replace(tzinfo=UTC)
     # fold=0 reads a skipped time by the offset before the gap, a repeated one by the first.
     try:
         return wall.replace(tzinfo=_zone(check_zone(zone)), fold=0).astimezone(UTC)

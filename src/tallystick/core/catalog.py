@@ -7,7 +7,6 @@ values, checked) or written directly with these classes and checked by `tallysti
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias
 
@@ -16,6 +15,7 @@ from tallystick.errors import UnknownPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from decimal import Decimal
     from typing import Any
 
     from typing_extensions import TypeVar

@@ -46,6 +46,9 @@ CODES: Final[dict[str, Currency]] = {
     for decimals, codes in _BY_DECIMALS.items()
     for code in codes.split()
 }
+"""Each currency by its code."""
+
+_SHOWN: Final = 12  # characters of what was given, in a refusal
 
 
 def currency(code: str) -> Currency:
@@ -62,9 +65,9 @@ def currency(code: str) -> Currency:
 def _refusal(code: object) -> str:
     if not isinstance(code, str):
         return f"a currency is a text such as 'USD', not {type(code).__name__}"
-    shown = code if len(code) <= 12 else f"{code[:12]}…"
+    shown = code if len(code) <= _SHOWN else f"{code[:_SHOWN]}…"
     if code.upper() in CODES:
         return f"{shown!r} is not a currency: codes are upper-case, write {code.upper()!r}"
-    near = difflib.get_close_matches(code[:12].upper(), CODES, n=1)
+    near = difflib.get_close_matches(code[:_SHOWN].upper(), CODES, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"{shown!r} is not an ISO 4217 currency with a minor unit{hint}"

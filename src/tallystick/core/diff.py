@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tallystick.core.canonical import canonical_bytes, canonical_json
 from tallystick.core.catalog import Feature, Plan, Product
-from tallystick.core.currency import Currency
 from tallystick.core.diff_price import (
     Words,
     amount_change,
@@ -36,10 +35,12 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from tallystick.core.catalog import Catalog
+    from tallystick.core.currency import Currency
 
 __all__ = ["Change", "Kind", "Subject", "diff"]
 
 Kind: TypeAlias = Literal["added", "removed", "changed"]
+"""What happened to the subject: it came, it went, or it is otherwise than before."""
 
 _FREE_JSON: Final = frozenset({"business_rules", "metadata"})
 _VERBS: Final = ("is ", "moved ")
@@ -252,11 +253,7 @@ def _product_words(old: Product[Any], new: Product[Any]) -> Iterator[Words]:
         elif name in _FREE_JSON:
             yield _json_words(name, before, after)
         elif name != "plans":
-            yield _plain(name, _text_of(before), _text_of(after))
-
-
-def _text_of(value: object) -> object:
-    return value.code if isinstance(value, Currency) else value
+            yield _plain(name, before, after)
 
 
 def _json_words(name: str, before: object, after: object) -> Words:
@@ -289,7 +286,7 @@ def _plan_field(name: str, old: Plan[Any], new: Plan[Any]) -> Iterator[Words]:
     elif name in _FREE_JSON:
         yield _json_words(name, before, after)
     else:
-        yield _plain(name, _text_of(before), _text_of(after))
+        yield _plain(name, before, after)
 
 
 def _trial(before: int | None, after: int | None) -> Words:

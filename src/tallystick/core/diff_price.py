@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tallystick.core.canonical import canonical_json
+from tallystick.core.currency import Currency
 from tallystick.core.price import Flat, Graduated, Price, Volume
 from tallystick.core.wording import (
     amount_words,
@@ -25,10 +26,9 @@ from tallystick.core.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from tallystick.core.catalog import Plan
-    from tallystick.core.currency import Currency
     from tallystick.core.price import Tier
 
 __all__ = ["Words", "amount_change", "matched_lines", "price_changes", "shown", "unlike"]
@@ -79,6 +79,8 @@ def shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, (Decimal, int)):
         return figure(value)
+    if isinstance(value, Currency):
+        return value.code
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     text = value if isinstance(value, str) else canonical_json(value).decode()
@@ -114,23 +116,29 @@ def matched_lines(
     known = {price.id for price, _ in pairs}
     gone = [price for price in old if price.id not in known]
     come = [price for price in new if price.id not in known]
-    for key, price in _only_ones(gone).items():
-        twin = _only_ones(come).get(key)
-        if twin is not None:
-            pairs.append((price, twin))
-            gone.remove(price)
-            come.remove(twin)
+    for counted in (_by_meter, _by_unit):
+        left = _only_ones(come, counted)
+        for key, price in _only_ones(gone, counted).items():
+            if key in left:
+                pairs.append((price, left[key]))
+                gone.remove(price)
+                come.remove(left[key])
     return pairs, gone, come
 
 
-def _only_ones(prices: Sequence[Price]) -> dict[Hashable, Price]:
-    keys = Counter(map(_counted, prices))
-    return {key: price for price in prices if keys[key := _counted(price)] == 1}
+def _only_ones(
+    prices: Sequence[Price], counted: Callable[[Price], Hashable]
+) -> dict[Hashable, Price]:
+    keys = Counter(map(counted, prices))
+    return {key: price for price in prices if keys[key := counted(price)] == 1}
 
 
-def _counted(price: Price) -> Hashable:
-    own = price.basis != "usage" or price.meter in (None, price.id)
-    return (price.basis, price.unit if own else price.meter)
+def _by_meter(price: Price) -> Hashable:
+    return (price.basis, (price.meter or price.id) if price.basis == "usage" else None)
+
+
+def _by_unit(price: Price) -> Hashable:
+    return (price.basis, price.unit)
 
 
 def price_changes(old: Price, new: Price, plans: tuple[Plan[Any], Plan[Any]]) -> Iterator[Words]:
@@ -167,7 +175,7 @@ def _side(name: str, value: object, price: Price) -> str:
         return discount_words(price.discount, price.currency)
     if name in _MONEY and isinstance(value, Decimal):
         return money_words(value, price.currency)
-    return price.currency.code if name == "currency" else shown(value)
+    return shown(value)
 
 
 def _shape_changes(old: Price, new: Price, plans: tuple[Plan[Any], Plan[Any]]) -> Iterator[Words]:

@@ -30,9 +30,10 @@ class LineItem:
 
     `feature_key` is the feature's key, or the key under which a price is measured.  `included` is
     what the plan covers, `overage` what is billed beyond it, `unit_price` minor units for each
-    unit of it (None: no price, or one that differs from unit to unit).  A feature's `amount` is overage × unit_price, exact,
-    rounded once, half away from zero.  `unpriced_overage` marks use beyond the limit that has no
-    price: a breach to show, never an invented amount.  `rated` holds the steps of the reckoning.
+    unit of it (None: no price, or one that differs from unit to unit).  A feature's `amount` is
+    overage × unit_price, exact, rounded once, half away from zero.  `unpriced_overage` marks use
+    beyond the limit that has no price: a breach to show, never an invented amount.  `rated` holds
+    the steps of the reckoning.
     """
 
     feature_key: str
@@ -170,13 +171,14 @@ def _gather(usage: object, read: Callable[[str, Any], Any]) -> dict[str, Any]:
     taken: dict[str, Any] = {}
     fields: dict[str, list[str]] = {}
     for key, value in usage.items():
+        if not isinstance(key, str):
+            kind = type(key).__name__
+            fields[kind] = [f"a key is a text, not {kind}"]
+            continue
         try:
-            if not isinstance(key, str):
-                raise InvalidUsage(f"a key is a text, not {type(key).__name__}")
             taken[key] = read(key, value)
         except InvalidUsage as refused:
-            name = key if isinstance(key, str) else type(key).__name__
-            fields[name] = refused.fields.get(name) or [str(refused)]
+            fields[key] = refused.fields.get(key) or [str(refused)]
     if fields:
         said = "; ".join(f"{key}: {texts[0]}" for key, texts in fields.items())
         raise InvalidUsage(f"usage that no line can be made of: {said}", fields)

@@ -45,8 +45,11 @@ __all__ = [
 
 WHOLE_DIGITS: Final = 18
 QUANTITY_DECIMALS: Final = 12
+"""The most decimals a quantity may have."""
 RATE_DECIMALS: Final = 18
+"""The most decimals a rate, a percentage or a factor may have."""
 ZERO: Final = Decimal(0)
+"""Nothing, as a decimal."""
 
 EXACT: Final = Context(
     prec=400,

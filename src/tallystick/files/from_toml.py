@@ -93,7 +93,7 @@ class _Lexer:
         for match in _TOKENS.finditer(text):
             kind, token = match.lastgroup, match.group()
             self.count += 1
-            if self.count > _MOST_TOKENS:
+            if self.count > _MOST_TOKENS or len(self.numbers) > MOST_VALUES:
                 raise refuse(f"holds more than {MOST_VALUES} values", "split the file")
             if kind == "mark":
                 self.take_mark(token)

@@ -36,6 +36,8 @@ MOST_VALUES: Final = 400_000
 _LONGEST: Final = 40
 _SHOWN: Final = 24
 _LEADING_ZERO: Final = re.compile(r"-?0[0-9]", re.ASCII)
+_EXPONENT: Final = re.compile(r"[0-9.]e[-+0-9]")
+_DIGITS: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
 _DATES: Final = (dt.date, dt.time)
 
@@ -53,7 +55,7 @@ def number(token: str) -> int | Decimal | BadNumber:
     try:
         value = parse_number(token, decimals=RATE_DECIMALS)
     except InvalidNumber:
-        return BadNumber(shorten(token), "has more than 18 digits before or after the point")
+        return BadNumber(shorten(token), _wrong_size(token))
     return value if "." in token else int(value)
 
 
@@ -67,7 +69,7 @@ def _wrong_form(token: str) -> str | None:
         return "is not a finite number; leave the field out for no limit"
     if lower.lstrip("+-")[:2] in {"0x", "0o", "0b"}:
         return "is not decimal; write decimal digits, or quote it if it is a text"
-    if "e" in lower:
+    if _EXPONENT.search(lower):
         return "has an exponent; write the digits out, or quote it if it is a text"
     if token.startswith("+"):
         return "has a plus sign; leave it out"
@@ -76,6 +78,12 @@ def _wrong_form(token: str) -> str | None:
     if token.lstrip("-").startswith(".") or token.endswith("."):
         return "needs a digit on both sides of its point"
     return None
+
+
+def _wrong_size(token: str) -> str:
+    if _DIGITS.fullmatch(token):
+        return f"has more than 18 digits before its point, or {RATE_DECIMALS} after it"
+    return "is not a number such as 12 or 0.25"
 
 
 def shorten(text: str, most: int = _SHOWN) -> str:

@@ -259,9 +259,7 @@ def test_a_listed_plan_is_checked(change: dict[str, Any], path: str) -> None:
 def test_what_a_listed_plan_needs(missing: str) -> None:
     tree = listed()
     del tree[missing]
-    assert problems([tree]) == {
-        f"plans[0].{missing}": "is missing" if missing != "currency" else "is missing"
-    }
+    assert problems([tree]) == {f"plans[0].{missing}": "is missing"}
 
 
 @pytest.mark.parametrize(

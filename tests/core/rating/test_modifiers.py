@@ -59,7 +59,9 @@ def test_units_are_converted_then_rounded_to_a_multiple(
     assert convert(Conversion(operation, d(factor), rounding, d(to)), d(quantity)) == d(billed)
 
 
-@pytest.mark.parametrize("rule", [Conversion(factor=d(0)), Conversion(to=d(0), factor=d(-1))])
+@pytest.mark.parametrize(
+    "rule", [Conversion(factor=d(0)), Conversion(to=d(0)), Conversion(factor=d(-1))]
+)
 def test_a_conversion_by_nothing_is_refused(rule: Conversion) -> None:
     with pytest.raises(InvalidInput, match="above zero"):
         convert(rule, d(1))

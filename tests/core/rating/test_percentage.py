@@ -106,6 +106,15 @@ def test_a_transaction_given_back_is_within_the_bounds_too() -> None:
     assert given_back.amount.minor == -50
 
 
+def test_a_transaction_given_back_leaves_the_allowance_alone() -> None:
+    shape = price(fee("1", volume=1000, count=5), allow_negative=True)
+    assert rate(shape, transactions(-300, 1000, 200)).amount.minor == -1
+
+
+def test_the_maximum_has_the_last_word_over_the_minimum() -> None:
+    assert total(percentage(fee("1", low=100, high=50), transactions(1000))) == 50
+
+
 def test_single_transactions_are_needed() -> None:
     with pytest.raises(InvalidUsage, match="single Transactions"):
         percentage(fee("1"), Quantity(d(800)))

@@ -15,7 +15,7 @@ from tallystick.core.meter import Meter
 from tallystick.core.number import ZERO, exact_sum
 from tallystick.core.period import Cadence, longer_than_three_years
 from tallystick.core.price import Flat, Price
-from tallystick.core.rules import problems_of
+from tallystick.core.rules import hints_of, problems_of
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -231,9 +231,9 @@ class Builder:
     def _lines(self, record: Record, prices: list[Price], *, one_time: bool, custom: bool) -> None:
         if custom and record.get("prices"):
             record.problem("prices", "must be empty on a custom plan: its price is agreed by hand")
-        if self.report.dialect == "products" and not custom and not record.get("prices"):
-            if "prices" not in record.bad:
-                record.problem("line_items", "needs at least one line", "or say custom: true")
+        lined = custom or record.get("prices") or "prices" in record.bad
+        if self.report.dialect == "products" and not lined:
+            record.problem("line_items", "needs at least one line", "or say custom: true")
         for basis, words in (("flat", "flat"), ("seats", "per-seat")):
             if sum(price.basis == basis for price in prices) > 1:
                 record.problem("prices", f"has more than one {words} line")
@@ -297,8 +297,11 @@ class Builder:
     def _rules(self, record: Record) -> None:
         rules = record.get("business_rules")
         if isinstance(rules, Mapping):
-            for found in problems_of(rules, record.at("business_rules")):
+            path = record.at("business_rules")
+            for found in problems_of(rules, path):
                 self.report.problem(found.path, found.text, found.cure)
+            for found in hints_of(rules, path):
+                self.report.hint(found.path, found.text, found.cure)
 
 
 def _shared(record: Record, *names: str) -> dict[str, Any]:

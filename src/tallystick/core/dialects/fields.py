@@ -274,13 +274,19 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
 }
 
 
+_SPELLINGS: Final[Mapping[str, Mapping[str, Field]]] = {
+    table: {name: field for field in fields for name in field.spellings()}
+    for table, fields in TABLES.items()
+}
+
+
 def read_record(tree: object, table: str, path: str, report: Report) -> Any:
     """Read one object by its table: a Record, or BAD where it is no object at all."""
     if not isinstance(tree, dict):
         report.problem(path, f"must be an object, not {shown(tree)}")
         return BAD
     record = Record(path, report)
-    by_spelling = {name: field for field in TABLES[table] for name in field.spellings()}
+    by_spelling = _SPELLINGS[table]
     for key, value in tree.items():
         field = by_spelling.get(key) if isinstance(key, str) else None
         if field is None:

@@ -37,7 +37,7 @@ from tallystick.core.rating.steps import (
 )
 from tallystick.core.rating.usage import Measured, Priced, Quantity, Transactions, count
 from tallystick.core.rating.volume import volume
-from tallystick.errors import InvalidInput, OutOfBounds
+from tallystick.errors import OutOfBounds
 
 if TYPE_CHECKING:
     from tallystick.core.price import Price, Shape
@@ -178,8 +178,6 @@ def _slice(price: Price, to_date: _Reckoning, before: _Reckoning, billed: Money)
 
 
 def _settled(price: Price, to_date: _Reckoning) -> Money:
-    if not to_date.exact.is_finite():
-        raise InvalidInput(f"price {price.id!r} holds a number that is not finite")
     amount = settle(to_date.exact, price.currency)
     if not to_date.deferred:
         to_date.steps.append(Step("round", (to_date.exact,), Decimal(amount.minor)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal, Inexact
 from typing import TYPE_CHECKING, Final
 
-from tallystick.core.number import EXACT, QUANTITY_DECIMALS, ZERO, exact_product
+from tallystick.core.number import EXACT, QUANTITY_DECIMALS, ZERO, percent_of
 from tallystick.core.price import PercentOff
 from tallystick.errors import InvalidInput
 
@@ -97,7 +97,7 @@ def _within(included: Decimal, quantity: Decimal) -> Decimal:
 def discounted(discount: PriceDiscount, exact: Decimal) -> Decimal:
     """Give what a price's own discount takes off, with the sign of the exact amount."""
     if isinstance(discount, PercentOff):
-        return exact_product(exact, discount.percent).scaleb(-2, EXACT)
+        return percent_of(exact, discount.percent)
     return min(discount.amount, exact.copy_abs()).copy_sign(exact)
 
 
@@ -143,7 +143,7 @@ def bound_spend(
     for amount in gross:
         off = discounted(PercentOff(percent), amount)
         net = EXACT.subtract(amount, off)
-        if maximum is not None and net > 0:
+        if maximum is not None:
             net = min(net, max(ZERO, EXACT.subtract(maximum, spent)))
         lines.append(BoundLine(amount, EXACT.subtract(amount, net), net))
         spent = EXACT.add(spent, net)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from tallystick.core.number import EXACT, ZERO
-from tallystick.core.price import Dynamic, FixedOff, Flat, Percentage
+from tallystick.core.price import FixedOff, Flat
 from tallystick.core.rating.line import Component, Step
 from tallystick.core.rating.modifiers import above, allowance, convert, discounted, true_up
 from tallystick.core.rating.usage import Priced, Quantity, Transactions, count
@@ -101,7 +101,7 @@ def less_free_units(price: Price, usage: Measured, steps: list[Step], *, last: b
 
 
 def _plain_units(price: Price, usage: Measured, what: str) -> Decimal:
-    if not isinstance(usage, Quantity) or isinstance(price.shape, (Percentage, Dynamic)):
+    if not isinstance(usage, Quantity):
         raise InvalidInput(
             f"price {price.id!r}: a {what} needs a price that counts units; take it off the price"
         )

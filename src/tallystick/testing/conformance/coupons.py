@@ -58,3 +58,4 @@ def _apply_coupons(case: Mapping[str, Any]) -> Mapping[str, Any]:
 ADAPTERS: Final[dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]] = {
     "apply_coupons": _apply_coupons,
 }
+"""The kinds of this topic and what answers them."""

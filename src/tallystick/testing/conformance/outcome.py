@@ -15,6 +15,7 @@ from tallystick.core.number import plain
 __all__ = ["CaseResult", "NotApplicable", "Report", "Status", "plain_value"]
 
 Status: TypeAlias = Literal["passed", "failed", "not_applicable"]
+"""What came of a case."""
 
 
 class NotApplicable(Exception):

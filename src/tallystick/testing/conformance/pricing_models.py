@@ -101,7 +101,7 @@ def _shape(case: Mapping[str, Any], unit: Currency) -> Shape:
 def _conversion(case: Mapping[str, Any]) -> Conversion | None:
     rule = case.get("conversion")
     if rule is not None:
-        to = number(rule.get("to") or rule.get("multiple_of") or "1")
+        to = number(rule.get("to") or "1")
         operation = _known(_OPERATIONS, rule.get("operation"), "conversion")
         rounding = _known(_ROUNDINGS, rule.get("rounding") or "none", "rounding of units")
         return Conversion(operation, number(rule["factor"]), rounding, to)

@@ -190,3 +190,4 @@ ADAPTERS: Final[dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]] = {
     "weighted_sum": _weighted_sum,
     "repair_chain": _repair_chain,
 }
+"""The kinds of this topic and what answers them."""

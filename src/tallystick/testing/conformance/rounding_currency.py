@@ -99,3 +99,4 @@ ADAPTERS: Final[dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]] = {
     "stripe_three_decimal": _stripe_three_decimal,
     "stripe_refused": _stripe_refused,
 }
+"""The kinds of this topic and what answers them."""

@@ -338,7 +338,7 @@ export class TallystickPricingTable extends HTMLElement {
   #fail() {
     const again = make("button", { type: "button" }, words.retry);
     again.addEventListener("click", () => this.#load());
-    this.#status.replaceChildren(words.failed, again);
+    this.#status.replaceChildren(make("span", {}, words.failed), again);
     if (!this.#root.querySelector("slot")) this.#drawn.before(make("slot"));
     this.#drawn.replaceChildren();
   }
