@@ -157,7 +157,7 @@ def test_the_page_shows_every_kind_of_plan(visit: Callable[..., Visit], shop: st
         assert table(page, text).count() >= 1, text
     assert page.get_by_role("article").count() == 4
     assert page.get_by_role("article", name="Studio").get_attribute("class") == "card highlighted"
-    link = page.get_by_role("link", name="Write to us, Enterprise, Monthly")
+    link = page.get_by_role("link", name="Write to us, Enterprise")
     assert link.get_attribute("href") == "mailto:sales@example.com"
 
 
@@ -202,7 +202,7 @@ def test_the_keyboard_alone_is_enough(visit: Callable[..., Visit], shop: str) ->
         "Start free, Hobby, Monthly",
         "Start 14-day trial, Studio, Monthly",
         "Buy, Workshop, One-time",
-        "Write to us, Enterprise, Monthly",
+        "Write to us, Enterprise",
         "Price list as JSON",
     ]
     page.keyboard.press("Shift+Tab")

@@ -415,3 +415,44 @@ def test_no_change_of_one_field_escapes(old: Catalog, field: str, which: int) ->
     assert bool(diff(old, new)) == (digest(old) != digest(new))
     if getattr(old[chosen], field) != MUTATIONS[field]:
         assert diff(old, new)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "Other"},
+        {"description": ""},
+        {"features": ("One",)},
+        {"group": "addons"},
+        {"hidden": True},
+        {"badge": "New"},
+        {"highlighted": True},
+        {"business_rules": {}},
+    ],
+)
+def test_whichever_field_of_a_product_changes_there_is_a_change(change: dict[str, Any]) -> None:
+    old = product("x", PRO)
+    assert len(diff(catalog(old), catalog(replace(old, **change)))) == 1
+    assert digest(catalog(old)) != digest(catalog(replace(old, **change)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"enabled": False},
+        {"limit": 51},
+        {"limit": None},
+        {"limit": -1},
+        {"limit": 0},
+        {"unit_price": Decimal("0.5")},
+        {"description": "Projects"},
+        {"reset": "month"},
+        {"meter": "other"},
+    ],
+)
+def test_whichever_field_of_a_feature_changes_there_is_a_change(change: dict[str, Any]) -> None:
+    old = feature("projects", 50)
+    sides = [catalog(plan("p", entry)) for entry in (old, replace(old, **change))]
+    assert len(diff(*sides)) == 1
+    assert diff(*sides)[0].subject.feature == "projects"
+    assert digest(sides[0]) != digest(sides[1])

@@ -37,6 +37,11 @@ on = true
 '''
 
 
+def words(text: str) -> list[str]:
+    """Give the words of a text."""
+    return text.split()
+
+
 def load(folder: Path, text: str) -> Source:
     """Read a text as a catalogue file."""
     path = folder / "a.toml"
@@ -71,8 +76,10 @@ def test_the_tree_is_that_of_the_standard_library(tmp_path: Path, text: str) -> 
 
 @pytest.mark.parametrize(
     "number",
-    ["1_000", "0x1F", "0o17", "0b11", "1e3", "1.5E-3", "1e999999", "+5", "007", "inf", "-inf"]
-    + ["nan", "+nan", "9" * 5000, "0x" + "f" * 100_000, "01.5", "1__0", "5.", ".5", "1.2.3"],
+    [
+        *words("1_000 0x1F 0o17 0b11 1e3 1.5E-3 1e999999 +5 007 inf -inf nan +nan 01.5 1__0"),
+        *("5.", ".5", "1.2.3", "9" * 5000, "0x" + "f" * 100_000),
+    ],
 )
 def test_numbers_that_are_no_plain_decimals_are_kept_with_a_reason(
     tmp_path: Path, number: str
@@ -158,3 +165,20 @@ def test_too_many_values_are_refused_before_they_are_parsed(
     monkeypatch.setattr("tallystick.files.from_toml.MOST_VALUES", 1000)
     monkeypatch.setattr(tomllib, "loads", lambda *_, **__: pytest.fail("it was parsed"))
     assert "1000 values" in str(refusal(tmp_path, text))
+
+
+def test_an_unexpected_failure_of_the_grammar_is_a_problem_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_text: str, **_: object) -> object:
+        raise RecursionError("too much")
+
+    monkeypatch.setattr(tomllib, "loads", fail)
+    assert "too much" in str(refusal(tmp_path, "a = 1"))
+
+
+def test_a_number_that_was_not_read_from_its_token_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tomllib, "loads", lambda *_, **__: {"a": [5]})
+    assert list(refusal(tmp_path, "a = 1").fields) == ["a[0]"]

@@ -73,13 +73,14 @@ def test_a_write_that_fails_leaves_the_old_lock(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
-    broken = Lock(
-        provider="stripe",
-        environment="test",
-        prices={"a": LockedPrice(provider_id="x", amount=-1, currency="usd")},
-    )
-    with pytest.raises(InvalidCatalog):
-        write_lock(tmp_path / "a.json", broken)
+    for price in (
+        LockedPrice(provider_id="x", amount=-1, currency="usd"),
+        LockedPrice(provider_id="half \ud800"),
+        LockedPrice(provider_id="x", amount=10**40, currency="USD"),
+    ):
+        broken = Lock(provider="stripe", environment="test", prices={"a": price})
+        with pytest.raises(InvalidCatalog):
+            write_lock(tmp_path / "a.json", broken)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -29,7 +29,7 @@ def serve(
     docs: Annotated[bool, typer.Option(help="Serve the API's documentation at /docs.")] = True,
 ) -> None:
     """Serve GET /api/v1/plans and the pricing page; Ctrl-C ends it."""
-    named: list[str | None] = [*(files or [None])]
+    named: list[str | None] = list(files) if files else [None]
     found = [opened(file, environment) for file in named]
     catalogs = {each.path.stem: each.ready() for each in found}
     try:

@@ -24,7 +24,7 @@ __all__ = ["Lock", "LockedPrice", "check_environment", "lock_from_tree", "lock_t
 _VERSION: Final = 1
 _ENVIRONMENT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _INTERVALS: Final = get_args(Interval)
-_LEDGER_BOUND: Final = 2**63
+_BOUND: Final = 10**18
 _PULL: Final = "pull the lock file from the provider again"
 
 
@@ -203,7 +203,7 @@ def _whole_wrong(value: object, *, least: int) -> str | None:
         return str(value)
     if isinstance(value, bool) or not isinstance(value, int):
         return "must be a whole number"
-    return None if least <= value < _LEDGER_BOUND else f"must be at least {least} and below 2^63"
+    return None if least <= value < _BOUND else f"must be at least {least} and below 10^18"
 
 
 def _currency_wrong(value: object) -> str | None:

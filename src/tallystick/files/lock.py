@@ -39,16 +39,11 @@ def read_lock(path: Path | str) -> Lock | None:
     path = Path(path)
     try:
         text = read_text(path)
-        tree = json_tree(text)
     except Absent:
         return None
     except Refused as error:
         raise InvalidCatalog(error.problems, str(path)) from error
-    try:
-        lock = lock_from_tree(tree, source=str(path))
-    except InvalidCatalog:
-        # Only now are the lines worth looking for.
-        lock = lock_from_tree(tree, lines=json_lines(text), source=str(path))
+    lock = _parse(text, path)
     _check_name(lock, path)
     return lock
 
@@ -61,9 +56,8 @@ def write_lock(path: Path | str, lock: Lock) -> None:
     """
     path = Path(os.path.realpath(path))
     _check_name(lock, path)
-    tree = lock_to_tree(lock)
-    lock_from_tree(tree, source=str(path))
-    text = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    text = json.dumps(lock_to_tree(lock), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    _parse(text, path)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         _write(beside, text.encode())
@@ -72,6 +66,18 @@ def write_lock(path: Path | str, lock: Lock) -> None:
         beside.unlink(missing_ok=True)
         reason = (error.strerror or "it failed").lower()
         raise SetupError(f"cannot write {str(path)!r}: {reason}; nothing was changed") from error
+
+
+def _parse(text: str, path: Path) -> Lock:
+    try:
+        tree = json_tree(text)
+    except Refused as error:
+        raise InvalidCatalog(error.problems, str(path)) from error
+    try:
+        return lock_from_tree(tree, source=str(path))
+    except InvalidCatalog:
+        # Only now are the lines worth looking for.
+        return lock_from_tree(tree, lines=json_lines(text), source=str(path))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -481,7 +481,7 @@ def test_findings_about_values_are_spelt_as_the_dialect_spells_them() -> None:
 def test_a_catalogue_is_frozen() -> None:
     catalog = define_plans([listed()])
     with pytest.raises(AttributeError):
-        catalog["free"].name = "x"  # type: ignore[misc] - the point of the test
+        catalog["free"].name = "x"  # type: ignore[misc]  # the point of the test
     with pytest.raises(TypeError):
-        catalog["free"].features["projects"] = None  # type: ignore[index] - the point of the test
+        catalog["free"].features["projects"] = None  # type: ignore[index]  # the point of the test
     assert isinstance(catalog, Catalog)

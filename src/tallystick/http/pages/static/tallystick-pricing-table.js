@@ -48,6 +48,7 @@ const words = {
   packages: (price, size, unit) => `${price} per ${size} ${unit}`,
   then: (price) => `then ${price} each`,
   plus: (price) => `plus ${price}`,
+  off: (share) => `${share} off`,
   atLeast: (price) => `at least ${price}`,
   atMost: (price) => `at most ${price}`,
   transaction: "transaction",
@@ -196,11 +197,14 @@ function cadenceKey(plan) {
 }
 
 function cadenceLabel(plan) {
+  if (!plan.interval) return words.oneTime;
   const count = plan.intervalCount ?? 1;
   const name = { m1: "month", m3: "quarter", m12: "year", d1: "day", d7: "week" }[cadenceKey(plan)];
   return name ? words.cadences[name] : words.everyLabel(count, plan.interval);
 }
 
+/** A custom plan's cadence says nothing to a reader, unless it was given a name of its own. */
+const nameOf = (plan) => (plan.custom && plan.name === cadenceLabel(plan) ? null : plan.name);
 const isFree = (plan) => !plan.custom && plan.price === 0 && !plan.priceVariantId && !plan.prices?.length;
 const primaryOf = (plan) => plan.prices?.find((line) => line.type === "flat") ?? plan.prices?.[0];
 const isUsage = (line) => line && line.type !== "flat" && line.type !== "per_seat";
@@ -249,9 +253,12 @@ class Figures {
 function sentences(line, figures) {
   const unit = line.unit || (line.type === "per_seat" ? words.seat.replace(/^per /, "") : words.unit);
   const said = [];
-  if (line.included) said.push(`${words.firstUnits(figures.number(line.included))}: ${words.included}`);
+  const included = line.included ?? line.freeTransactions;
+  if (included) said.push(`${words.firstUnits(figures.number(included))}: ${words.included}`);
   if (line.tiers) said.push(...tierSentences(line, unit, figures));
   else said.push(rateSentence(line, unit, figures));
+  if (line.discountPercent) said.push(words.off(`${figures.number(line.discountPercent)} %`));
+  if (line.discountAmount) said.push(words.off(figures.money(line.discountAmount)));
   if (line.minimumSpend) said.push(words.atLeast(figures.money(line.minimumSpend)));
   if (line.maximumSpend) said.push(words.atMost(figures.money(line.maximumSpend)));
   return said;
@@ -291,6 +298,7 @@ export class TallystickPricingTable extends HTMLElement {
   #said = make("p", { class: "hidden", role: "status" });
   #drawn = make("div");
   #products = [];
+  #names = new Map();
   #cadence = null;
   #request = null;
 
@@ -345,6 +353,7 @@ export class TallystickPricingTable extends HTMLElement {
 
   #show(products) {
     this.#products = products;
+    this.#names = featureNames(products);
     const cadences = new Map();
     for (const plan of products.flatMap((product) => product.plans)) {
       const key = cadenceKey(plan);
@@ -398,7 +407,7 @@ export class TallystickPricingTable extends HTMLElement {
         badge ? make("span", { class: "badge" }, own(badge)) : null),
       product.description ? make("p", { class: "about" }, own(product.description)) : null,
       ...offers.map((plan) => this.#offer(product, plan, offers.length > 1, figures)),
-      features(product, offers[0], figures),
+      features(product, offers[0], figures, this.#names),
     );
   }
 
@@ -408,7 +417,7 @@ export class TallystickPricingTable extends HTMLElement {
     return make(
       "div",
       { class: "offer" },
-      named || strange ? make("h3", {}, own(plan.name)) : null,
+      (named || strange) && nameOf(plan) ? make("h3", {}, own(plan.name)) : null,
       priceTag(plan, figures),
       plan.trialDays ? note(words.trial(plan.trialDays)) : null,
       plan.setupFee ? note(words.setup(figures.money(plan.setupFee))) : null,
@@ -425,7 +434,7 @@ export class TallystickPricingTable extends HTMLElement {
         : isFree(plan) ? words.startFree
         : plan.trialDays ? words.startTrial(plan.trialDays)
         : plan.interval ? words.choose(product.name) : words.buy);
-    const name = [label, label.includes(product.name) ? null : product.name, plan.name].filter(Boolean).join(", ");
+    const name = [label, label.includes(product.name) ? null : product.name, nameOf(plan)].filter(Boolean).join(", ");
     const href = safeHref(plan.href);
     const shared = { class: "button", part: "button", "aria-label": name };
     const button = href ? make("a", { ...shared, href }, own(label)) : make("button", { ...shared, type: "button" }, own(label));
@@ -469,28 +478,39 @@ function lines(plan, figures) {
   ]));
 }
 
+/** What features are called: a plan that gives no text for one borrows another plan's. */
+function featureNames(products) {
+  const names = new Map();
+  for (const { limits = [] } of products.flatMap((product) => product.plans)) {
+    for (const { featureKey, description } of limits) {
+      if (description && !names.has(featureKey)) names.set(featureKey, description);
+    }
+  }
+  return names;
+}
+
 /** The product's texts, then what the plan gives of each feature. */
-function features(product, plan, figures) {
+function features(product, plan, figures, names) {
   const limits = plan?.limits ?? [];
   const named = new Set(limits.flatMap((limit) => [limit.description, limit.featureKey]));
   const texts = (product.features ?? []).filter((text) => !named.has(text));
   const items = [
     ...texts.map((text) => make("li", {}, own(text))),
-    ...limits.map((limit) => featureItem(limit, figures)),
+    ...limits.map((limit) => featureItem(limit, figures, names)),
   ];
   return items.length ? make("ul", { class: "features", role: "list" }, ...items) : null;
 }
 
-function featureItem(limit, figures) {
+function featureItem(limit, figures, names) {
   const value = [];
   if (!limit.enabled) value.push(words.notIncluded);
   else if (limit.limit === -1) value.push(words.unlimited);
   else if (limit.limit !== undefined) value.push(figures.number(limit.limit));
   if (limit.enabled && limit.limit >= 0 && limit.reset) value.push(words.resets[limit.reset] ?? words.per(limit.reset));
-  if (limit.enabled && limit.overagePrice) value.push(words.then(figures.money(limit.overagePrice)));
+  const then = limit.enabled && limit.overagePrice ? words.then(figures.money(limit.overagePrice)) : null;
   return make("li", { class: limit.enabled ? null : "out" },
-    own(limit.description || limit.featureKey), " ",
-    value.length ? make("span", { class: "value" }, own(value.join(" "))) : null);
+    own(limit.description || names.get(limit.featureKey) || limit.featureKey), " ",
+    value.length || then ? make("span", { class: "value" }, own([value.join(" "), then].filter(Boolean).join(", "))) : null);
 }
 
 if (!customElements.get("tallystick-pricing-table")) {
