@@ -109,7 +109,7 @@ def test_usage_of_the_three_plans_becomes_the_lines_that_are_due() -> None:
 def test_the_catalogue_of_every_shape_has_every_shape_and_bills_a_month() -> None:
     catalog = load_catalog(EXAMPLES / "shapes.yaml")
     plan = catalog["cloud-monthly"]
-    assert {type(price.shape) for price in plan.prices} == set(Shape.__args__)  # type: ignore[attr-defined]  # a union lists its members
+    assert {type(price.shape) for price in plan.prices} == set(Shape.__args__)
     lines = bill(plan, measure(plan, read_usage(EXAMPLES / "usage-2026-10.jsonl"), catalog.meters))
     assert {line.feature_key: str(line.amount) for line in lines} == {
         "projects": "0.00 EUR",

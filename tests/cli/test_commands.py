@@ -23,6 +23,18 @@ PLANS = str(EXAMPLES / "plans.toml")
 PRODUCTS = str(EXAMPLES / "products.yaml")
 SHAPES = str(EXAMPLES / "shapes.yaml")
 AS_POSTED = str(EXAMPLES / "products-as-posted.json")
+COMMANDS = [
+    "init",
+    "lint",
+    "plans",
+    "check",
+    "bill",
+    "diff",
+    "schema",
+    "types",
+    "conformance",
+    "serve",
+]
 USAGE = str(EXAMPLES / "usage-2026-10.jsonl")
 
 
@@ -43,18 +55,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_help_teaches_every_command() -> None:
     result = run("--help")
     assert result.exit_code == 0
-    for command in [
-        "init",
-        "lint",
-        "plans",
-        "check",
-        "bill",
-        "diff",
-        "schema",
-        "types",
-        "conformance",
-        "serve",
-    ]:
+    for command in COMMANDS:
         assert command in result.stdout
         told = run(command, "--help")
         assert told.exit_code == 0
@@ -64,7 +65,7 @@ def test_help_teaches_every_command() -> None:
 @pytest.mark.parametrize(
     ("sample", "name"), [("plans", "billing.toml"), ("products", "billing.yaml")]
 )
-def test_init_writes_a_catalogue_that_is_clean_and_never_overwrites(sample: str, name: str) -> None:
+def test_init_writes_a_clean_catalogue_and_never_overwrites(sample: str, name: str) -> None:
     assert run("init", "--sample", sample).exit_code == 0
     before = Path(name).read_bytes()
     assert run("lint").exit_code == 0
@@ -183,9 +184,7 @@ def test_check_allows() -> None:
         ("serve", PLANS, "--port", "70000"),
     ],
 )
-def test_wrong_usage_ends_with_2_and_changes_nothing(
-    words: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_wrong_usage_ends_with_2(words: tuple[str, ...], tmp_path: Path) -> None:
     result = run(*words)
     assert result.exit_code == 2
     assert result.stderr
@@ -229,9 +228,8 @@ def test_bill_explains_each_sum() -> None:
 def test_bill_reads_json_csv_and_standard_input() -> None:
     Path("u.json").write_text('{"apiRequests": 8500, "storage": "12000000000"}')
     with Path("u.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(
-            [["key", "quantity"], ["apiRequests", "8500"], ["storage", "12000000000"]]
-        )
+        table = [["key", "quantity"], ["apiRequests", "8500"], ["storage", "12000000000"]]
+        csv.writer(file).writerows(table)
     Path("u.jsonl").write_text(
         '{"key": "apiRequests", "quantity": 8500}\n{"key": "storage", "quantity": 12000000000}\n'
     )

@@ -327,6 +327,11 @@ def test_an_unknown_view_is_refused(view: Any) -> None:
     assert list(caught.value.fields) == ["view"]
 
 
+def test_a_currency_that_is_a_text_is_refused_not_taken_for_one_nobody_sells_in() -> None:
+    with pytest.raises(InvalidInput, match="currency"):
+        price_list(mission(), currency="USD")  # type: ignore[arg-type]  # the mistake is the point
+
+
 def test_an_empty_catalogue_is_an_empty_list() -> None:
     assert price_list_body(Catalog(products=())) == b'{"ok":true,"data":{"products":[]}}'
 

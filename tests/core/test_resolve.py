@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tallystick import Catalog
 from tallystick.core.dialects import read_catalog
 from tallystick.core.lint import lint
 from tallystick.core.lock import Lock, LockedPrice
 from tallystick.core.resolve import with_lock
+
+if TYPE_CHECKING:
+    from tallystick import Catalog
 
 
 def catalog(**offer: Any) -> Catalog[str, str]:
@@ -26,9 +28,8 @@ def catalog(**offer: Any) -> Catalog[str, str]:
 
 def lock(**held: Any) -> Lock:
     """Lock that one line."""
-    price = LockedPrice(
-        **{"provider_id": "price_9", "interval": "month", "interval_count": 3} | held
-    )
+    pulled: dict[str, Any] = {"provider_id": "price_9", "interval": "month", "interval_count": 3}
+    price = LockedPrice(**(pulled | held))
     return Lock(provider="stripe", environment="test", prices={"line": price})
 
 

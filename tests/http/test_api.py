@@ -2,18 +2,17 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
 from tallystick import problems
+from tallystick.core.catalog import Catalog
+from tallystick.errors import InvalidInput
 from tallystick.http.api import create_app
 from tallystick.http.wire import schemas
-
-if TYPE_CHECKING:
-    from tallystick.core.catalog import Catalog
 
 ROUTES = ["/", "/docs", "/openapi.json", "/healthz", "/readyz", "/static/page.css"]
 
@@ -113,6 +112,21 @@ def test_pages_ask_nothing_of_other_hosts_and_hold_no_inline_code(
     assert "style=" not in html
     assert not re.search(r"<script(?![^>]* src=)", html)
     assert not re.search(r"\son\w+=", html)
+
+
+@pytest.mark.parametrize(
+    ("catalog", "settings"),
+    [
+        (None, {}),
+        ({"products": []}, {}),
+        (Catalog(products=()), {"max_age": -1}),
+        (Catalog(products=()), {"max_body": "1 MB"}),
+        (Catalog(products=()), {"max_body": True}),
+    ],
+)
+def test_a_service_that_cannot_be_made_is_refused(catalog: Any, settings: Any) -> None:
+    with pytest.raises(InvalidInput):
+        create_app(catalog, **settings)
 
 
 def test_docs_can_be_switched_off(shop: Catalog) -> None:

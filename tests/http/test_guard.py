@@ -45,7 +45,7 @@ def make_app() -> Guard:
         return body
 
     @app.get("/raise/{kind}")
-    async def fail(kind: str, times: int = 1) -> None:  # noqa: ARG001 - read by the framework
+    async def fail(kind: str, times: int = 1) -> None:
         raise RAISED[kind]
 
     return Guard(BodyBound(app, BOUND))

@@ -143,9 +143,18 @@ def test_a_preflight_opens_the_route_to_every_origin(client: TestClient) -> None
     assert "access-control-allow-credentials" not in answer.headers
 
 
-def test_only_this_route_is_open_to_other_origins(client: TestClient) -> None:
-    assert client.get(PATH).headers["access-control-allow-origin"] == "*"
-    for path in ("/", "/docs", "/openapi.json", "/healthz", "/readyz", "/nowhere"):
+def test_only_prices_and_the_element_are_open_to_other_origins(client: TestClient) -> None:
+    for path in (PATH, "/static/tallystick-pricing-table.js"):
+        assert client.get(path).headers["access-control-allow-origin"] == "*", path
+    for path in (
+        "/",
+        "/static/page.js",
+        "/docs",
+        "/openapi.json",
+        "/healthz",
+        "/readyz",
+        "/nowhere",
+    ):
         assert "access-control-allow-origin" not in client.get(path).headers, path
 
 

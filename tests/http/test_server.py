@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -54,8 +54,8 @@ def test_when_no_port_is_free_all_that_were_tried_are_named(
         server.listen("127.0.0.1", None)
 
 
-@pytest.mark.parametrize("port", [-1, 65_536, 10**9])
-def test_what_is_no_port_is_refused(port: int) -> None:
+@pytest.mark.parametrize("port", [-1, 65_536, 10**9, "8000", True, 80.5])
+def test_what_is_no_port_is_refused(port: Any) -> None:
     with pytest.raises(SetupError, match="is no port"):
         server.listen("127.0.0.1", port)
 
@@ -88,6 +88,17 @@ def test_it_announces_addresses_that_answer_and_ends_in_order(sent: int) -> None
         os.kill(process.pid, sent)
         assert process.stdout.read() == "ended\n"
         assert process.wait(timeout=20) == 0
+
+
+def test_it_listens_on_version_6_too() -> None:
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    try:
+        listener = server.listen("::1", 0)
+    except SetupError as refusal:
+        pytest.skip(f"this machine has no IPv6 loopback: {refusal}")
+    with listener:
+        assert listener.family == socket.AF_INET6
 
 
 def test_two_servers_that_start_together_get_two_ports() -> None:

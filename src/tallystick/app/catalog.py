@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_ENVIRONMENT", "Opened", "create_billing_schema", "load_catalog", "open_catalog"]
 
 DEFAULT_ENVIRONMENT = "test"
+"""Whose lock file is used where nobody names an environment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
+"""The option of every command that prints for people."""
 
 Environment = Annotated[
     str | None,
@@ -36,6 +37,7 @@ Environment = Annotated[
         show_default="test",
     ),
 ]
+"""The option of every command that opens a catalogue."""
 
 
 class Usage(TallystickError):

@@ -23,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+"""The command line as Typer's value: what `main` runs and the tests type into."""
 
 
 def _version(wanted: bool) -> None:

@@ -49,7 +49,10 @@ Dialect: TypeAlias = Literal["plans", "products", "tallystick"]
 """How a catalogue is written: a flat list of plans, products and line items, or both and more."""
 
 Interval: TypeAlias = Literal["day", "week", "month", "year"]
+"""The unit of a plan's period."""
+
 Reset: TypeAlias = Literal["minute", "hour", "day", "week", "month", "year", "billing_period"]
+"""When a quota starts again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

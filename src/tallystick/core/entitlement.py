@@ -52,8 +52,10 @@ class UpTo:
 
 
 Entitlement: TypeAlias = Allowed | Unlimited | UpTo
+"""What a plan gives of a feature, where it gives any."""
 
 Reason: TypeAlias = Literal["ok", "overage", "limit_reached", "feature_disabled", "not_in_plan"]
+"""Why access was given or denied; a closed list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,6 +120,7 @@ class Dynamic:
 
 
 Shape: TypeAlias = Flat | PerUnit | Graduated | Volume | Package | Percentage | Dynamic
+"""How a count becomes money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ class FixedOff:
 
 
 PriceDiscount: TypeAlias = PercentOff | FixedOff
+"""A price's own discount."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

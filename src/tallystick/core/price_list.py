@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tallystick.core.canonical import price_to_tree
+from tallystick.core.currency import Currency
 from tallystick.core.number import EXACT, ZERO, exact_sum, plain
 from tallystick.core.period import cadence_of
 from tallystick.core.price import Flat, Graduated, Package, PerUnit, Volume
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tallystick.core.catalog import Catalog, Feature, Plan, Product
-    from tallystick.core.currency import Currency
     from tallystick.core.price import Price
 
 __all__ = ["VIEWS", "View", "price_list", "price_list_body"]
@@ -72,6 +72,9 @@ def price_list(
     if view not in VIEWS:
         text = f"{view!r} is no view; write one of {', '.join(VIEWS)}"
         raise InvalidInput(text, {"view": [text]})
+    if currency is not None and not isinstance(currency, Currency):
+        text = f"{currency!r} is no Currency; look it up with currency('USD')"
+        raise InvalidInput(text, {"currency": [text]})
     products = [
         _product(product, view)
         for product in catalog.products

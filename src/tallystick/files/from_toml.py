@@ -148,7 +148,9 @@ def _settle(value: object, path: str, lines: dict[str, int], depth: int = 0) -> 
         return value.value
     if not isinstance(value, dict | list):
         if isinstance(value, int) and not isinstance(value, bool):
-            raise refuse("is a number that was not read from its token", "write it plainly")
+            raise refuse(
+                "is a number that was not read from its token", "write it plainly", path=path
+            )
         return value
     if depth >= MOST_DEPTH:
         raise too_deep(path=path)

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from tallystick import problems
+from tallystick.core.catalog import Catalog
 from tallystick.errors import InvalidInput, TallystickError
 from tallystick.http import plans
 from tallystick.http.cached import Cached
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
-    from tallystick.core.catalog import Catalog
 
 __all__ = ["answer_errors", "create_app"]
 
@@ -44,8 +44,9 @@ def create_app(
     `docs` False switches `/docs` and `/openapi.json` off.  A price list may be kept by a cache
     for `max_age` seconds; a request body over `max_body` bytes is refused with 413.
 
-    Raises InvalidInput for a catalogue whose price list cannot be written.
+    Raises InvalidInput for what is no catalogue or one whose price list cannot be written.
     """
+    _check(catalog, max_age=max_age, max_body=max_body)
     lists = plans.PriceLists(catalog, max_age=max_age)
     app = FastAPI(
         title="Tallystick",
@@ -68,6 +69,14 @@ def create_app(
         _add(app, "/docs", docs_page(described))
     bounded = Guard(BodyBound(app, max_body))
     return plans.PlansLayer(bounded, lists, max_body=max_body)
+
+
+def _check(catalog: object, **bounds: object) -> None:
+    if not isinstance(catalog, Catalog):
+        raise InvalidInput(f"a service shows a Catalog, not {type(catalog).__name__}")
+    for name, bound in bounds.items():
+        if type(bound) is not int or bound < 0:
+            raise InvalidInput(f"{name} is a whole number from 0, not {bound!r}")
 
 
 def _add(app: FastAPI, path: str, answer: Cached) -> None:

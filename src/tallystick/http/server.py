@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Catalog
 
-__all__ = ["run", "serve"]
+__all__ = ["listen", "run", "serve"]
 
 FIRST_PORT: Final = 8000
 _PORTS_TRIED: Final = 100
@@ -84,8 +84,8 @@ def serve(
 
 def listen(host: str, port: int | None) -> socket.socket:
     """Open a listening socket.  Raises SetupError, saying what to do."""
-    if port is not None and not 0 <= port <= _LAST_PORT:
-        raise SetupError(f"port {port} is no port; choose one from 0 to {_LAST_PORT}")
+    if port is not None and not (type(port) is int and 0 <= port <= _LAST_PORT):
+        raise SetupError(f"port {port!r} is no port; choose one from 0 to {_LAST_PORT}")
     wanted = range(FIRST_PORT, FIRST_PORT + _PORTS_TRIED) if port is None else (port,)
     for candidate in wanted:
         try:

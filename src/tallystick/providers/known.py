@@ -15,3 +15,4 @@ if TYPE_CHECKING:
 __all__ = ["ABILITIES"]
 
 ABILITIES: Final[Mapping[str, Abilities]] = {each.name: each for each in (MANUAL, STRIPE)}
+"""What each provider declares of itself, by name."""

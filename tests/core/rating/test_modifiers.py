@@ -60,7 +60,9 @@ def test_units_are_converted_then_rounded_to_a_multiple(
 
 
 @pytest.mark.parametrize(
-    "rule", [Conversion(factor=d(0)), Conversion(to=d(0)), Conversion(factor=d(-1))]
+    "rule",
+    [Conversion("divide", d(figure), "none", d(1)) for figure in (0, -1, "NaN", "Infinity")]
+    + [Conversion(to=d(0))],
 )
 def test_a_conversion_by_nothing_is_refused(rule: Conversion) -> None:
     with pytest.raises(InvalidInput, match="above zero"):

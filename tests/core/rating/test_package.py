@@ -46,8 +46,8 @@ def test_packages_are_one_component() -> None:
     assert rows(package(Package(d(10), d(15)), units(21))) == [("packages", "3", "45")]
 
 
-@pytest.mark.parametrize("size", [0, -1])
-def test_a_package_of_nothing_is_refused(size: int) -> None:
+@pytest.mark.parametrize("size", [0, -1, "Infinity", "NaN"])
+def test_a_package_of_nothing_or_everything_is_refused(size: str | int) -> None:
     with pytest.raises(InvalidInput, match="more than zero"):
         package(Package(d(size), d(1)), units(1))
 

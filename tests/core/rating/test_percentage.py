@@ -43,6 +43,7 @@ def fee(
         (fee("1.3", 200, count=3, volume=50000), "720"),  # the transactions end first
         (fee("1.3", 200, count=0, volume=0), "1840"),  # zero is no such allowance
         (fee("1.3", 200, count=0, volume=25000), "1115"),
+        (fee("1.3", 200, count=3, volume=0), "720"),
         (fee("1.3", 200, count=5), "0"),
         (fee("0", 200), "800"),
     ],

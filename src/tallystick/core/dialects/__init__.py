@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tallystick.core.dialects.build import Builder
-from tallystick.core.dialects.fields import read_record
+from tallystick.core.dialects.fields import EVERY, read_record
 from tallystick.core.dialects.report import BAD, Record, Report, camel
 from tallystick.core.dialects.scalars import shown
 from tallystick.errors import InvalidCatalog, Problem
@@ -94,9 +94,9 @@ def _dialect_of(tree: object) -> Dialect:
         return "plans"
     if not isinstance(tree, dict):
         return "tallystick"
-    named = tree.get("dialect")
-    if named in ("plans", "products", "tallystick"):
-        return named
+    for dialect in EVERY:
+        if tree.get("dialect") == dialect:
+            return dialect
     if "plans" in tree and "products" not in tree:
         return "plans"
     return "products" if _has_line_items(tree.get("products")) else "tallystick"

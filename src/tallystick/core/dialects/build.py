@@ -163,7 +163,8 @@ class Builder:
     ) -> Plan:
         self._unique(record, self._plans, "plan")
         self._rules(record)
-        provider = record.get("provider", self.provider)
+        # an explicit null is a plan that nobody's provider charges
+        provider = record.get("provider") if record.has("provider") else self.provider
         self._provider_limits(record, provider, prices, setup_fee)
         return Plan(
             id=record.get("id", ""),

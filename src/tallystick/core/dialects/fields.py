@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from tallystick.core.dialects.report import Report
     from tallystick.core.dialects.scalars import Kind
 
-__all__ = ["TABLES", "Field", "Many", "One", "read_record"]
+__all__ = ["EVERY", "TABLES", "Field", "Many", "One", "read_record"]
 
 EVERY: Final[tuple[Dialect, ...]] = ("plans", "products", "tallystick")
+"""Every dialect: a field that all of them need."""
 MOST_ENTRIES: Final = 10_000
 
 
@@ -273,6 +274,7 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
     ),
 }
 
+"""The fields of each kind of object, in the order in which a person would write them."""
 
 _SPELLINGS: Final[Mapping[str, Mapping[str, Field]]] = {
     table: {name: field for field in fields for name in field.spellings()}

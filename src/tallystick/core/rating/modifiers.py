@@ -55,8 +55,9 @@ def convert(conversion: Conversion, quantity: Decimal) -> Decimal:
     The rounding looks at the exact quotient: 1000 / 3 is a little more than 333, and rounds up.
     The quantity is zero or more.  Raises InvalidInput for a factor or multiple of zero.
     """
-    if conversion.factor <= 0 or conversion.to <= 0:
-        raise InvalidInput("a conversion has a factor and a multiple above zero")
+    for figure in (conversion.factor, conversion.to):
+        if not figure.is_finite() or figure <= 0:
+            raise InvalidInput("a conversion has a finite factor and multiple above zero")
     divides = conversion.operation == "divide"
     if conversion.rounding == "none":
         if divides:

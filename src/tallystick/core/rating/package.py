@@ -22,8 +22,8 @@ _ONE: Final = Decimal(1)
 
 def package(shape: Package, measured: Measured) -> tuple[Component, ...]:
     """Count packages: a part of one counts whole (`up`) or not at all (`down`)."""
-    if shape.size <= 0:
-        raise InvalidInput("a package holds more than zero units")
+    if not shape.size.is_finite() or shape.size <= 0:
+        raise InvalidInput("a package holds a finite number of units, more than zero")
     whole, rest = EXACT.divmod(units(measured), shape.size)
     if rest and shape.rounding == "up":
         whole = EXACT.add(whole, _ONE)

@@ -62,7 +62,8 @@ def percentage(shape: Percentage, measured: Measured) -> tuple[Component, ...]:
 
 def _paying(shape: Percentage, amounts: Iterable[Decimal]) -> Iterator[Decimal]:
     """Give the part of each transaction that is not free; wholly free ones are left out."""
-    transactions, volume = shape.free_transactions or None, shape.free_volume or None
+    transactions = shape.free_transactions if (shape.free_transactions or 0) > 0 else None
+    volume = shape.free_volume if (shape.free_volume or ZERO) > 0 else None
     free = transactions is not None or volume is not None
     for amount in amounts:
         if not free or amount < 0:

@@ -31,10 +31,11 @@ _PAGE: Final = {
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "X-Frame-Options": "DENY",
 }
-_ASSET: Final = {
-    # Any site may embed the element, so any site may load it.
+_ASSET: Final = {"Cache-Control": "public, max-age=300"}
+_ELEMENT: Final = {
+    # Any site may embed the element, so any site may load it; nothing else here is for others.
+    **_ASSET,
     "Access-Control-Allow-Origin": "*",
-    "Cache-Control": "public, max-age=300",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 _MEDIA: Final = {
@@ -42,15 +43,20 @@ _MEDIA: Final = {
     "css": "text/css; charset=utf-8",
     "svg": "image/svg+xml",
 }
-_ASSETS: Final = ("tallystick-pricing-table.js", "page.js", "page.css", "icon.svg")
+_ASSETS: Final = {
+    "tallystick-pricing-table.js": _ELEMENT,
+    "page.js": _ASSET,
+    "page.css": _ASSET,
+    "icon.svg": _ASSET,
+}
 
 
 def assets() -> dict[str, Cached]:
     """Give what stands under `/static/`, by file name."""
     folder = files(__name__) / "static"
     return {
-        name: Cached((folder / name).read_bytes(), _MEDIA[name.rsplit(".", 1)[1]], _ASSET)
-        for name in _ASSETS
+        name: Cached((folder / name).read_bytes(), _MEDIA[name.rsplit(".", 1)[1]], headers)
+        for name, headers in _ASSETS.items()
     }
 
 

@@ -9,3 +9,4 @@ from tallystick.core.provider import Abilities
 __all__ = ["ABILITIES"]
 
 ABILITIES: Final = Abilities(name="manual", setup_fee=True)
+"""A person can ask for anything."""

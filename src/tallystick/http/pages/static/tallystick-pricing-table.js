@@ -25,7 +25,7 @@ const words = {
   buy: "Buy",
   once: "once",
   usage: "plus usage",
-  seat: "per seat",
+  seat: "seat",
   unit: "unit",
   included: "included",
   notIncluded: "not included",
@@ -251,10 +251,12 @@ class Figures {
 
 /** Say in words what a line charges, one sentence for each tier. */
 function sentences(line, figures) {
-  const unit = line.unit || (line.type === "per_seat" ? words.seat.replace(/^per /, "") : words.unit);
+  const unit = line.unit || (line.type === "per_seat" ? words.seat : words.unit);
   const said = [];
-  const included = line.included ?? line.freeTransactions;
-  if (included) said.push(`${words.firstUnits(figures.number(included))}: ${words.included}`);
+  for (const free of [line.included, line.freeTransactions]) {
+    if (free) said.push(`${words.firstUnits(figures.number(free))}: ${words.included}`);
+  }
+  if (line.freeVolume) said.push(`${words.firstUnits(figures.money(line.freeVolume))}: ${words.included}`);
   if (line.tiers) said.push(...tierSentences(line, unit, figures));
   else said.push(rateSentence(line, unit, figures));
   if (line.discountPercent) said.push(words.off(`${figures.number(line.discountPercent)} %`));
@@ -269,7 +271,12 @@ function rateSentence(line, unit, figures) {
   if (line.type === "dynamic") return words.byUse;
   if (line.type === "percentage") {
     const fixed = line.fixed ? ` ${words.plus(figures.money(line.fixed))}` : "";
-    return `${figures.number(line.percent)} %${fixed} ${words.per(words.transaction)}`;
+    const bounds = [
+      line.minimumPerTransaction ? words.atLeast(figures.money(line.minimumPerTransaction)) : null,
+      line.maximumPerTransaction ? words.atMost(figures.money(line.maximumPerTransaction)) : null,
+    ];
+    const charge = `${figures.number(line.percent)} %${fixed} ${words.per(words.transaction)}`;
+    return [charge, ...bounds].filter(Boolean).join(", ");
   }
   if (line.type === "flat") return figures.money(line.cost);
   return words.each(figures.money(line.cost), unit);
@@ -459,7 +466,7 @@ function priceTag(plan, figures) {
   const count = plan.intervalCount ?? 1;
   const primary = primaryOf(plan);
   const per = [
-    primary?.type === "per_seat" ? words.seat : null,
+    primary?.type === "per_seat" ? words.per(words.seat) : null,
     !plan.interval ? words.once : count === 1 ? words.per(plan.interval) : words.every(count, plan.interval),
     isUsage(primary) ? words.usage : null,
   ];
