@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import tallystick.http
+from tallystick.core.catalog import Catalog
 from tallystick.errors import MissingExtra, SetupError
 from tallystick.http import server
 
@@ -108,6 +109,30 @@ def test_two_servers_that_start_together_get_two_ports() -> None:
         assert one.stdout.readline() != two.stdout.readline()
         one.terminate()
         two.terminate()
+
+
+@pytest.mark.parametrize("docs", [True, False])
+def test_nothing_is_announced_before_the_socket_listens_and_it_is_closed_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, docs: bool
+) -> None:
+    served: list[socket.socket] = []
+
+    def run(_server: object, sockets: list[socket.socket]) -> None:
+        served.extend(sockets)
+        raise KeyboardInterrupt
+
+    def announce(line: str) -> None:
+        port = int(line.rsplit(":", 1)[1].split("/", maxsplit=1)[0])
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        said.append(line.split("http", maxsplit=1)[0].strip())
+
+    said: list[str] = []
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("uvicorn.Server.run", run)
+    server.run(Catalog(products=()), port=0, announce=announce, docs=docs)
+    assert said == ["Pricing page", "Price list", "API docs"][: 3 if docs else 2]
+    assert [listener.fileno() for listener in served] == [-1]
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_an_address_for_everyone_is_shown_as_one_that_can_be_opened() -> None:

@@ -7,9 +7,9 @@ values, checked) or written directly with these classes and checked by `tallysti
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias
 
+from tallystick.core.frozen import EMPTY, FrozenDict
 from tallystick.core.number import ZERO
 from tallystick.errors import UnknownPlan
 
@@ -93,7 +93,7 @@ class Plan(Generic[FeatureKey]):
     active: bool = True
     custom: bool = False
     prices: tuple[Price, ...] = ()
-    features: Mapping[str, Feature] = field(default_factory=lambda: MappingProxyType({}))
+    features: Mapping[str, Feature] = EMPTY
     display_name: str | None = None
     description: str | None = None
     provider: str | None = None
@@ -107,15 +107,16 @@ class Plan(Generic[FeatureKey]):
     href: str | None = None
     badge: str | None = None
     highlighted: bool = False
-    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, str] = EMPTY
     version: int = 1
     enabled: frozenset[str] = field(init=False, compare=False, repr=False)
     catalog: Catalog[Any, Any] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Freeze the features and keep the set that `has_feature` looks into."""
-        features = MappingProxyType(dict(self.features))
+        """Freeze the mappings and keep the set that `has_feature` looks into."""
+        features = FrozenDict(self.features)
         object.__setattr__(self, "features", features)
+        object.__setattr__(self, "metadata", FrozenDict(self.metadata))
         object.__setattr__(self, "enabled", frozenset(k for k, f in features.items() if f.enabled))
 
     def __hash__(self) -> int:
@@ -175,7 +176,7 @@ class Catalog(Generic[PlanId, FeatureKey]):
 
     products: tuple[Product[FeatureKey], ...]
     provider: str | None = None
-    meters: Mapping[str, Meter] = field(default_factory=lambda: MappingProxyType({}))
+    meters: Mapping[str, Meter] = EMPTY
     dialect: Dialect = field(default="tallystick", compare=False, repr=False)
     hints: tuple[Problem, ...] = field(default=(), compare=False, repr=False)
     _by_id: Mapping[str, Plan[FeatureKey]] = field(init=False, compare=False, repr=False)
@@ -187,9 +188,9 @@ class Catalog(Generic[PlanId, FeatureKey]):
             for product in self.products
         )
         object.__setattr__(self, "products", products)
-        object.__setattr__(self, "meters", MappingProxyType(dict(self.meters)))
+        object.__setattr__(self, "meters", FrozenDict(self.meters))
         by_id = {plan.id: plan for product in products for plan in product.plans}
-        object.__setattr__(self, "_by_id", MappingProxyType(by_id))
+        object.__setattr__(self, "_by_id", FrozenDict(by_id))
 
     def __iter__(self) -> Iterator[Plan[FeatureKey]]:
         """Iterate the plans in catalogue order."""

@@ -128,10 +128,10 @@ def check_limit(
     A hard limit n allows while used + requested <= n; with a unit price the limit is soft: beyond
     it use is allowed and Access says the overage and its price.
 
-    Raises InvalidUsage for a quantity that is no int or Decimal of zero or more.
+    Raises InvalidUsage for a quantity that is no int, Decimal or plain text of zero or more.
     """
-    quantity_of(used, "used")
-    quantity_of(requested, "requested")
+    used = _taken(used, "used")
+    requested = _taken(requested, "requested")
     feature = plan.features.get(key)
     given = entitlement_of(plan, key)
     if isinstance(given, UpTo):
@@ -160,6 +160,11 @@ def check_limit(
         remaining=0,
         upgrade_to=None if upgrade is None else upgrade.id,
     )
+
+
+def _taken(value: int | Decimal, name: str) -> int | Decimal:
+    quantity = quantity_of(value, name)
+    return value if isinstance(value, int) else quantity
 
 
 def _within(

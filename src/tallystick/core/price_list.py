@@ -73,8 +73,7 @@ def price_list(
         text = f"{view!r} is no view; write one of {', '.join(VIEWS)}"
         raise InvalidInput(text, {"view": [text]})
     if currency is not None and not isinstance(currency, Currency):
-        text = f"{currency!r} is no Currency; look it up with currency('USD')"
-        raise InvalidInput(text, {"currency": [text]})
+        raise InvalidInput(f"{currency!r} is no Currency; look it up with currency('USD')")
     products = [
         _product(product, view)
         for product in catalog.products

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from tallystick.core.money import to_minor
-from tallystick.core.number import EXACT, ZERO, plain
+from tallystick.core.number import ZERO, plain
 from tallystick.core.price import (
     Basis,
     Conversion,
@@ -24,6 +24,7 @@ from tallystick.core.price import (
     Tier,
     Volume,
 )
+from tallystick.core.rating.graduated import percent_tier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,13 +125,12 @@ def _tiered(record: Record, currency: Currency) -> Shape:
 
 
 def _tier(record: Record, currency: Currency) -> Tier:
-    unit = _rate_of(record, "cost", currency)
-    if "percent" in record:
-        if unit:
-            record.problem("percent", "goes without a cost: a tier has one of the two")
-        # a share of money metered in major units, as minor units for each major one
-        unit = record["percent"].scaleb(currency.decimals - 2, EXACT)
-    return Tier(record.get("up_to"), unit, amount_of(record, "flat_cost", currency))
+    up_to, flat = record.get("up_to"), amount_of(record, "flat_cost", currency)
+    if "percent" not in record:
+        return Tier(up_to, _rate_of(record, "cost", currency), flat)
+    if record.get("cost"):
+        record.problem("percent", "goes without a cost: a tier has one of the two")
+    return percent_tier(up_to, record["percent"], flat, currency)
 
 
 def _check_bounds(record: Record, tiers: tuple[Tier, ...]) -> None:
