@@ -151,16 +151,18 @@ def metered_prices(draw: st.DrawFn) -> Price:
     """Draw a metered price with any of the modifiers."""
     price_id = draw(st.sampled_from(["calls", "bytes", "jobs"]))
     least = draw(st.none() | amounts)
+    shape = draw(shapes)
+    counted = not isinstance(shape, (Percentage, Dynamic))
     return Price(
         id=price_id,
         currency=USD,
-        shape=draw(shapes),
+        shape=shape,
         name=draw(st.just("") | words),
         unit=draw(st.sampled_from(["call", "GB"])),
         meter=price_id,
-        convert=draw(st.none() | conversions),
-        included=draw(st.just(Decimal(0)) | counts),
-        minimum_quantity=draw(st.just(Decimal(0)) | counts),
+        convert=draw(conversions) if counted and draw(st.booleans()) else None,
+        included=draw(counts) if counted and draw(st.booleans()) else Decimal(0),
+        minimum_quantity=draw(counts) if counted and draw(st.booleans()) else Decimal(0),
         discount=draw(st.none() | discounts),
         minimum=least,
         maximum=draw(st.none() | amounts.map(lambda n: n + (least or 0))),

@@ -109,6 +109,17 @@ def test_two_servers_that_start_together_get_two_ports() -> None:
         assert one.stdout.readline() != two.stdout.readline()
         one.terminate()
         two.terminate()
+        assert (one.wait(timeout=20), two.wait(timeout=20)) == (0, 0)
+
+
+def test_a_signal_that_comes_before_the_server_runs_is_not_lost() -> None:
+    """Whoever reads the first address may end the server before it has begun."""
+    early = "lambda line: __import__('os').kill(__import__('os').getpid(), 15)"
+    program = PROGRAM.replace("lambda line: print(line, flush=True)", early).format(port=0)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "ended\n")
 
 
 @pytest.mark.parametrize("docs", [True, False])

@@ -100,5 +100,11 @@ def create_billing_schema(schema: Mapping[str, Any]) -> Catalog[str, str]:
 
 def _checked(catalog: Catalog[Any, Any], name: str) -> Catalog[Any, Any]:
     """Hold a catalogue built from classes against the rules of every other one."""
-    read_catalog(to_tree(catalog), dialect="tallystick", source=name, abilities=ABILITIES)
+    try:
+        tree = to_tree(catalog)
+    except Exception as error:
+        text = f"holds a value that no catalogue holds: {error}"
+        cure = "build it from the classes of tallystick, figures as Decimal"
+        raise InvalidCatalog([Problem("", text, cure)], name) from error
+    read_catalog(tree, dialect="tallystick", source=name, abilities=ABILITIES)
     return catalog

@@ -8,5 +8,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line."""
     from tallystick.cli.commands import app
+    from tallystick.cli.output import never_fail
 
+    never_fail()
     app()

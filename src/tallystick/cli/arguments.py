@@ -11,15 +11,27 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 import typer
 
 from tallystick.cli.output import warn
-from tallystick.errors import SetupError, TallystickError
+from tallystick.core.lock import check_environment
+from tallystick.core.number import quantity_of
+from tallystick.errors import InvalidInput, SetupError, TallystickError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
     from tallystick.app.catalog import Opened
     from tallystick.core.catalog import Catalog, Plan
 
-__all__ = ["AsJson", "Environment", "Usage", "ends_well", "opened", "plan_of", "split_file"]
+__all__ = [
+    "AsJson",
+    "Environment",
+    "Usage",
+    "ends_well",
+    "opened",
+    "plan_of",
+    "quantity",
+    "split_file",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,16 +65,27 @@ def ends_well(command: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return command(*args, **kwargs)
+            try:
+                return command(*args, **kwargs)
+            finally:
+                sys.stdout.flush()  # a full disk is told here, not by the interpreter's last words
         except TallystickError as error:
             warn(f"error: {error}")
             raise typer.Exit(2 if isinstance(error, (SetupError, Usage)) else 1) from None
-        except BrokenPipeError:
-            # whoever read our output has seen enough; the interpreter must not flush it again
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # whoever read our output has seen enough
+            _hush()
             raise typer.Exit(0) from None
+        except OSError as error:
+            warn(f"error: {error.strerror or error}")
+            _hush()
+            raise typer.Exit(1) from None
 
     return run
+
+
+def _hush() -> None:
+    """Send what is left of our output nowhere, so that the interpreter does not flush it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def split_file(words: list[str], *names: str) -> tuple[str | None, list[str]]:
@@ -82,8 +105,29 @@ def opened(file: str | None, environment: str | None) -> Opened:
     from tallystick.app.catalog import open_catalog
     from tallystick.files import find_catalog
 
-    path = find_catalog(file, environ=os.environ, folder=Path.cwd())
-    return open_catalog(path, environment=environment)
+    if environment is not None:
+        try:
+            check_environment(environment)
+        except InvalidInput as refused:
+            raise Usage(str(refused)) from None
+    return open_catalog(
+        find_catalog(file, environ=os.environ, folder=_folder()), environment=environment
+    )
+
+
+def _folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # it was removed under our feet: nothing will be found in it
+        return Path()
+
+
+def quantity(text: str, option: str) -> Decimal:
+    """Read the number of an option.  Raises Usage."""
+    try:
+        return quantity_of(text, option)
+    except InvalidInput as refused:
+        raise Usage(str(refused)) from None
 
 
 def plan_of(catalog: Catalog[str, str], plan_id: str) -> Plan[str]:

@@ -6,9 +6,16 @@ from typing import Annotated
 
 import typer
 
-from tallystick.cli.arguments import AsJson, Environment, ends_well, opened, plan_of, split_file
+from tallystick.cli.arguments import (
+    AsJson,
+    Environment,
+    ends_well,
+    opened,
+    plan_of,
+    quantity,
+    split_file,
+)
 from tallystick.cli.output import say, say_json
-from tallystick.core.number import quantity_of
 
 __all__ = ["check"]
 
@@ -32,7 +39,7 @@ def check(
     file, (plan_id, feature) = split_file(words, "PLAN", "FEATURE")
     plan = plan_of(opened(file, environment).catalog, plan_id)
     access = check_limit(
-        plan, feature, quantity_of(used, "--used"), quantity_of(requested, "--requested")
+        plan, feature, quantity(used, "--used"), quantity(requested, "--requested")
     )
     if as_json:
         say_json(

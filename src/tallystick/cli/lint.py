@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,7 +36,7 @@ def lint(
         found = opened(file, environment)
         name, plans, findings = found.path.name, len(found.catalog), found.findings
     except InvalidCatalog as refused:
-        name, findings = refused.source, refused.problems
+        name, findings = Path(refused.source).name, refused.problems
     problems = [each for each in findings if each.severity == "problem"]
     hints = [each for each in findings if each.severity == "hint"]
     if as_json:

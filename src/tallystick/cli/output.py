@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import re
 import sys
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TextIO
 
 from tallystick.core.number import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["say", "say_bytes", "say_json", "say_table", "warn"]
+__all__ = ["never_fail", "say", "say_bytes", "say_json", "say_table", "warn"]
 
-_WIDE = 200
+_WIDE: Final = 200
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def never_fail() -> None:
+    """Let every text be printed, on whatever is there: what the encoding has not is escaped."""
+    sys.stdout = _open(sys.stdout)
+    sys.stderr = _open(sys.stderr)
+
+
+def _open(stream: TextIO | None) -> TextIO:
+    if stream is None:  # closed by whoever started us
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - no path, and open to the end
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return stream
 
 
 def say(*lines: str) -> None:
-    """Print lines."""
+    """Print lines; a control character of a document or a file's name does nothing here."""
     for line in lines:
-        sys.stdout.write(f"{line}\n")
+        sys.stdout.write(f"{_CONTROL.sub('?', line)}\n")
 
 
 def say_bytes(body: bytes) -> None:
@@ -31,14 +49,16 @@ def say_bytes(body: bytes) -> None:
 
 
 def warn(*lines: str) -> None:
-    """Print lines to the error stream."""
+    """Print lines to the error stream, as `say` does."""
     for line in lines:
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{_CONTROL.sub('?', line)}\n")
 
 
 def say_json(value: object) -> None:
-    """Print a value as JSON, indented; decimals as texts, so that nothing is rounded."""
-    say(json.dumps(value, indent=2, ensure_ascii=False, default=_plain_value))
+    """Print a value as JSON (UTF-8), indented; decimals as texts, so that nothing is rounded."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain_value)
+    # A lone surrogate (of a file's name) has no UTF-8; as a \uXXXX escape it stays valid JSON.
+    say_bytes(f"{text}\n".encode(errors="backslashreplace"))
 
 
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: str = "") -> None:

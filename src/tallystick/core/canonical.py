@@ -223,7 +223,8 @@ def _shape_tree(price: Price) -> Tree:
         case PerUnit():
             tree = {"type": "per_unit", "cost": _major(shape.unit, money)}
         case Graduated():
-            tree = {"type": "graduated", "tiers": [_tier_tree(t, money) for t in shape.tiers]}
+            write = _percent_tier_tree if shape.of_money else _tier_tree
+            tree = {"type": "graduated", "tiers": [write(t, money) for t in shape.tiers]}
         case Volume():
             tree = {"type": "volume", "tiers": [_tier_tree(t, money) for t in shape.tiers]}
         case Package():
@@ -283,6 +284,13 @@ def _tier_tree(tier: Tier, money: Currency) -> Tree:
         },
         null=("up_to",),
     )
+
+
+def _percent_tier_tree(tier: Tier, money: Currency) -> Tree:
+    """Write the tier of a graduated percentage: what one major unit costs, as a share of it."""
+    tree = _tier_tree(tier, money)
+    del tree["cost"]
+    return tree | {"percent": _number(tier.unit.scaleb(2 - money.decimals, EXACT))}
 
 
 def _conversion_tree(convert: Conversion) -> Tree:

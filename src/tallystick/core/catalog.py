@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias
 
-from tallystick.core.frozen import EMPTY, FrozenDict
+from tallystick.core.frozen import FrozenDict
 from tallystick.core.number import ZERO
 from tallystick.errors import UnknownPlan
 
@@ -93,7 +93,7 @@ class Plan(Generic[FeatureKey]):
     active: bool = True
     custom: bool = False
     prices: tuple[Price, ...] = ()
-    features: Mapping[str, Feature] = EMPTY
+    features: Mapping[str, Feature] = field(default_factory=FrozenDict)
     display_name: str | None = None
     description: str | None = None
     provider: str | None = None
@@ -107,7 +107,7 @@ class Plan(Generic[FeatureKey]):
     href: str | None = None
     badge: str | None = None
     highlighted: bool = False
-    metadata: Mapping[str, str] = EMPTY
+    metadata: Mapping[str, str] = field(default_factory=FrozenDict)
     version: int = 1
     enabled: frozenset[str] = field(init=False, compare=False, repr=False)
     catalog: Catalog[Any, Any] | None = field(default=None, compare=False, repr=False)
@@ -176,7 +176,7 @@ class Catalog(Generic[PlanId, FeatureKey]):
 
     products: tuple[Product[FeatureKey], ...]
     provider: str | None = None
-    meters: Mapping[str, Meter] = EMPTY
+    meters: Mapping[str, Meter] = field(default_factory=FrozenDict)
     dialect: Dialect = field(default="tallystick", compare=False, repr=False)
     hints: tuple[Problem, ...] = field(default=(), compare=False, repr=False)
     _by_id: Mapping[str, Plan[FeatureKey]] = field(init=False, compare=False, repr=False)

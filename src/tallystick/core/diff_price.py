@@ -181,13 +181,18 @@ def _side(name: str, value: object, price: Price) -> str:
 def _shape_changes(old: Price, new: Price, plans: tuple[Plan[Any], Plan[Any]]) -> Iterator[Words]:
     if old.shape == new.shape and old.currency == new.currency:
         return
-    if type(old.shape) is not type(new.shape):
+    if _kind(old) != _kind(new):
         sides = (price_words(old), price_words(new))
         yield Words(f"{_label(old)}: {sides[0]} → {sides[1]}", *sides)
     elif isinstance(old.shape, Graduated | Volume):
         yield from _tier_changes(old, new)
     else:
         yield from _figure_changes(old, new, plans)
+
+
+def _kind(price: Price) -> tuple[type, bool]:
+    """Tell shapes apart whose figures cannot be compared one by one."""
+    return type(price.shape), isinstance(price.shape, Graduated) and price.shape.of_money
 
 
 def _figure_changes(old: Price, new: Price, plans: tuple[Plan[Any], Plan[Any]]) -> Iterator[Words]:

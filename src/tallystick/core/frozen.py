@@ -5,12 +5,9 @@ The standard library's read-only view of a dict does the first and none of the o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["EMPTY", "FrozenDict"]
+__all__ = ["FrozenDict"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -36,7 +33,3 @@ class FrozenDict(dict[K, V]):
     def __reduce__(self) -> tuple[Any, ...]:
         """Be made again whole, as nothing can be put in afterwards."""
         return type(self), (dict(self),)
-
-
-EMPTY: Final[Mapping[str, Any]] = FrozenDict()
-"""A mapping without entries."""

@@ -117,27 +117,26 @@ def bill(
     """Rate a month of usage: the plan's features first, then its seats and metered prices.
 
     Keys are feature keys, the meters of metered prices, or ids of per-seat prices.  A feature whose
-    key has a metered price is charged by that price alone.  `base` puts the plan's flat lines of
-    one period in front.
+    key has a metered price is charged by that price alone; several prices on one meter each give
+    a line.  `base` puts the plan's flat lines of one period in front.
 
     Raises InvalidUsage once, naming every key that nothing in the plan answers to, or that was
     measured in another way than its price needs.
     """
-    prices = {price.meter or price.id: price for price in plan.prices if price.basis != "flat"}
-    measured = _gather(usage, lambda key, value: _measured(plan, prices.get(key), key, value))
+    prices = [(price.meter or price.id, price) for price in plan.prices if price.basis != "flat"]
+    by_key: dict[str, list[Price]] = {}
+    for key, price in prices:
+        by_key.setdefault(key, []).append(price)
+    measured = _gather(usage, lambda key, value: _measured(plan, by_key.get(key), key, value))
     flat = [price for price in plan.prices if price.basis == "flat" and base]
     return (
         *(_priced_item(price.id, price, Quantity(Decimal(1))) for price in flat),
         *(
             _line_item(plan, feature, measured[key].value)
             for key, feature in plan.features.items()
-            if key in measured and key not in prices
+            if key in measured and key not in by_key
         ),
-        *(
-            _priced_item(key, price, measured[key])
-            for key, price in prices.items()
-            if key in measured
-        ),
+        *(_priced_item(key, price, measured[key]) for key, price in prices if key in measured),
     )
 
 
@@ -156,12 +155,13 @@ def _priced_item(key: str, price: Price, measured: Measured) -> LineItem:
     )
 
 
-def _measured(plan: Plan[Any], price: Price | None, key: str, value: Measured) -> Measured:
-    if price is None:
+def _measured(plan: Plan[Any], prices: list[Price] | None, key: str, value: Measured) -> Measured:
+    if prices is None:
         if not isinstance(value, Quantity):
             raise InvalidUsage(f"{key!r} is a feature: it takes a quantity, not amounts")
         return Quantity(_feature_quantity(plan, key, value.value))
-    rate(price, value)  # raises InvalidUsage where the price needs another measure
+    for price in prices:
+        rate(price, value)  # raises InvalidUsage where the price needs another measure
     return value
 
 

@@ -67,9 +67,12 @@ def measure(
     by_key: dict[str, list[UsageRow]] = {}
     for row in rows:
         by_key.setdefault(row.key, []).append(row)
-    prices = {price.meter: price for price in plan.prices if price.basis != "flat"}
+    priced: dict[str, list[Price]] = {}
+    for price in plan.prices:
+        if price.basis != "flat":
+            priced.setdefault(price.meter or price.id, []).append(price)
     return {
-        key: _measured(taken, prices.get(key), _meter(plan, key, meters))
+        key: _measured(taken, priced.get(key, []), _meter(plan, key, meters))
         for key, taken in by_key.items()
     }
 
@@ -81,12 +84,14 @@ def _meter(plan: Plan[Any], key: str, meters: Mapping[str, Meter]) -> Meter:
     return Meter(key=key) if feature is None else meter_of_feature(feature)
 
 
-def _measured(rows: list[UsageRow], price: Price | None, meter: Meter) -> Measured:
-    if price is not None and isinstance(price.shape, Percentage):
-        majors = [row.quantity if row.amount is None else row.amount for row in rows]
-        return Transactions(tuple(to_minor(major, price.currency) for major in majors))
+def _measured(rows: list[UsageRow], prices: list[Price], meter: Meter) -> Measured:
+    for price in prices:
+        if isinstance(price.shape, Percentage):
+            majors = [row.quantity if row.amount is None else row.amount for row in rows]
+            return Transactions(tuple(to_minor(major, price.currency) for major in majors))
     quantity = aggregate(meter.aggregation, [row.quantity for row in rows])
-    if price is not None and isinstance(price.shape, Dynamic):
-        carried = exact_sum(*(row.amount for row in rows if row.amount is not None))
-        return Priced(quantity, to_minor(carried, price.currency))
+    for price in prices:
+        if isinstance(price.shape, Dynamic):
+            carried = exact_sum(*(row.amount for row in rows if row.amount is not None))
+            return Priced(quantity, to_minor(carried, price.currency))
     return Quantity(quantity)

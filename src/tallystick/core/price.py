@@ -73,10 +73,12 @@ class Graduated:
     """Each unit is priced by the tier it falls in; the flat fee of each tier reached is added.
 
     The first tier counts as reached at zero units.  A graduated percentage is this shape over a
-    quantity of money, with the percentage as the unit price of one major unit.
+    quantity of money (`of_money`), with the percentage as the unit price of one major unit; of no
+    money at all it takes nothing, so there the first tier is reached by the first unit.
     """
 
     tiers: tuple[Tier, ...]
+    of_money: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,8 +118,7 @@ def price_words(price: Price) -> str:
         case PerUnit():
             words = f"{money_words(shape.unit, money)} {each_words(price)}"
         case Graduated() | Volume():
-            kind = "graduated" if isinstance(shape, Graduated) else "volume"
-            words = f"{kind} tiers, {_tiers_words(shape.tiers, price)}"
+            words = f"{_kind_of_tiers(shape)} tiers, {_tiers_words(shape.tiers, price)}"
         case Package():
             size = f"{figure(shape.size)} {price.unit}".rstrip()
             part = "" if shape.rounding == "up" else ", part packages free"
@@ -132,6 +131,12 @@ def price_words(price: Price) -> str:
         case _:
             assert_never(shape)
     return words
+
+
+def _kind_of_tiers(shape: Graduated | Volume) -> str:
+    if isinstance(shape, Volume):
+        return "volume"
+    return "graduated percentage" if shape.of_money else "graduated"
 
 
 def plan_price_words(plan: Plan[Any]) -> str:

@@ -111,7 +111,7 @@ async def _of_rules(request: Request, error: Exception) -> Response:  # noqa: AR
 async def _of_framework(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    status, path = error.status_code, request.url.path
+    status, path = error.status_code, request.scope["path"]
     headers = dict(error.headers or {})
     text = str(error.detail) if status < _INTERNAL else problems.NEUTRAL
     if status == problems.STATUS["NOT_FOUND"]:

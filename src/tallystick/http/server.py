@@ -65,21 +65,19 @@ def serve(
     Raises SetupError where the port cannot be had.
     """
     listener = listen(host, port)
-    try:
-        origin = _origin(host, listener.getsockname()[1])
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+    )
+    server = uvicorn.Server(config)
+    origin = _origin(host, listener.getsockname()[1])
+    with listener, _orderly_end(server):
         for name, path in (shown or {"Listening": "/"}).items():
             announce(f"{name:<13} {origin}{path}")
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_SECONDS_TO_FINISH,
-        )
-        with _orderly_end():
-            uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        listener.close()
+        server.run(sockets=[listener])
 
 
 def listen(host: str, port: int | None) -> socket.socket:
@@ -123,16 +121,21 @@ def _origin(host: str, port: int) -> str:
 
 
 @contextmanager
-def _orderly_end() -> Iterator[None]:
+def _orderly_end(server: uvicorn.Server) -> Iterator[None]:
     """Take SIGTERM and Ctrl-C as the ordinary end they are, so that the exit status is 0.
 
-    The server finishes what is under way and then raises the signal again for whoever stands
-    around it; signals can be set in the main thread only.
+    The server listens for them only once it runs, and raises them again when it has ended.  One
+    that comes before is kept for it: it then starts and ends at once.  Signals can be set in the
+    main thread only.
     """
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    before = signal.signal(signal.SIGTERM, end)
     try:
         with suppress(KeyboardInterrupt):
             yield

@@ -134,7 +134,17 @@ def test_negative_usage_counts_as_nothing() -> None:
     line = rate(price(PerUnit(d(100))), units(-5))
     assert line.amount.minor == 0
     assert (line.measured, line.billed) == (-5, 0)
-    assert rate(price(STAIRS), units(-5)).amount.minor == 10000
+
+
+@pytest.mark.parametrize("shape", [STAIRS, Volume(STAIRS.tiers)])
+def test_below_zero_not_even_the_first_flat_fee_is_due(shape: Graduated | Volume) -> None:
+    assert rate(price(shape), units(0)).amount.minor == 10000
+    line = rate(price(shape), units(-5))
+    assert (line.amount.minor, line.components, line.billed) == (0, (), 0)
+    assert names(line) == ["floor", "price", "round"]
+    assert rate(price(shape, minimum=d(300)), units(-5)).amount.minor == 300
+    assert rate(price(shape, minimum_quantity=d(3)), units(-5)).amount.minor == 10000
+    assert rate(price(shape, allow_negative=True), units(-5)).amount.minor == -10000
 
 
 @pytest.mark.parametrize(

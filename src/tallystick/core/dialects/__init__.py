@@ -12,18 +12,18 @@ once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tallystick.core.dialects.build import Builder
-from tallystick.core.dialects.fields import EVERY, read_record
-from tallystick.core.dialects.report import BAD, Record, Report, camel
+from tallystick.core.dialects.fields import EVERY, MOST_ENTRIES, read_record
+from tallystick.core.dialects.report import Record, Report, TooMany, camel
 from tallystick.core.dialects.scalars import shown
 from tallystick.errors import InvalidCatalog, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from tallystick.core.catalog import Catalog, Dialect
     from tallystick.core.provider import Abilities
 
@@ -35,7 +35,9 @@ def define_plans(plans: Iterable[Mapping[str, Any]]) -> Catalog[str, str]:
 
     Raises InvalidCatalog with every problem and its path, such as `plans[0].features[1].limit`.
     """
-    tree = list(plans) if isinstance(plans, (tuple, list)) else plans
+    tree = plans
+    if isinstance(plans, Iterable) and not isinstance(plans, (Mapping, str, bytes)):
+        tree = list(islice(plans, MOST_ENTRIES + 1))  # what never ends is told, not waited for
     return read_catalog(tree, dialect="plans", source="plans")
 
 
@@ -57,13 +59,22 @@ def read_catalog(
     report = Report(told, lines or {})
     if isinstance(tree, (list, tuple)) and told == "plans":
         tree = {"plans": list(tree)}
-    record = read_record(tree, "plan_list" if told == "plans" else "catalog", "", report)
-    if record is BAD:
-        raise InvalidCatalog([Problem("", f"must be an object, not {shown(tree)}")], source)
-    catalog = _build(record, report, abilities or {})
+    if not isinstance(tree, Mapping):
+        raise InvalidCatalog([_no_catalog(tree, told)], source)
+    try:
+        record = read_record(tree, "plan_list" if told == "plans" else "catalog", "", report)
+        catalog = _build(record, report, abilities or {})
+    except TooMany:
+        raise InvalidCatalog(report.problems, source) from None
     if report.problems:
         raise InvalidCatalog(report.problems, source)
     return catalog
+
+
+def _no_catalog(tree: object, dialect: Dialect) -> Problem:
+    if dialect == "plans":
+        return Problem("", f"must be a list of plans, not {shown(tree)}", "write plans in a list")
+    return Problem("", f"must be an object, not {shown(tree)}", "write products in an object")
 
 
 def in_dialect(found: Problem, dialect: Dialect) -> Problem:
@@ -92,10 +103,11 @@ def _build(record: Record, report: Report, abilities: Mapping[str, Abilities]) -
 def _dialect_of(tree: object) -> Dialect:
     if isinstance(tree, (list, tuple)):
         return "plans"
-    if not isinstance(tree, dict):
+    if not isinstance(tree, Mapping):
         return "tallystick"
+    named = tree.get("dialect")
     for dialect in EVERY:
-        if tree.get("dialect") == dialect:
+        if isinstance(named, str) and named == dialect:
             return dialect
     if "plans" in tree and "products" not in tree:
         return "plans"
@@ -104,8 +116,8 @@ def _dialect_of(tree: object) -> Dialect:
 
 def _has_line_items(products: object) -> bool:
     return isinstance(products, (list, tuple)) and any(
-        isinstance(plan, dict) and "lineItems" in plan
+        isinstance(plan, Mapping) and "lineItems" in plan
         for product in products
-        if isinstance(product, dict) and isinstance(product.get("plans"), (list, tuple))
+        if isinstance(product, Mapping) and isinstance(product.get("plans"), (list, tuple))
         for plan in product["plans"]
     )

@@ -220,12 +220,13 @@ class Builder:
             self._metered.append((record, record["meter"]))
         if "id" in record:
             first, place = self._prices.setdefault(record["id"], (price, record.at("id")))
+            same_plan = place.rpartition("[")[0] == record.at("id").rpartition("[")[0]
             shared = price is not None and price.basis == "usage" and first == price
-            if place != record.at("id") and not shared:
+            if place != record.at("id") and (same_plan or not shared):
                 record.problem(
                     "id",
                     f"{record['id']!r} is taken by {place}",
-                    "price ids are unique; only a metered price may be shared, defined the same",
+                    "price ids are unique; only plans may share a metered price, defined the same",
                 )
         return price
 

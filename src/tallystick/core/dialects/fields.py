@@ -7,6 +7,7 @@ otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,17 +23,17 @@ from tallystick.core.dialects.scalars import (
     Text,
     UpTo,
     nearest,
+    plain_text,
+    printable,
     shown,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tallystick.core.catalog import Dialect
     from tallystick.core.dialects.report import Report
     from tallystick.core.dialects.scalars import Kind
 
-__all__ = ["EVERY", "TABLES", "Field", "Many", "One", "read_record"]
+__all__ = ["EVERY", "MOST_ENTRIES", "TABLES", "Field", "Many", "One", "read_record"]
 
 EVERY: Final[tuple[Dialect, ...]] = ("plans", "products", "tallystick")
 """Every dialect: a field that all of them need."""
@@ -284,7 +285,7 @@ _SPELLINGS: Final[Mapping[str, Mapping[str, Field]]] = {
 
 def read_record(tree: object, table: str, path: str, report: Report) -> Any:
     """Read one object by its table: a Record, or BAD where it is no object at all."""
-    if not isinstance(tree, dict):
+    if not isinstance(tree, Mapping):
         report.problem(path, f"must be an object, not {shown(tree)}")
         return BAD
     record = Record(path, report)
@@ -297,7 +298,7 @@ def read_record(tree: object, table: str, path: str, report: Report) -> Any:
             first = record.written[field.name]
             report.problem(f"{path}.{key}" if path else key, f"is written twice: as {first!r} too")
         else:
-            record.written[field.name] = key
+            record.written[field.name] = plain_text(key)
             if not (value is None and field.nullable):
                 _read_field(field, value, record)
             elif isinstance(field.kind, UpTo):
@@ -318,13 +319,13 @@ def _read_field(field: Field, value: object, record: Record) -> None:
 
 
 def _unknown(key: object, known: Mapping[str, Field], record: Record) -> None:
-    name = key if isinstance(key, str) else shown(key)
+    name = printable(key, 80) if isinstance(key, str) else shown(key)
     if name == "$schema" and not record.path:  # editors find the JSON Schema by it
         return
     spelling = str if record.report.dialect == "tallystick" else camel
     near = nearest(name, {spelling(n) for n in known} & known.keys())
     if near:
         record.bad.add(known[near].name)  # meant, so not to be called missing too
-    place = f"{record.path}.{name[:80]}" if record.path else name[:80]
+    place = f"{record.path}.{name}" if record.path else name
     cure = f"did you mean {near!r}?" if near else ""
     record.report.problem(place, "is not a field of a catalogue here", cure)

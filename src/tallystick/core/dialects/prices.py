@@ -67,6 +67,7 @@ _MODIFIERS: Final = frozenset(
         "meter",
     ]
 )
+_OF_UNITS: Final = frozenset({"included", "minimum_quantity", "convert"})
 
 
 def amount_of(record: Record, name: str, currency: Currency) -> Decimal:
@@ -121,7 +122,9 @@ def _tiered(record: Record, currency: Currency) -> Shape:
     _needs(record, "tiers", "its units are priced by tiers")
     tiers = tuple(_tier(tier, currency) for tier in record.get("tiers", ()))
     _check_bounds(record, tiers)
-    return Volume(tiers) if mode == "volume" else Graduated(tiers)
+    if mode == "volume":
+        return Volume(tiers)
+    return Graduated(tiers, of_money=any("percent" in tier for tier in record.get("tiers", ())))
 
 
 def _tier(record: Record, currency: Currency) -> Tier:
@@ -187,11 +190,15 @@ def _dynamic(record: Record, currency: Currency) -> Shape:  # noqa: ARG001 - one
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How a `type` is read: what it counts, its shape, and the shape fields that go with it."""
+    """How a `type` is read: what it counts, its shape, and the shape fields that go with it.
+
+    What counts transactions, or events with their own prices, has no units to give away or convert.
+    """
 
     basis: Basis
     shape: Callable[[Record, Currency], Shape]
     fields: frozenset[str]
+    counts_units: bool = True
 
 
 _READINGS: Final[Mapping[str, _Reading]] = {
@@ -215,8 +222,9 @@ _READINGS: Final[Mapping[str, _Reading]] = {
                 "maximum_per_transaction",
             ]
         ),
+        counts_units=False,
     ),
-    "dynamic": _Reading("usage", _dynamic, frozenset({"multiplier"})),
+    "dynamic": _Reading("usage", _dynamic, frozenset({"multiplier"}), counts_units=False),
 }
 
 
@@ -228,6 +236,8 @@ def price_of(record: Record, currency: Currency) -> Price | None:
     strangers = _SHAPED - reading.fields
     if reading.basis == "flat":
         strangers |= _MODIFIERS - {"discount_percent", "discount_amount"}
+    elif not reading.counts_units:
+        strangers |= _OF_UNITS
     for name in record.written:
         if name in strangers:
             record.problem(name, f"means nothing on a {record['type']} price")

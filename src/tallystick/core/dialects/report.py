@@ -12,10 +12,17 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Dialect
 
-__all__ = ["BAD", "Record", "Report", "camel", "line_of"]
+__all__ = ["BAD", "MOST_PROBLEMS", "Record", "Report", "TooMany", "camel", "line_of"]
 
 BAD: Final = object()
 """Stands for a value that could not be read; its problem is in the report already."""
+
+MOST_PROBLEMS: Final = 1_000
+"""So many problems of one document are told; a person cures those first."""
+
+
+class TooMany(Exception):
+    """The document has so many problems that reading on helps nobody."""
 
 
 def camel(name: str) -> str:
@@ -37,25 +44,32 @@ class Report:
 
     dialect: Dialect
     lines: Mapping[str, int] = field(default_factory=dict)
-    found: list[Problem] = field(default_factory=list)
+    _problems: list[Problem] = field(default_factory=list)
+    _hints: list[Problem] = field(default_factory=list)
 
     def problem(self, path: str, text: str, cure: str = "") -> None:
-        """Note something that must be cured before the catalogue can be used."""
-        self.found.append(Problem(path, text, cure, line_of(path, self.lines)))
+        """Note something that must be cured before the catalogue can be used.
+
+        Raises TooMany.
+        """
+        self._problems.append(Problem(path, text, cure, line_of(path, self.lines)))
+        if len(self._problems) == MOST_PROBLEMS:
+            self._problems.append(Problem("", "has more problems", "cure these, then look again"))
+            raise TooMany
 
     def hint(self, path: str, text: str, cure: str = "") -> None:
         """Note something worth a look."""
-        self.found.append(Problem(path, text, cure, line_of(path, self.lines), "hint"))
+        self._hints.append(Problem(path, text, cure, line_of(path, self.lines), "hint"))
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """The problems, without the hints."""
-        return tuple(found for found in self.found if found.severity == "problem")
+        return tuple(self._problems)
 
     @property
     def hints(self) -> tuple[Problem, ...]:
         """The hints, without the problems."""
-        return tuple(found for found in self.found if found.severity == "hint")
+        return tuple(self._hints)
 
     def named(self, name: str) -> str:
         """Spell a field as this dialect does."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tallystick.core.bad_number import BadNumber
 from tallystick.core.dialects.report import BAD
 from tallystick.core.number import RATE_DECIMALS, WHOLE_DIGITS, parse_number, plain
-from tallystick.errors import InvalidNumber
+from tallystick.errors import InvalidInput, InvalidNumber
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,12 +37,16 @@ __all__ = [
     "decimal_of",
     "did_you_mean",
     "nearest",
+    "plain_text",
+    "printable",
     "shown",
 ]
 
 LONGEST_TEXT = 5_000
 LONGEST_ID = 200
 DEEPEST_JSON = 50
+LARGEST_JSON = 10_000
+_WIDEST_BITS = 100
 
 
 class Kind(Protocol):
@@ -60,15 +65,28 @@ def shown(value: object) -> str:
         return value.token
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return "an object"
     if isinstance(value, (list, tuple)):
         return "a list"
-    if isinstance(value, int) and value.bit_length() > 100:  # noqa: PLR2004 - too long to print
-        return "a huge number"
-    text = value if isinstance(value, str) else repr(value)
-    text = "".join(c if c.isprintable() else "?" for c in text[:60]) + "…" * (len(text) > 60)  # noqa: PLR2004 - a screenful
-    return f"'{text}'" if isinstance(value, str) else text
+    if isinstance(value, str):
+        return f"'{printable(value)}'"
+    if isinstance(value, int):
+        return "a huge number" if value.bit_length() > _WIDEST_BITS else f"{int(value)}"
+    if isinstance(value, (float, Decimal)):
+        return printable(f"{_exact(value)}")
+    return f"a value of type {printable(type(value).__name__)}"  # its repr may be anything
+
+
+def printable(text: str, most: int = 60) -> str:
+    """Write a text of a document so that it fits on a line of a report and does nothing there."""
+    text = plain_text(text)
+    return "".join(c if c.isprintable() else "?" for c in text[:most]) + "…" * (len(text) > most)
+
+
+def plain_text(text: str) -> str:
+    """Give the text of a text: of a member of a `StrEnum`, say, which is one of a subclass."""
+    return str.__str__(text)
 
 
 def nearest(word: str, known: Collection[str]) -> str:
@@ -90,21 +108,34 @@ def decimal_of(value: object) -> Decimal:
     At most 18 digits before the point and 18 after.  Raises InvalidNumber.
     """
     if isinstance(value, BadNumber):
-        raise InvalidNumber(value.reason)
+        raise InvalidNumber(str(value))
     if isinstance(value, str):
-        return parse_number(value, decimals=RATE_DECIMALS)
+        return parse_number(plain_text(value), decimals=RATE_DECIMALS)
     if isinstance(value, bool) or not isinstance(value, (int, Decimal, float)):
         raise InvalidNumber(f"{shown(value)} is not a number")
     if isinstance(value, int):
         if abs(value) >= 10**WHOLE_DIGITS:
             raise InvalidNumber(f"the number has more than {WHOLE_DIGITS} digits")
-        return Decimal(value)
-    number = Decimal(repr(value)) if isinstance(value, float) else value
+        return Decimal(int(value))
+    number = _exact(value)
     if not number.is_finite():
-        raise InvalidNumber(f"{value} is not a finite number")
+        raise InvalidNumber(f"{number} is not a finite number")
     if number and not -RATE_DECIMALS <= number.adjusted() < WHOLE_DIGITS:
         raise InvalidNumber("the number has too many digits")
     return parse_number(plain(number), decimals=RATE_DECIMALS)
+
+
+def _exact(number: float | Decimal) -> Decimal:
+    """Give the value of a number, also of one whose own repr says more than its digits."""
+    return Decimal(float.__repr__(number) if isinstance(number, float) else number)
+
+
+def _text_problem(text: str) -> tuple[str, str] | None:
+    if len(text) > LONGEST_TEXT:
+        return f"is longer than {LONGEST_TEXT:,} characters", ""
+    if any(unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t" for c in text):
+        return "has control characters", "take them out"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +147,14 @@ class Text:
         if not isinstance(value, str):
             report.problem(path, f"must be a text, not {shown(value)}")
             return BAD
-        if len(value) > LONGEST_TEXT:
-            report.problem(path, f"is longer than {LONGEST_TEXT:,} characters")
+        # the few characters that NFC makes longer must not outgrow what can be read again
+        text = plain_text(value)
+        text = text if len(text) > LONGEST_TEXT else unicodedata.normalize("NFC", text)
+        wrong = _text_problem(text)
+        if wrong is not None:
+            report.problem(path, *wrong)
             return BAD
-        if any(unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t" for c in value):
-            report.problem(path, "has control characters", "take them out")
-            return BAD
-        return unicodedata.normalize("NFC", value)
+        return text
 
     def schema(self) -> dict[str, Any]:
         """Give its JSON Schema."""
@@ -144,7 +176,7 @@ class Identifier:
         elif value != value.strip() or not value.isprintable():
             report.problem(path, f"{shown(value)} has blanks at its ends or control characters")
         else:
-            return value
+            return plain_text(value)
         return BAD
 
     def schema(self) -> dict[str, Any]:
@@ -234,7 +266,7 @@ class UpTo:
 
     def read(self, value: object, path: str, report: Report) -> Any:
         """Give the Decimal, or None for no bound."""
-        if value is None or value == "unlimited":
+        if value is None or (isinstance(value, str) and value == "unlimited"):
             return None
         return Number(above=True).read(value, path, report)
 
@@ -258,7 +290,7 @@ class Choice:
     def read(self, value: object, path: str, report: Report) -> Any:
         """Give the word."""
         if isinstance(value, str) and value in self.words:
-            return value
+            return plain_text(value)
         near = did_you_mean(value, self.words) if isinstance(value, str) else ""
         report.problem(path, f"must be one of {', '.join(self.words)}, not {shown(value)}", near)
         return BAD
@@ -274,12 +306,18 @@ class Labels:
 
     def read(self, value: object, path: str, report: Report) -> Any:
         """Give the mapping."""
-        if not isinstance(value, dict) or not all(
+        if not isinstance(value, Mapping) or not all(
             isinstance(k, str) and isinstance(v, str) for k, v in value.items()
         ):
             report.problem(path, "must be an object of texts")
             return BAD
-        return dict(value)
+        labels = {plain_text(k): plain_text(v) for k, v in value.items()}
+        for key, text in labels.items():
+            wrong = _text_problem(key) or _text_problem(text)
+            if wrong is not None:
+                report.problem(f"{path}.{printable(key)}", *wrong)
+                return BAD
+        return labels
 
     def schema(self) -> dict[str, Any]:
         """Give its JSON Schema."""
@@ -288,33 +326,67 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """Any JSON; kept as it is, numbers exact."""
+    """Any JSON of at most 10,000 values; kept as it is, numbers exact."""
 
     def read(self, value: object, path: str, report: Report) -> Any:
         """Give a copy that nobody else holds."""
-        return _json(value, path, report, DEEPEST_JSON)
+        try:
+            return _Copy().of(value, path, DEEPEST_JSON)
+        except InvalidInput as refused:
+            for place, texts in refused.fields.items():
+                report.problem(place, *texts)
+            return BAD
 
     def schema(self) -> dict[str, Any]:
         """Give its JSON Schema: anything."""
         return {}
 
 
-def _json(value: object, path: str, report: Report, depth: int) -> Any:
-    if depth == 0:
-        report.problem(path, f"is nested deeper than {DEEPEST_JSON} levels")
-        return BAD
-    if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            report.problem(path, "has a key that is not a text")
-            return BAD
-        return {k: _json(v, f"{path}.{k}", report, depth - 1) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_json(v, f"{path}[{i}]", report, depth - 1) for i, v in enumerate(value)]
-    if value is None or isinstance(value, (str, bool)):
-        return value
+class _Copy:
+    """Copies one value of free JSON, within a size: shared parts can unfold to an endless whole."""
+
+    def __init__(self) -> None:
+        self.left = LARGEST_JSON
+
+    def of(self, value: object, path: str, depth: int) -> Any:
+        """Give the copy.  Raises InvalidInput with the place."""
+        self.left -= 1
+        if self.left < 0:
+            raise _refusal(path, f"has more than {LARGEST_JSON:,} values", "keep them elsewhere")
+        if depth == 0:
+            raise _refusal(path, f"is nested deeper than {DEEPEST_JSON} levels", "write it flatter")
+        if isinstance(value, Mapping):
+            return {_key(k, path): self.of(v, _below(path, k), depth - 1) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.of(v, f"{path}[{i}]", depth - 1) for i, v in enumerate(value)]
+        if value is None or isinstance(value, bool):
+            return value
+        return _copied_text(value, path) if isinstance(value, str) else _copied_number(value, path)
+
+
+def _below(path: str, key: object) -> str:
+    return f"{path}.{printable(key, 80)}" if isinstance(key, str) else path
+
+
+def _key(key: object, path: str) -> str:
+    if not isinstance(key, str):
+        raise _refusal(path, "has a key that is not a text", "quote the key")
+    return _copied_text(key, path)
+
+
+def _copied_text(value: str, path: str) -> str:
+    if any(unicodedata.category(c) == "Cs" for c in value):
+        raise _refusal(path, "holds half a surrogate pair, which is no text", "take it out")
+    return plain_text(value)
+
+
+def _copied_number(value: object, path: str) -> int | Decimal:
     try:
         number = decimal_of(value)
     except InvalidNumber as refused:
-        report.problem(path, str(refused))
-        return BAD
+        raise _refusal(path, str(refused), "write a plain number, or a text") from None
     return int(number) if isinstance(value, int) else number
+
+
+def _refusal(path: str, text: str, cure: str) -> InvalidInput:
+    return InvalidInput(text, {path: [text, cure]})

@@ -105,8 +105,9 @@ def _reckon(price: Price, measured: Measured, *, last: bool) -> _Reckoning:
         # More usage can still move all units to another tier.
         steps.append(Step("defer", (billed,), ZERO))
         return _Reckoning(count(measured), billed, (), ZERO, steps, deferred=True)
-    # 3. Price.
-    parts = _components(price.shape, usage)
+    # 3. Price.  Where less than nothing was used nothing is charged, so a flat fee that is due at
+    #    zero units is not due then: the mirror of a charge, floored at zero.
+    parts = () if _is_nothing(price, measured, billed) else _components(price.shape, usage)
     if mirrored:
         parts = tuple(map(negated, parts))
     exact = exact_sum(*[part.amount for part in parts])
@@ -118,6 +119,11 @@ def _reckon(price: Price, measured: Measured, *, last: bool) -> _Reckoning:
     #    bounds (which are those of a whole period) and before the one rounding.
     # 6. Round the line: below, once, on the total to date.
     return _Reckoning(count(measured), billed, parts, exact, steps)
+
+
+def _is_nothing(price: Price, measured: Measured, billed: Decimal) -> bool:
+    """Whether the usage was below zero and was floored, and no minimum quantity raised it."""
+    return count(measured) < 0 and not price.allow_negative and not billed
 
 
 def _components(shape: Shape, usage: Measured) -> tuple[Component, ...]:

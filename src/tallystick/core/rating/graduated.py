@@ -24,9 +24,12 @@ _ONE: Final = Decimal(1)
 def graduated(shape: Graduated, measured: Measured) -> tuple[Component, ...]:
     """Fill the tiers from the first up, and add the flat fee of each tier that is reached.
 
-    A bound belongs to the tier below it; the first tier is reached at zero units.
+    A bound belongs to the tier below it; the first tier is reached at zero units, that of a
+    percentage by the first money.
     """
     quantity = units(measured)
+    if shape.of_money and not quantity:
+        return ()
     parts: list[Component] = []
     lower = ZERO
     for number, tier in enumerate(shape.tiers, 1):

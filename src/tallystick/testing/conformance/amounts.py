@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.currency import currency
-from tallystick.core.money import settle, to_minor
-from tallystick.core.number import RATE_DECIMALS, parse_number
-from tallystick.errors import InvalidPeriod
+from tallystick.core.money import Money, settle, to_minor
+from tallystick.core.number import plain
+from tallystick.errors import InvalidNumber, InvalidPeriod
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tallystick.core.currency import Currency
-    from tallystick.core.money import Money
 
-__all__ = ["currency_of", "instant", "minor", "money", "number", "whole"]
+__all__ = ["currency_of", "exact_money", "instant", "minor", "money", "number", "whole"]
+
+# As other engines write them: with as many digits as their decimals have, or with an exponent.
+_NUMBER: Final = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,60})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
+_SHOWN: Final = 40
 
 
 def currency_of(case: Mapping[str, Any]) -> Currency:
@@ -26,15 +30,24 @@ def currency_of(case: Mapping[str, Any]) -> Currency:
 
 
 def number(value: object) -> Decimal:
-    """Read a quantity or a rate, written as a text or as a JSON number."""
-    if isinstance(value, Decimal | int) and not isinstance(value, bool):
-        value = format(value, "f") if isinstance(value, Decimal) else str(value)
-    return parse_number(value, decimals=RATE_DECIMALS)  # type: ignore[arg-type]  # it refuses what is no text
+    """Read a quantity or a rate, written as a text or as a JSON number.
+
+    Raises InvalidNumber.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise InvalidNumber(f"a number is a text or a JSON number, not {type(value).__name__}")
+    text = str(value)
+    if _NUMBER.fullmatch(text) is None:
+        raise InvalidNumber(f"{text[:_SHOWN]!r} is not a plain decimal number such as 12 or 0.25")
+    return Decimal(text)
 
 
 def whole(value: object) -> int:
     """Read a whole number; a fraction is refused."""
-    return int(parse_number(str(number(value)), decimals=0))
+    read = number(value)
+    if read != read.to_integral_value():
+        raise InvalidNumber(f"{read} is not a whole number")
+    return int(read)
 
 
 def minor(value: object, unit: Currency) -> Decimal:
@@ -45,6 +58,14 @@ def minor(value: object, unit: Currency) -> Decimal:
 def money(value: object, unit: Currency) -> Money:
     """Read an amount in major units as a line of a bill, rounded as lines are."""
     return settle(minor(value, unit), unit)
+
+
+def exact_money(value: object, unit: Currency) -> Money:
+    """Read an amount in major units that is money as it stands.
+
+    Raises InvalidNumber where it has more decimals than the currency.
+    """
+    return Money.parse(plain(number(value)), unit)
 
 
 def instant(value: object) -> datetime:

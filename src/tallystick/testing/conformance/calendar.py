@@ -26,6 +26,7 @@ from tallystick.core.calendar import (
 )
 from tallystick.core.period import Cadence, instant, instant_text, to_the_second
 from tallystick.errors import InvalidPeriod
+from tallystick.testing.conformance.amounts import whole
 from tallystick.testing.conformance.outcome import NotApplicable
 
 if TYPE_CHECKING:
@@ -44,22 +45,42 @@ _WORDS: Final[dict[str, tuple[Interval, int]]] = {
     "half_year": ("month", 6),
     "year": ("year", 1),
 }
-_SO_MANY: Final = re.compile(r"([1-9][0-9]{0,3})_(day|week|month|year)s", re.ASCII)
+_OTHER_WORDS: Final[dict[str, str]] = {
+    "daily": "day",
+    "weekly": "week",
+    "monthly": "month",
+    "quarterly": "quarter",
+    "half_yearly": "half_year",
+    "semi_annual": "half_year",
+    "yearly": "year",
+    "annual": "year",
+}
+"""The adverbs that some engines write for the words above."""
+_SO_MANY: Final = re.compile(r"([1-9][0-9]{0,3})_(day|week|month|quarter|year)s?", re.ASCII)
+_UNKNOWN: Final = {"second", "minute", "hour", "hourly"}
 _BOUNDARIES_SHOWN: Final = 60
 
 
 def _cadence(case: Mapping[str, Any]) -> Cadence:
-    """Read the interval of a case: a word, or so many of one as in `30_days`."""
-    word, times = case["interval"], case.get("interval_count", 1)
-    if word in _WORDS:
-        interval, count = _WORDS[word]
-        # A count of 0 or less is the engine's to refuse.
-        return Cadence(interval, count * times)
-    match = _SO_MANY.fullmatch(word)
-    if match is None:
+    """Read the interval of a case: a word, or so many of one as in `30_days`.
+
+    A count of 0 or less is the engine's to refuse, and so is a word that means nothing.
+    """
+    word = _word(case)
+    times = 1 if case.get("interval_count") is None else whole(case["interval_count"])
+    if word in _UNKNOWN:
         raise NotApplicable(f"the interval {word!r}")
-    unit: Any = match[2]
-    return Cadence(unit, int(match[1]) * times)
+    match = _SO_MANY.fullmatch(word)
+    if match is not None:
+        word, times = match[2], int(match[1]) * times
+    interval, count = _WORDS.get(word, (word, 1))
+    unit: Any = interval
+    return Cadence(unit, count * times)
+
+
+def _word(case: Mapping[str, Any]) -> str:
+    word = str(case.get("interval")).lower()
+    return _OTHER_WORDS.get(word, word)
 
 
 def _zone(case: Mapping[str, Any]) -> str | None:
@@ -106,12 +127,12 @@ def next_boundary_case(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def calendar_aligned_first_end(case: Mapping[str, Any]) -> dict[str, Any]:
     """Answer where the first, part period of calendar-aligned billing ends."""
-    zone, written, word = _zone(case), case["start"], case["interval"]
+    zone, written, word = _zone(case), case["start"], _word(case)
     end = first_boundary(
         _moment(written, zone),
         _cadence(case),
         zone,
-        week_starts=case.get("week_starts", "monday"),
+        week_starts=case.get("week_starts") or "monday",
         unit=word if word in _WORDS else None,
     )
     return {"first_period_end": _text(end, zone, written)}
@@ -147,7 +168,7 @@ def previous_boundary_case(case: Mapping[str, Any]) -> dict[str, Any]:
 def period_with_billing_day(case: Mapping[str, Any]) -> dict[str, Any]:
     """Answer the period of a bill day into which a date falls, and how many ended before it."""
     period = period_with_bill_day(
-        _day(case["start"]), case["bill_day"], _cadence(case), _day(case["at"])
+        _day(case["start"]), whole(case["bill_day"]), _cadence(case), _day(case["at"])
     )
     return {
         "period_start": period.start.isoformat(),
@@ -158,7 +179,7 @@ def period_with_billing_day(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def first_bill_date_case(case: Mapping[str, Any]) -> dict[str, Any]:
     """Answer the first bill date on or after the start."""
-    first = first_bill_date(_day(case["start"]), case["bill_day"], _cadence(case))
+    first = first_bill_date(_day(case["start"]), whole(case["bill_day"]), _cadence(case))
     return {"first_bill_date": first.isoformat()}
 
 
@@ -170,7 +191,7 @@ def whole_periods_between_case(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def advance_case(case: Mapping[str, Any]) -> dict[str, Any]:
     """Answer the date so many cadences on."""
-    moved = advance(_day(case["start"]), _cadence(case), case["count"])
+    moved = advance(_day(case["start"]), _cadence(case), whole(case["count"]))
     return {"date": moved.isoformat()}
 
 

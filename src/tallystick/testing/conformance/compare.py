@@ -90,8 +90,14 @@ class Figures:
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=self.zone)
 
     def _same_lines(self, wanted: object, came: object) -> bool:
-        """Match lines one to one, in any order, by their figures alone."""
-        if not _is_list(wanted) or not _is_list(came) or len(wanted) != len(came):
+        """Match lines one to one, in any order, by their figures alone.
+
+        Some engines list a line of nothing and some do not: it is no figure.
+        """
+        if not _is_list(wanted) or not _is_list(came):
+            return False
+        wanted, came = (tuple(each for each in lines if _weighs(each)) for lines in (wanted, came))
+        if len(wanted) != len(came):
             return False
         taken: dict[int, int] = {}
         return all(self._place(wanted, came, i, taken, set()) for i in range(len(wanted)))
@@ -118,6 +124,14 @@ def _figures(line: object) -> object:
     if not isinstance(line, Mapping):
         return line
     return {key: value for key, value in line.items() if key != "description"}
+
+
+def _weighs(line: object) -> bool:
+    """Whether a line has any amount at all."""
+    amounts = _figures(line)
+    if not isinstance(amounts, Mapping):
+        return True
+    return not amounts or any(_number(amount) != 0 for amount in amounts.values())
 
 
 def _is_list(value: object) -> TypeGuard[Sequence[object]]:

@@ -6,6 +6,7 @@ An adapter only translates: major units to minor ones, the case's words to a `Pr
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from tallystick.core.money import Money, settle
@@ -27,12 +28,11 @@ from tallystick.core.rating.dynamic import average_unit
 from tallystick.core.rating.graduated import percent_tier
 from tallystick.core.rating.modifiers import allowance, bound_spend, true_up
 from tallystick.core.rating.volume import prorated
-from tallystick.testing.conformance.amounts import currency_of, minor, number
+from tallystick.testing.conformance.amounts import currency_of, minor, number, whole
 from tallystick.testing.conformance.outcome import NotApplicable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from decimal import Decimal
 
     from tallystick.core.currency import Currency
     from tallystick.core.price import Shape
@@ -54,6 +54,7 @@ _ROUNDINGS: Final[Mapping[str, Literal["none", "ceiling", "floor", "half_up"]]] 
     "floor": "floor",
     "half_up": "half_up",
 }
+_ONE: Final = Decimal(1)
 _T = TypeVar("_T")
 
 
@@ -67,44 +68,54 @@ def _amount(value: object, unit: Currency) -> Decimal | None:
     return None if value is None else minor(value, unit)
 
 
-def _quantity(case: Mapping[str, Any], name: str) -> Decimal:
+def _cost(case: Mapping[str, Any], name: str, unit: Currency) -> Decimal:
+    """Read an amount; absent or null is nothing."""
+    return _amount(case.get(name), unit) or ZERO
+
+
+def _quantity(case: Mapping[str, Any], name: str, absent: Decimal = ZERO) -> Decimal:
     value = case.get(name)
-    return ZERO if value is None else number(value)
+    return absent if value is None else number(value)
 
 
 def _tier(tier: Mapping[str, Any], unit: Currency) -> Tier:
     up_to = None if tier.get("up_to") is None else number(tier["up_to"])
-    flat = minor(tier.get("flat_amount") or "0", unit)
+    flat = _cost(tier, "flat_amount", unit)
     if tier.get("rate_percent") is not None:
         return percent_tier(up_to, number(tier["rate_percent"]), flat, unit)
-    return Tier(up_to, minor(tier.get("unit_amount") or "0", unit), flat)
+    return Tier(up_to, _cost(tier, "unit_amount", unit), flat)
+
+
+def _tiered(case: Mapping[str, Any], unit: Currency) -> Graduated | Volume:
+    """Read a tiered price; without tiers the engine refuses to price anything by it."""
+    model, written = case.get("pricing_model"), case.get("tiers") or ()
+    tiers = tuple(_tier(tier, unit) for tier in written)
+    if model in _VOLUME:
+        return Volume(tiers)
+    if model is not None and model not in _GRADUATED:
+        raise NotApplicable(f"no tiered price is called {model!r}")
+    return Graduated(tiers, of_money=any(tier.get("rate_percent") is not None for tier in written))
 
 
 def _shape(case: Mapping[str, Any], unit: Currency) -> Shape:
     model = case.get("pricing_model")
-    if "package_size" in case:
+    if case.get("package_size") is not None:
         rounding = _known(_PACKAGES, case.get("round_packages") or "up", "rounding of packages")
-        size = number(case["package_size"])
-        return Package(size, minor(case["package_amount"], unit), rounding)
-    if "tiers" in case:
-        tiers = tuple(_tier(tier, unit) for tier in case["tiers"])
-        if model in _VOLUME:
-            return Volume(tiers)
-        if model is None or model in _GRADUATED:
-            return Graduated(tiers)
-        raise NotApplicable(f"no tiered price is called {model!r}")
-    if "unit_amount" in case:
+        return Package(number(case["package_size"]), _cost(case, "package_amount", unit), rounding)
+    if case.get("tiers") is not None or model in _VOLUME | _GRADUATED:
+        return _tiered(case, unit)
+    if case.get("unit_amount") is not None:
         return PerUnit(minor(case["unit_amount"], unit))
-    return Flat(minor(case.get("flat_amount") or "0", unit))
+    return Flat(_cost(case, "flat_amount", unit))
 
 
 def _conversion(case: Mapping[str, Any]) -> Conversion | None:
     rule = case.get("conversion")
     if rule is not None:
-        to = number(rule.get("to") or "1")
+        to = _quantity(rule, "to", _ONE)
         operation = _known(_OPERATIONS, rule.get("operation"), "conversion")
         rounding = _known(_ROUNDINGS, rule.get("rounding") or "none", "rounding of units")
-        return Conversion(operation, number(rule["factor"]), rounding, to)
+        return Conversion(operation, _quantity(rule, "factor", _ONE), rounding, to)
     if case.get("round_quantity_up_to") is not None:
         return Conversion(rounding="ceiling", to=number(case["round_quantity_up_to"]))
     return None
@@ -167,14 +178,15 @@ def _part(case: Mapping[str, Any], part: Component, unit: Currency) -> Decimal:
 
 def tiered(case: Mapping[str, Any]) -> dict[str, object]:
     """Price a quantity by tiers, or the slice after units that were rated already."""
-    line = _rated(case, _price(case), case.get("already_rated_quantity"))
+    price = _price({"pricing_model": "graduated", **case})
+    line = _rated(case, price, case.get("already_rated_quantity"))
     return {"total": _total(case, line), "expected_lines": _lines(case, line)}
 
 
 def volume_prorated(case: Mapping[str, Any]) -> dict[str, object]:
     """Pick the tier by the full units and charge the prorated ones."""
     unit = currency_of(case)
-    shape = _shape({"pricing_model": "volume", **case}, unit)
+    shape = _tiered({**case, "pricing_model": case.get("pricing_model") or "volume"}, unit)
     if not isinstance(shape, Volume):
         raise NotApplicable("only volume tiers are prorated so")
     full, charged = number(case["full_quantity"]), number(case["prorated_quantity"])
@@ -203,24 +215,23 @@ def percentage(case: Mapping[str, Any]) -> dict[str, object]:
     free = case.get("free_transactions")
     shape = Percentage(
         percent=number(case["rate_percent"]),
-        fixed=minor(case.get("fixed_amount_per_transaction") or "0", unit),
-        free_transactions=None if free is None else int(number(free)),
+        fixed=_cost(case, "fixed_amount_per_transaction", unit),
+        free_transactions=None if free is None else whole(free),
         free_volume=_amount(case.get("free_volume"), unit),
         minimum=_amount(case.get("min_per_transaction"), unit),
         maximum=_amount(case.get("max_per_transaction"), unit),
     )
-    amounts = tuple(minor(amount, unit) for amount in case["transactions"])
+    amounts = tuple(minor(amount, unit) for amount in case.get("transactions") or ())
     line = rate(Price(id="case", currency=unit, shape=shape), Transactions(amounts))
     return {"total": _total(case, line)}
 
 
 def dynamic(case: Mapping[str, Any]) -> dict[str, object]:
-    """Price a quantity by what its events carried."""
+    """Price a quantity by what its events carried; where no quantity is told there is one."""
     unit = currency_of(case)
-    multiplier = number(case.get("multiplier") or "1")
-    price = Price(id="case", currency=unit, shape=Dynamic(multiplier))
-    quantity = _quantity(case, "quantity")
-    line = rate(price, Priced(quantity, minor(case["event_amounts_sum"], unit)))
+    price = Price(id="case", currency=unit, shape=Dynamic(_quantity(case, "multiplier", _ONE)))
+    quantity = _quantity(case, "quantity", _ONE)
+    line = rate(price, Priced(quantity, _cost(case, "event_amounts_sum", unit)))
     return {
         "total": _total(case, line),
         "average_unit_amount": average_unit(_major(line.exact, unit), line.billed),
@@ -231,12 +242,12 @@ def spend_bounds(case: Mapping[str, Any]) -> dict[str, object]:
     """Keep the lines of a slice within the bounds of its period."""
     unit = currency_of(case)
     lines = bound_spend(
-        [minor(line, unit) for line in case["gross_lines"]],
+        [minor(line, unit) for line in case.get("gross_lines") or ()],
         percent=_quantity(case, "percent_discount"),
         maximum=_amount(case.get("maximum_spend"), unit),
         minimum=_amount(case.get("minimum_spend"), unit),
-        billed=minor(case.get("already_billed_in_period") or "0", unit),
-        last=bool(case.get("is_last_slice_of_period", True)),
+        billed=_cost(case, "already_billed_in_period", unit),
+        last=case.get("is_last_slice_of_period") is not False,
     )
     shown = [(settle(line.gross, unit), settle(line.net, unit)) for line in lines]
     return {
@@ -252,7 +263,7 @@ def spend_bounds(case: Mapping[str, Any]) -> dict[str, object]:
 def true_up_line(case: Mapping[str, Any]) -> dict[str, object]:
     """Give the line that closes the gap to a minimum."""
     unit = currency_of(case)
-    gap = true_up(minor(case["minimum_spend"], unit), minor(case["usage_amount"], unit))
+    gap = true_up(_cost(case, "minimum_spend", unit), _cost(case, "usage_amount", unit))
     return {"true_up": settle(gap, unit).major}
 
 
@@ -274,7 +285,7 @@ def multi_item(case: Mapping[str, Any]) -> dict[str, object]:
     """Add up the rounded lines of several prices."""
     unit = currency_of(case)
     lines = [
-        rate(_price({"currency": str(unit), **item}), Quantity(number(item.get("quantity") or "1")))
+        rate(_price({**item, "currency": str(unit)}), Quantity(_quantity(item, "quantity", _ONE)))
         for item in case["items"]
     ]
     return {"total": Money.total((line.amount for line in lines), unit).major}

@@ -8,8 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from tallystick.core.number import RATE_DECIMALS, parse_number
+from tallystick.core.number import parse_number
 from tallystick.errors import InvalidInput
+from tallystick.testing.conformance.amounts import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -123,7 +124,7 @@ def _whole(token: str) -> int:
 
 
 def _fraction(token: str) -> Decimal:
-    return parse_number(token, decimals=RATE_DECIMALS)
+    return number(token)
 
 
 def _constant(token: str) -> NoReturn:

@@ -9,7 +9,14 @@ from tallystick.core.currency import currency
 from tallystick.core.money import Money
 from tallystick.core.tax import TaxRate, tax
 from tallystick.providers.stripe import wire
-from tallystick.testing.conformance.amounts import currency_of, minor, money, number, whole
+from tallystick.testing.conformance.amounts import (
+    currency_of,
+    exact_money,
+    minor,
+    money,
+    number,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +43,7 @@ def _minor_units(case: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _allocate(case: Mapping[str, Any]) -> Mapping[str, Any]:
     weights = case["weights"]
-    parts = Money.parse(case["amount"], currency_of(case)).split(
+    parts = exact_money(case["amount"], currency_of(case)).split(
         [number(each["weight"]) for each in weights], ties=case.get("tie_break") or "first"
     )
     return {
@@ -70,7 +77,7 @@ def _tax(case: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _stripe_api_amount(case: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"api_amount": wire.api_amount(Money.parse(case["amount"], currency_of(case)))}
+    return {"api_amount": wire.api_amount(exact_money(case["amount"], currency_of(case)))}
 
 
 def _stripe_three_decimal(case: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -162,6 +162,7 @@ h3 { font: 500 .875rem/1.4 var(--_font); color: var(--_muted); }
   .card { padding: 1.5rem; }
   .amount { font-size: 2.375rem; }
   .segments { border-radius: 1.25rem; }
+  .segments span { padding-inline: .8rem; }
 }
 @media (prefers-reduced-motion: reduce) { * { transition: none !important; } }
 @media (forced-colors: active) {

@@ -1,0 +1,141 @@
+"""Catalogues as trees of plain values: the examples, and what is left of them after an accident."""
+
+from __future__ import annotations
+
+import copy
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import strategies as st
+
+from tallystick.core.bad_number import BadNumber
+from tallystick.core.canonical import to_tree
+from tallystick.core.dialects import read_catalog
+from tallystick.files import read_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["EXAMPLES", "VALUES", "broken", "json_like", "nodes", "plain_json"]
+
+_FOLDER: Final = Path(__file__).resolve().parents[2] / "examples"
+_FILES: Final = ("plans.toml", "products.yaml", "products-as-posted.json", "shapes.yaml")
+
+Step = str | int
+
+EXAMPLES: Final[tuple[Any, ...]] = (
+    *(read_tree(_FOLDER / name).tree for name in _FILES),
+    to_tree(read_catalog(read_tree(_FOLDER / "shapes.yaml").tree)),
+)
+"""A tree of each dialect as it is written, and one as `to_tree` writes it."""
+
+_WORDS: Final = (
+    ["", " ", "a", "USD", "usd", "JPY", "KWD", "XXX", "unlimited", "month", "year", "one-time"]
+    + ["recurring", "flat", "per_seat", "metered", "volume", "package", "percentage", "dynamic"]
+    + ["stripe", "plans", "products", "tallystick", "true", "NaN", "1e9", "-1", "9.99", "0.001"]
+    + ["\x1b[31m", "\ud800", "é", "a" * 300, "\u0344" * 3000, "customer.country"]
+)
+_FIELDS: Final = (
+    ["id", "name", "currency", "price", "plans", "products", "features", "limits", "lineItems"]
+    + ["prices", "interval", "intervalCount", "interval_count", "custom", "setup_fee", "setupFee"]
+    + ["limit", "unitPrice", "meter", "meters", "reset", "tiers", "up_to", "cost", "percent"]
+    + ["flat_cost", "type", "unit", "metadata", "businessRules", "business_rules", "provider"]
+    + ["provider_id", "trial_days", "convert", "included", "dialect", "$schema", "hidden"]
+)
+_NUMBERS: Final = st.one_of(
+    st.integers(-3, 40),
+    st.integers(-(10**20), 10**20),
+    st.sampled_from([2**63, 2**63 - 1, 10**17, 10**18 - 1, 10**4000, -(10**4000)]),
+    st.decimals(allow_nan=True, allow_infinity=True),
+    st.decimals(min_value=0, max_value=100, places=2),
+    st.sampled_from([Decimal("1e999999"), Decimal("1e-999999"), Decimal("sNaN"), Decimal("-0")]),
+    st.sampled_from([Decimal("0.000000000000000001"), Decimal("999999999999999999")]),
+    st.floats(),
+)
+_LEAVES: Final = st.one_of(
+    st.none(),
+    st.booleans(),
+    _NUMBERS,
+    st.sampled_from(_WORDS),
+    st.text(max_size=6),
+    st.just(BadNumber("1e9", "has an exponent")),
+    st.binary(max_size=3),
+)
+_KEYS: Final = st.one_of(st.sampled_from(_FIELDS), st.text(max_size=6))
+
+VALUES: Final = st.recursive(
+    _LEAVES,
+    lambda below: st.lists(below, max_size=4) | st.dictionaries(_KEYS, below, max_size=4),
+    max_leaves=10,
+)
+"""Any value a loader or a program may put into a tree."""
+
+
+def json_like() -> st.SearchStrategy[Any]:
+    """Give trees that look like catalogues from afar."""
+    return st.one_of(
+        VALUES,
+        st.lists(st.dictionaries(_KEYS, VALUES, max_size=6), max_size=3),
+        st.dictionaries(_KEYS, VALUES, max_size=6),
+    )
+
+
+def nodes(tree: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[Step, ...]]:
+    """Give the steps to every value of a tree."""
+    yield path
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from nodes(value, (*path, key))
+    elif isinstance(tree, (list, tuple)):
+        for index, value in enumerate(tree):
+            yield from nodes(value, (*path, index))
+
+
+@st.composite
+def broken(draw: st.DrawFn, *, most: int = 3) -> Any:
+    """Take an example and change up to `most` values of it: replace, remove, repeat, rename."""
+    tree = copy.deepcopy(draw(st.sampled_from(EXAMPLES)))
+    for _ in range(draw(st.integers(0, most))):
+        places = [steps for steps in nodes(tree) if steps]
+        if places:
+            _change(draw, tree, draw(st.sampled_from(places)))
+    return tree
+
+
+def _change(draw: st.DrawFn, tree: Any, steps: Sequence[Step]) -> None:
+    around = _at(tree, steps[:-1])
+    last = steps[-1]
+    if not isinstance(around, (dict, list)):
+        return
+    act = draw(st.sampled_from(["replace", "number", "remove", "repeat", "rename", "transplant"]))
+    if act == "replace":
+        around[last] = draw(VALUES)  # type: ignore[index]  # a step fits its container
+    elif act == "number":
+        around[last] = draw(_NUMBERS)  # type: ignore[index]  # a step fits its container
+    elif act == "remove":
+        del around[last]  # type: ignore[arg-type]  # a step fits its container
+    elif act == "transplant":
+        other = draw(st.sampled_from([each for each in nodes(tree) if each]))
+        around[last] = copy.deepcopy(_at(tree, other))  # type: ignore[index]  # a step fits
+    elif isinstance(around, list):
+        around.append(copy.deepcopy(around[int(last)]))
+    else:
+        around[draw(_KEYS)] = around[str(last)] if act == "repeat" else around.pop(str(last))
+
+
+def _at(tree: Any, steps: Sequence[Step]) -> Any:
+    for step in steps:
+        tree = tree[step]
+    return tree
+
+
+def plain_json(tree: Any) -> Any:
+    """Give the tree as a JSON parser would, numbers as its own."""
+    return json.loads(json.dumps(tree, default=_number))
+
+
+def _number(value: object) -> float | int:
+    assert isinstance(value, Decimal)
+    return int(value) if value == value.to_integral_value() else float(value)
