@@ -8,13 +8,14 @@ import pytest
 
 from tallystick.core.catalog import Catalog
 from tallystick.http.pages import assets, price_words, pricing_page
+from tallystick.http.plans import PATH
 from tests.core.test_price_list import fee, plan, product
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> {{ 7*7 }}"
 
 
 def page(*products: Any) -> str:
-    return pricing_page(Catalog(products=products)).body.decode()
+    return pricing_page({PATH: Catalog(products=products)}).body.decode()
 
 
 def test_the_page_holds_a_plain_list_inside_the_element() -> None:

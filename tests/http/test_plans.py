@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -216,3 +217,16 @@ def test_the_bytes_of_a_list_are_built_once(shop: Catalog) -> None:
     lists = PriceLists(shop, max_age=1)
     assert lists.asked(b"view=full") is lists.asked(b"view=full&x=1")
     assert lists.asked(b"") is lists.asked(b"view=compact")
+
+
+def test_catalogues_beside_the_first_have_their_own_lists_on_one_page(shop: Catalog) -> None:
+    other = replace(shop, products=shop.products[:1])
+    client = TestClient(create_app(shop, beside={"a b": other}))
+    listed = client.get("/catalogs/a%20b/api/v1/plans")
+    assert listed.content == price_list_body(other)
+    assert listed.headers["access-control-allow-origin"] == "*"
+    assert client.get(PATH).content == price_list_body(shop)
+    assert client.get("/catalogs/nosuch/api/v1/plans").status_code == 404
+    page = client.get("/").text
+    assert page.count("<tallystick-pricing-table") == 2
+    assert 'src="catalogs/a%20b/api/v1/plans?view=full"' in page

@@ -25,7 +25,7 @@ from tallystick.core.typed_keys import module_text
 from tallystick.errors import InvalidCatalog
 from tallystick.providers.known import ABILITIES
 from tests.core.builders import catalogs
-from tests.properties.trees import EXAMPLES, broken, json_like, nodes, plain_json
+from tests.properties.trees import EXAMPLES, broken, json_like, nodes, nudged, plain_json
 
 STEP = re.compile(r"\[[0-9]+\]|\.?[^.\[]+")
 SCHEMA = Draft202012Validator(json_schema())
@@ -104,6 +104,15 @@ def test_any_argument_of_define_plans_is_plans_or_located_problems(tree: Any) ->
         assert refused.problems
 
 
+@given(tree=nudged())
+def test_an_example_with_other_figures_is_a_catalog_that_works_or_located_problems(
+    tree: Any,
+) -> None:
+    catalog = read(tree)
+    if catalog is not None:
+        use(catalog)
+
+
 @given(tree=broken())
 def test_a_broken_example_is_a_catalog_that_works_or_located_problems(tree: Any) -> None:
     catalog = read(tree)
@@ -129,7 +138,7 @@ def test_what_is_written_from_values_fits_the_schema(catalog: Catalog[Any, Any])
     assert [error.message for error in SCHEMA.iter_errors(plain_json(to_tree(catalog)))] == []
 
 
-@given(tree=broken())
+@given(tree=nudged() | broken())
 def test_what_the_reader_accepts_the_schema_accepts(tree: Any) -> None:
     try:
         read_catalog(tree)

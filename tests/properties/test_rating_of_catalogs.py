@@ -20,7 +20,7 @@ from tallystick.core.rating.usage import Measured, Priced, Quantity, Transaction
 from tallystick.core.usage_row import UsageRow
 from tallystick.errors import InvalidCatalog, InvalidUsage, OutOfBounds
 from tests.core.builders import catalogs
-from tests.properties.trees import EXAMPLES, broken
+from tests.properties.trees import EXAMPLES, nudged
 
 if TYPE_CHECKING:
     from tallystick.core.catalog import Catalog, Plan
@@ -99,7 +99,7 @@ def test_the_lines_of_a_bill_add_up_and_none_is_below_zero(
             check(lines, plan)
 
 
-@given(tree=broken(most=2), data=st.data())
+@given(tree=nudged(), data=st.data())
 def test_what_a_reader_accepts_can_be_billed(tree: Any, data: st.DataObject) -> None:
     try:
         catalog = read_catalog(tree)

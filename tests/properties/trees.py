@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from tallystick.core.bad_number import BadNumber
 from tallystick.core.canonical import to_tree
 from tallystick.core.dialects import read_catalog
+from tallystick.core.dialects.fields import TABLES
 from tallystick.files import read_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["EXAMPLES", "VALUES", "broken", "json_like", "nodes", "plain_json"]
+__all__ = ["EXAMPLES", "VALUES", "broken", "json_like", "nodes", "nudged", "plain_json"]
 
 _FOLDER: Final = Path(__file__).resolve().parents[2] / "examples"
 _FILES: Final = ("plans.toml", "products.yaml", "products-as-posted.json", "shapes.yaml")
@@ -123,6 +124,72 @@ def _change(draw: st.DrawFn, tree: Any, steps: Sequence[Step]) -> None:
         around.append(copy.deepcopy(around[int(last)]))
     else:
         around[draw(_KEYS)] = around[str(last)] if act == "repeat" else around.pop(str(last))
+
+
+_FIGURES: Final = st.one_of(
+    st.integers(0, 40),
+    st.decimals(min_value=0, max_value=10**6, places=2),
+    st.integers(1, 10**10).map(lambda n: Decimal(n).scaleb(-9)),
+    st.sampled_from([10**12, 10**15, 10**18 - 1, Decimal("999999999999999999.999999999999999999")]),
+)
+_LIKELY: Final[dict[str, st.SearchStrategy[Any]]] = {
+    "active": st.booleans(),
+    "business_rules": st.dictionaries(st.text(max_size=4), VALUES, max_size=3),
+    "custom": st.booleans(),
+    "discount_amount": _FIGURES,
+    "discount_percent": st.integers(0, 100),
+    "hidden": st.booleans(),
+    "included": _FIGURES,
+    "interval": st.sampled_from(["day", "week", "month", "year"]),
+    "interval_count": st.integers(1, 40),
+    "limit": st.integers(-1, 10**6),
+    "maximum_spend": _FIGURES,
+    "metadata": st.dictionaries(st.text(max_size=4), st.text(max_size=4), max_size=3),
+    "minimum_quantity": _FIGURES,
+    "provider": st.sampled_from([None, "stripe", "manual", "elsewhere"]),
+    "provider_id": st.sampled_from([None, "price_1"]),
+    "reset": st.sampled_from([None, "month", "billing_period"]),
+    "setup_fee": _FIGURES,
+    "trial_days": st.integers(1, 10**6),
+    "unit_price": _FIGURES,
+}
+_TABLE_OF: Final = {
+    "products": "product",
+    "plans": "plan",
+    "lineItems": "price",
+    "prices": "price",
+    "limits": "feature",
+    "features": "feature",
+    "tiers": "tier",
+}
+_OPTIONAL: Final = frozenset({"description", "displayName", "display_name", "name", "unit"})
+
+
+@st.composite
+def nudged(draw: st.DrawFn, *, most: int = 4) -> Any:
+    """Take an example and change values for others of their kind: often it is still a catalogue."""
+    tree = copy.deepcopy(draw(st.sampled_from(EXAMPLES)))
+    for _ in range(draw(st.integers(1, most))):
+        _nudge(draw, tree)
+    return tree
+
+
+def _nudge(draw: st.DrawFn, tree: Any) -> None:
+    steps = draw(st.sampled_from([s for s in nodes(tree) if s]))
+    value = _at(tree, steps)
+    around, last = _at(tree, steps[:-1]), steps[-1]
+    if isinstance(value, dict):
+        known = {field.name for field in TABLES[_TABLE_OF.get(str(steps[-2:][0]), "convert")]}
+        name = draw(st.sampled_from(sorted(known & _LIKELY.keys()) or ["factor"]))
+        value[name] = draw(_LIKELY.get(name, _FIGURES))
+    elif isinstance(value, bool):
+        around[last] = not value
+    elif isinstance(value, (int, Decimal)):
+        around[last] = draw(_FIGURES)
+    elif isinstance(value, str) and value.replace(".", "").isdigit():
+        around[last] = f"{draw(_FIGURES):f}"
+    elif isinstance(value, str) and isinstance(around, dict) and last in _OPTIONAL:
+        del around[last]
 
 
 def _at(tree: Any, steps: Sequence[Step]) -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tallystick.cli.arguments import Environment, ends_well, opened
+from tallystick.cli.arguments import Environment, Usage, ends_well, opened
 from tallystick.cli.output import say
 from tallystick.errors import MissingExtra
 
@@ -17,9 +17,7 @@ __all__ = ["serve"]
 def serve(
     files: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Catalogues; the first is the one of /api/v1/plans.", show_default=False
-        ),
+        typer.Argument(help="Catalogues; the first is that of /api/v1/plans.", show_default=False),
     ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
@@ -31,9 +29,12 @@ def serve(
     """Serve GET /api/v1/plans and the pricing page; Ctrl-C ends it."""
     named: list[str | None] = list(files) if files else [None]
     found = [opened(file, environment) for file in named]
-    catalogs = {each.path.stem: each.ready() for each in found}
+    first, *others = found
+    beside = {each.path.stem: each.ready() for each in others}
+    if len(beside) < len(others):
+        raise Usage("two of the catalogues have one file name; rename one")
     try:
         from tallystick.http.server import run
     except ImportError as error:
         raise MissingExtra("tallystick serve", "server") from error
-    run(catalogs, host, port, announce=say, docs=docs)
+    run(first.ready(), host, port, beside=beside, announce=say, docs=docs)

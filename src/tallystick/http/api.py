@@ -21,6 +21,8 @@ from tallystick.http.openapi import describe
 from tallystick.http.pages import assets, docs_page, pricing_page
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp
@@ -35,19 +37,24 @@ _INTERNAL: Final = problems.STATUS["INTERNAL_ERROR"]
 def create_app(
     catalog: Catalog[Any, Any],
     *,
+    beside: Mapping[str, Catalog[Any, Any]] | None = None,
     docs: bool = True,
     max_age: int = 300,
     max_body: int = MAX_BODY,
 ) -> ASGIApp:
-    """Build the service of one catalogue.
+    """Build the service of a catalogue.
 
-    `docs` False switches `/docs` and `/openapi.json` off.  A price list may be kept by a cache
-    for `max_age` seconds; a request body over `max_body` bytes is refused with 413.
+    Catalogues `beside` it, by name, are drawn on the same page and answered under
+    `/catalogs/NAME/api/v1/plans`.  `docs` False switches `/docs` and `/openapi.json` off.  A price
+    list may be kept by a cache for `max_age` seconds; a request body over `max_body` bytes is
+    refused with 413.
 
     Raises InvalidInput for what is no catalogue or one whose price list cannot be written.
     """
-    _check(catalog, max_age=max_age, max_body=max_body)
-    lists = plans.PriceLists(catalog, max_age=max_age)
+    catalogs = {plans.PATH: catalog}
+    catalogs |= {plans.path_beside(name): other for name, other in (beside or {}).items()}
+    _check(catalogs.values(), max_age=max_age, max_body=max_body)
+    lists = {path: plans.PriceLists(each, max_age=max_age) for path, each in catalogs.items()}
     app = FastAPI(
         title="Tallystick",
         version=version("tallystick"),
@@ -60,7 +67,7 @@ def create_app(
     answer_errors(app)
     _add(app, "/healthz", _probe("alive"))
     _add(app, "/readyz", _probe("ready"))
-    _add(app, "/", pricing_page(catalog, docs=docs))
+    _add(app, "/", pricing_page(catalogs, docs=docs))
     for name, asset in assets().items():
         _add(app, f"/static/{name}", asset)
     if docs:
@@ -71,9 +78,10 @@ def create_app(
     return plans.PlansLayer(bounded, lists, max_body=max_body)
 
 
-def _check(catalog: object, **bounds: object) -> None:
-    if not isinstance(catalog, Catalog):
-        raise InvalidInput(f"a service shows a Catalog, not {type(catalog).__name__}")
+def _check(catalogs: Iterable[object], **bounds: object) -> None:
+    for catalog in catalogs:
+        if not isinstance(catalog, Catalog):
+            raise InvalidInput(f"a service shows a Catalog, not {type(catalog).__name__}")
     for name, bound in bounds.items():
         if type(bound) is not int or bound < 0:
             raise InvalidInput(f"{name} is a whole number from 0, not {bound!r}")

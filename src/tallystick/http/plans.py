@@ -1,6 +1,6 @@
 """`GET /api/v1/plans`: a thin layer in front of the application, bytes built once.
 
-The layer knows one path.  What it does not know it hands on untouched.
+The layer knows one path for each catalogue.  What it does not know it hands on untouched.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Catalog
     from tallystick.core.currency import Currency
 
-__all__ = ["PATH", "PlansLayer", "PriceLists"]
+__all__ = ["PATH", "PlansLayer", "PriceLists", "path_beside"]
 
 PATH: Final = "/api/v1/plans"
-"""The one path that is answered here."""
+"""Where the price list of the first catalogue is answered."""
 
 _METHODS: Final = "GET, HEAD, OPTIONS"
 
@@ -97,23 +97,32 @@ class PriceLists:
         return self._by_currency.get((view, asked.code), self._none)
 
 
+def path_beside(name: str) -> str:
+    """Give the path of the price list of a catalogue that is served beside the first.
+
+    It is the path as a server sees it; in an address, its signs are percent-encoded.
+    """
+    return f"/catalogs/{name}{PATH}"
+
+
 class PlansLayer:
-    """Answers one path itself and hands everything else to the application behind it."""
+    """Answers its paths itself and hands everything else to the application behind it."""
 
     __slots__ = ("_app", "_lists", "_refused")
 
-    def __init__(self, app: ASGIApp, lists: PriceLists, *, max_body: int) -> None:
-        """Stand in front of `app`."""
+    def __init__(self, app: ASGIApp, lists: Mapping[str, PriceLists], *, max_body: int) -> None:
+        """Stand in front of `app`, with the price lists by their paths."""
         self._app, self._lists = app, lists
         self._refused = BodyBound(_refuse_method, max_body, headers=_OPEN)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the path, whatever the method; hand on any other path."""
-        if scope["type"] != "http" or _path(scope) != PATH:
+        """Answer a path of its own, whatever the method; hand on any other."""
+        lists = self._lists.get(_path(scope)) if scope["type"] == "http" else None
+        if lists is None:
             await self._app(scope, receive, send)
         elif scope["method"] in {"GET", "HEAD"}:
             try:
-                answer = self._lists.asked(scope["query_string"])
+                answer = lists.asked(scope["query_string"])
             except InvalidInput as refusal:
                 await answer_error(refusal, scope, receive, send, headers=_OPEN)
             else:

@@ -8,14 +8,16 @@ import socket
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import uvicorn
 
 from tallystick.errors import SetupError
 from tallystick.http.api import create_app
+from tallystick.http.plans import PATH, path_beside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from starlette.types import ASGIApp
 
@@ -36,18 +38,21 @@ def run(
     host: str = "127.0.0.1",
     port: int | None = None,
     *,
+    beside: Mapping[str, Catalog[Any, Any]] | None = None,
     announce: Callable[[str], None] = print,
     docs: bool = True,
 ) -> None:
-    """Serve a catalogue until SIGTERM or Ctrl-C.
+    """Serve a catalogue, and others `beside` it by name, until SIGTERM or Ctrl-C.
 
     `announce` gets one printable line for each address once the socket listens.
     Raises SetupError where the port cannot be had.
     """
-    shown = {"Pricing page": "/", "Price list": "/api/v1/plans"}
+    shown = {"Pricing page": "/", "Price list": PATH}
+    shown |= {f"  of {name}": quote(path_beside(name)) for name in beside or {}}
     if docs:
         shown["API docs"] = "/docs"
-    serve(create_app(catalog, docs=docs), host, port, announce=announce, shown=shown)
+    app = create_app(catalog, beside=beside, docs=docs)
+    serve(app, host, port, announce=announce, shown=shown)
 
 
 def serve(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader
 
@@ -60,10 +61,19 @@ def assets() -> dict[str, Cached]:
     }
 
 
-def pricing_page(catalog: Catalog[Any, Any], *, docs: bool = True) -> Cached:
-    """Draw the page of prices: the element, and inside it a plain list for when scripts are off."""
-    listed = price_list(catalog, "full")["data"]["products"]
-    return _page("pricing.html", products=listed, docs=docs, price_words=price_words)
+def pricing_page(catalogs: Mapping[str, Catalog[Any, Any]], *, docs: bool = True) -> Cached:
+    """Draw the page of prices: an element for each catalogue, by the path of its price list.
+
+    Inside each element stands a plain list for when scripts are off.
+    """
+    lists = [
+        {
+            "src": quote(path.removeprefix("/")),
+            "products": price_list(catalog, "full")["data"]["products"],
+        }
+        for path, catalog in catalogs.items()
+    ]
+    return _page("pricing.html", lists=lists, docs=docs, price_words=price_words)
 
 
 def docs_page(described: Mapping[str, Any]) -> Cached:

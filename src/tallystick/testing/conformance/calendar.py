@@ -127,7 +127,8 @@ def next_boundary_case(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def calendar_aligned_first_end(case: Mapping[str, Any]) -> dict[str, Any]:
     """Answer where the first, part period of calendar-aligned billing ends."""
-    zone, written, word = _zone(case), case["start"], _word(case)
+    zone, written = _zone(case), case["start"]
+    word: Any = _word(case)
     end = first_boundary(
         _moment(written, zone),
         _cadence(case),

@@ -178,7 +178,7 @@ def _part(case: Mapping[str, Any], part: Component, unit: Currency) -> Decimal:
 
 def tiered(case: Mapping[str, Any]) -> dict[str, object]:
     """Price a quantity by tiers, or the slice after units that were rated already."""
-    price = _price({"pricing_model": "graduated", **case})
+    price = _price({**case, "pricing_model": case.get("pricing_model") or "graduated"})
     line = _rated(case, price, case.get("already_rated_quantity"))
     return {"total": _total(case, line), "expected_lines": _lines(case, line)}
 
