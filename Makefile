@@ -72,8 +72,8 @@ fix: setup ## Let ruff mend and format what it can
 
 .PHONY: lock
 lock: setup ## Compile requirements/*.txt again (UPGRADE=1: to the newest versions)
-	@$(LOCK) --extra server --group dev --output-file requirements/dev.txt
-	@$(LOCK) --extra server --group build --constraint requirements/dev.txt \
+	@$(LOCK) --extra server --extra postgres --group dev --output-file requirements/dev.txt
+	@$(LOCK) --extra server --extra postgres --group build --constraint requirements/dev.txt \
 		--output-file requirements/run.txt
 
 .PHONY: clean

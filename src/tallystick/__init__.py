@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         TallystickError,
         UnknownPlan,
     )
+    from tallystick.storage.migrate import get_billing_migrations_dir
+    from tallystick.wiring import Tallystick
 
 __all__ = [
     "Access",
@@ -41,6 +43,7 @@ __all__ = [
     "Price",
     "Product",
     "Rate",
+    "Tallystick",
     "TallystickError",
     "Tier",
     "UnknownPlan",
@@ -48,6 +51,7 @@ __all__ = [
     "create_billing_schema",
     "currency",
     "define_plans",
+    "get_billing_migrations_dir",
     "get_feature_limit",
     "has_feature",
     "load_catalog",
@@ -70,6 +74,8 @@ _HOMES: Final = {
         "TallystickError",
         "UnknownPlan",
     ),
+    "tallystick.storage.migrate": ("get_billing_migrations_dir",),
+    "tallystick.wiring": ("Tallystick",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -14,14 +14,17 @@
     │   │   └── InvalidCatalog  a catalogue with problems, all of them
     │   ├── NotFound            no such thing
     │   │   └── UnknownPlan     no such plan
+    │   ├── Conflict            what is there already says otherwise
     │   └── ForbiddenError      not allowed (also for hosts to raise)
     ├── RequestError            a request that cannot be answered as it was sent
     │   ├── BadRequest
     │   ├── MethodNotAllowed
     │   └── PayloadTooLarge
+    ├── StorageUnavailable      the database does not answer now: the same again later
     └── SetupError              the installation or its settings: the operator can cure it
         ├── MissingExtra        an optional dependency is not installed
-        └── CatalogNotFound     no catalogue file where one was looked for
+        ├── CatalogNotFound     no catalogue file where one was looked for
+        └── MigrationRefused    the tables are not as this version knows them
 
 An error has a stable `code` and carries data. What HTTP makes of a code is the business of
 `tallystick.problems`.
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BadRequest",
     "CatalogNotFound",
+    "Conflict",
     "CurrencyMismatch",
     "ForbiddenError",
     "InvalidCatalog",
@@ -47,6 +51,7 @@ __all__ = [
     "InvalidRule",
     "InvalidUsage",
     "MethodNotAllowed",
+    "MigrationRefused",
     "MissingExtra",
     "NotFound",
     "OutOfBounds",
@@ -55,6 +60,7 @@ __all__ = [
     "RequestError",
     "RuleError",
     "SetupError",
+    "StorageUnavailable",
     "TallystickError",
     "UnknownPlan",
 ]
@@ -182,6 +188,24 @@ class UnknownPlan(NotFound, KeyError):
         return f"no plan {self.id!r}"
 
 
+class Conflict(RuleError):
+    """What is there already says otherwise: an id that is taken, another body under the same id.
+
+    `data` holds what a program needs to tell the two apart, such as both digests.
+    """
+
+    code = "CONFLICT"
+
+    def __init__(self, message: str, **data: object) -> None:
+        """Keep the sentence for people and the data for programs (plain JSON values)."""
+        super().__init__(message)
+        self.data = data
+
+    def details(self) -> dict[str, object]:
+        """Give the data."""
+        return dict(self.data)
+
+
 class ForbiddenError(RuleError):
     """Not allowed.  Hosts raise it in their own handlers."""
 
@@ -210,6 +234,25 @@ class PayloadTooLarge(RequestError):
     code = "PAYLOAD_TOO_LARGE"
 
 
+class StorageUnavailable(TallystickError):
+    """The database does not answer now, or has no room: nothing was lost, ask again later.
+
+    `again` says that the same transaction may succeed at once (a deadlock, a lost connection).
+    `unknown` says that the answer to a COMMIT was lost: it may or may not have been made.
+    """
+
+    code = "SERVICE_UNAVAILABLE"
+
+    def __init__(self, message: str, *, again: bool = False, unknown: bool = False) -> None:
+        """Keep the sentence, and what is known of the transaction."""
+        super().__init__(message)
+        self.again, self.unknown = again, unknown
+
+    def details(self) -> dict[str, object]:
+        """Say whether what was asked may have been done after all."""
+        return {"outcome": "unknown"} if self.unknown else {}
+
+
 class SetupError(TallystickError):
     """The installation or its settings are wrong: the operator can cure it."""
 
@@ -227,3 +270,7 @@ class MissingExtra(SetupError):
 
 class CatalogNotFound(SetupError):
     """No catalogue file where one was looked for."""
+
+
+class MigrationRefused(SetupError):
+    """The tables are not as this version knows them: a migration was changed, or is unknown."""

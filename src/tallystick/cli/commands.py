@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from tallystick.cli import bill, check, conformance, diff, init, lint, plans, schema, serve, types
+from tallystick.cli import (
+    bill,
+    check,
+    conformance,
+    diff,
+    init,
+    lint,
+    migrate,
+    plans,
+    schema,
+    serve,
+    types,
+)
 from tallystick.cli.output import say
 
 __all__ = ["app"]
@@ -54,6 +66,7 @@ for command in (
     schema.schema,
     types.types,
     conformance.conformance,
+    migrate.migrate,
     serve.serve,
 ):
     app.command()(command)

@@ -189,11 +189,20 @@ def _plan_tree(plan: Plan[Any], currency: Currency | None, provider: str | None)
 
 
 def _meter_tree(meter: Meter) -> Tree:
+    told_apart = meter.aggregation == "unique"  # must name the property, whichever it is
     return _written(
         {
             "key": meter.key,
+            "event_type": None if meter.event_type == meter.key else meter.event_type,
             "aggregation": meter.aggregation,
+            "value": meter.value if meter.value != "quantity" or told_apart else None,
+            "filter": {name: list(texts) for name, texts in meter.filter.items()} or None,
+            "group_by": list(meter.group_by) or None,
             "unit": meter.unit or None,
+            "rounding": meter.rounding,
+            "allow_negative": meter.allow_negative or None,
+            "late_after": meter.late_after,
+            "late": None if meter.late == "adjust" else meter.late,
             "description": meter.description or None,
         }
     )

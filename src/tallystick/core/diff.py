@@ -31,7 +31,7 @@ from tallystick.core.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from decimal import Decimal
 
     from tallystick.core.catalog import Catalog
@@ -105,7 +105,7 @@ class _Comparison:
                 yield _presence(subject, f"meter {key}", absent_before=before is None)
                 continue
             for name in _unlike_fields(Meter, before, after):
-                words = _plain(name, getattr(before, name), getattr(after, name))
+                words = _meter_words(name, getattr(before, name), getattr(after, name))
                 yield _change(subject, f"meter {key}", words)
 
     def products(self) -> Iterator[Change]:
@@ -215,6 +215,26 @@ def _presence(subject: Subject, name: str, *, absent_before: bool) -> Change:
 def _plain(name: str, before: object, after: object) -> Words:
     sides = (shown(before), shown(after))
     return Words(f"{name.replace('_', ' ')} {sides[0]} → {sides[1]}", *sides)
+
+
+def _meter_words(name: str, before: object, after: object) -> Words:
+    said = _METER_WORDS.get(name)
+    if said is None:
+        return _plain(name, before, after)
+    sides = (said(before), said(after))
+    return Words(f"{name.replace('_', ' ')} {sides[0]} → {sides[1]}", *sides)
+
+
+def _filter_words(allowed: Any) -> str:  # noqa: ANN401 - the value of one field among many
+    words = [f"{name} {' or '.join(map(shown, allowed[name]))}" for name in sorted(allowed)]
+    return ", ".join(words) or "everything"
+
+
+_METER_WORDS: Final[Mapping[str, Callable[[object], str]]] = {
+    "filter": _filter_words,
+    "rounding": lambda decimals: "exact" if decimals is None else f"{decimals} decimals",
+    "late_after": lambda days: "never" if days is None else f"{days} days",
+}
 
 
 def _json(value: object) -> str | None:

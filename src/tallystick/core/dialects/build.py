@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from tallystick.core.catalog import Catalog, Feature, Plan, Product
 from tallystick.core.currency import Currency
 from tallystick.core.currency import currency as currency_of
+from tallystick.core.dialects.meters import meter_of
 from tallystick.core.dialects.prices import amount_of, price_of
 from tallystick.core.dialects.scalars import did_you_mean
-from tallystick.core.meter import Meter
 from tallystick.core.number import ZERO, exact_sum
 from tallystick.core.period import Cadence, longer_than_three_years
 from tallystick.core.price import Flat, Price
@@ -20,6 +20,7 @@ from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
     from tallystick.core.dialects.report import Record, Report
+    from tallystick.core.meter import Meter
     from tallystick.core.provider import Abilities
 
 __all__ = ["Builder"]
@@ -57,12 +58,7 @@ class Builder:
                 continue
             if key in self.meters:
                 record.problem("key", f"{key!r} is taken: meter keys are unique")
-            self.meters[key] = Meter(
-                key=key,
-                aggregation=record.get("aggregation", "sum"),
-                unit=record.get("unit", ""),
-                description=record.get("description", ""),
-            )
+            self.meters[key] = meter_of(record)
 
     def catalog(self, products: list[Product]) -> Catalog:
         """Close the catalogue: what needs all of it is checked now."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
+from tallystick.core.dialects.filters import Filter, Property
 from tallystick.core.dialects.report import BAD, Record, camel
 from tallystick.core.dialects.scalars import (
     Choice,
@@ -27,6 +28,7 @@ from tallystick.core.dialects.scalars import (
     printable,
     shown,
 )
+from tallystick.core.meter import Aggregation, LateRule
 
 if TYPE_CHECKING:
     from tallystick.core.catalog import Dialect
@@ -38,6 +40,7 @@ __all__ = ["EVERY", "MOST_ENTRIES", "TABLES", "Field", "Many", "One", "read_reco
 EVERY: Final[tuple[Dialect, ...]] = ("plans", "products", "tallystick")
 """Every dialect: a field that all of them need."""
 MOST_ENTRIES: Final = 10_000
+"""The most entries a list of a catalogue may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +138,17 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
         Field("plans", Many(One("listed_plan"), 1), "The plans.", EVERY),
     ),
     "meter": (
-        Field("key", Identifier(), "Its name in usage events.", EVERY),
-        Field(
-            "aggregation",
-            Choice(("sum", "count", "max", "last")),
-            "How values become one quantity.",
-        ),
+        Field("key", Identifier(), "Its name, by which prices and features name it.", EVERY),
+        Field("event_type", Identifier(), "The type of the events it takes; its key if absent."),
+        Field("aggregation", Choice(get_args(Aggregation)), "How values become one quantity."),
+        Field("value", Property(), "The property that is aggregated; quantity if absent."),
+        Field("filter", Filter(), "Takes only events whose properties have these texts."),
+        Field("group_by", Many(Property()), "The properties its figures can be told apart by."),
         Field("unit", Text(), "What one of it is called."),
+        Field("rounding", Integer(0), "Decimals of a quantity; exact if absent.", nullable=True),
+        Field("allow_negative", Flag(), "Whether a value may be below zero."),
+        Field("late_after", Integer(1), "Days after which an event is late.", nullable=True),
+        Field("late", Choice(get_args(LateRule)), "What becomes of a late event."),
         Field("description", Text(), "A sentence for people."),
     ),
     "product": (

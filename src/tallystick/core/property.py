@@ -1,0 +1,132 @@
+"""The properties of a usage event: texts, exact numbers, bools and nulls under names."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from decimal import Decimal
+from json.encoder import encode_basestring
+from typing import Final, TypeAlias
+
+from tallystick.core.bad_number import BadNumber
+from tallystick.core.frozen import FrozenDict
+from tallystick.core.number import QUANTITY_DECIMALS, WHOLE_DIGITS, plain, quantity_of
+from tallystick.errors import InvalidNumber, InvalidUsage
+
+__all__ = [
+    "LONGEST_NAME",
+    "LONGEST_TEXT",
+    "Value",
+    "name_fault",
+    "printable",
+    "properties_of",
+    "properties_text",
+    "shown",
+    "text_of",
+    "value_of",
+    "within_bounds",
+]
+
+Value: TypeAlias = str | Decimal | bool | None
+"""The value of a property.  A whole number is a Decimal too."""
+
+LONGEST_NAME: Final = 100
+"""The most characters the name of a property may have."""
+LONGEST_TEXT: Final = 1_000
+"""The most characters the text of a property may have."""
+_BOUND: Final = Decimal(10) ** WHOLE_DIGITS
+
+
+def text_of(value: Value) -> str | None:
+    """Give the text by which a value is filtered, grouped and told apart; None for null.
+
+    A number in its plain form (1.0 is `1`), a bool as `true` or `false`.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return plain(Decimal(value))
+
+
+def properties_text(properties: Mapping[str, Value]) -> str:
+    """Write properties as canonical JSON, numbers exact: the text to store and to digest."""
+    # No name with its quotes is the beginning of another, so the pairs sort as their names do.
+    pairs = sorted(f"{encode_basestring(name)}:{_json(v)}" for name, v in properties.items())
+    return "{" + ",".join(pairs) + "}"
+
+
+def properties_of(text: str) -> Mapping[str, Value]:
+    """Read what `properties_text` wrote."""
+    return FrozenDict(json.loads(text, parse_int=Decimal, parse_float=Decimal))
+
+
+def _json(value: Value) -> str:
+    if isinstance(value, str):
+        return encode_basestring(value)
+    return text_of(value) or "null"
+
+
+def within_bounds(number: Decimal) -> bool:
+    """Whether a decimal is finite, with at most 18 digits before the point and 12 after it."""
+    exponent = number.as_tuple().exponent
+    fits = isinstance(exponent, int) and -QUANTITY_DECIMALS <= exponent <= 0
+    return fits and -_BOUND < number < _BOUND
+
+
+def name_fault(name: object) -> str | None:
+    """Say what is wrong with the name of a property, or None."""
+    if not isinstance(name, str):
+        return f"the name of a property is a text, not {shown(name)}"
+    if not name:
+        return "the name of a property must not be empty"
+    if len(name) > LONGEST_NAME:
+        return f"the name of a property has at most {LONGEST_NAME} characters"
+    return None if _clean(name) else "the name of a property has control characters"
+
+
+def value_of(value: object) -> Value:
+    """Read the value of a property.  Raises InvalidNumber, with the words for a text too."""
+    if isinstance(value, str):
+        if len(value) > LONGEST_TEXT:
+            raise InvalidNumber(f"is longer than {LONGEST_TEXT:,} characters")
+        if not _clean(value):
+            raise InvalidNumber("has control characters, or half a character")
+        return str.__str__(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, BadNumber):
+        raise InvalidNumber(str(value))
+    if not isinstance(value, (int, Decimal)):
+        raise InvalidNumber(f"must be a text, a plain number, a bool or null, not {shown(value)}")
+    try:
+        return quantity_of(value, negative=True)
+    except InvalidUsage as refused:
+        raise InvalidNumber(refused.fields["quantity"][0]) from None
+
+
+def _clean(text: str) -> bool:
+    """Whether a text can be kept by every database: no half characters, no control characters."""
+    return text.isprintable() or not any(
+        unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\r\t" for c in text
+    )
+
+
+def printable(text: str, most: int = 60) -> str:
+    """Write a text of an event so that it fits on a line of a report and does nothing there."""
+    text = str.__str__(text)
+    return "".join(c if c.isprintable() else "?" for c in text[:most]) + "…" * (len(text) > most)
+
+
+def shown(value: object) -> str:
+    """Show a value in a message: short, and without asking for the repr of what is not ours."""
+    if isinstance(value, str):
+        return f"'{printable(value)}'"
+    if isinstance(value, BadNumber):
+        return value.token
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, (Mapping, list, tuple)):
+        return "an object" if isinstance(value, Mapping) else "a list"
+    return f"a value of type {printable(type(value).__name__)}"

@@ -1,0 +1,72 @@
+"""What every revision of ours stands on; hosts' own Alembic runs it as ours does."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from textwrap import dedent
+from typing import TYPE_CHECKING, Final
+
+from alembic import op
+
+from tallystick.errors import MigrationRefused
+from tallystick.storage.tables import Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["apply", "file_hash", "undo"]
+
+_LOG: Final = "migration_log"
+
+
+def file_hash(path: str | Path) -> str:
+    """Hash a revision's file; how its lines end does not count."""
+    return hashlib.sha256(Path(path).read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+
+
+def apply(revision: str, file: str, *, sqlite: Sequence[str], postgresql: Sequence[str]) -> None:
+    """Run the statements for this database, then write down that the revision was applied.
+
+    In each statement `{s}` is the schema with its dot and `{p}` the prefix of our tables.
+    """
+    tables, on_sqlite = _tables(), op.get_context().dialect.name == "sqlite"
+    for statement in sqlite if on_sqlite else postgresql:
+        op.execute(_named(dedent(statement).strip(), tables))
+    at = "CAST(strftime('%s', 'now') AS INTEGER) * 1000000" if on_sqlite else "now()"
+    log = _named("{s}{p}", tables) + _LOG
+    op.execute(
+        f"INSERT INTO {log} (revision, sha256, applied_at) "  # noqa: S608 - names and a hash of ours
+        f"VALUES ('{revision}', '{file_hash(file)}', {at})"
+    )
+
+
+def undo(revision: str, names: Sequence[str]) -> None:
+    """Drop tables, the last first, where they hold nothing, and take the revision off the log.
+
+    Raises MigrationRefused before anything is touched where one has rows, and for a script of SQL,
+    which could not look.
+    """
+    tables = _tables()
+    if op.get_context().as_sql:
+        raise MigrationRefused("going back is not written as SQL: it has to look at the rows first")
+    for name in names:
+        full = _named("{s}{p}", tables) + name
+        filled = f"SELECT EXISTS (SELECT 1 FROM {full})"  # noqa: S608 - a name of ours
+        if name != _LOG and op.get_bind().exec_driver_sql(filled).scalar():
+            raise MigrationRefused(f"{full} holds records: they are not dropped")
+    log = _named("{s}{p}", tables) + _LOG
+    op.execute(f"DELETE FROM {log} WHERE revision = '{revision}'")  # noqa: S608 - names of ours
+    for name in reversed(names):
+        op.execute(f"DROP TABLE {_named('{s}{p}', tables)}{name}")
+
+
+def _tables() -> Tables:
+    """Give the tables that the environment was configured with, else those of the usual names."""
+    found = op.get_context().opts.get("tallystick")
+    return found if isinstance(found, Tables) else Tables()
+
+
+def _named(statement: str, tables: Tables) -> str:
+    schema = "" if tables.schema is None else f'"{tables.schema}".'
+    return statement.replace("{s}", schema).replace("{p}", tables.prefix)

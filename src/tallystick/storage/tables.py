@@ -1,0 +1,231 @@
+"""The tables: what a ledger keeps, under a prefix and, on PostgreSQL, in a schema of one's own.
+
+Every name follows one convention, so that a later migration can name what it changes.  What the
+columns mean stands with the values of `tallystick.core`; here stands what the database enforces.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Identity,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from tallystick.errors import SetupError
+from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
+
+__all__ = ["PREFIX", "Tables"]
+
+PREFIX: Final = "tallystick_"
+"""What the names of our tables start with, unless the host chooses another."""
+
+_LONGEST_PREFIX: Final = 16  # the longest name made of it stays within PostgreSQL's 63 bytes
+_CONVENTION: Final = {
+    "pk": "pk_%(table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+
+class Tables:
+    """Our tables under one prefix and schema; `metadata` holds them all, and nothing else."""
+
+    def __init__(self, prefix: str = PREFIX, schema: str | None = None) -> None:
+        """Build the tables.
+
+        Raises SetupError for a prefix or schema that is no plain lower-case name.
+        """
+        if re.fullmatch(r"([a-z_][a-z0-9_]*)?", prefix, re.ASCII) is None:
+            raise SetupError(f"the prefix {prefix!r} is not made of a-z, 0-9 and _")
+        if len(prefix) > _LONGEST_PREFIX:
+            raise SetupError(f"the prefix {prefix!r} is longer than {_LONGEST_PREFIX} characters")
+        if schema is not None and re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema, re.ASCII) is None:
+            raise SetupError(f"the schema {schema!r} is not made of a-z, 0-9 and _")
+        self.prefix, self.schema = prefix, schema
+        self.metadata = MetaData(schema=schema, naming_convention=_CONVENTION)
+        self.catalog_versions = _catalog_versions(self.metadata, prefix)
+        self.plan_versions = _plan_versions(self.metadata, prefix)
+        self.customers = _customers(self.metadata, prefix)
+        self.usage_events = _usage_events(self.metadata, prefix)
+        self.meters = _meters(self.metadata, prefix)
+        self.usage_days = _usage_days(self.metadata, prefix)
+        self.usage_values = _usage_values(self.metadata, prefix)
+        self.migration_log = _migration_log(self.metadata, prefix)
+
+    @property
+    def version_table(self) -> str:
+        """The table in which Alembic keeps our revision, unless the host's own Alembic does."""
+        return f"{self.prefix}version"
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every table that is ours, without its schema; the version table is one of them."""
+        return frozenset({self.version_table, *(t.name for t in self.metadata.tables.values())})
+
+    def __repr__(self) -> str:
+        """Show where they are."""
+        return f"Tables(prefix={self.prefix!r}, schema={self.schema!r})"
+
+
+def _catalog_versions(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        f"{prefix}catalog_versions",
+        metadata,
+        Column("number", BigInteger, primary_key=True, autoincrement=False),
+        Column("digest", Key, nullable=False, unique=True),
+        Column("author", Text, nullable=False),
+        Column("published_at", Moment, nullable=False),
+        Column("tree", JsonText, nullable=False),
+        CheckConstraint("number > 0", name="number"),
+    )
+
+
+def _plan_versions(metadata: MetaData, prefix: str) -> Table:
+    catalog = f"{prefix}catalog_versions.number"
+    if metadata.schema is not None:
+        catalog = f"{metadata.schema}.{catalog}"
+    return Table(
+        f"{prefix}plan_versions",
+        metadata,
+        Column("plan_id", Key, primary_key=True),
+        Column("version", BigInteger, primary_key=True, autoincrement=False),
+        Column("digest", Key, nullable=False),
+        Column("catalog_number", BigInteger, ForeignKey(catalog), nullable=False),
+        Column("tree", JsonText, nullable=False),
+        Column("sold_at", Moment),
+        CheckConstraint("version > 0", name="version"),
+    )
+
+
+def _customers(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        f"{prefix}customers",
+        metadata,
+        Column("id", Key, primary_key=True),
+        Column("provider_id", Key, unique=True),
+        Column("name", Text),
+        Column("email", Key, index=True),
+        Column("currency", Text),
+        Column("time_zone", Text),
+        Column("locale", Text),
+        Column("address", JsonText),
+        Column("tax_ids", JsonText),
+        Column("metadata", JsonText),
+        Column("created_at", Moment, nullable=False),
+        Column("updated_at", Moment, nullable=False),
+        Column("forgotten_at", Moment),
+    )
+
+
+def _usage_events(metadata: MetaData, prefix: str) -> Table:
+    """Make the events.  Usage of a customer whom nobody has registered yet is kept all the same."""
+    return Table(
+        f"{prefix}usage_events",
+        metadata,
+        Column("seq", Serial, Identity(always=True), primary_key=True),
+        Column("customer_id", Key, nullable=False),
+        Column("source", Key, nullable=False),
+        Column("id", Key, nullable=False),
+        Column("kind", Text, nullable=False),
+        Column("type", Key, nullable=False),
+        Column("occurred_at", Moment, nullable=False),
+        Column("received_at", Moment, nullable=False),
+        Column("properties", JsonText, nullable=False),
+        Column("digest", Text, nullable=False),
+        Column("target_source", Key),
+        Column("target_id", Key),
+        UniqueConstraint("customer_id", "source", "id"),
+        Index(None, "customer_id", "type", "occurred_at"),
+        CheckConstraint("kind IN ('use', 'void', 'amend')", name="kind"),
+        CheckConstraint(
+            "(kind = 'use') = (target_id IS NULL)"
+            " AND (target_id IS NULL) = (target_source IS NULL)",
+            name="target",
+        ),
+        sqlite_autoincrement=True,  # a number is never given twice, not even after a deletion
+    )
+
+
+def _meters(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        f"{prefix}meters",
+        metadata,
+        Column("id", Serial, Identity(always=True), primary_key=True),
+        Column("key", Key, nullable=False, index=True),
+        Column("digest", Key, nullable=False, unique=True),
+        Column("definition", JsonText, nullable=False),
+        Column("state", Text, nullable=False),
+        CheckConstraint("state IN ('building', 'ready')", name="state"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _place(metadata: MetaData, prefix: str) -> list[Column[object]]:
+    """Make the columns that say of which meter, customer, group and UTC day a figure is."""
+    meter = f"{prefix}meters.id"
+    if metadata.schema is not None:
+        meter = f"{metadata.schema}.{meter}"
+    return [
+        Column("meter_id", BigInteger, ForeignKey(meter), primary_key=True, autoincrement=False),
+        Column("customer_id", Key, primary_key=True),
+        Column("group_key", Key, primary_key=True),
+        Column("day", Date, primary_key=True),
+    ]
+
+
+def _usage_days(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        f"{prefix}usage_days",
+        metadata,
+        *_place(metadata, prefix),
+        Column("n", BigInteger, nullable=False),
+        Column("total", Exact),
+        Column("least", Exact),
+        Column("most", Exact),
+        Column("first_at", Moment),
+        Column("first_value", Exact),
+        Column("last_at", Moment),
+        Column("last_order", BigInteger),
+        Column("last_value", Exact),
+        Column("area", Exact),
+        CheckConstraint("n >= 0", name="n"),
+        sqlite_with_rowid=False,  # one tree instead of two: a roll-up is found by its key alone
+    )
+
+
+def _usage_values(metadata: MetaData, prefix: str) -> Table:
+    """Make the distinct values of a day, each with how many events carry it."""
+    return Table(
+        f"{prefix}usage_values",
+        metadata,
+        *_place(metadata, prefix),
+        Column("value", Key, primary_key=True),
+        Column("n", BigInteger, nullable=False),
+        CheckConstraint("n >= 0", name="n"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _migration_log(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        f"{prefix}migration_log",
+        metadata,
+        Column("revision", Key, primary_key=True),
+        Column("sha256", Text, nullable=False),
+        Column("applied_at", Moment, nullable=False),
+    )

@@ -1,0 +1,170 @@
+"""Where the parts meet: settings become adapters, and adapters become Tallystick, the facade.
+
+The one file that knows every room below it, and the one that asks the system for the time.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from sqlalchemy import Engine
+
+from tallystick.errors import SetupError
+from tallystick.storage.engine import open_engine
+from tallystick.storage.migrate import migrate, migrations
+from tallystick.storage.tables import PREFIX, Tables
+from tallystick.storage.unit import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from sqlalchemy import URL, Connection
+    from sqlalchemy.orm import Session
+
+    from tallystick.core.catalog import Catalog
+    from tallystick.ports import Clock, Ids
+    from tallystick.storage.migrate import Migration
+    from tallystick.storage.unit import Unit
+
+__all__ = ["SystemClock", "SystemIds", "Tallystick"]
+
+R = TypeVar("R")
+
+_LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # in their order, none like another
+_TIME_LETTERS: Final = 10  # 50 bits of milliseconds: good for 35,000 years
+_CHANCE_LETTERS: Final = 16  # 80 bits
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> datetime:
+        """Give the time, in UTC."""
+        return datetime.now(UTC)
+
+
+class SystemIds:
+    """Ids of a time and 80 random bits: they sort by the millisecond and never meet."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        """Take the time from a clock; the machine's if None."""
+        self._clock = SystemClock() if clock is None else clock
+
+    def new(self, prefix: str) -> str:
+        """Give a new id, as `cus_01jd8h3m5r…`."""
+        at = int(self._clock.now().timestamp() * 1000)
+        chance = secrets.randbits(5 * _CHANCE_LETTERS)
+        return f"{prefix}_{_letters(at, _TIME_LETTERS)}{_letters(chance, _CHANCE_LETTERS)}"
+
+
+def _letters(number: int, length: int) -> str:
+    return "".join(_LETTERS[number >> 5 * place & 31] for place in reversed(range(length)))
+
+
+class Tallystick:
+    """One ledger: its database, its catalogue, its clock.
+
+    `database` is an address (`sqlite:///app.db`, `sqlite://` in memory, `postgresql://…`) or a
+    host's own Engine; `tables` is the prefix of our tables and `schema` where they are on
+    PostgreSQL.  `catalog` and `default_plan` (what a customer without a subscription has) may be
+    left out where only usage is counted.  Nothing is connected to before the first use.
+    """
+
+    def __init__(
+        self,
+        database: str | URL | Engine,
+        *,
+        catalog: Catalog[str, str] | str | None = None,
+        default_plan: str | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        tables: str = PREFIX,
+        schema: str | None = None,
+    ) -> None:
+        """Open it.
+
+        Raises SetupError for an address or a name that cannot be used, MissingExtra where a driver
+        is not installed, UnknownPlan for a default plan that the catalogue has not.
+        """
+        self.clock: Clock = SystemClock() if clock is None else clock
+        self.ids: Ids = SystemIds(self.clock) if ids is None else ids
+        self._owns_engine = not isinstance(database, Engine)
+        engine = database if isinstance(database, Engine) else open_engine(database)
+        self.storage = Storage(engine, Tables(tables, schema))
+        self.price_book = _opened(catalog)
+        self.default_plan = default_plan
+        if default_plan is not None:
+            if self.price_book is None:
+                raise SetupError("a default plan needs a catalogue: pass catalog= as well")
+            self.price_book[default_plan]  # UnknownPlan, now rather than at the first customer
+
+    def migrate(self) -> tuple[Migration, ...]:
+        """Apply our migrations that are not applied yet, and give them.
+
+        Any number of processes may start at once: one applies, the others find it done.
+
+        Raises MigrationRefused, StorageUnavailable.
+        """
+        return migrate(self.storage.engine, self.storage.tables)
+
+    def migrations(self) -> tuple[Migration, ...]:
+        """List our migrations, each with when it was applied; changes nothing.
+
+        Raises MigrationRefused where an applied one was changed since or is not known here.
+        """
+        return migrations(self.storage.engine, self.storage.tables)
+
+    def begin(self, connection: Connection | Session | None = None) -> Unit:
+        """Give a transaction: a new one, or the host's, whose end is then the host's too."""
+        return self.storage.begin() if connection is None else self.storage.within(connection)
+
+    def act(
+        self,
+        use_case: Callable[[Unit, datetime], R],
+        *,
+        connection: Connection | Session | None = None,
+        at: datetime | None = None,
+        repeatable: bool = False,
+        reading: bool = False,
+    ) -> R:
+        """Run a use case `(unit, at)`: the clock is asked once, and only where `at` is None.
+
+        Without a connection the transaction is our own, committed at the end and tried again where
+        that can help (see `Storage.attempt`).  In a host's connection it never is.
+        """
+        moment = self.clock.now() if at is None else at
+        if connection is not None:
+            with self.storage.within(connection, reading=reading) as unit:
+                return use_case(unit, moment)
+        return self.storage.attempt(
+            lambda unit: use_case(unit, moment), repeatable=repeatable, reading=reading
+        )
+
+    def close(self) -> None:
+        """Close our connections; a host's engine stays as it is."""
+        if self._owns_engine:
+            self.storage.close()
+
+    def __enter__(self) -> Self:
+        """Give itself, to be closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+
+def _opened(catalog: Catalog[str, str] | str | None) -> Catalog[str, str] | None:
+    if not isinstance(catalog, str):
+        return catalog
+    from tallystick.app.catalog import load_catalog  # noqa: PLC0415 - reads files, seldom needed
+
+    return load_catalog(catalog)
