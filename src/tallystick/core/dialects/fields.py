@@ -38,6 +38,7 @@ __all__ = ["EVERY", "MOST_ENTRIES", "TABLES", "Field", "Many", "One", "read_reco
 EVERY: Final[tuple[Dialect, ...]] = ("plans", "products", "tallystick")
 """Every dialect: a field that all of them need."""
 MOST_ENTRIES: Final = 10_000
+"""So many entries a list of a catalogue may have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ shortest repr, so the `9.99` of a catalogue written as code is 9.99 and not its 
 from __future__ import annotations
 
 import difflib
+import json
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -125,9 +126,12 @@ def decimal_of(value: object) -> Decimal:
     return parse_number(plain(number), decimals=RATE_DECIMALS)
 
 
-def _exact(number: float | Decimal) -> Decimal:
-    """Give the value of a number, also of one whose own repr says more than its digits."""
-    return Decimal(float.__repr__(number) if isinstance(number, float) else number)
+def _exact(number: object) -> Decimal:
+    """Give the value of a Decimal, or of a float by its shortest digits.
+
+    JSON writes just those, also of a subclass whose own repr says more.
+    """
+    return Decimal(number if isinstance(number, Decimal) else json.dumps(number))
 
 
 def _text_problem(text: str) -> tuple[str, str] | None:
