@@ -145,6 +145,15 @@ def test_the_schema_is_a_schema() -> None:
     assert json_schema()["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
 
 
+@pytest.mark.parametrize("fee", ["-0", "-0.00", "000001", "0" * 17 + "1.5", "9" * 18, "0.5", 0])
+def test_the_schema_takes_a_number_however_the_reader_takes_it(fee: str | int) -> None:
+    plan = {"id": "a", "name": "A", "price": 1, "currency": "USD", "interval": "month"}
+    tree = {"$schema": 5, "plans": [plan | {"features": [], "setup_fee": fee}]}
+    if fee != "9" * 18:  # more than a ledger holds, which no schema can say
+        assert read_catalog(tree)["a"].setup_fee >= 0
+    assert [error.message for error in SCHEMA.iter_errors(tree)] == []
+
+
 @given(catalog=catalogs())
 def test_what_is_written_from_values_fits_the_schema(catalog: Catalog[Any, Any]) -> None:
     assert [error.message for error in SCHEMA.iter_errors(plain_json(to_tree(catalog)))] == []

@@ -22,11 +22,11 @@ from tallystick.core.dialects.scalars import (
     Number,
     Text,
     UpTo,
-    nearest,
     plain_text,
     printable,
     shown,
 )
+from tallystick.core.spelling import nearest
 
 if TYPE_CHECKING:
     from tallystick.core.catalog import Dialect
