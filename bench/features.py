@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.measure import compare
-from tallystick import check_limit, define_plans, has_feature
+from tallystick import define_plans, has_feature
 
 if TYPE_CHECKING:
     from bench.measure import Result
@@ -46,12 +46,7 @@ def run() -> list[Result]:
         for key in KEYS:
             look_up(table, key)
 
-    def limits() -> None:
-        for key in KEYS:
-            check_limit(plan, key, 0)
-
     assert [has_feature(plan, key) for key in KEYS] == [look_up(table, key) for key in KEYS]
     return [
         compare("has_feature / dict lookup inside a function", ours, baseline, goal=3.0),
-        compare("check_limit / dict lookup (no goal yet)", limits, baseline, goal=100.0),
     ]

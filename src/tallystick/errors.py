@@ -33,7 +33,7 @@ An error has a stable `code` and carries data. What HTTP makes of a code is the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,10 +89,20 @@ class Problem:
         return f"{place}: {self.text}" + (f" ({self.cure})" if self.cure else "")
 
 
+def _again(kind: type[TallystickError], args: tuple[Any, ...], data: dict[str, Any]) -> Exception:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(data)
+    return error
+
+
 class TallystickError(Exception):
     """Whatever Tallystick raises on purpose."""
 
     code: ClassVar[str] = "INTERNAL_ERROR"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be sent to another process whole, whatever the arguments it was made with."""
+        return _again, (type(self), self.args, self.__dict__)
 
     def details(self) -> dict[str, object]:
         """Give the data a program may act on; plain JSON values only."""

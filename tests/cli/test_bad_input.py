@@ -83,7 +83,7 @@ CASES: Final[dict[str, tuple[str, str | bytes, tuple[str, ...]]]] = {
     "an unknown interval": ("a.json", plans(interval="mnth"), ("did you mean 'month'?",)),
     "a missing key": ("a.json", without("price"), ("plans[0].price", "is missing")),
     "an unknown key": ("a.json", plans(trialDay=3), ("trialDay", "did you mean 'trialDays'?")),
-    "a key of escapes": ("a.json", plans(**{"\x1b[31m\n": 1}), ("plans[0].?[31m?",)),
+    "a key of escapes": ("a.json", json.dumps([PLAN | {"\x1b[31m\n": 1}]), ("plans[0].?[31m?",)),
     "no plans": ("a.json", "[]", ("plans", "must not be empty")),
     "an id twice": ("a.json", json.dumps([PLAN, PLAN]), ("plans[1].id", "taken by plans[0].id")),
     "a key twice": ("a.json", '[{"id": "a", "id": "b"}]', ("id", "twice", "keep one of them")),
@@ -111,7 +111,7 @@ CASES: Final[dict[str, tuple[str, str | bytes, tuple[str, ...]]]] = {
         ("prices[0].cost", "more than a ledger can hold"),
     ),
     "a lower-case currency": ("a.json", plans(currency="usd"), ("write 'USD'",)),
-    "an unknown currency": ("a.json", plans(currency="EUX"), ("did you mean 'EUR'?",)),
+    "an unknown currency": ("a.json", plans(currency="EURO"), ("did you mean 'EUR'?",)),
     "too many decimals": (
         "a.yaml",
         line("{id: l, type: flat, cost: 0.005}"),
@@ -148,7 +148,7 @@ CASES: Final[dict[str, tuple[str, str | bytes, tuple[str, ...]]]] = {
     "Python without end": ("a.py", "def f(): f()\nf()", ("raised RecursionError",)),
     "Python with two": (
         "a.py",
-        f"from tallystick import define_plans\na = define_plans({[PLAN]})\nb = define_plans({[PLAN]})",
+        f"from tallystick import define_plans as d\na = d({[PLAN]})\nb = d({[PLAN]})",
         ("several catalogues: a, b", "name the one that counts `catalog`"),
     ),
     "Python with a bad tree": ("a.py", f"catalog = [{PLAN | {'price': -1}}]", ("plans[0].price",)),
@@ -191,6 +191,7 @@ WORST: Final = (
     "a YAML tag",
     "Python without end",
 )
+HEAD: Final = '{"version": 1, "provider": "stripe", "environment": "test", "prices": '
 LOCKS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "no JSON": ("[", ("is not JSON",)),
     "no object": ("[]", ("a lock file is an object", "pull the lock file")),
@@ -204,8 +205,7 @@ LOCKS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         ("environment", "the file's name says 'test'"),
     ),
     "a huge count": (
-        '{"version": 1, "provider": "stripe", "environment": "test", "prices": {"a": '
-        '{"provider_id": "x", "interval": "month", "interval_count": 1e999999}}}',
+        HEAD + '{"a": {"provider_id": "x", "interval": "month", "interval_count": 1e999999}}}',
         ("prices.a.interval_count", "exponent"),
     ),
 }
@@ -235,7 +235,7 @@ def command(
         capture_output=True,
         timeout=60,
         check=False,
-        preexec_fn=little_memory,  # noqa: PLW1509 - this process has no other threads
+        preexec_fn=little_memory,
     )
 
 
@@ -333,7 +333,7 @@ def test_a_malformed_lock_file_is_one_report(tmp_path: Path, case: str) -> None:
 @pytest.mark.parametrize("environment", ["../up", "", "a b", "a" * 65, "\x1b[31m"])
 def test_an_environment_that_names_no_file_is_wrong_usage(environment: str) -> None:
     result = lint(EXAMPLES / "plans.toml", "--environment", environment)
-    assert result.exit_code == (2 if environment else 0)
+    assert result.exit_code == 2
     assert "\x1b" not in result.stderr
 
 
@@ -373,7 +373,7 @@ def test_no_command_works_with_a_malformed_catalogue(
 
 def test_a_narrow_encoding_takes_no_letter_and_no_report_away(tmp_path: Path) -> None:
     path = tmp_path / "prix-é.json"
-    path.write_text(plans(**{"prixé": "é" * 90, "interval": "é" * 90}), encoding="utf-8")
+    path.write_text(plans(prixé="é" * 90, interval="é" * 90), encoding="utf-8")
     done = command("lint", path.name, folder=tmp_path, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (1, b"")
     is_report(done.stdout.decode("ascii"), (r"prix\xe9", r"prix-\xe9.json: 2 problems"))
@@ -386,7 +386,7 @@ def test_a_file_name_that_is_no_text_is_told_all_the_same(tmp_path: Path) -> Non
     Path(os.fsdecode(path)).write_text("[]", encoding="utf-8")
     done = command("lint", os.fsdecode(path), folder=tmp_path)
     assert (done.returncode, done.stderr) == (1, b"")
-    is_report(done.stdout.decode(), ("plans: must not be empty",))
+    is_report(done.stdout.decode(), ("plans (line 1): must not be empty",))
     assert json.loads(command("lint", os.fsdecode(path), "--json", folder=tmp_path).stdout)
 
 

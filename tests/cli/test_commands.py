@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from tallystick.app.catalog import load_catalog
 from tallystick.cli.commands import app
+from tallystick.core.diff import diff
 from tallystick.core.price_list import price_list_body
 
 if TYPE_CHECKING:
@@ -76,10 +77,12 @@ def test_init_writes_a_clean_catalogue_and_never_overwrites(sample: str, name: s
     assert Path(name).read_bytes() == before
 
 
-def test_the_samples_are_the_examples() -> None:
+def test_the_sample_of_plans_is_the_example_with_its_requests_as_a_quota() -> None:
     samples = EXAMPLES.parent / "src" / "tallystick" / "cli" / "samples"
-    for name in ("plans.toml", "products.yaml"):
-        assert (samples / name).read_bytes() == (EXAMPLES / name).read_bytes()
+    changes = diff(load_catalog(EXAMPLES / "plans.toml"), load_catalog(samples / "plans.toml"))
+    assert {change.subject.feature for change in changes} == {"apiRequests"}
+    same = (samples / "products.yaml").read_bytes()
+    assert same == (EXAMPLES / "products.yaml").read_bytes()
 
 
 def test_init_in_a_folder_that_is_not_there_is_told() -> None:

@@ -109,6 +109,16 @@ def test_a_plan_by_itself_says_its_currency() -> None:
             },
         ),
         (
+            metered(Graduated(tiers(("100", "0.01", "5"), (None, "0.025")), of_money=True)),
+            {
+                "type": "graduated",
+                "tiers": [
+                    {"up_to": "100", "percent": "1", "flat_cost": "5"},
+                    {"up_to": None, "percent": "2.5"},
+                ],
+            },
+        ),
+        (
             metered(Volume(tiers((None, "1"))), basis="seats"),
             {"type": "per_seat", "tiers_mode": "volume", "tiers": [{"up_to": None, "cost": "1"}]},
         ),

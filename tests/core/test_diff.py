@@ -208,6 +208,14 @@ def test_tiers_are_matched_by_their_bounds() -> None:
     ]
 
 
+def test_tiers_of_money_and_of_units_are_two_kinds() -> None:
+    shape = Graduated(tiers((None, "0.01", "2")))
+    old, new = metered(shape), metered(replace(shape, of_money=True))
+    (words,) = texts(plan("p", old), plan("p", new))
+    assert "graduated tiers" in words
+    assert "→ graduated percentage tiers" in words
+
+
 def test_a_unit_without_a_name_is_a_unit() -> None:
     old, new = (
         metered(Graduated(tiers(("1000", unit), (None, "0"))), unit="", name="API")

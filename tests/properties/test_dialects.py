@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from tallystick.core.canonical import digest, to_tree
-from tallystick.core.catalog import Catalog
 from tallystick.core.dialects import define_plans, in_dialect, read_catalog
 from tallystick.core.dialects.report import camel
 from tallystick.core.dialects.scalars import printable
@@ -26,6 +25,12 @@ from tallystick.errors import InvalidCatalog
 from tallystick.providers.known import ABILITIES
 from tests.core.builders import catalogs
 from tests.properties.trees import EXAMPLES, broken, json_like, nodes, nudged, plain_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tallystick.core.catalog import Catalog
+    from tallystick.errors import Problem
 
 STEP = re.compile(r"\[[0-9]+\]|\.?[^.\[]+")
 SCHEMA = Draft202012Validator(json_schema())
@@ -59,14 +64,19 @@ def read(tree: Any) -> Catalog[str, str] | None:
     try:
         return read_catalog(tree, abilities=ABILITIES)
     except InvalidCatalog as refused:
-        assert refused.problems
-        for problem in refused.problems:
-            assert problem.severity == "problem"
-            assert problem.text
-            assert str(problem).isprintable()
-            assert len(str(problem)) < 2000
-            assert stands_in(tree, problem.path), problem
+        check(refused.problems, tree)
     return None
+
+
+def check(problems: Sequence[Problem], tree: Any) -> None:
+    """Hold each problem to what a report needs: a place in the tree, few words, one line."""
+    assert problems
+    for problem in problems:
+        assert problem.severity == "problem"
+        assert problem.text
+        assert str(problem).isprintable()
+        assert len(str(problem)) < 2000
+        assert stands_in(tree, problem.path), problem
 
 
 def use(catalog: Catalog[str, str]) -> None:
@@ -99,9 +109,11 @@ def test_any_tree_is_a_catalog_or_located_problems(tree: Any) -> None:
 @given(tree=json_like())
 def test_any_argument_of_define_plans_is_plans_or_located_problems(tree: Any) -> None:
     try:
-        use(define_plans(tree))
+        catalog = define_plans(tree)
     except InvalidCatalog as refused:
-        assert refused.problems
+        check(refused.problems, tree)
+    else:
+        use(catalog)
 
 
 @given(tree=nudged())
@@ -131,6 +143,15 @@ def test_an_example_works_and_fits_the_schema(number: int) -> None:
 def test_the_schema_is_a_schema() -> None:
     Draft202012Validator.check_schema(json_schema())
     assert json_schema()["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
+
+
+@pytest.mark.parametrize("fee", ["-0", "-0.00", "000001", "0" * 17 + "1.5", "9" * 18, "0.5", 0])
+def test_the_schema_takes_a_number_however_the_reader_takes_it(fee: str | int) -> None:
+    plan = {"id": "a", "name": "A", "price": 1, "currency": "USD", "interval": "month"}
+    tree = {"$schema": 5, "plans": [plan | {"features": [], "setup_fee": fee}]}
+    if fee != "9" * 18:  # more than a ledger holds, which no schema can say
+        assert read_catalog(tree)["a"].setup_fee >= 0
+    assert [error.message for error in SCHEMA.iter_errors(tree)] == []
 
 
 @given(catalog=catalogs())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import shutil
 import subprocess
-import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -57,9 +57,8 @@ def engine(database: Database) -> Iterator[Engine]:
 
 def log(engine: Engine, tables: Tables | None = None) -> list[str]:
     with engine.connect() as connection:
-        return list(
-            connection.execute(select((tables or Tables()).migration_log.c.revision)).scalars()
-        )
+        applied = connection.execute(select((tables or Tables()).migration_log.c.revision))
+        return list(applied.scalars())
 
 
 def differences(engine: Engine, tables: Tables) -> list[Any]:
@@ -71,7 +70,8 @@ def differences(engine: Engine, tables: Tables) -> list[Any]:
                 "version_table": tables.version_table,
                 "version_table_schema": tables.schema,
                 "include_schemas": tables.schema is not None,
-                "compare_server_default": True,
+                "compare_server_default": engine.dialect.name == "postgresql",
+                "include_name": lambda name, kind, _: kind != "table" or name in tables.names,
             },
         )
         return list(compare_metadata(context, tables.metadata))
@@ -338,7 +338,7 @@ def test_the_printed_sql_makes_the_same_tables(database: Database, own: bool) ->
 
 def test_the_printed_sql_is_one_transaction() -> None:
     for dialect in ("sqlite", "postgresql"):
-        script = migration_sql(dialect)  # type: ignore[arg-type]  # one of the two, as the loop says
+        script = migration_sql(dialect)
         assert script.startswith("BEGIN;")
         assert script.rstrip().endswith("COMMIT;")
         assert "{" not in script
@@ -414,7 +414,7 @@ def test_a_hosts_alembic_applies_our_tables_and_leaves_them_alone(
             connection.execute(text(f"CREATE SCHEMA {tables.schema}"))
 
     command.upgrade(config, "heads")
-    assert differences(engine, tables) == [] or not own
+    assert differences(engine, tables) == []
     assert log(engine, tables) == [FIRST]
     first = revise(config, "orders")
     assert 'create_table("orders"' in first.replace("'", '"')
@@ -502,15 +502,16 @@ def test_the_entry_point_names_the_folder_of_the_revisions() -> None:
 
 def test_the_wheel_would_carry_the_revisions() -> None:
     """Everything under src/tallystick is packed; what git ignores is not."""
+    git = shutil.which("git")
+    assert git is not None
     listed = subprocess.run(
-        ["git", "check-ignore", *map(str, get_billing_migrations_dir().glob("*.py"))],
+        [git, "check-ignore", *map(str, get_billing_migrations_dir().glob("*.py"))],
         cwd=ROOT,
         capture_output=True,
         check=False,
         text=True,
     )
     assert listed.stdout == ""
-    assert sys.version_info >= (3, 11)
 
 
 def test_sqlite_has_no_schema_to_migrate_in() -> None:

@@ -78,7 +78,10 @@ def open_catalog(path: str | Path, *, environment: str | None = None) -> Opened:
 
 
 def _load(path: Path, environment: str | None) -> tuple[Catalog[str, str], Mapping[str, int]]:
-    source = read_tree(path)
+    try:
+        source = read_tree(path)
+    except InvalidCatalog as refused:  # also what a Python file's own `define_plans` refused
+        raise InvalidCatalog(refused.problems, path.name) from refused
     if isinstance(source.tree, Catalog):
         catalog = _checked(source.tree, path.name)
     else:

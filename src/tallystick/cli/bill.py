@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,16 +17,18 @@ from tallystick.cli.arguments import (
     plan_of,
     split_file,
 )
-from tallystick.cli.output import say, say_json, say_table
+from tallystick.cli.output import say, say_json, say_table, whole
 from tallystick.core.money import Money
 from tallystick.core.number import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from decimal import Decimal
 
     from tallystick.core.catalog import Plan
     from tallystick.core.currency import Currency
     from tallystick.core.line_item import LineItem
+    from tallystick.core.meter import Meter
     from tallystick.core.usage_row import UsageRow
 
 __all__ = ["bill"]
@@ -63,7 +66,7 @@ def bill(
     if as_json:
         say_json(_tree(plan, lines, explain=explain))
     else:
-        _print(lines, plan.currency, explain=explain)
+        _print(lines, plan.currency, _notes(plan, rows, catalog.meters), explain=explain)
 
 
 def _rows(usage: str) -> tuple[UsageRow, ...]:
@@ -78,11 +81,26 @@ def _rows(usage: str) -> tuple[UsageRow, ...]:
     return rows
 
 
-def _print(lines: tuple[LineItem, ...], currency: Currency, *, explain: bool) -> None:
-    if explain:
-        from tallystick.core.explain import explain as sums
+def _notes(
+    plan: Plan[Any], rows: tuple[UsageRow, ...], meters: Mapping[str, Meter]
+) -> dict[str, str]:
+    """Say of a gauge that only one of its values counts: a quota without a reset is read as one."""
+    from tallystick.core.meter import meter_of
 
-        say(*(text for line in lines for text in sums(line.rated)))
+    counts = Counter(row.key for row in rows)
+    kinds = {key: meter_of(plan, key, meters).aggregation for key in counts}
+    return {
+        key: f"the {kinds[key]} of {count:,} values"
+        for key, count in counts.items()
+        if count > 1 and kinds[key] in {"last", "max"}
+    }
+
+
+def _print(
+    lines: tuple[LineItem, ...], currency: Currency, notes: Mapping[str, str], *, explain: bool
+) -> None:
+    if explain:
+        say(*(text for line in lines for text in _sums(line)))
     else:
         say_table(
             ["key", "description", "quantity", "included", "overage", "amount", "note"],
@@ -94,7 +112,7 @@ def _print(lines: tuple[LineItem, ...], currency: Currency, *, explain: bool) ->
                     _quantity(line.included),
                     _quantity(line.overage),
                     str(line.amount),
-                    "over the limit, no price" if line.unpriced_overage else "",
+                    _note(line, notes),
                 ]
                 for line in lines
             ),
@@ -103,9 +121,22 @@ def _print(lines: tuple[LineItem, ...], currency: Currency, *, explain: bool) ->
     say(f"total  {Money.total((line.amount for line in lines), currency)}")
 
 
-def _tree(plan: Plan[Any], lines: tuple[LineItem, ...], *, explain: bool) -> dict[str, Any]:
+def _note(line: LineItem, notes: Mapping[str, str]) -> str:
+    over = "over the limit, no price" if line.unpriced_overage else ""
+    return "; ".join(filter(None, [over, notes.get(line.feature_key, "")]))
+
+
+def _sums(line: LineItem) -> tuple[str, ...]:
     from tallystick.core.explain import explain as sums
 
+    if line.unpriced_overage:
+        over, limit = _quantity(line.overage), _quantity(line.included)
+        text = f"{over} beyond the limit of {limit}; the plan names no price, so nothing is charged"
+        return (f"{line.description}  {text}",)
+    return sums(line.rated)
+
+
+def _tree(plan: Plan[Any], lines: tuple[LineItem, ...], *, explain: bool) -> dict[str, Any]:
     return {
         "plan": plan.id,
         "currency": plan.currency,
@@ -113,14 +144,14 @@ def _tree(plan: Plan[Any], lines: tuple[LineItem, ...], *, explain: bool) -> dic
             {
                 "key": line.feature_key,
                 "description": line.description,
-                "quantity": line.quantity,
-                "included": line.included,
-                "overage": line.overage,
+                "quantity": whole(line.quantity),
+                "included": whole(line.included),
+                "overage": whole(line.overage),
                 "unit_price": line.unit_price,
                 "amount": line.amount.minor,
                 "currency": str(line.amount.currency),
                 "unpriced_overage": line.unpriced_overage,
-                **({"steps": list(sums(line.rated))} if explain else {}),
+                **({"steps": list(_sums(line))} if explain else {}),
             }
             for line in lines
         ],

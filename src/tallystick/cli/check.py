@@ -15,7 +15,7 @@ from tallystick.cli.arguments import (
     quantity,
     split_file,
 )
-from tallystick.cli.output import say, say_json
+from tallystick.cli.output import say, say_json, whole
 
 __all__ = ["check"]
 
@@ -51,11 +51,12 @@ def check(
                 "text": access.text,
                 "limit": access.limit,
                 "unlimited": access.unlimited,
-                "used": access.used,
-                "requested": access.requested,
-                "remaining": access.remaining,
-                "overage": access.overage,
-                "overage_price": access.overage_price,
+                "used": whole(access.used),
+                "requested": whole(access.requested),
+                "remaining": whole(access.remaining),
+                "overage": whole(access.overage),
+                "unit_price": access.overage_price and access.overage_price.value,
+                "currency": plan.currency,
                 "upgrade_to": access.upgrade_to,
             }
         )

@@ -15,7 +15,7 @@ from tallystick.core.number import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["never_fail", "say", "say_bytes", "say_json", "say_table", "warn"]
+__all__ = ["never_fail", "say", "say_bytes", "say_json", "say_table", "warn", "whole"]
 
 _WIDE: Final = 200
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -76,6 +76,11 @@ def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: s
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # a Text is never read as markup
     console.print(table)
+
+
+def whole(number: int | Decimal | None) -> int | Decimal | None:
+    """Give a number without a fraction as the int it is, so that JSON writes it as a number."""
+    return number if number is None or number % 1 else int(number)
 
 
 def _plain_value(value: object) -> str:

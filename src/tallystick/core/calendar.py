@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 from tallystick.core.period import Cadence, Period, instant
+from tallystick.core.spelling import nearest
 from tallystick.errors import InvalidPeriod
 
 if TYPE_CHECKING:
@@ -81,9 +81,8 @@ def _zone(name: str) -> ZoneInfo:
     """Give a zone of the database by its exact name.  Raises InvalidPeriod."""
     known = _zone_names()
     if _ZONE_NAME.fullmatch(name) is None or name not in known:
-        folded = {zone.casefold(): zone for zone in known}
-        near = get_close_matches(name[:64].casefold(), folded, n=1)
-        hint = f"; did you mean {folded[near[0]]!r}?" if near else ", such as 'Europe/Berlin'"
+        near = nearest(name, known)
+        hint = f"; did you mean {near!r}?" if near else ", such as 'Europe/Berlin'"
         raise InvalidPeriod(f"{name[:64]!r} is not the name of an IANA time zone{hint}")
     return ZoneInfo(name)
 

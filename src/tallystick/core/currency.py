@@ -7,10 +7,10 @@ nobody can be asked to pay them.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Final
 
+from tallystick.core.spelling import nearest
 from tallystick.errors import InvalidInput
 
 __all__ = ["CODES", "Currency", "currency"]
@@ -68,6 +68,6 @@ def _refusal(code: object) -> str:
     shown = code if len(code) <= _SHOWN else f"{code[:_SHOWN]}…"
     if code.upper() in CODES:
         return f"{shown!r} is not a currency: codes are upper-case, write {code.upper()!r}"
-    near = difflib.get_close_matches(code[:_SHOWN].upper(), CODES, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(code, CODES)
+    hint = f"; did you mean {near!r}?" if near else ""
     return f"{shown!r} is not an ISO 4217 currency with a minor unit{hint}"

@@ -182,9 +182,12 @@ def _within(
     reason: Reason = "limit_reached" if not allowed else "overage" if over else "ok"
     upgrade = None if allowed else _cheapest_allowing(plan, key, used, requested)
     words = _words(plan.features[key], key)
+    price = None if given.unit_price is None else Rate(given.unit_price, plan.currency)
     text = f"{_count(used)} of {_count(given.units)} {words} used"
     if not allowed:
         text = f"{plan.name} allows {_count(given.units)} {words}, {_count(used)} used"
+    elif over:
+        text += f"; each beyond costs {price}"
     return Access(
         allowed=allowed,
         plan=plan.id,
@@ -196,9 +199,7 @@ def _within(
         requested=requested,
         remaining=max(0, _minus(given.units, used)),
         overage=over,
-        overage_price=Rate(given.unit_price, plan.currency)
-        if given.unit_price is not None
-        else None,
+        overage_price=price,
         upgrade_to=None if upgrade is None else upgrade.id,
     )
 

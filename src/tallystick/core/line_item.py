@@ -11,6 +11,7 @@ from tallystick.core.number import EXACT, ZERO, quantity_of
 from tallystick.core.price import PerUnit, Price
 from tallystick.core.rating import rate
 from tallystick.core.rating.usage import Measured, Quantity
+from tallystick.core.spelling import nearest
 from tallystick.errors import InvalidUsage
 
 if TYPE_CHECKING:
@@ -73,10 +74,16 @@ def map_usage_to_line_items(
 def _feature_quantity(plan: Plan[Any], key: str, value: object) -> Decimal:
     feature = plan.features.get(key)
     if feature is None:
-        raise InvalidUsage(f"{plan.id} has no feature {key!r}")
+        raise InvalidUsage(_unknown(plan, key))
     if not feature.enabled:
         raise InvalidUsage(f"{key!r} is disabled in {plan.id}")
     return quantity_of(value, key)
+
+
+def _unknown(plan: Plan[Any], key: str) -> str:
+    metered = {price.meter or price.id for price in plan.prices if price.basis != "flat"}
+    near = nearest(key, {*plan.features, *metered})
+    return f"{plan.id} counts no {key[:80]!r}" + (f"; did you mean {near!r}?" if near else "")
 
 
 def _line_item(plan: Plan[Any], feature: Feature, quantity: Decimal) -> LineItem:

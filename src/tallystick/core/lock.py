@@ -68,7 +68,9 @@ def check_environment(environment: str) -> str:
     Raises InvalidInput.
     """
     if _environment_wrong(environment) is not None:
-        shown = repr(environment)[:40]
+        shown = (
+            repr(environment[:40]) if isinstance(environment, str) else type(environment).__name__
+        )
         raise InvalidInput(
             f"{shown} is no name for an environment: use letters, digits, - and _ (at most 64)"
         )

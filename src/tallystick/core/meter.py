@@ -33,6 +33,7 @@ __all__ = [
     "definition",
     "definition_digest",
     "measure",
+    "meter_of",
     "meter_of_definition",
     "meter_of_feature",
     "meters_of",
@@ -200,12 +201,13 @@ def measure(
         if price.basis != "flat":
             priced.setdefault(price.meter or price.id, []).append(price)
     return {
-        key: _measured(taken, priced.get(key, []), _meter(plan, key, meters))
+        key: _measured(taken, priced.get(key, []), meter_of(plan, key, meters))
         for key, taken in by_key.items()
     }
 
 
-def _meter(plan: Plan[Any], key: str, meters: Mapping[str, Meter]) -> Meter:
+def meter_of(plan: Plan[Any], key: str, meters: Mapping[str, Meter]) -> Meter:
+    """Give the meter that a key is read by: the declared one, its feature's own, else a sum."""
     feature = plan.features.get(key)
     if key in meters:
         return meters[key]

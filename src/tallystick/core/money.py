@@ -80,7 +80,7 @@ class Money:
 
     @property
     def major(self) -> Decimal:
-        """The same amount in major units, exact: 999 USD-cents are Decimal('9.99')."""
+        """The same amount in major units, exact: Money(999, USD) is Decimal('9.99')."""
         return Decimal(self.minor).scaleb(-self.currency.decimals, EXACT)
 
     def __add__(self, other: Money) -> Money:

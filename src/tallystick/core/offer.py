@@ -32,7 +32,8 @@ class Offer:
     `cost` is for a year with one seat and `slope` what one more seat adds, exact minor units;
     `periods` is how many periods a year has; `rest` are the lines that must be the same; `texts`
     are what the product promises in words alone; `market` is within what it competes at all;
-    `score` is never lower where a plan gives more.
+    `score` is never lower where a plan gives more; `distinct` is whether no two plans of the
+    product share a cadence.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Offer:
     texts: frozenset[str]
     market: Hashable
     score: int
+    distinct: bool
 
     @property
     def open_to_all(self) -> bool:
@@ -56,14 +58,31 @@ def offers(catalog: Catalog[Any, Any]) -> list[Offer]:
     """Give the plans that are shown, sold and paid by period, in catalogue order."""
     found: list[Offer] = []
     for number, product in enumerate(catalog.products):
+        distinct = _distinct(product)
         for index, plan in enumerate(product.plans):
             if plan.active and not plan.custom and not plan.one_time and not product.hidden:
-                offer = _offer(f"products[{number}].plans[{index}]", plan, product)
+                offer = _offer(
+                    f"products[{number}].plans[{index}]", plan, product, distinct=distinct
+                )
                 found += [offer] if offer is not None else []
     return found
 
 
-def _offer(path: str, plan: Plan[Any], product: Product[Any]) -> Offer | None:
+def _distinct(product: Product[Any]) -> bool:
+    cadences: set[Hashable] = set()
+    for plan in product.plans:
+        if plan.active:
+            try:
+                key = (plan.currency, cadence_of(plan))
+            except TallystickError:  # a count below one, which the reader reports
+                return False
+            if key in cadences:
+                return False
+            cadences.add(key)
+    return True
+
+
+def _offer(path: str, plan: Plan[Any], product: Product[Any], *, distinct: bool) -> Offer | None:
     seats = any(price.basis == "seats" for price in plan.prices)
     try:
         cadence = cadence_of(plan)
@@ -87,6 +106,7 @@ def _offer(path: str, plan: Plan[Any], product: Product[Any]) -> Offer | None:
         texts=texts,
         market=(plan.currency, product.group, plan.provider, product.id if silent else None),
         score=len(texts) + sum(_worth(feature) for feature in plan.features.values()),
+        distinct=distinct,
     )
 
 
@@ -140,8 +160,7 @@ def _is_told(offer: Offer, other: Offer) -> bool:
         return True
     if offer.product is not other.product:
         return bool(offer.texts)
-    cadences = [(p.currency, cadence_of(p)) for p in offer.product.plans if p.active]
-    return len(set(cadences)) == len(cadences)
+    return offer.distinct
 
 
 def _within(mine: Feature, theirs: Feature) -> bool:

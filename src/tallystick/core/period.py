@@ -12,12 +12,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from tallystick.core.catalog import Interval
+from tallystick.core.spelling import nearest
 from tallystick.errors import InvalidPeriod
 
 if TYPE_CHECKING:
@@ -217,8 +217,8 @@ class Cadence:
         """Check the interval's word and the count."""
         if self.interval not in _INTERVALS:
             word = str(self.interval)[:_LONGEST]
-            near = get_close_matches(word.lower(), _INTERVALS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            near = nearest(word, _INTERVALS)
+            hint = f"; did you mean {near!r}?" if near else ""
             raise InvalidPeriod(f"{word!r} is not an interval: day, week, month or year{hint}")
         if type(self.count) is not int:  # bool is an int, and no count
             kind = type(self.count).__name__

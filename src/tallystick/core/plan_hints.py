@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.hints import hint, placed
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["plan_hints"]
 
 _PAIR: Final = 2
+_MOST_COMPARED: Final = 200  # cheaper plans that one is held against: a hint is not worth minutes
 _SHORTEST_KEY: Final = 6
 _WORDS: Final = re.compile(r"[^\W_]+")
 _NOT_A_LETTER: Final = re.compile(r"[\W_]")
@@ -56,8 +57,9 @@ def _dominated(ranked: Sequence[Offer]) -> Iterator[Problem]:
     best = -1  # no cheaper plan gives more than this, so most plans need no comparison at all
     for rank, offer in enumerate(ranked):
         if offer.score <= best:
-            likely = (o for o in ranked[:rank] if offer.score <= o.score)
-            better = next((other for other in likely if _beats(other, offer)), None)
+            likely = (o for o in islice(ranked, rank) if offer.score <= o.score)
+            held = islice(likely, _MOST_COMPARED)
+            better = next((other for other in held if _beats(other, offer)), None)
             if better is not None:
                 yield _dominance(offer, better)
         best = max(best, offer.score)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
@@ -52,10 +52,12 @@ def _execute(text: str, path: Path) -> Mapping[str, object]:
         raise refuse(f"is not Python: {error}", "write it flatter") from error
     with _importable(module, path):
         try:
-            exec(code, module.__dict__)  # noqa: S102 - a Python catalogue is the user's own code
-        except InvalidCatalog:
+            # what the file prints must not stand in the output of a command
+            with redirect_stdout(sys.stderr):
+                exec(code, module.__dict__)  # noqa: S102 - a Python catalogue is the user's own code
+        except (InvalidCatalog, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise _failure(error, path) from error
     return module.__dict__
 

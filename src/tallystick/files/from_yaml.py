@@ -3,7 +3,7 @@
 Events come one after the other, so nothing recurses and the depth is capped while reading.  Plain
 scalars are read by the safe part of YAML 1.2's core schema: `NO`, `on`, `12:30:00` and
 `2027-01-01` are texts.  What older and newer readers disagree about (`1_000`, `0o17`, `007`) is a
-BadNumber rather than a guess.  Anchors, aliases, merge keys and tags are refused (ADR).
+BadNumber rather than a guess.  Anchors, aliases, merge keys and tags are refused (ADR-0013).
 """
 
 from __future__ import annotations

@@ -25,11 +25,15 @@ class _Shape(BaseModel):
 
 
 class Tier(_Shape):
-    """One step of a tiered line; upTo is inclusive, null is without end."""
+    """One step of a tiered line; upTo is inclusive, null is without end.
+
+    A unit has a cost or, where the quantity is money, is charged a percentage of itself.
+    """
 
     up_to: Number | None
-    cost: Number
+    cost: Number | None = None
     flat_cost: Number | None = None
+    percent: Number | None = None
 
 
 class Conversion(_Shape):

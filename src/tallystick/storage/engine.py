@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -178,11 +179,10 @@ def _prepare_sqlite(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
     try:
         _register(dbapi_connection)
         record.info[_FUNCTIONS_GIVEN] = True
-        cursor = dbapi_connection.cursor()
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA synchronous = FULL")
-        _choose_journal(cursor)
-        cursor.close()
+        with closing(dbapi_connection.cursor()) as cursor:
+            cursor.execute("PRAGMA foreign_keys = ON")
+            cursor.execute("PRAGMA synchronous = FULL")
+            _choose_journal(cursor)
     except BaseException:
         dbapi_connection.close()  # the pool has not taken it, so nobody else would
         raise

@@ -10,8 +10,9 @@ import pytest
 
 from tallystick import Catalog, InvalidCatalog, UnknownPlan, define_plans
 from tallystick.core.bad_number import BadNumber
+from tallystick.core.canonical import to_tree
 from tallystick.core.dialects import in_dialect, read_catalog
-from tallystick.core.price import Flat, Graduated, Volume
+from tallystick.core.price import Flat, Graduated, Tier, Volume
 from tallystick.core.provider import Abilities
 from tallystick.errors import Problem
 
@@ -356,6 +357,16 @@ def test_metered_tiers_are_graduated_unless_they_say_volume() -> None:
     assert catalog["a"].prices[0].meter == "m"
     volume = {**METERED, "tiersMode": "volume"}
     assert isinstance(create_billing_schema(schema(plan("a", volume)))["a"].prices[0].shape, Volume)
+
+
+def test_tiers_with_percentages_are_tiers_of_money() -> None:
+    percentages = [{"upTo": 10, "percent": 1, "flatCost": 2}, {"percent": 2}]
+    catalog = create_billing_schema(schema(plan("a", {**METERED, "tiers": percentages})))
+    (price,) = catalog["a"].prices
+    assert price.shape == Graduated(
+        (Tier(Decimal(10), Decimal(1), Decimal(200)), Tier(None, Decimal(2))), of_money=True
+    )
+    assert read_catalog(to_tree(catalog))["a"].prices[0].shape == price.shape
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,13 @@ def test_a_percentage_of_money_is_a_tiered_price_of_major_units() -> None:
     assert total(graduated(shape, units(21))) == 90033
 
 
+def test_a_percentage_of_no_money_takes_nothing_and_charges_no_flat_fee() -> None:
+    tier = percent_tier(None, d(1), d(20000), USD)
+    assert graduated(Graduated((tier,), of_money=True), units(0)) == ()
+    assert total(graduated(Graduated((tier,), of_money=True), units(1))) == 20001
+    assert total(graduated(Graduated((tier,)), units(0))) == 20000
+
+
 def test_one_percent_of_a_yen_is_a_hundredth_of_a_minor_unit() -> None:
     assert percent_tier(None, d(1), d(0), JPY).unit == d("0.01")
 

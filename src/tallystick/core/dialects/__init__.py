@@ -13,13 +13,14 @@ once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tallystick.core.dialects.build import Builder
 from tallystick.core.dialects.fields import EVERY, MOST_ENTRIES, read_record
-from tallystick.core.dialects.report import Record, Report, TooMany, camel
+from tallystick.core.dialects.report import Record, Report, TooMany, camel, position
 from tallystick.core.dialects.scalars import shown
 from tallystick.errors import InvalidCatalog, Problem
 
@@ -61,13 +62,13 @@ def read_catalog(
         tree = {"plans": list(tree)}
     if not isinstance(tree, Mapping):
         raise InvalidCatalog([_no_catalog(tree, told)], source)
-    try:
+    catalog = None
+    with suppress(TooMany):
         record = read_record(tree, "plan_list" if told == "plans" else "catalog", "", report)
         catalog = _build(record, report, abilities or {})
-    except TooMany:
-        raise InvalidCatalog(report.problems, source) from None
-    if report.problems:
-        raise InvalidCatalog(report.problems, source)
+    if catalog is None or report.problems:
+        found = sorted(report.problems, key=lambda problem: position(problem.path, tree))
+        raise InvalidCatalog(found, source)
     return catalog
 
 

@@ -11,11 +11,11 @@ from tallystick.core.currency import Currency
 from tallystick.core.currency import currency as currency_of
 from tallystick.core.dialects.meters import meter_of
 from tallystick.core.dialects.prices import amount_of, price_of
-from tallystick.core.dialects.scalars import did_you_mean
 from tallystick.core.number import ZERO, exact_sum
 from tallystick.core.period import Cadence, longer_than_three_years
 from tallystick.core.price import Flat, Price
 from tallystick.core.rules import hints_of, problems_of
+from tallystick.core.spelling import did_you_mean
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:

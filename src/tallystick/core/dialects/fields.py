@@ -23,12 +23,12 @@ from tallystick.core.dialects.scalars import (
     Number,
     Text,
     UpTo,
-    nearest,
     plain_text,
     printable,
     shown,
 )
 from tallystick.core.meter import Aggregation, LateRule
+from tallystick.core.spelling import nearest
 
 if TYPE_CHECKING:
     from tallystick.core.catalog import Dialect
@@ -40,7 +40,10 @@ __all__ = ["EVERY", "MOST_ENTRIES", "TABLES", "Field", "Many", "One", "read_reco
 EVERY: Final[tuple[Dialect, ...]] = ("plans", "products", "tallystick")
 """Every dialect: a field that all of them need."""
 MOST_ENTRIES: Final = 10_000
-"""The most entries a list of a catalogue may have."""
+"""So many entries a list of a catalogue may have."""
+
+MOST_TIERS: Final = 1_000
+"""More steps than a person can check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,11 @@ class One:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A list of values of one kind, at least `least` of them."""
+    """A list of values of one kind, at least `least` and at most `most` of them."""
 
     of: Kind
     least: int = 0
+    most: int = MOST_ENTRIES
 
     def read(self, value: object, path: str, report: Report) -> Any:
         """Give the list of those that could be read."""
@@ -90,8 +94,8 @@ class Many:
         if len(value) < self.least:
             report.problem(path, "must not be empty")
             return BAD
-        if len(value) > MOST_ENTRIES:
-            report.problem(path, f"has more than {MOST_ENTRIES:,} entries")
+        if len(value) > self.most:
+            report.problem(path, f"has more than {self.most:,} entries")
             return BAD
         read = [self.of.read(entry, f"{path}[{i}]", report) for i, entry in enumerate(value)]
         return [entry for entry in read if entry is not BAD]
@@ -240,7 +244,7 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
         Field("cost", Number(), "The amount, for one unit or package where it is for units."),
         Field("unit", Identifier(), "What one unit is called."),
         Field("meter", Identifier(), "What counts it; the price's own id if absent."),
-        Field("tiers", Many(One("tier"), 1), "Steps, the last one unbounded."),
+        Field("tiers", Many(One("tier"), 1, MOST_TIERS), "Steps, the last one unbounded."),
         Field(
             "tiers_mode",
             Choice(("graduated", "volume")),

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tallystick.core.catalog import Dialect
 
-__all__ = ["BAD", "MOST_PROBLEMS", "Record", "Report", "TooMany", "camel", "line_of"]
+__all__ = ["BAD", "MOST_PROBLEMS", "Record", "Report", "TooMany", "camel", "line_of", "position"]
 
 BAD: Final = object()
 """Stands for a value that could not be read; its problem is in the report already."""
 
 MOST_PROBLEMS: Final = 1_000
 """So many problems of one document are told; a person cures those first."""
+
+
+_SEGMENT: Final = re.compile(r"[^.\[\]]+")
 
 
 class TooMany(Exception):
@@ -36,6 +39,25 @@ def line_of(path: str, lines: Mapping[str, int]) -> int | None:
     while path and path not in lines:
         path = path[: max(path.rfind("."), path.rfind("["), 0)]
     return lines.get(path)
+
+
+def position(path: str, tree: object) -> tuple[int, ...]:
+    """Tell where in a tree a path leads, so that problems can be told in the document's order.
+
+    What is missing stands where the object around it begins.
+    """
+    steps: list[int] = []
+    node = tree
+    for name in _SEGMENT.findall(path):
+        if isinstance(node, Mapping) and name in node:
+            steps.append(list(node).index(name))
+            node = node[name]
+        elif isinstance(node, (list, tuple)) and name.isdigit() and int(name) < len(node):
+            steps.append(int(name))
+            node = node[int(name)]
+        else:
+            break
+    return tuple(steps)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ shortest repr, so the `9.99` of a catalogue written as code is 9.99 and not its 
 
 from __future__ import annotations
 
-import difflib
+import json
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tallystick.core.bad_number import BadNumber
 from tallystick.core.dialects.report import BAD
 from tallystick.core.number import RATE_DECIMALS, WHOLE_DIGITS, parse_number, plain
+from tallystick.core.spelling import did_you_mean
 from tallystick.errors import InvalidInput, InvalidNumber
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from tallystick.core.dialects.report import Report
 
 __all__ = [
@@ -35,8 +34,6 @@ __all__ = [
     "Text",
     "UpTo",
     "decimal_of",
-    "did_you_mean",
-    "nearest",
     "plain_text",
     "printable",
     "shown",
@@ -89,19 +86,6 @@ def plain_text(text: str) -> str:
     return str.__str__(text)
 
 
-def nearest(word: str, known: Collection[str]) -> str:
-    """Give the known word nearest to one that is not known; the empty text where none is near."""
-    lower = {name.lower(): name for name in sorted(known)}
-    close = difflib.get_close_matches(word[:80].lower(), lower, n=1)
-    return lower[close[0]] if close else ""
-
-
-def did_you_mean(word: str, known: Collection[str]) -> str:
-    """Name the nearest known word, as a cure; the empty text where none is near."""
-    near = nearest(word, known)
-    return f"did you mean {near!r}?" if near else ""
-
-
 def decimal_of(value: object) -> Decimal:
     """Read a number of a catalogue: an int, a Decimal, a float by its repr, or a plain text.
 
@@ -125,9 +109,12 @@ def decimal_of(value: object) -> Decimal:
     return parse_number(plain(number), decimals=RATE_DECIMALS)
 
 
-def _exact(number: float | Decimal) -> Decimal:
-    """Give the value of a number, also of one whose own repr says more than its digits."""
-    return Decimal(float.__repr__(number) if isinstance(number, float) else number)
+def _exact(number: object) -> Decimal:
+    """Give the value of a Decimal, or of a float by its shortest digits.
+
+    JSON writes just those, also of a subclass whose own repr says more.
+    """
+    return Decimal(number if isinstance(number, Decimal) else json.dumps(number))
 
 
 def _text_problem(text: str) -> tuple[str, str] | None:
@@ -208,15 +195,20 @@ class Integer:
     cure: str = ""
 
     def read(self, value: object, path: str, report: Report) -> Any:
-        """Give the int; a text is not taken for a number here."""
+        """Give the int.
+
+        A text is not taken for a number here, nor is 29.00 for 29: who writes decimals means
+        major units.
+        """
         try:
             number = decimal_of(value if not isinstance(value, str) else None)
         except InvalidNumber as refused:
             said = shown(value) if isinstance(value, str) else str(refused)
             report.problem(path, f"must be a whole number: {said}", self.cure)
             return BAD
-        if number != number.to_integral_value():
-            report.problem(path, f"must be a whole number, not {shown(value)}", self.cure)
+        if not isinstance(value, int) and _exact(value).as_tuple().exponent != 0:
+            text = "must be a whole number, written without decimals or exponent"
+            report.problem(path, f"{text}, not {shown(value)}", self.cure)
             return BAD
         if number < self.minimum:
             report.problem(path, f"must be at least {self.minimum}, not {number}", self.cure)
@@ -256,7 +248,7 @@ class Number:
         bound: dict[str, Any] = {"exclusiveMinimum": 0} if self.above else {"minimum": 0}
         if self.most is not None:
             bound["maximum"] = self.most
-        pattern = r"^[0-9]{1,18}(\.[0-9]{1,18})?$"
+        pattern = r"^(-?0+(\.0{1,18})?|0*[0-9]{1,18}(\.[0-9]{1,18})?)$"
         return {"anyOf": [{"type": "number", **bound}, {"type": "string", "pattern": pattern}]}
 
 

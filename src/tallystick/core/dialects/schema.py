@@ -42,7 +42,7 @@ def _table(name: str, fields: tuple[Field, ...]) -> dict[str, Any]:
         for spelling in field.spellings()
     }
     if name in {"catalog", "plan_list"}:
-        properties["$schema"] = {"type": "string"}
+        properties["$schema"] = {"description": "Where an editor finds this schema; not read."}
     needed = [field for field in fields if "tallystick" in field.needed]
     alone = [field.name for field in needed if len(field.spellings()) == 1]
     choices = [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from tallystick.core.rules.values import named
+from tallystick.core.spelling import did_you_mean
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Ask "did you mean" for a misspelt name; empty where nothing known is near."""
     if len(name) > LONGEST_NAME:
         return ""
-    close = get_close_matches(snake(name), known, n=1)
-    return f"did you mean {close[0]!r}?" if close else ""
+    return did_you_mean(snake(name), tuple(known))
 
 
 @dataclass(frozen=True, slots=True)

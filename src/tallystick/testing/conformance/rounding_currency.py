@@ -38,7 +38,7 @@ def _sum_of_rounded(case: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _minor_units(case: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"decimals": currency(case["currency"]).decimals}
+    return {"decimals": currency(str(case.get("currency"))).decimals}
 
 
 def _allocate(case: Mapping[str, Any]) -> Mapping[str, Any]:

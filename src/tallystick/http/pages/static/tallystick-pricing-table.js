@@ -290,7 +290,9 @@ function tierSentences(line, unit, figures) {
     const bound = tier.upTo !== null ? words.upTo(figures.number(tier.upTo))
       : before !== undefined ? words.beyond(figures.number(before)) : null;
     const costs = [];
-    if (tier.cost || !tier.flatCost) costs.push(tier.cost ? words.each(figures.money(tier.cost), unit) : words.included);
+    const share = tier.percent ? `${figures.number(tier.percent)} %` : null;
+    const rate = tier.cost ? words.each(figures.money(tier.cost), unit) : share;
+    if (rate || !tier.flatCost) costs.push(rate ?? words.included);
     if (tier.flatCost) costs.push(costs.length ? words.plus(figures.money(tier.flatCost)) : figures.money(tier.flatCost));
     return (bound ? `${bound}: ` : "") + costs.join(" ");
   });
