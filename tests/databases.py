@@ -45,7 +45,6 @@ __all__ = [
 
 Kind = Literal["sqlite-memory", "sqlite-file", "postgresql"]
 KINDS: tuple[Kind, ...] = ("sqlite-memory", "sqlite-file", "postgresql")
-# Read here, as tests/conftest.py forgets our settings before a test runs.
 OVERRIDE = os.environ.get("TALLYSTICK_TEST_DATABASE_URL")
 _numbers = itertools.count()
 

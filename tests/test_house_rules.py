@@ -116,6 +116,7 @@ CASES = [
         (
             ("class PlanManager: ...\n", "class Management: ...\n"),
             ("def handle_event(event): ...\n", "def read_event(handle): ...\n"),
+            ("def process_row(row): ...\n", "def process_bind_param(self, value): ...\n"),
             ("total_cents = 5\n", "percents = 5\n"),
         ),
     ),

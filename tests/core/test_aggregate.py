@@ -201,7 +201,6 @@ def test_a_day_keeps_what_every_aggregation_needs() -> None:
         least=Decimal(3),
         most=Decimal(4),
         first_at=on(1, 1),
-        first_order=7,
         last_at=on(1, 6),
         last_order=2,
         last_value=Decimal(4),

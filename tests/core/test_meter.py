@@ -12,6 +12,7 @@ import pytest
 from tallystick import define_plans
 from tallystick.core.canonical import canonical_json, digest, to_tree
 from tallystick.core.dialects import read_catalog
+from tallystick.core.dialects.filters import Filter, Property
 from tallystick.core.diff import diff
 from tallystick.core.meter import (
     Aggregation,
@@ -229,6 +230,8 @@ def test_a_meter_is_read_with_every_field_and_written_back() -> None:
         ({"filter": []}, "filter"),
         ({"filter": {"": "x"}}, "filter."),
         ({"filter": {7: "x"}}, "filter"),
+        ({"filter": {"a\x00": "x"}}, "filter.a?"),
+        ({"filter": {"a": "x" * 1001}}, "filter.a"),
         ({"filter": {"a": []}}, "filter.a"),
         ({"filter": {"a": None}}, "filter.a"),
         ({"filter": {"a": [["x"]]}}, "filter.a"),
@@ -253,6 +256,11 @@ def test_what_a_meter_cannot_mean_is_a_problem_with_its_place(
     with pytest.raises(InvalidCatalog) as refused:
         sold({"key": "a", **fields})
     assert [problem.path for problem in refused.value.problems] == [f"meters[0].{path}"]
+
+
+def test_the_published_schema_says_what_a_meter_may_name() -> None:
+    assert Property().schema()["maxLength"] == 100
+    assert Filter().schema()["type"] == "object"
 
 
 def test_features_and_metered_prices_have_meters_of_their_own() -> None:

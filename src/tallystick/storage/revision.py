@@ -41,8 +41,10 @@ def apply(revision: str, file: str, *, sqlite: Sequence[str], postgresql: Sequen
     )
 
 
-def undo(revision: str, names: Sequence[str]) -> None:
+def undo(revision: str, names: Sequence[str], functions: Sequence[str] = ()) -> None:
     """Drop tables, the last first, where they hold nothing, and take the revision off the log.
+
+    `functions` are those that PostgreSQL's triggers call; on SQLite a trigger goes with its table.
 
     Raises MigrationRefused before anything is touched where one has rows, and for a script of SQL,
     which could not look.
@@ -59,6 +61,8 @@ def undo(revision: str, names: Sequence[str]) -> None:
     op.execute(f"DELETE FROM {log} WHERE revision = '{revision}'")  # noqa: S608 - names of ours
     for name in reversed(names):
         op.execute(f"DROP TABLE {_named('{s}{p}', tables)}{name}")
+    for name in functions if op.get_context().dialect.name == "postgresql" else ():
+        op.execute(f"DROP FUNCTION {_named('{s}{p}', tables)}{name}()")
 
 
 def _tables() -> Tables:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from tallystick.errors import SetupError
@@ -32,7 +33,7 @@ __all__ = ["PREFIX", "Tables"]
 PREFIX: Final = "tallystick_"
 """What the names of our tables start with, unless the host chooses another."""
 
-_LONGEST_PREFIX: Final = 16  # the longest name made of it stays within PostgreSQL's 63 bytes
+_LONGEST_PREFIX: Final = 13  # the longest name made of it stays within PostgreSQL's 63 bytes
 _CONVENTION: Final = {
     "pk": "pk_%(table_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -87,10 +88,10 @@ def _catalog_versions(metadata: MetaData, prefix: str) -> Table:
         f"{prefix}catalog_versions",
         metadata,
         Column("number", BigInteger, primary_key=True, autoincrement=False),
-        Column("digest", Key, nullable=False, unique=True),
+        Column("digest", Key, nullable=False),  # not unique: what was sold before may be again
         Column("author", Text, nullable=False),
         Column("published_at", Moment, nullable=False),
-        Column("tree", JsonText, nullable=False),
+        Column("tree", Text, nullable=False),
         CheckConstraint("number > 0", name="number"),
     )
 
@@ -106,7 +107,7 @@ def _plan_versions(metadata: MetaData, prefix: str) -> Table:
         Column("version", BigInteger, primary_key=True, autoincrement=False),
         Column("digest", Key, nullable=False),
         Column("catalog_number", BigInteger, ForeignKey(catalog), nullable=False),
-        Column("tree", JsonText, nullable=False),
+        Column("tree", Text, nullable=False),
         Column("sold_at", Moment),
         CheckConstraint("version > 0", name="version"),
     )
@@ -145,12 +146,20 @@ def _usage_events(metadata: MetaData, prefix: str) -> Table:
         Column("type", Key, nullable=False),
         Column("occurred_at", Moment, nullable=False),
         Column("received_at", Moment, nullable=False),
-        Column("properties", JsonText, nullable=False),
+        Column("properties", Text, nullable=False),  # numbers stay numbers, as they were sent
         Column("digest", Text, nullable=False),
         Column("target_source", Key),
         Column("target_id", Key),
         UniqueConstraint("customer_id", "source", "id"),
         Index(None, "customer_id", "type", "occurred_at"),
+        Index(
+            f"ix_{prefix}usage_events_target",
+            "customer_id",
+            "target_source",
+            "target_id",
+            postgresql_where=text("target_id IS NOT NULL"),
+            sqlite_where=text("target_id IS NOT NULL"),
+        ),
         CheckConstraint("kind IN ('use', 'void', 'amend')", name="kind"),
         CheckConstraint(
             "(kind = 'use') = (target_id IS NULL)"
@@ -198,7 +207,6 @@ def _usage_days(metadata: MetaData, prefix: str) -> Table:
         Column("least", Exact),
         Column("most", Exact),
         Column("first_at", Moment),
-        Column("first_value", Exact),
         Column("last_at", Moment),
         Column("last_order", BigInteger),
         Column("last_value", Exact),

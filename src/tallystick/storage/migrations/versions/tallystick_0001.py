@@ -9,6 +9,8 @@ from typing import Final
 
 from tallystick.storage.revision import apply, undo
 
+__all__ = ["downgrade", "upgrade"]
+
 revision = "tallystick_0001"
 down_revision = None
 branch_labels = ("tallystick",)
@@ -25,6 +27,8 @@ TABLES: Final = (
     "migration_log",
 )
 
+FUNCTIONS: Final = ("refuse_change",)
+
 SQLITE: Final = (
     """
     CREATE TABLE {s}{p}catalog_versions (
@@ -34,8 +38,7 @@ SQLITE: Final = (
         published_at BIGINT NOT NULL,
         tree TEXT NOT NULL,
         CONSTRAINT pk_{p}catalog_versions PRIMARY KEY (number),
-        CONSTRAINT ck_{p}catalog_versions_number CHECK (number > 0),
-        CONSTRAINT uq_{p}catalog_versions_digest UNIQUE (digest)
+        CONSTRAINT ck_{p}catalog_versions_number CHECK (number > 0)
     )
     """,
     """
@@ -98,6 +101,11 @@ SQLITE: Final = (
         ON {s}{p}usage_events (customer_id, type, occurred_at)
     """,
     """
+    CREATE INDEX ix_{p}usage_events_target
+        ON {s}{p}usage_events (customer_id, target_source, target_id)
+        WHERE target_id IS NOT NULL
+    """,
+    """
     CREATE TABLE {s}{p}meters (
         id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
         "key" TEXT NOT NULL,
@@ -120,7 +128,6 @@ SQLITE: Final = (
         least TEXT,
         most TEXT,
         first_at BIGINT,
-        first_value TEXT,
         last_at BIGINT,
         last_order BIGINT,
         last_value TEXT,
@@ -153,6 +160,28 @@ SQLITE: Final = (
         CONSTRAINT pk_{p}migration_log PRIMARY KEY (revision)
     )
     """,
+    """
+    CREATE TRIGGER {p}catalog_versions_unchanged BEFORE UPDATE ON {s}{p}catalog_versions
+    BEGIN SELECT RAISE(ABORT, 'a published version is never changed or removed'); END
+    """,
+    """
+    CREATE TRIGGER {p}catalog_versions_kept BEFORE DELETE ON {s}{p}catalog_versions
+    BEGIN SELECT RAISE(ABORT, 'a published version is never changed or removed'); END
+    """,
+    """
+    CREATE TRIGGER {p}plan_versions_unchanged
+        BEFORE UPDATE OF plan_id, version, digest, catalog_number, tree ON {s}{p}plan_versions
+    BEGIN SELECT RAISE(ABORT, 'a published version is never changed or removed'); END
+    """,
+    """
+    CREATE TRIGGER {p}plan_versions_sold BEFORE UPDATE OF sold_at ON {s}{p}plan_versions
+        WHEN OLD.sold_at IS NOT NULL
+    BEGIN SELECT RAISE(ABORT, 'a published version is never changed or removed'); END
+    """,
+    """
+    CREATE TRIGGER {p}plan_versions_kept BEFORE DELETE ON {s}{p}plan_versions
+    BEGIN SELECT RAISE(ABORT, 'a published version is never changed or removed'); END
+    """,
 )
 
 POSTGRESQL: Final = (
@@ -162,10 +191,9 @@ POSTGRESQL: Final = (
         digest TEXT COLLATE "C" NOT NULL,
         author TEXT NOT NULL,
         published_at TIMESTAMP WITH TIME ZONE NOT NULL,
-        tree JSONB NOT NULL,
+        tree TEXT NOT NULL,
         CONSTRAINT pk_{p}catalog_versions PRIMARY KEY (number),
-        CONSTRAINT ck_{p}catalog_versions_number CHECK (number > 0),
-        CONSTRAINT uq_{p}catalog_versions_digest UNIQUE (digest)
+        CONSTRAINT ck_{p}catalog_versions_number CHECK (number > 0)
     )
     """,
     """
@@ -174,7 +202,7 @@ POSTGRESQL: Final = (
         version BIGINT NOT NULL,
         digest TEXT COLLATE "C" NOT NULL,
         catalog_number BIGINT NOT NULL,
-        tree JSONB NOT NULL,
+        tree TEXT NOT NULL,
         sold_at TIMESTAMP WITH TIME ZONE,
         CONSTRAINT pk_{p}plan_versions PRIMARY KEY (plan_id, version),
         CONSTRAINT ck_{p}plan_versions_version CHECK (version > 0),
@@ -212,7 +240,7 @@ POSTGRESQL: Final = (
         type TEXT COLLATE "C" NOT NULL,
         occurred_at TIMESTAMP WITH TIME ZONE NOT NULL,
         received_at TIMESTAMP WITH TIME ZONE NOT NULL,
-        properties JSONB NOT NULL,
+        properties TEXT NOT NULL,
         digest TEXT NOT NULL,
         target_source TEXT COLLATE "C",
         target_id TEXT COLLATE "C",
@@ -227,6 +255,11 @@ POSTGRESQL: Final = (
     """
     CREATE INDEX ix_{p}usage_events_customer_id_type_occurred_at
         ON {s}{p}usage_events (customer_id, type, occurred_at)
+    """,
+    """
+    CREATE INDEX ix_{p}usage_events_target
+        ON {s}{p}usage_events (customer_id, target_source, target_id)
+        WHERE target_id IS NOT NULL
     """,
     """
     CREATE TABLE {s}{p}meters (
@@ -252,7 +285,6 @@ POSTGRESQL: Final = (
         least NUMERIC,
         most NUMERIC,
         first_at TIMESTAMP WITH TIME ZONE,
-        first_value NUMERIC,
         last_at TIMESTAMP WITH TIME ZONE,
         last_order BIGINT,
         last_value NUMERIC,
@@ -283,6 +315,29 @@ POSTGRESQL: Final = (
         CONSTRAINT pk_{p}migration_log PRIMARY KEY (revision)
     )
     """,
+    """
+    CREATE OR REPLACE FUNCTION {s}{p}refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'a published version is never changed or removed'
+            USING ERRCODE = 'restrict_violation';
+    END $$
+    """,
+    """
+    CREATE TRIGGER {p}catalog_versions_kept
+        BEFORE UPDATE OR DELETE ON {s}{p}catalog_versions
+        FOR EACH ROW EXECUTE FUNCTION {s}{p}refuse_change()
+    """,
+    """
+    CREATE TRIGGER {p}plan_versions_kept
+        BEFORE DELETE OR UPDATE OF plan_id, version, digest, catalog_number, tree
+        ON {s}{p}plan_versions
+        FOR EACH ROW EXECUTE FUNCTION {s}{p}refuse_change()
+    """,
+    """
+    CREATE TRIGGER {p}plan_versions_sold BEFORE UPDATE OF sold_at ON {s}{p}plan_versions
+        FOR EACH ROW WHEN (OLD.sold_at IS NOT NULL)
+        EXECUTE FUNCTION {s}{p}refuse_change()
+    """,
 )
 
 
@@ -293,4 +348,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the tables, where they hold nothing."""
-    undo(revision, TABLES)
+    undo(revision, TABLES, FUNCTIONS)

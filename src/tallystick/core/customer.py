@@ -1,0 +1,328 @@
+"""Who is billed: a customer, and how each of its fields is read from a caller.
+
+Nothing but the id is asked for.  What is given is checked, and everything that is wrong is told at
+once, each under its path (`email`, `address.country`, `tax_ids[0].type`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+from tallystick.core.calendar import check_zone
+from tallystick.core.currency import Currency
+from tallystick.core.currency import currency as currency_of
+from tallystick.core.frozen import FrozenDict
+from tallystick.core.property import printable, shown
+from tallystick.core.quick_event import LONGEST_ID
+from tallystick.core.spelling import did_you_mean
+from tallystick.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from tallystick.core.period import Instant
+
+__all__ = [
+    "ADDRESS_FIELDS",
+    "PERSONAL_FIELDS",
+    "Customer",
+    "CustomerFields",
+    "TaxId",
+    "check_customer_id",
+    "forgotten",
+    "read_fields",
+]
+
+ADDRESS_FIELDS: Final = ("line1", "line2", "city", "postal_code", "state", "country")
+"""What an address may hold; `country` is the two capital letters of ISO 3166-1."""
+
+PERSONAL_FIELDS: Final = ("name", "email", "locale", "address", "tax_ids", "metadata")
+"""What is replaced when a customer is forgotten; ids, currency and time zone stay."""
+
+LONGEST_TEXT: Final = 200
+LONGEST_EMAIL: Final = 254
+LONGEST_LOCALE: Final = 35
+MOST_TAX_IDS: Final = 10
+MOST_LABELS: Final = 50
+LONGEST_LABEL_NAME: Final = 40
+LONGEST_LABEL: Final = 500
+
+_LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}", re.ASCII)
+_COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
+_TAX_KIND: Final = re.compile(r"[a-z][a-z0-9_]{1,39}", re.ASCII)
+_LOCAL_LONGEST: Final = 64
+_LABEL_LONGEST: Final = 63
+_NO_LOCAL: Final = frozenset('@"(),:;<>[]\\')
+_BREAKS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TaxId:
+    """A number under which a customer is known to a tax office: `TaxId("eu_vat", "DE123456789")`.
+
+    The kinds are words of your own or of your provider; whether the number exists is not looked up.
+    """
+
+    type: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """Who is billed.  `id` is yours and never changes; `provider_id` is what the provider calls it.
+
+    `time_zone` (IANA) is where its days and periods begin.  `forgotten_at` is set once the personal
+    fields were replaced; such a customer stays, for its documents, and changes no more.
+    """
+
+    id: str
+    provider_id: str | None = None
+    name: str | None = None
+    email: str | None = None
+    currency: Currency | None = None
+    time_zone: str | None = None
+    locale: str | None = None
+    address: Mapping[str, str] = field(default_factory=FrozenDict)
+    tax_ids: tuple[TaxId, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=FrozenDict)
+    created_at: Instant
+    updated_at: Instant
+    forgotten_at: Instant | None = None
+
+    def __hash__(self) -> int:
+        """Hash by id."""
+        return hash(self.id)
+
+
+class CustomerFields(TypedDict, total=False):
+    """The fields of a customer that can be given and changed, as a caller writes them.
+
+    None takes a field away; what is not named stays as it is.
+    """
+
+    provider_id: str | None
+    name: str | None
+    email: str | None
+    currency: str | Currency | None
+    time_zone: str | None
+    locale: str | None
+    address: Mapping[str, str | None] | None
+    tax_ids: Sequence[TaxId | Mapping[str, str]] | None
+    metadata: Mapping[str, str] | None
+
+
+def forgotten(customer: Customer, at: Instant) -> Customer:
+    """Give a customer without anything personal.  One that was forgotten before stays as it is."""
+    if customer.forgotten_at is not None:
+        return customer
+    return replace(
+        customer,
+        name=None,
+        email=None,
+        locale=None,
+        address=FrozenDict(),
+        tax_ids=(),
+        metadata=FrozenDict(),
+        updated_at=at,
+        forgotten_at=at,
+    )
+
+
+def check_customer_id(value: object) -> str:
+    """Give back the id of a customer: 1 to 200 characters, as usage events name it.
+
+    Raises InvalidInput.
+    """
+    try:
+        return _identifier(value, "id")
+    except InvalidInput as refused:
+        raise InvalidInput(f"the id of a customer {refused}", refused.fields) from None
+
+
+def read_fields(given: Mapping[str, object]) -> dict[str, Any]:
+    """Read the named fields of a customer into the values that `Customer` holds.
+
+    Raises InvalidInput with every field that is wrong.
+    """
+    read: dict[str, Any] = {}
+    bad: dict[str, list[str]] = {}
+    for name, value in given.items():
+        reader = _READERS.get(name)
+        if reader is None:
+            bad[printable(name)] = [_unknown(name, _READERS)]
+            continue
+        try:
+            read[name] = reader(value, name)
+        except InvalidInput as refused:
+            bad.update(refused.fields or {name: [str(refused)]})
+    if bad:
+        told = "; ".join(f"{path} {texts[0]}" for path, texts in list(bad.items())[:3])
+        more = f" (and {len(bad) - 3} more)" if len(bad) > 3 else ""  # noqa: PLR2004 - a line's worth
+        raise InvalidInput(f"a customer that cannot be kept: {told}{more}", bad)
+    return read
+
+
+# --- how each field is read -----------------------------------------------------------------------
+
+
+def _wrong(path: str, text: str) -> InvalidInput:
+    return InvalidInput(text, {path: [text]})
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    near = did_you_mean(name, known)
+    return "is not a field" + (f": {near}" if near else f": known are {', '.join(known)}")
+
+
+def _text(value: object, path: str, most: int = LONGEST_TEXT) -> str:
+    if not isinstance(value, str):
+        raise _wrong(path, f"must be a text, not {shown(value)}")
+    if len(value) > 4 * most:
+        raise _wrong(path, f"is longer than {most} characters")
+    text = unicodedata.normalize("NFC", str.__str__(value)).strip()
+    if not text:
+        raise _wrong(path, "must not be empty: leave it out, or give None to clear it")
+    if len(text) > most:
+        raise _wrong(path, f"is longer than {most} characters")
+    if any(unicodedata.category(c) in _BREAKS for c in text):
+        raise _wrong(path, "has control characters or line breaks, or half a character")
+    return text
+
+
+def _identifier(value: object, path: str) -> str:
+    if not isinstance(value, str):
+        raise _wrong(path, f"must be a text, not {shown(value)}")
+    if not 1 <= len(value) <= LONGEST_ID:
+        empty = "must not be empty"
+        raise _wrong(path, f"is longer than {LONGEST_ID} characters" if value else empty)
+    if not value.isprintable() or value != value.strip():
+        raise _wrong(path, f"{shown(value)} has blanks at its ends or control characters")
+    return str.__str__(value)
+
+
+def _email(value: object, path: str) -> str:
+    """Read an address that can plausibly be written to; the domain in small letters."""
+    text = _text(value, path, LONGEST_EMAIL)
+    local, at, domain = text.rpartition("@")
+    domain = domain.lower()
+    labels = domain.split(".")
+    plausible = (
+        at
+        and 1 <= len(local) <= _LOCAL_LONGEST
+        and not any(c.isspace() or c in _NO_LOCAL for c in local)
+        and not (local.startswith(".") or local.endswith(".") or ".." in local)
+        and len(labels) > 1
+        and all(map(_is_label, labels))
+    )
+    if not plausible:
+        raise _wrong(path, f"{shown(text)} is not an e-mail address such as anna@example.com")
+    return f"{local}@{domain}"
+
+
+def _is_label(label: str) -> bool:
+    inside = label.replace("-", "a")
+    whole = not (label.startswith("-") or label.endswith("-"))
+    return 1 <= len(label) <= _LABEL_LONGEST and whole and _is_word(inside)
+
+
+def _is_word(text: str) -> bool:
+    """Whether it is made of letters, digits and their marks: domains are in every script."""
+    return all(unicodedata.category(c)[0] in "LMN" for c in text)
+
+
+def _currency(value: object, path: str) -> Currency:
+    try:
+        return currency_of(value.code if isinstance(value, Currency) else value)  # type: ignore[arg-type]  # what is no text is refused there
+    except InvalidInput as refused:
+        raise _wrong(path, str(refused)) from None
+
+
+def _time_zone(value: object, path: str) -> str:
+    try:
+        return check_zone(value)  # type: ignore[arg-type]  # what is no text is refused there
+    except InvalidInput as refused:
+        raise _wrong(path, str(refused)) from None
+
+
+def _locale(value: object, path: str) -> str:
+    text = _text(value, path, LONGEST_LOCALE)
+    if _LOCALE.fullmatch(text) is None:
+        raise _wrong(path, f"{shown(text)} is not a language tag such as de-AT")
+    return text
+
+
+def _address(value: object, path: str) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for name, entry in _entries(value, path, len(ADDRESS_FIELDS)):
+        below = f"{path}.{printable(name)}"
+        if name not in ADDRESS_FIELDS:
+            raise _wrong(below, _unknown(name, ADDRESS_FIELDS))
+        if entry is not None:
+            found[name] = _text(entry, below)
+    if "country" in found and _COUNTRY.fullmatch(found["country"]) is None:
+        said = shown(found["country"])
+        raise _wrong(f"{path}.country", f"{said} is not two capital letters such as AT")
+    return FrozenDict(found)
+
+
+def _tax_ids(value: object, path: str) -> tuple[TaxId, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise _wrong(path, f"must be a list, not {shown(value)}")
+    if len(value) > MOST_TAX_IDS:
+        raise _wrong(path, f"has {len(value):,} entries: {MOST_TAX_IDS} is the most")
+    found = tuple(_tax_id(entry, f"{path}[{i}]") for i, entry in enumerate(value))
+    if len(set(found)) < len(found):
+        raise _wrong(path, "has one entry twice")
+    return found
+
+
+def _tax_id(value: object, path: str) -> TaxId:
+    tree = {"type": value.type, "value": value.value} if isinstance(value, TaxId) else value
+    if not isinstance(tree, Mapping) or set(tree) != {"type", "value"}:
+        raise _wrong(path, "must have a type and a value, such as eu_vat and DE123456789")
+    kind = _text(tree["type"], f"{path}.type")
+    if _TAX_KIND.fullmatch(kind) is None:
+        raise _wrong(f"{path}.type", f"{shown(kind)} is not a word such as eu_vat")
+    return TaxId(kind, _text(tree["value"], f"{path}.value"))
+
+
+def _metadata(value: object, path: str) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for name, entry in _entries(value, path, MOST_LABELS):
+        below = f"{path}.{printable(name)}"
+        found[_text(name, below, LONGEST_LABEL_NAME)] = _text(entry, below, LONGEST_LABEL)
+    return FrozenDict(found)
+
+
+def _entries(value: object, path: str, most: int) -> list[tuple[str, object]]:
+    if not isinstance(value, Mapping):
+        raise _wrong(path, f"must be an object, not {shown(value)}")
+    if len(value) > most:
+        raise _wrong(path, f"has {len(value):,} entries: {most} is the most")
+    for name in value:
+        if not isinstance(name, str):
+            raise _wrong(path, f"has a name that is not a text: {shown(name)}")
+    return list(value.items())
+
+
+def _or(
+    read: Callable[[object, str], object], absent: object = None
+) -> Callable[[object, str], object]:
+    return lambda value, path: absent if value is None else read(value, path)
+
+
+_READERS: Final[Mapping[str, Callable[[object, str], object]]] = {
+    "provider_id": _or(_identifier),
+    "name": _or(_text),
+    "email": _or(_email),
+    "currency": _or(_currency),
+    "time_zone": _or(_time_zone),
+    "locale": _or(_locale),
+    "address": _or(_address, FrozenDict()),
+    "tax_ids": _or(_tax_ids, ()),
+    "metadata": _or(_metadata, FrozenDict()),
+}
