@@ -53,6 +53,11 @@ test-browser: setup ## The tests in a real Chromium (installed as it can be); a 
 	@chromium=$$(scripts/chromium.sh) || exit 1; \
 	TALLYSTICK_BROWSER=required TALLYSTICK_CHROMIUM="$$chromium" $(PYTEST) tests/browser
 
+.PHONY: proof
+proof: setup ## All of the proof: every crash on both databases, many kills and lost answers
+	@echo "• crashes, kills, lost answers, a full disk"
+	@PROOF=full $(PYTEST) tests/proof
+
 .PHONY: coverage
 coverage: ## Lines that the last `make test` did not reach
 	@$(BIN)/coverage report

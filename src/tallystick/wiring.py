@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from sqlalchemy import Engine
 
+from tallystick.app import publish as publishing
+from tallystick.app.verify import verify_ledger
+from tallystick.core.period import instant
 from tallystick.errors import SetupError
+from tallystick.facade.customers import Customers
 from tallystick.storage.engine import open_engine
 from tallystick.storage.migrate import migrate, migrations
+from tallystick.storage.role import check_role
+from tallystick.storage.scope import ALL
 from tallystick.storage.tables import PREFIX, Tables
 from tallystick.storage.unit import Storage
 
@@ -24,7 +30,10 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
     from sqlalchemy.orm import Session
 
-    from tallystick.core.catalog import Catalog
+    from tallystick.app.publish import Publication
+    from tallystick.app.verify import Report
+    from tallystick.core.catalog import Catalog, Plan
+    from tallystick.core.published import CatalogVersion
     from tallystick.ports import Clock, Ids
     from tallystick.storage.migrate import Migration
     from tallystick.storage.unit import Unit
@@ -83,11 +92,15 @@ class Tallystick:
         ids: Ids | None = None,
         tables: str = PREFIX,
         schema: str | None = None,
+        role_check: bool = False,
     ) -> None:
         """Open it.
 
-        Raises SetupError for an address or a name that cannot be used, MissingExtra where a driver
-        is not installed, UnknownPlan for a default plan that the catalogue has not.
+        `role_check` connects at once and refuses a PostgreSQL role that may do more than it needs:
+        an owner of the tables, a superuser, one with BYPASSRLS (see `tallystick role`).
+
+        Raises SetupError for an address, a name or a role that cannot be used, MissingExtra where
+        a driver is not installed, UnknownPlan for a default plan that the catalogue has not.
         """
         self.clock: Clock = SystemClock() if clock is None else clock
         self.ids: Ids = SystemIds(self.clock) if ids is None else ids
@@ -100,6 +113,80 @@ class Tallystick:
             if self.price_book is None:
                 raise SetupError("a default plan needs a catalogue: pass catalog= as well")
             self.price_book[default_plan]  # UnknownPlan, now rather than at the first customer
+        self.customers = Customers(self)
+        if role_check:
+            self._check_role()
+
+    # --- catalogue versions -------------------------------------------------------------------
+
+    def publish(
+        self,
+        catalog: Catalog[str, str] | str | None = None,
+        *,
+        author: str,
+        onto: int | None = None,
+        preview: bool = False,
+        at: datetime | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Publication:
+        """Store a catalogue (or its file's; this ledger's if None) as the next version.
+
+        Each plan that changed becomes the next version of itself, `pro@2`; older ones stay as
+        they are.  A catalogue that says what the newest version says changes nothing.  `preview`
+        only tells what would happen.  `onto` is the number of the version that its author
+        compared with: where another was published since, nothing is stored.
+
+        Raises InvalidCatalog, CatalogNotFound, InvalidInput, Conflict.
+        """
+        wanted = self.price_book if catalog is None else _opened(catalog)
+        if wanted is None:
+            raise SetupError("there is no catalogue to publish: pass one")
+        return self.act(
+            lambda unit, at: (
+                publishing.preview(unit, at, wanted, author=author)
+                if preview
+                else publishing.publish(unit, at, wanted, author=author, onto=onto)
+            ),
+            connection=connection,
+            at=at,
+            repeatable=True,
+            reading=preview,
+        )
+
+    def catalog(
+        self, version: int | None = None, *, connection: Connection | Session | None = None
+    ) -> Catalog[str, str]:
+        """Give a published catalogue, the newest if no version is named.  Raises NotFound."""
+        return self.act(
+            lambda unit, _: publishing.published(unit, version),
+            connection=connection,
+            reading=True,
+        )
+
+    def catalogs(
+        self, *, connection: Connection | Session | None = None
+    ) -> tuple[CatalogVersion, ...]:
+        """List the published versions, the newest first."""
+        return self.act(
+            lambda unit, _: publishing.versions(unit), connection=connection, reading=True
+        )
+
+    def plan(self, ref: str, *, connection: Connection | Session | None = None) -> Plan[str]:
+        """Give a published plan: `pro@1`, or `pro` for what the newest catalogue sells.
+
+        Raises UnknownPlan.
+        """
+        return self.act(
+            lambda unit, _: publishing.plan_version(unit, ref), connection=connection, reading=True
+        )
+
+    # --- proof --------------------------------------------------------------------------------
+
+    def verify(self, *, connection: Connection | Session | None = None) -> Report:
+        """Check the invariants of everything that is stored; changes nothing."""
+        return self.act(lambda unit, _: verify_ledger(unit), connection=connection, reading=True)
+
+    # --- the database -------------------------------------------------------------------------
 
     def migrate(self) -> tuple[Migration, ...]:
         """Apply our migrations that are not applied yet, and give them.
@@ -117,9 +204,21 @@ class Tallystick:
         """
         return migrations(self.storage.engine, self.storage.tables)
 
+    def _check_role(self) -> None:
+        try:
+            check_role(self.storage)
+        except BaseException:
+            self.close()
+            raise
+
     def begin(self, connection: Connection | Session | None = None) -> Unit:
-        """Give a transaction: a new one, or the host's, whose end is then the host's too."""
-        return self.storage.begin() if connection is None else self.storage.within(connection)
+        """Give a transaction: a new one, or the host's, whose end is then the host's too.
+
+        It is for all customers, until its `as_customer` says for which one.
+        """
+        if connection is None:
+            return self.storage.begin(ALL)
+        return self.storage.within(connection, scope=ALL)
 
     def act(
         self,
@@ -132,15 +231,20 @@ class Tallystick:
     ) -> R:
         """Run a use case `(unit, at)`: the clock is asked once, and only where `at` is None.
 
+        It is for all customers, unless the use case says for which one (`unit.as_customer`).
+
         Without a connection the transaction is our own, committed at the end and tried again where
         that can help (see `Storage.attempt`).  In a host's connection it never is.
         """
-        moment = self.clock.now() if at is None else at
+        moment = self.clock.now() if at is None else instant(at)
         if connection is not None:
-            with self.storage.within(connection, reading=reading) as unit:
+            with self.storage.within(connection, reading=reading, scope=ALL) as unit:
                 return use_case(unit, moment)
         return self.storage.attempt(
-            lambda unit: use_case(unit, moment), repeatable=repeatable, reading=reading
+            lambda unit: use_case(unit, moment),
+            repeatable=repeatable,
+            reading=reading,
+            scope=ALL,
         )
 
     def close(self) -> None:

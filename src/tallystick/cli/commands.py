@@ -10,14 +10,18 @@ from tallystick.cli import (
     bill,
     check,
     conformance,
+    customers,
     diff,
     init,
     lint,
     migrate,
     plans,
+    publish,
+    role,
     schema,
     serve,
     types,
+    verify,
 )
 from tallystick.cli.output import say
 
@@ -67,6 +71,11 @@ for command in (
     types.types,
     conformance.conformance,
     migrate.migrate,
+    publish.publish,
+    verify.verify,
+    role.role,
     serve.serve,
 ):
     app.command()(command)
+
+app.add_typer(customers.customers)

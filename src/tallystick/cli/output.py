@@ -54,9 +54,12 @@ def warn(*lines: str) -> None:
         sys.stderr.write(f"{_CONTROL.sub('?', line)}\n")
 
 
-def say_json(value: object) -> None:
-    """Print a value as JSON (UTF-8), indented; decimals as texts, so that nothing is rounded."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain_value)
+def say_json(value: object, *, line: bool = False) -> None:
+    """Print a value as JSON (UTF-8), indented or on a line of its own.
+
+    Decimals are written as texts, so that nothing is rounded.
+    """
+    text = json.dumps(value, indent=None if line else 2, ensure_ascii=False, default=_plain_value)
     # A lone surrogate (of a file's name) has no UTF-8; as a \uXXXX escape it stays valid JSON.
     say_bytes(f"{text}\n".encode(errors="backslashreplace"))
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from tallystick.core.calendar import check_zone
 from tallystick.core.currency import Currency
 from tallystick.core.currency import currency as currency_of
 from tallystick.core.frozen import FrozenDict
+from tallystick.core.period import instant_text
 from tallystick.core.property import printable, shown
-from tallystick.core.quick_event import LONGEST_ID
 from tallystick.core.spelling import did_you_mean
+from tallystick.core.text import id_at, refused_at, text_at
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ __all__ = [
     "CustomerFields",
     "TaxId",
     "check_customer_id",
-    "forgotten",
+    "customer_tree",
     "read_fields",
 ]
 
@@ -43,7 +44,6 @@ ADDRESS_FIELDS: Final = ("line1", "line2", "city", "postal_code", "state", "coun
 PERSONAL_FIELDS: Final = ("name", "email", "locale", "address", "tax_ids", "metadata")
 """What is replaced when a customer is forgotten; ids, currency and time zone stay."""
 
-LONGEST_TEXT: Final = 200
 LONGEST_EMAIL: Final = 254
 LONGEST_LOCALE: Final = 35
 MOST_TAX_IDS: Final = 10
@@ -57,7 +57,6 @@ _TAX_KIND: Final = re.compile(r"[a-z][a-z0-9_]{1,39}", re.ASCII)
 _LOCAL_LONGEST: Final = 64
 _LABEL_LONGEST: Final = 63
 _NO_LOCAL: Final = frozenset('@"(),:;<>[]\\')
-_BREAKS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -115,21 +114,24 @@ class CustomerFields(TypedDict, total=False):
     metadata: Mapping[str, str] | None
 
 
-def forgotten(customer: Customer, at: Instant) -> Customer:
-    """Give a customer without anything personal.  One that was forgotten before stays as it is."""
-    if customer.forgotten_at is not None:
-        return customer
-    return replace(
-        customer,
-        name=None,
-        email=None,
-        locale=None,
-        address=FrozenDict(),
-        tax_ids=(),
-        metadata=FrozenDict(),
-        updated_at=at,
-        forgotten_at=at,
-    )
+def customer_tree(customer: Customer) -> dict[str, Any]:
+    """Give a customer as plain JSON values, every field named; times as RFC 3339 text."""
+    gone = customer.forgotten_at
+    return {
+        "id": customer.id,
+        "provider_id": customer.provider_id,
+        "name": customer.name,
+        "email": customer.email,
+        "currency": None if customer.currency is None else customer.currency.code,
+        "time_zone": customer.time_zone,
+        "locale": customer.locale,
+        "address": dict(customer.address),
+        "tax_ids": [{"type": each.type, "value": each.value} for each in customer.tax_ids],
+        "metadata": dict(customer.metadata),
+        "created_at": instant_text(customer.created_at),
+        "updated_at": instant_text(customer.updated_at),
+        "forgotten_at": None if gone is None else instant_text(gone),
+    }
 
 
 def check_customer_id(value: object) -> str:
@@ -138,7 +140,7 @@ def check_customer_id(value: object) -> str:
     Raises InvalidInput.
     """
     try:
-        return _identifier(value, "id")
+        return id_at(value, "id")
     except InvalidInput as refused:
         raise InvalidInput(f"the id of a customer {refused}", refused.fields) from None
 
@@ -169,44 +171,14 @@ def read_fields(given: Mapping[str, object]) -> dict[str, Any]:
 # --- how each field is read -----------------------------------------------------------------------
 
 
-def _wrong(path: str, text: str) -> InvalidInput:
-    return InvalidInput(text, {path: [text]})
-
-
 def _unknown(name: str, known: Collection[str]) -> str:
     near = did_you_mean(name, known)
     return "is not a field" + (f": {near}" if near else f": known are {', '.join(known)}")
 
 
-def _text(value: object, path: str, most: int = LONGEST_TEXT) -> str:
-    if not isinstance(value, str):
-        raise _wrong(path, f"must be a text, not {shown(value)}")
-    if len(value) > 4 * most:
-        raise _wrong(path, f"is longer than {most} characters")
-    text = unicodedata.normalize("NFC", str.__str__(value)).strip()
-    if not text:
-        raise _wrong(path, "must not be empty: leave it out, or give None to clear it")
-    if len(text) > most:
-        raise _wrong(path, f"is longer than {most} characters")
-    if any(unicodedata.category(c) in _BREAKS for c in text):
-        raise _wrong(path, "has control characters or line breaks, or half a character")
-    return text
-
-
-def _identifier(value: object, path: str) -> str:
-    if not isinstance(value, str):
-        raise _wrong(path, f"must be a text, not {shown(value)}")
-    if not 1 <= len(value) <= LONGEST_ID:
-        empty = "must not be empty"
-        raise _wrong(path, f"is longer than {LONGEST_ID} characters" if value else empty)
-    if not value.isprintable() or value != value.strip():
-        raise _wrong(path, f"{shown(value)} has blanks at its ends or control characters")
-    return str.__str__(value)
-
-
 def _email(value: object, path: str) -> str:
     """Read an address that can plausibly be written to; the domain in small letters."""
-    text = _text(value, path, LONGEST_EMAIL)
+    text = text_at(value, path, LONGEST_EMAIL)
     local, at, domain = text.rpartition("@")
     domain = domain.lower()
     labels = domain.split(".")
@@ -219,7 +191,7 @@ def _email(value: object, path: str) -> str:
         and all(map(_is_label, labels))
     )
     if not plausible:
-        raise _wrong(path, f"{shown(text)} is not an e-mail address such as anna@example.com")
+        raise refused_at(path, f"{shown(text)} is not an e-mail address such as anna@example.com")
     return f"{local}@{domain}"
 
 
@@ -238,20 +210,20 @@ def _currency(value: object, path: str) -> Currency:
     try:
         return currency_of(value.code if isinstance(value, Currency) else value)  # type: ignore[arg-type]  # what is no text is refused there
     except InvalidInput as refused:
-        raise _wrong(path, str(refused)) from None
+        raise refused_at(path, str(refused)) from None
 
 
 def _time_zone(value: object, path: str) -> str:
     try:
         return check_zone(value)  # type: ignore[arg-type]  # what is no text is refused there
     except InvalidInput as refused:
-        raise _wrong(path, str(refused)) from None
+        raise refused_at(path, str(refused)) from None
 
 
 def _locale(value: object, path: str) -> str:
-    text = _text(value, path, LONGEST_LOCALE)
+    text = text_at(value, path, LONGEST_LOCALE)
     if _LOCALE.fullmatch(text) is None:
-        raise _wrong(path, f"{shown(text)} is not a language tag such as de-AT")
+        raise refused_at(path, f"{shown(text)} is not a language tag such as de-AT")
     return text
 
 
@@ -260,52 +232,52 @@ def _address(value: object, path: str) -> Mapping[str, str]:
     for name, entry in _entries(value, path, len(ADDRESS_FIELDS)):
         below = f"{path}.{printable(name)}"
         if name not in ADDRESS_FIELDS:
-            raise _wrong(below, _unknown(name, ADDRESS_FIELDS))
+            raise refused_at(below, _unknown(name, ADDRESS_FIELDS))
         if entry is not None:
-            found[name] = _text(entry, below)
+            found[name] = text_at(entry, below)
     if "country" in found and _COUNTRY.fullmatch(found["country"]) is None:
         said = shown(found["country"])
-        raise _wrong(f"{path}.country", f"{said} is not two capital letters such as AT")
+        raise refused_at(f"{path}.country", f"{said} is not two capital letters such as AT")
     return FrozenDict(found)
 
 
 def _tax_ids(value: object, path: str) -> tuple[TaxId, ...]:
     if not isinstance(value, (list, tuple)):
-        raise _wrong(path, f"must be a list, not {shown(value)}")
+        raise refused_at(path, f"must be a list, not {shown(value)}")
     if len(value) > MOST_TAX_IDS:
-        raise _wrong(path, f"has {len(value):,} entries: {MOST_TAX_IDS} is the most")
+        raise refused_at(path, f"has {len(value):,} entries: {MOST_TAX_IDS} is the most")
     found = tuple(_tax_id(entry, f"{path}[{i}]") for i, entry in enumerate(value))
     if len(set(found)) < len(found):
-        raise _wrong(path, "has one entry twice")
+        raise refused_at(path, "has one entry twice")
     return found
 
 
 def _tax_id(value: object, path: str) -> TaxId:
     tree = {"type": value.type, "value": value.value} if isinstance(value, TaxId) else value
     if not isinstance(tree, Mapping) or set(tree) != {"type", "value"}:
-        raise _wrong(path, "must have a type and a value, such as eu_vat and DE123456789")
-    kind = _text(tree["type"], f"{path}.type")
+        raise refused_at(path, "must have a type and a value, such as eu_vat and DE123456789")
+    kind = text_at(tree["type"], f"{path}.type")
     if _TAX_KIND.fullmatch(kind) is None:
-        raise _wrong(f"{path}.type", f"{shown(kind)} is not a word such as eu_vat")
-    return TaxId(kind, _text(tree["value"], f"{path}.value"))
+        raise refused_at(f"{path}.type", f"{shown(kind)} is not a word such as eu_vat")
+    return TaxId(kind, text_at(tree["value"], f"{path}.value"))
 
 
 def _metadata(value: object, path: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name, entry in _entries(value, path, MOST_LABELS):
         below = f"{path}.{printable(name)}"
-        found[_text(name, below, LONGEST_LABEL_NAME)] = _text(entry, below, LONGEST_LABEL)
+        found[text_at(name, below, LONGEST_LABEL_NAME)] = text_at(entry, below, LONGEST_LABEL)
     return FrozenDict(found)
 
 
 def _entries(value: object, path: str, most: int) -> list[tuple[str, object]]:
     if not isinstance(value, Mapping):
-        raise _wrong(path, f"must be an object, not {shown(value)}")
+        raise refused_at(path, f"must be an object, not {shown(value)}")
     if len(value) > most:
-        raise _wrong(path, f"has {len(value):,} entries: {most} is the most")
+        raise refused_at(path, f"has {len(value):,} entries: {most} is the most")
     for name in value:
         if not isinstance(name, str):
-            raise _wrong(path, f"has a name that is not a text: {shown(name)}")
+            raise refused_at(path, f"has a name that is not a text: {shown(name)}")
     return list(value.items())
 
 
@@ -316,8 +288,8 @@ def _or(
 
 
 _READERS: Final[Mapping[str, Callable[[object, str], object]]] = {
-    "provider_id": _or(_identifier),
-    "name": _or(_text),
+    "provider_id": _or(id_at),
+    "name": _or(text_at),
     "email": _or(_email),
     "currency": _or(_currency),
     "time_zone": _or(_time_zone),

@@ -23,6 +23,7 @@ from sqlalchemy.schema import CreateSchema
 from tallystick.errors import MigrationRefused
 from tallystick.storage.engine import is_memory
 from tallystick.storage.revision import file_hash
+from tallystick.storage.scope import ALL
 from tallystick.storage.tables import Tables
 from tallystick.storage.unit import Storage
 
@@ -82,7 +83,7 @@ def migrate(engine: Engine, tables: Tables | None = None) -> tuple[Migration, ..
     tables of those names exist already, and where the host's own Alembic keeps them.
     """
     storage = Storage(engine, tables)
-    with _alembic, storage.begin() as unit:
+    with _alembic, storage.begin(ALL) as unit:
         _wait_for_others(unit)
         found = _compared(_applied(unit.connection, storage.tables))
         pending = tuple(each for each in found if each.applied_at is None)

@@ -56,6 +56,10 @@ _STATES: Final = {  # classes and codes of PostgreSQL's appendix A
     "3D": "the server has no database of that name",
     "55P03": _LOCKED,
 }
+_NOT_ALLOWED: Final = (
+    "the role of the database may not do this, or not for this customer: "
+    "`tallystick role NAME` gives a role what it needs"
+)
 _LOST: Final = "the database cannot be reached: try again"
 _TRIED_AGAIN: Final = {"08", "53", "57"}
 
@@ -107,6 +111,8 @@ def _of_state(error: DBAPIError, *, committing: bool) -> TallystickError | None:
     state = str(getattr(orig, "sqlstate", None) or getattr(orig, "pgcode", None) or "")
     if state in {"42P01", "3F000"}:
         return SetupError(_NOT_MIGRATED)
+    if state == "42501":
+        return SetupError(_NOT_ALLOWED)
     if state in _AGAIN:
         return StorageUnavailable(_AGAIN[state], again=True)
     lost = error.connection_invalidated or (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from alembic import op
 
 from tallystick.errors import MigrationRefused
+from tallystick.storage.scope import ALL, bind
 from tallystick.storage.tables import Tables
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def undo(revision: str, names: Sequence[str], functions: Sequence[str] = ()) -> 
     tables = _tables()
     if op.get_context().as_sql:
         raise MigrationRefused("going back is not written as SQL: it has to look at the rows first")
+    bind(op.get_bind(), ALL)  # else forced row security would show even their owner no row
     for name in names:
         full = _named("{s}{p}", tables) + name
         filled = f"SELECT EXISTS (SELECT 1 FROM {full})"  # noqa: S608 - a name of ours

@@ -160,6 +160,15 @@ def _usage_events(metadata: MetaData, prefix: str) -> Table:
             postgresql_where=text("target_id IS NOT NULL"),
             sqlite_where=text("target_id IS NOT NULL"),
         ),
+        Index(
+            f"uq_{prefix}usage_events_voided",
+            "customer_id",
+            "target_source",
+            "target_id",
+            unique=True,
+            postgresql_where=text("kind = 'void'"),
+            sqlite_where=text("kind = 'void'"),
+        ),
         CheckConstraint("kind IN ('use', 'void', 'amend')", name="kind"),
         CheckConstraint(
             "(kind = 'use') = (target_id IS NULL)"

@@ -13,14 +13,16 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, cast
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from tallystick.errors import SetupError, StorageUnavailable
 from tallystick.storage.engine import give_functions
 from tallystick.storage.refusal import meaning, translated
+from tallystick.storage.scope import ALL, NOBODY, bind, bound, one_customer
 from tallystick.storage.tables import Tables
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
+
+    from tallystick.storage.scope import Scope
 
 __all__ = ["Dialect", "Storage", "Unit"]
 
@@ -49,10 +53,20 @@ class Unit:
     """
 
     def __init__(
-        self, storage: Storage, host: Connection | None = None, *, reading: bool = False
+        self,
+        storage: Storage,
+        host: Connection | None = None,
+        *,
+        reading: bool = False,
+        scope: Scope | None = None,
     ) -> None:
-        """Prepare a transaction; `with` begins it."""
+        """Prepare a transaction; `with` begins it.
+
+        `scope` is for whom it is: nobody if None, but in a host's for whom the host says.
+        """
         self._storage, self._host, self._reading = storage, host, reading
+        self._scope = NOBODY if scope is None and host is None else scope  # not said yet
+        self._scope_of_host: Scope | None = None
         self._connection: Connection | None = host
         self.tables: Tables = storage.tables
 
@@ -61,6 +75,8 @@ class Unit:
         """The connection to speak through."""
         if self._connection is None:
             raise SetupError("a unit is used inside `with`, and is over after commit()")
+        if self._scope is not None:
+            self._bind(self._connection, self._scope)
         return self._connection
 
     @property
@@ -71,7 +87,7 @@ class Unit:
     @property
     def dialect(self) -> Dialect:
         """Which database it is."""
-        return cast("Dialect", self.connection.dialect.name)
+        return self._storage.dialect
 
     def __enter__(self) -> Self:
         """Begin: on SQLite a writer waits here for the others, so that none fails half-way."""
@@ -96,6 +112,9 @@ class Unit:
         """End: what was not committed is undone, unless it is the host's."""
         if self._host is None:
             self._close()
+        elif self._scope_of_host is not None:
+            with suppress(SQLAlchemyError):  # it failed, and its settings end with it
+                bind(self._host, self._scope_of_host)
         ours = meaning(error) if isinstance(error, Exception) else None
         if ours is not None:
             raise ours from error
@@ -106,9 +125,21 @@ class Unit:
         Raises StorageUnavailable; its `unknown` tells that the answer was lost on the way.
         """
         if self._host is None:
+            connection = self.connection if self._connection is None else self._connection
             with translated(committing=True):
-                self.connection.commit()
+                connection.commit()
             self._close()
+
+    def as_customer(self, customer_id: str) -> None:
+        """Be for one customer from here on: on PostgreSQL, as our role, no other's rows exist.
+
+        It ends with the transaction; in a host's, with the unit.  On SQLite it changes nothing.
+        """
+        self._be_for(one_customer(customer_id))
+
+    def as_all(self) -> None:
+        """Be for all customers from here on, as the merchant's own work is."""
+        self._be_for(ALL)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -131,6 +162,19 @@ class Unit:
         give_functions(connection)
         if connection.dialect.name == "sqlite" and not _in_transaction(connection):
             connection.exec_driver_sql("BEGIN" if self._reading else "BEGIN IMMEDIATE")
+
+    def _be_for(self, scope: Scope) -> None:
+        """Say for whom: at once, or where nobody has spoken yet, before the first word is."""
+        if self._scope is None and self._connection is not None:
+            self._bind(self._connection, scope)
+        else:
+            self._scope = scope
+
+    def _bind(self, connection: Connection, scope: Scope) -> None:
+        if self._host is not None and self._scope_of_host is None:
+            self._scope_of_host = bound(connection)
+        bind(connection, scope)
+        self._scope = None
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
@@ -166,15 +210,17 @@ class Storage:
         """Which database it is."""
         return cast("Dialect", self.engine.dialect.name)
 
-    def begin(self) -> Unit:
+    def begin(self, scope: Scope | None = None) -> Unit:
         """Give a transaction of our own, to write in."""
-        return Unit(self)
+        return Unit(self, scope=scope)
 
-    def look(self) -> Unit:
+    def look(self, scope: Scope | None = None) -> Unit:
         """Give a transaction of our own that only reads, and sees one moment throughout."""
-        return Unit(self, reading=True)
+        return Unit(self, reading=True, scope=scope)
 
-    def within(self, host: Connection | Session, *, reading: bool = False) -> Unit:
+    def within(
+        self, host: Connection | Session, *, reading: bool = False, scope: Scope | None = None
+    ) -> Unit:
         """Give the host's own transaction; it is never committed or rolled back here.
 
         Takes a Connection, or the Session that `AsyncSession.run_sync` passes on.  On SQLite a
@@ -182,10 +228,15 @@ class Storage:
 
         Raises SetupError for what is neither, and for a connection that commits by itself.
         """
-        return Unit(self, _connection_of(host, self.dialect), reading=reading)
+        return Unit(self, _connection_of(host, self.dialect), reading=reading, scope=scope)
 
     def attempt(
-        self, act: Callable[[Unit], R], *, repeatable: bool = False, reading: bool = False
+        self,
+        act: Callable[[Unit], R],
+        *,
+        repeatable: bool = False,
+        reading: bool = False,
+        scope: Scope | None = None,
     ) -> R:
         """Run `act` in a transaction of its own and commit; begin anew where that can help.
 
@@ -197,7 +248,7 @@ class Storage:
         """
         for pause in (*_PAUSES, None):
             try:
-                with Unit(self, reading=reading) as unit:
+                with Unit(self, reading=reading, scope=scope) as unit:
                     answer = act(unit)
                     unit.commit()
                     return answer

@@ -106,6 +106,10 @@ SQLITE: Final = (
         WHERE target_id IS NOT NULL
     """,
     """
+    CREATE UNIQUE INDEX uq_{p}usage_events_voided
+        ON {s}{p}usage_events (customer_id, target_source, target_id) WHERE kind = 'void'
+    """,
+    """
     CREATE TABLE {s}{p}meters (
         id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
         "key" TEXT NOT NULL,
@@ -260,6 +264,10 @@ POSTGRESQL: Final = (
     CREATE INDEX ix_{p}usage_events_target
         ON {s}{p}usage_events (customer_id, target_source, target_id)
         WHERE target_id IS NOT NULL
+    """,
+    """
+    CREATE UNIQUE INDEX uq_{p}usage_events_voided
+        ON {s}{p}usage_events (customer_id, target_source, target_id) WHERE kind = 'void'
     """,
     """
     CREATE TABLE {s}{p}meters (

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from tallystick.core.meter import Meter
     from tallystick.core.period import Instant
 
-__all__ = ["CatalogVersion", "PlanVersion", "catalog_of_text", "catalog_text", "offers", "versioned"]
+__all__ = [
+    "CatalogVersion",
+    "PlanVersion",
+    "catalog_of_text",
+    "catalog_text",
+    "offers",
+    "versioned",
+]
 
 _SHA256: Final = "sha256:"
 

@@ -1,0 +1,65 @@
+"""Running the invariants over a ledger: what was checked, and every row that breaks one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from tallystick.storage.verify import CHECKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tallystick.storage.unit import Unit
+    from tallystick.storage.verify import Check
+
+__all__ = ["MOST_ROWS", "Checked", "Report", "verify_ledger"]
+
+MOST_ROWS: Final = 100
+"""The most rows that are told of one check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One check that was run, and the rows that break it; `more` says that there are others."""
+
+    name: str
+    invariants: str
+    sentence: str
+    rows: tuple[Mapping[str, Any], ...]
+    more: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing breaks it."""
+        return not self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All checks, in their order."""
+
+    checks: tuple[Checked, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing breaks any of them."""
+        return all(each.ok for each in self.checks)
+
+    @property
+    def broken(self) -> tuple[Checked, ...]:
+        """The checks that something breaks."""
+        return tuple(each for each in self.checks if not each.ok)
+
+
+def verify_ledger(unit: Unit, checks: Iterable[Check] = CHECKS) -> Report:
+    """Run every check in one look at the database; changes nothing."""
+    unit.as_all()
+    return Report(tuple(_checked(unit, check) for check in checks))
+
+
+def _checked(unit: Unit, check: Check) -> Checked:
+    rows = tuple(islice(iter(check.rows(unit)), MOST_ROWS + 1))
+    told = rows[:MOST_ROWS]
+    return Checked(check.name, check.invariants, check.sentence, told, len(rows) > MOST_ROWS)

@@ -1,0 +1,73 @@
+"""What the commands over a database share: opening it, and asking before something is final."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tallystick.cli.arguments import Usage
+from tallystick.cli.migrate import Database, Prefix, Schema
+
+if TYPE_CHECKING:
+    from tallystick.wiring import Tallystick
+
+__all__ = ["Database", "Prefix", "Schema", "Yes", "agreed", "json_value", "ledger"]
+
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do it without asking; needed outside a terminal.")
+]
+"""The option of every command that asks first."""
+
+
+def ledger(database: str | None, tables: str, schema: str | None) -> Tallystick:
+    """Open the ledger of a database that was migrated.  Raises Usage, SetupError."""
+    from tallystick.errors import SetupError
+    from tallystick.storage.engine import is_memory
+    from tallystick.wiring import Tallystick
+
+    if database is None:
+        raise Usage("say which database: --database sqlite:///FILE, or TALLYSTICK_DATABASE_URL")
+    tally = Tallystick(database, tables=tables, schema=schema)
+    url = tally.storage.engine.url
+    if url.get_backend_name() == "sqlite" and not is_memory(url):
+        file = url.database or ""
+        if not file.startswith("file:") and not Path(file).exists():
+            raise SetupError(f"there is no {file}: run `tallystick migrate` first")
+    return tally
+
+
+def agreed(question: str, *, yes: bool, quiet: bool = False) -> bool:
+    """Ask a person, unless they said yes already.
+
+    Raises Usage where nobody can be asked: no terminal, or `quiet` because a machine reads us.
+    """
+    if yes:
+        return True
+    if quiet or not sys.stdin.isatty():
+        raise Usage("there is no terminal to ask at: look at it, then say --yes")
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        return False
+
+
+def json_value(value: Any) -> Any:
+    """Give a value of a row as JSON has it: times as RFC 3339 text, mappings and lists all the way.
+
+    Decimals are left to the writer, which keeps them exact.
+    """
+    from tallystick.core.period import instant_text
+
+    if isinstance(value, datetime):
+        return instant_text(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {name: json_value(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_value(entry) for entry in value]
+    return value

@@ -1,0 +1,305 @@
+"""Usage events as rows: stored once for ever, found again, read with all that corrects them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from sqlalchemy import Table, and_, func, or_, select, tuple_
+
+from tallystick.core.event import UsageEvent
+from tallystick.core.property import properties_of, properties_text
+from tallystick.storage.types import micros
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import ColumnElement, Row
+
+    from tallystick.core.period import Instant, Period
+    from tallystick.storage.unit import Unit
+
+__all__ = [
+    "EventKey",
+    "corrections_of",
+    "customers_of",
+    "digests_of",
+    "event_key",
+    "events_at",
+    "events_in",
+    "insert_events",
+    "last_order",
+    "next_orders",
+    "stored_events",
+]
+
+EventKey: TypeAlias = tuple[str, str, str]
+"""Customer, source and id: what an event is unique by."""
+
+_COLUMNS: Final = (
+    "seq",
+    "customer_id",
+    "source",
+    "id",
+    "kind",
+    "type",
+    "occurred_at",
+    "received_at",
+    "properties",
+    "digest",
+    "target_source",
+    "target_id",
+)
+_ARRAYS: Final = ("bigint", *["text"] * 5, "timestamptz", "timestamptz", *["text"] * 4)
+_KEYS_AT_ONCE: Final = 250
+_PAGE: Final = 1_000
+
+
+def event_key(event: UsageEvent) -> EventKey:
+    """Give what an event is unique by."""
+    return event.customer, event.source, event.id
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def next_orders(unit: Unit, count: int) -> Sequence[int]:
+    """Take the next places in the order of arrival, ascending; nobody else is given them."""
+    if unit.dialect == "sqlite":
+        start = last_order(unit) + 1
+        return range(start, start + count)
+    table = unit.tables.usage_events.fullname
+    taken: list[int] = unit.connection.exec_driver_sql(
+        "SELECT array_agg(nextval(s.name)) FROM"
+        " (SELECT pg_get_serial_sequence(%s, 'seq')::regclass AS name) s, generate_series(1, %s)",
+        (table, count),
+    ).scalar_one()
+    return taken
+
+
+def last_order(unit: Unit) -> int:
+    """Give the last place in the order of arrival that a stored event has; 0 for none."""
+    if unit.dialect == "sqlite":
+        name = unit.tables.usage_events.name
+        # The highest place ever given, also to an event that is gone.
+        found = unit.connection.exec_driver_sql(
+            "SELECT seq FROM sqlite_sequence WHERE name = ?", (name,)
+        ).scalar()
+        return found or 0
+    events = unit.tables.usage_events
+    return unit.connection.execute(select(func.max(events.c.seq))).scalar() or 0
+
+
+def insert_events(unit: Unit, events: Sequence[tuple[UsageEvent, str]]) -> set[int] | None:
+    """Store events with their digests, each unless its key is taken: one statement for all.
+
+    Gives the places of those that are new, None where all are.  Who stores the same key at the
+    same moment waits for the other, and one of the two is new.
+    """
+    ordered = sorted(events, key=lambda pair: event_key(pair[0]))  # nobody waits in a circle
+    if unit.dialect == "sqlite":
+        return _insert_sqlite(unit, ordered)
+    return _insert_postgresql(unit, ordered)
+
+
+def _insert_sqlite(unit: Unit, events: Sequence[tuple[UsageEvent, str]]) -> set[int] | None:
+    table = unit.tables.usage_events
+    marks = ", ".join("?" * len(_COLUMNS))
+    # The plain words of this statement: nothing in it comes from outside.
+    stored = unit.connection.exec_driver_sql(
+        f"INSERT INTO {table.fullname} ({', '.join(_COLUMNS)}) VALUES ({marks})"  # noqa: S608 - names of ours
+        " ON CONFLICT DO NOTHING",
+        [_row(event, digest, micros) for event, digest in events],
+    )
+    if stored.rowcount == len(events):
+        return None
+    places = [event.order for event, _ in events if event.order is not None]
+    found = unit.connection.execute(
+        select(table.c.seq).where(table.c.seq >= min(places), table.c.seq <= max(places))
+    )
+    return set(found.scalars())
+
+
+def _insert_postgresql(unit: Unit, events: Sequence[tuple[UsageEvent, str]]) -> set[int] | None:
+    table = unit.tables.usage_events.fullname
+    columns = zip(*(_row(event, digest, str) for event, digest in events), strict=True)
+    arrays = ", ".join(f"%s::{kind}[]" for kind in _ARRAYS)
+    names = ", ".join(_COLUMNS)
+    count, new = unit.connection.exec_driver_sql(
+        f"WITH stored AS (INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE"  # noqa: S608 - names of ours
+        f" SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING RETURNING seq)"
+        " SELECT count(*), CASE WHEN count(*) < %s THEN array_agg(seq) END FROM stored",
+        (*map(list, columns), len(events)),
+    ).one()
+    return None if count == len(events) else set(new or ())
+
+
+def _row(event: UsageEvent, digest: str, moment: Any) -> tuple[Any, ...]:
+    target = event.target or (None, None)
+    received = event.received_at or event.occurred_at
+    return (
+        event.order,
+        event.customer,
+        event.source,
+        event.id,
+        event.kind,
+        event.type,
+        moment(event.occurred_at),
+        moment(received),
+        properties_text(event.properties),
+        digest,
+        *target,
+    )
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def _selected(table: Table) -> list[ColumnElement[Any]]:
+    return [table.c[name] for name in _COLUMNS if name != "digest"]
+
+
+def _event(row: Row[Any]) -> UsageEvent:
+    order, customer, source, key, kind, type_, at, received, properties, *target = row
+    return UsageEvent(
+        id=key,
+        source=source,
+        customer=customer,
+        type=type_,
+        occurred_at=at,
+        properties=properties_of(properties),
+        kind=kind,
+        target=None if target[1] is None else (target[0], target[1]),
+        received_at=received,
+        order=order,
+    )
+
+
+def digests_of(unit: Unit, keys: Iterable[EventKey]) -> dict[EventKey, str]:
+    """Give the digests of the events that are stored under these keys."""
+    c = unit.tables.usage_events.c
+    columns = (c.customer_id, c.source, c.id)
+    found: dict[EventKey, str] = {}
+    for some in _chunks(keys):
+        rows = unit.connection.execute(
+            select(*columns, c.digest).where(tuple_(*columns).in_(some))
+        )
+        found |= {(customer, source, key): digest for customer, source, key, digest in rows}
+    return found
+
+
+def events_at(unit: Unit, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent]:
+    """Give the events that are stored under these keys, as they were sent."""
+    table = unit.tables.usage_events
+    columns = (table.c.customer_id, table.c.source, table.c.id)
+    found: dict[EventKey, UsageEvent] = {}
+    for some in _chunks(keys):
+        query = select(*_selected(table)).where(tuple_(*columns).in_(some))
+        events = map(_event, unit.connection.execute(query))
+        found |= {event_key(event): event for event in events}
+    return found
+
+
+def corrections_of(unit: Unit, keys: Iterable[EventKey]) -> list[UsageEvent]:
+    """Give what corrects the events of these keys, in the order of arrival."""
+    table = unit.tables.usage_events
+    columns = (table.c.customer_id, table.c.target_source, table.c.target_id)
+    found: list[UsageEvent] = []
+    for some in _chunks(keys):
+        query = select(*_selected(table)).where(
+            tuple_(*columns).in_(some), table.c.target_id.is_not(None)
+        )
+        found += map(_event, unit.connection.execute(query))
+    return sorted(found, key=lambda event: event.order or 0)
+
+
+def _chunks(keys: Iterable[EventKey]) -> Iterator[list[EventKey]]:
+    ordered = sorted(set(keys))
+    for start in range(0, len(ordered), _KEYS_AT_ONCE):
+        yield ordered[start : start + _KEYS_AT_ONCE]
+
+
+def events_in(
+    unit: Unit, customer: str, type_: str, start: Instant | None, end: Instant
+) -> list[UsageEvent]:
+    """Give one customer's events of a type from `start` up to `end`, with all that corrects them.
+
+    What an amendment moves into that time is there, with its target and the target's other
+    corrections; so the readings of any meter that lie in that time are right, and those outside it
+    are to be left out.  Without a start: from the beginning.
+    """
+    table = unit.tables.usage_events
+    within = [table.c.customer_id == customer, table.c.type == type_, table.c.occurred_at < end]
+    if start is not None:
+        within.append(table.c.occurred_at >= start)
+    found = {e.order: e for e in _fetch(unit, table, *within)}
+    moved = [event for event in found.values() if event.kind == "amend"]
+    targets = {(customer, *event.target) for event in moved if event.target is not None}
+    known = {event_key(event) for event in found.values()}
+    found |= {e.order: e for e in events_at(unit, targets - known).values()}
+    found |= {e.order: e for e in _corrections_in(unit, within)}
+    found |= {e.order: e for e in corrections_of(unit, targets - known)}
+    return sorted(found.values(), key=lambda event: event.order or 0)
+
+
+def _fetch(unit: Unit, table: Table, *where: ColumnElement[bool]) -> Iterator[UsageEvent]:
+    return map(_event, unit.connection.execute(select(*_selected(table)).where(*where)))
+
+
+def _corrections_in(unit: Unit, within: list[ColumnElement[bool]]) -> Iterator[UsageEvent]:
+    """Find what corrects the events of use in some time, whatever time it has itself."""
+    target = unit.tables.usage_events
+    own = target.alias("correction")
+    joined = target.join(
+        own,
+        and_(
+            own.c.customer_id == target.c.customer_id,
+            own.c.target_source == target.c.source,
+            own.c.target_id == target.c.id,
+            own.c.target_id.is_not(None),
+        ),
+    )
+    columns = [own.c[column.name] for column in _selected(target)]
+    query = select(*columns).select_from(joined).where(target.c.kind == "use", *within)
+    return map(_event, unit.connection.execute(query))
+
+
+def customers_of(unit: Unit, type_: str, after: str, limit: int) -> list[str]:
+    """Give the next customers after one, in the order of their ids, who have events of a type."""
+    events = unit.tables.usage_events
+    query = (
+        select(events.c.customer_id)
+        .where(events.c.type == type_, events.c.customer_id > after)
+        .distinct()
+        .order_by(events.c.customer_id)
+        .limit(limit)
+    )
+    return list(unit.connection.execute(query).scalars())
+
+
+def stored_events(
+    unit: Unit,
+    *,
+    customer: str | None = None,
+    period: Period | None = None,
+    after: int = 0,
+    up_to: int | None = None,
+) -> Iterator[UsageEvent]:
+    """Give the stored events in the order of arrival, page by page: everything, as it was sent.
+
+    `after` and `up_to` are places in that order.  The period is that of `occurred_at`.
+    """
+    table = unit.tables.usage_events
+    where: list[ColumnElement[bool]] = []
+    if customer is not None:
+        where.append(table.c.customer_id == customer)
+    if period is not None:
+        where += [table.c.occurred_at >= period.start, table.c.occurred_at < period.end]
+    if up_to is not None:
+        where.append(table.c.seq <= up_to)
+    while True:
+        query = select(*_selected(table)).where(*where, table.c.seq > after)
+        page = [_event(row) for row in unit.connection.execute(query.order_by(table.c.seq).limit(_PAGE))]
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after = page[-1].order or after

@@ -1,0 +1,172 @@
+"""The write paths that are swept: what stands before, what is done, what is acknowledged.
+
+Each is done by the facade, as a host does it, at a frozen time; and done again it must change
+nothing, because that is how one recovers: by calling the same again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from tallystick.app.meters import prepare
+from tallystick.core.dialects import define_plans
+from tallystick.errors import Conflict
+from tallystick.wiring import Tallystick
+from tests.proof.usage_calls import METERS, event, ready, record, record_many
+
+__all__ = ["PATHS", "Acknowledge", "WritePath"]
+
+Acknowledge: TypeAlias = Callable[[str, str], None]
+"""Says that an answer came: in this table there is a row with this value from now on."""
+
+
+@dataclass(frozen=True)
+class WritePath:
+    """One way in which something is written, from start to acknowledgment."""
+
+    name: str
+    act: Callable[[Tallystick, Acknowledge], None]
+    before: Callable[[Tallystick], object] = Tallystick.migrate
+    shape: bool = False  # whether the definitions of tables are a part of what is written
+
+
+# --- tables and catalogues ------------------------------------------------------------------------
+
+
+def _nothing(_tally: Tallystick) -> None:
+    return None
+
+
+def _migrate(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    for step in tally.migrate():
+        acknowledge("migration_log", step.revision)
+
+
+def _publish(tally: Tallystick, price: int) -> str:
+    plans = [
+        {"id": "free", "name": "Free", "price": 0, "currency": "EUR", "interval": "month"},
+        {"id": "pro", "name": "Pro", "price": price, "currency": "EUR", "interval": "month"},
+    ]
+    catalog = define_plans([{**plan, "features": []} for plan in plans])
+    return tally.publish(catalog, author="proof").version.digest
+
+
+def _publish_first(tally: Tallystick) -> None:
+    tally.migrate()
+    _publish(tally, 2900)
+
+
+def _publish_second(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    acknowledge("catalog_versions", _publish(tally, 3900))
+
+
+# --- customers ------------------------------------------------------------------------------------
+
+
+def _create(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    """Create a customer; that it is there already is what a retry is told by Conflict."""
+    try:
+        tally.customers.create("acme", name="Acme", email="ap@acme.example", currency="EUR")
+    except Conflict:
+        assert tally.customers.get("acme").name == "Acme"
+    acknowledge("customers", "acme")
+
+
+def _one_customer(tally: Tallystick) -> None:
+    tally.migrate()
+    tally.customers.create("acme", name="Acme", email="ap@acme.example", currency="EUR")
+
+
+def _update(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    tally.customers.update("acme", name="Acme Ltd", provider_id="cus_1", email=None)
+    acknowledge("customers", "Acme Ltd")
+
+
+def _forget(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    found = tally.customers.forget("acme")
+    assert found.name is None
+    acknowledge("customers", "acme")
+
+
+# --- usage ----------------------------------------------------------------------------------------
+
+
+def _some_usage(tally: Tallystick) -> None:
+    ready(tally)
+    _old_events(tally)
+
+
+def _old_events(tally: Tallystick) -> None:
+    seats = {"type": "seats", "properties": {"quantity": 5}}
+    known = [event(f"old {n}", n + 1) for n in range(6)]
+    record_many(tally, [*known, event("seats 1", **seats), event("other", customer="globex")])
+
+
+CHANGED: Final = {"quantity": 500, "region": "us", "user": "user 9"}
+
+
+def _record(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    assert record(tally, event("new", 40)) in {"accepted", "duplicate"}
+    acknowledge("usage_events", "new")
+
+
+def _record_many(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    """Record new ones, a repeat, one of another customer, a level, corrections and two bad ones."""
+    trees = [
+        *(event(f"new {n}", n + 7) for n in range(4)),
+        event("old 1", 2),
+        event("new of globex", 3, customer="globex"),
+        event("seats 2", type="seats", properties={"quantity": 8}),
+        event("old 2", 99),  # another body under a key that is taken
+        {"id": "nobody's", "type": "requests"},
+        {"id": "void 1", "customer": "acme", "void": "old 0"},
+        {"id": "amend 1", "customer": "acme", "amend": "new 2", "properties": CHANGED},
+    ]
+    recorded = record_many(tally, trees)
+    assert [each.index for each in recorded.rejected] == [7, 8]
+    for tree, status in zip(trees, recorded.statuses, strict=True):
+        if status != "rejected":
+            acknowledge("usage_events", str(tree["id"]))
+
+
+def _amend(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    record(tally, {"id": "a", "customer": "acme", "amend": "old 3", "properties": CHANGED})
+    acknowledge("usage_events", "a")
+
+
+def _void(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    record(tally, {"id": "v", "customer": "acme", "void": "old 3"})
+    acknowledge("usage_events", "v")
+
+
+def _events_without_meters(tally: Tallystick) -> None:
+    tally.migrate()
+    _old_events(tally)
+
+
+def _prepare(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    """Compute new meters over old events, in many short transactions."""
+    for kept in prepare(tally.storage, METERS.values()):
+        assert kept.state == "ready"
+        acknowledge("meters", kept.meter.key)
+
+
+PATHS: Final = {
+    path.name: path
+    for path in (
+        WritePath("migrate", _migrate, before=_nothing, shape=True),
+        WritePath("publish", _publish_second, before=_publish_first),
+        WritePath("publish the first", _publish_second),
+        WritePath("record", _record, before=_some_usage),
+        WritePath("record_many", _record_many, before=_some_usage),
+        WritePath("amend", _amend, before=_some_usage),
+        WritePath("void", _void, before=_some_usage),
+        WritePath("new meters", _prepare, before=_events_without_meters),
+        WritePath("customers.create", _create),
+        WritePath("customers.update", _update, before=_one_customer),
+        WritePath("customers.forget", _forget, before=_one_customer),
+    )
+}
+"""Every write path of this version, by its name."""

@@ -1,0 +1,60 @@
+"""Crash at every boundary of every write path, on both databases; then recover, twice.
+
+On SQLite every boundary is tried in every run.  On PostgreSQL a path of which `make test` tries a
+sample says so in the report; `make proof` tries all of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.proof.paths import PATHS
+from tests.proof.settings import FULL
+from tests.proof.sweep import committed_numbers, prepare, sweep, uncrashed
+
+if TYPE_CHECKING:
+    from tests.proof.conftest import Count
+    from tests.proof.places import Place
+    from tests.proof.sweep import Uncrashed
+
+MOST_ON_POSTGRESQL = 24
+NUMBERS = committed_numbers()
+
+
+def chosen(found: Uncrashed, place: Place) -> list[int]:
+    """Choose the boundaries to die at: all, or of many those around commits and some others."""
+    every = range(1, len(found.met) + 1)
+    if FULL or place.kind == "sqlite" or len(every) <= MOST_ON_POSTGRESQL:
+        return list(every)
+    near = {n for n in every if "COMMIT" in found.met[n - 1]}
+    step = -(-len(every) // (MOST_ON_POSTGRESQL - len(near)))
+    return sorted(near | set(every[::step]))
+
+
+def test_every_path_has_its_number_of_boundaries() -> None:
+    assert sorted(NUMBERS) == sorted(PATHS)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("name", PATHS)
+def test_a_crash_anywhere_loses_nothing_and_doubles_nothing(
+    name: str, somewhere: Place, count: Count
+) -> None:
+    path, place = PATHS[name], somewhere
+    prepare(path, place)
+    found = uncrashed(path, place)
+    wanted = NUMBERS[name][place.kind]
+    assert len(found.met) >= wanted, (
+        f"{name} on {place.kind} reached {len(found.met)} boundaries, {wanted} are committed: "
+        "where the path became shorter, run `python -m tests.proof --update` and say why"
+    )
+    numbers = chosen(found, place)
+    reached = sweep(path, place, found, numbers)
+    assert reached == len(numbers)
+    sample = "" if reached == len(found.met) else "  (a sample; all by `make proof`)"
+    count(
+        f"crash sweep  {name:<20} {place.kind:<11} {reached:>4} of {len(found.met):>4} "
+        f"boundaries, {len(found.pictures) - 1} commits{sample}"
+    )
