@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from tallystick.app.buffer import UsageBuffer
     from tallystick.app.catalog import create_billing_schema, load_catalog
     from tallystick.core.catalog import Catalog, Feature, Plan, Product
     from tallystick.core.currency import Currency, currency
@@ -47,6 +48,7 @@ __all__ = [
     "TallystickError",
     "Tier",
     "UnknownPlan",
+    "UsageBuffer",
     "check_limit",
     "create_billing_schema",
     "currency",
@@ -59,6 +61,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "tallystick.app.buffer": ("UsageBuffer",),
     "tallystick.app.catalog": ("create_billing_schema", "load_catalog"),
     "tallystick.core.catalog": ("Catalog", "Feature", "Plan", "Product"),
     "tallystick.core.currency": ("Currency", "currency"),

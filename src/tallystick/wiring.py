@@ -16,6 +16,7 @@ from tallystick.app.verify import verify_ledger
 from tallystick.core.period import instant
 from tallystick.errors import SetupError
 from tallystick.facade.customers import Customers
+from tallystick.facade.usage import Usage
 from tallystick.storage.engine import open_engine
 from tallystick.storage.migrate import migrate, migrations
 from tallystick.storage.role import check_role
@@ -114,6 +115,7 @@ class Tallystick:
                 raise SetupError("a default plan needs a catalogue: pass catalog= as well")
             self.price_book[default_plan]  # UnknownPlan, now rather than at the first customer
         self.customers = Customers(self)
+        self.usage = Usage(self)
         if role_check:
             self._check_role()
 

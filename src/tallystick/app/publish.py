@@ -109,7 +109,8 @@ def published(unit: Unit, number: int | None = None) -> Catalog[str, str]:
     else:
         text = catalogs.text_of(unit, number) if _is_number(number) else None
     if text is None:
-        raise NotFound("published catalogue", str(number or "newest")[:40])
+        asked = "newest" if not number else str(number) if _is_number(number) else "no number"
+        raise NotFound("published catalogue", asked)
     return versioned(catalog_of_text(text), catalogs.plan_numbers(unit, number))
 
 

@@ -48,13 +48,14 @@ class Taken:
 @dataclass(slots=True)
 class _Segment:
     path: Path
-    size: int
+    size: int = 0
+    texts: int = 0  # that are on the disk for good and not taken
 
 
 class Spool:
     """A folder's lane as a queue.  Any thread may append; one takes.
 
-    `waiting` texts are on the disk for good and not taken yet.  `torn` lines were cut or left out
+    `torn` lines were cut or left out
     because their length or checksum did not fit: what a crash tore, or a disk damaged.  `lost`
     is how many events the memory of a process that was killed held.
     """
@@ -64,7 +65,7 @@ class Spool:
         self.most_bytes = most_bytes
         self.lane = Lane(folder)
         self.lost = self.lane.lost
-        self.torn = self.waiting = 0
+        self.torn = 0
         self._lock = Lock()  # of the fields
         self._syncing = Lock()  # one fsync at a time serves all who wait for it; taken first
         self._file: int | None = None  # the last segment, where it is open for writing
@@ -82,9 +83,14 @@ class Spool:
             raise StorageUnavailable(_reason(error)) from error
 
     @property
+    def waiting(self) -> int:
+        """How many texts are on the disk for good and not taken yet."""
+        return sum(segment.texts for segment in tuple(self._segments))
+
+    @property
     def size(self) -> int:
         """How large it is on the disk."""
-        return sum(segment.size for segment in self._segments)
+        return sum(segment.size for segment in tuple(self._segments))
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -126,7 +132,7 @@ class Spool:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
         self._file = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
         self._number += 1
-        self._segments.append(_Segment(path, 0))
+        self._segments.append(_Segment(path))
         fsync_folder(self.lane.folder)
 
     def _cut(self) -> None:
@@ -155,7 +161,7 @@ class Spool:
             self._synced = upto
             self._loose -= size
             self._loose_texts -= texts
-            self.waiting += texts
+            self._segments[-1].texts += texts
             if not self._loose and self._segments[-1].size >= _SEGMENT:
                 self._end_segment()
 
@@ -188,7 +194,12 @@ class Spool:
             end = self._segments[0].size - (self._loose if len(self._segments) == 1 else 0)
         texts: list[bytes] = []
         torn = 0
-        for line in _lines(path, start, end):
+        try:
+            lines = _lines(path, start, end)
+        except FileNotFoundError:
+            self._drop_missing(path)
+            return self.take(most)
+        for line in lines:
             start += len(line)
             text = _text(line)
             if text is None:
@@ -204,7 +215,8 @@ class Spool:
         with self._lock:
             if self._segments:
                 self._offset = taken.end
-                self.waiting -= len(taken.texts)
+                self._segments[0].texts -= len(taken.texts)
+                self.torn += taken.torn
                 self._drop_taken()
 
     def _drop_taken(self) -> None:
@@ -220,6 +232,17 @@ class Spool:
             self._segments.popleft()
             self._offset = 0
             first.path.unlink(missing_ok=True)
+
+    def _drop_missing(self, path: Path) -> None:
+        """Go on without a segment that somebody removed."""
+        with self._lock:
+            gone = self._segments.popleft()
+            self._offset = 0
+            self.torn += gone.texts
+            if not self._segments:
+                self._loose = self._loose_texts = 0
+                self._end_segment()
+        _LOG.error("%s was removed with %d events that nobody had sent", path, gone.texts)
 
     def reject(self, lines: Iterable[bytes]) -> bool:
         """Put aside what the ledger refused.  False where there is no room for it any more."""
@@ -257,9 +280,9 @@ class Spool:
     def _recover(self) -> None:
         for path in self.lane.segments():
             self._number = int(path.stem.partition("-")[2]) + 1
-            size = self._recovered(path)
-            if size:
-                self._segments.append(_Segment(path, size))
+            segment = self._recovered(path)
+            if segment.texts:
+                self._segments.append(segment)
             else:
                 path.unlink()
         if self.torn:
@@ -267,8 +290,8 @@ class Spool:
                 "the spool %s had %d torn lines; the others are whole", self.lane.folder, self.torn
             )
 
-    def _recovered(self, path: Path) -> int:
-        """Count what a segment holds, and cut its torn tail; give the size that is left."""
+    def _recovered(self, path: Path) -> _Segment:
+        """Count what a segment holds, and cut its torn tail."""
         whole = size = torn = texts = 0
         with path.open("rb+") as stream:
             for line in stream:
@@ -276,13 +299,12 @@ class Spool:
                 if _text(line) is None:
                     torn += 1
                 else:
-                    whole, texts = size, texts + 1
+                    whole, texts, torn = size, texts + 1, 0  # what is in between is told by take
             if whole < size:
                 stream.truncate(whole)
                 fsync_hard(stream.fileno())
         self.torn += torn
-        self.waiting += texts
-        return whole
+        return _Segment(path, whole, texts)
 
 
 def _framed(text: bytes) -> bytes:

@@ -145,6 +145,7 @@ class _Batch:
         self.late: dict[int, tuple[str, ...]] = {}
         self.events: dict[int, UsageEvent] = {}
         self.digests: dict[int, str] = {}
+        self.orders: Sequence[int] = ()
 
     def recorded(self) -> Recorded:
         return Recorded(
@@ -164,9 +165,7 @@ class _Batch:
         if not self.events:
             return
         hold(self.unit)
-        orders = next_orders(self.unit, len(items))
-        for index, event in self.events.items():
-            self.events[index] = replace(event, order=orders[index])
+        self.orders = next_orders(self.unit, len(items))
         left = list(self.events)
         while left:
             left = self._round(left)
@@ -200,8 +199,9 @@ class _Batch:
             if first.setdefault(event_key(self.events[index]), index) != index:
                 repeats.append(index)
         uses = [i for i in first.values() if self.events[i].kind == "use"]
+        corrections = [i for i in first.values() if self.events[i].kind != "use"]
         stored = self._store_uses(uses)
-        touched = self._store_corrections([i for i in first.values() if i not in set(uses)])
+        touched = self._store_corrections(corrections)
         kept = kept_meters(self.unit)
         add_usage(self.unit, kept, stored, days_touched(kept, touched))
         left = []
@@ -229,7 +229,7 @@ class _Batch:
             ),
         )
 
-    def _store_uses(self, indexes: list[int]) -> list[UsageEvent]:
+    def _store_uses(self, indexes: list[int]) -> list[tuple[int, UsageEvent]]:
         """Store events of use; give those that are new."""
         refused: dict[int, InvalidUsage] = {}
         taken: list[int] = []
@@ -240,7 +240,7 @@ class _Batch:
             except InvalidUsage as error:
                 refused[index] = error
         self._refuse(refused)
-        return [self.events[index] for index in self._insert(taken)]
+        return [(self.orders[index], self.events[index]) for index in self._insert(taken)]
 
     def _refuse(self, refused: Mapping[int, RuleError]) -> None:
         """Reject items, but for those that are stored already: a repeat is always a success."""
@@ -258,18 +258,18 @@ class _Batch:
         """Insert events; give those that are new, and compare the others with what is stored."""
         if not indexes:
             return []
-        rows = [(self.events[index], self.digests[index]) for index in indexes]
+        rows = [(self.orders[i], self.events[i], self.digests[i]) for i in indexes]
         new = insert_events(self.unit, rows)
         if new is None:
             return indexes
-        old = [index for index in indexes if self.events[index].order not in new]
+        old = [index for index in indexes if self.orders[index] not in new]
         known = digests_of(self.unit, [event_key(self.events[index]) for index in old])
         for index in old:
             stored = known.get(event_key(self.events[index]))
             if stored is None:
                 raise StorageUnavailable(_AGAIN, again=True)
             self._compare(index, stored)
-        return [index for index in indexes if self.events[index].order in new]
+        return [index for index in indexes if self.orders[index] in new]
 
     # --- corrections ---
 

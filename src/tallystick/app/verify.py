@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -60,6 +61,7 @@ def verify_ledger(unit: Unit, checks: Iterable[Check] = CHECKS) -> Report:
 
 
 def _checked(unit: Unit, check: Check) -> Checked:
-    rows = tuple(islice(iter(check.rows(unit)), MOST_ROWS + 1))
+    with closing(check.rows(unit)) as found:
+        rows = tuple(islice(found, MOST_ROWS + 1))
     told = rows[:MOST_ROWS]
     return Checked(check.name, check.invariants, check.sentence, told, len(rows) > MOST_ROWS)

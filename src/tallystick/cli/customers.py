@@ -164,9 +164,8 @@ def export(
     database: Database = None,
     tables: Prefix = "tallystick_",
     schema: Schema = None,
-    as_json: AsJson = False,
 ) -> None:
-    """Print all that is kept of a customer as JSON Lines, a record a line, with --json or without.
+    """Print all that is kept of a customer as JSON Lines, a record a line.
 
     Example: tallystick customers export acme > acme.jsonl
     """
@@ -252,7 +251,7 @@ def _print(customer: Customer, *, as_json: bool) -> None:
             say(f"{field.replace('_', ' ')}: {_words(value)}")
 
 
-def _words(value: Any) -> str:
+def _words(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {text}" for name, text in value.items())
     if isinstance(value, list):

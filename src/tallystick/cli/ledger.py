@@ -55,7 +55,7 @@ def agreed(question: str, *, yes: bool, quiet: bool = False) -> bool:
         return False
 
 
-def json_value(value: Any) -> Any:
+def json_value(value: object) -> Any:  # noqa: ANN401 - JSON has no type of its own
     """Give a value of a row as JSON has it: times as RFC 3339 text, mappings and lists all the way.
 
     Decimals are left to the writer, which keeps them exact.

@@ -14,6 +14,7 @@ from tallystick.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
     from tallystick.app.publish import Publication
+    from tallystick.core.catalog import Catalog
     from tallystick.core.published import CatalogVersion
     from tallystick.wiring import Tallystick
 
@@ -65,7 +66,12 @@ def publish(
 
 
 def _publish(
-    tally: Tallystick, catalog: Any, author: str, seen: Publication, yes: bool, as_json: bool
+    tally: Tallystick,
+    catalog: Catalog[str, str],
+    author: str,
+    seen: Publication,
+    yes: bool,
+    as_json: bool,
 ) -> Publication:
     if not as_json:
         say(*(change.text for change in seen.changes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -49,15 +50,11 @@ def _print(report: Report) -> None:
     say(f"{len(report.checks)} checks, {broken or 'none'} broken")
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     found = json_value(value)
     if found is None:
         return "none"
-    return found if isinstance(found, str) else _number(found)
-
-
-def _number(value: Any) -> str:
-    return str(value) if isinstance(value, int) else plain(value)
+    return plain(found) if isinstance(found, Decimal) else str(found)
 
 
 def _tree(each: Checked) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The service as one ASGI app: the price list, its description, probes, and the pages."""
+"""The service as one ASGI app: the price list, usage, its description, probes, and the pages."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from tallystick.core.catalog import Catalog
 from tallystick.errors import InvalidInput, TallystickError
 from tallystick.http import plans
 from tallystick.http.cached import Cached
+from tallystick.http.decode import MOST_BYTES
 from tallystick.http.guard import BodyBound, Guard, internal_error, problem_response
+from tallystick.http.keys import Keys
 from tallystick.http.openapi import describe
 from tallystick.http.pages import assets, docs_page, pricing_page
+from tallystick.http.usage import EVENTS, USAGE, UsageRoutes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,11 +30,14 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
+    from tallystick.http.demo import DemoPage
+    from tallystick.wiring import Tallystick
 
 __all__ = ["answer_errors", "create_app"]
 
 MAX_BODY: Final = 1_048_576
 _INTERNAL: Final = problems.STATUS["INTERNAL_ERROR"]
+_UNAVAILABLE: Final = problems.STATUS["SERVICE_UNAVAILABLE"]
 
 
 def create_app(
@@ -41,13 +47,20 @@ def create_app(
     docs: bool = True,
     max_age: int = 300,
     max_body: int = MAX_BODY,
+    tally: Tallystick | None = None,
+    keys: Keys | None = None,
+    demo: DemoPage | None = None,
 ) -> ASGIApp:
     """Build the service of a catalogue.
 
     Catalogues `beside` it, by name, are drawn on the same page and answered under
     `/catalogs/NAME/api/v1/plans`.  `docs` False switches `/docs` and `/openapi.json` off.  A price
     list may be kept by a cache for `max_age` seconds; a request body over `max_body` bytes is
-    refused with 413.
+    refused with 413; one of usage events over 10 MB is.
+
+    Usage is recorded in and read from the ledger `tally`, by callers who have one of the `keys`.
+    Without either, the routes of usage answer 503.  A `demo` page shows a customer's usage to
+    anyone on this machine.
 
     Raises InvalidInput for what is no catalogue or one whose price list cannot be written.
     """
@@ -70,11 +83,14 @@ def create_app(
     _add(app, "/", pricing_page(catalogs, docs=docs))
     for name, asset in assets().items():
         _add(app, f"/static/{name}", asset)
+    _add_usage(app, UsageRoutes(tally, keys or Keys()))
+    if demo is not None:
+        app.router.routes.append(Route(demo.path, demo, methods=["GET"]))
     if docs:
-        described = describe(app.openapi())
+        described = describe(app.openapi(), usage=tally is not None)
         _add(app, "/openapi.json", _json(described, {"Cache-Control": "no-cache"}))
         _add(app, "/docs", docs_page(described))
-    bounded = Guard(BodyBound(app, max_body))
+    bounded = Guard(BodyBound(app, max_body, bounds={EVENTS: MOST_BYTES}))
     return plans.PlansLayer(bounded, lists, max_body=max_body)
 
 
@@ -90,6 +106,11 @@ def _check(catalogs: Iterable[object], **bounds: object) -> None:
 def _add(app: FastAPI, path: str, answer: Cached) -> None:
     """Answer a path with bytes that are ready; other methods than GET and HEAD get 405."""
     app.router.routes.append(Route(path, answer, methods=["GET"]))
+
+
+def _add_usage(app: FastAPI, usage: UsageRoutes) -> None:
+    app.router.routes.append(Route(EVENTS, usage.record, methods=["POST"]))
+    app.router.routes.append(Route(USAGE, usage.read, methods=["GET"]))
 
 
 def _probe(word: str) -> Cached:
@@ -113,7 +134,9 @@ async def _of_rules(request: Request, error: Exception) -> Response:  # noqa: AR
     answer = problems.of(error)
     if answer.status == _INTERNAL:
         raise error  # what the operator has to cure is logged and answered without a word of it
-    return problem_response(answer)
+    # A sender may come again at once: what it sends twice is counted once.
+    headers = {"Retry-After": "1"} if answer.status == _UNAVAILABLE else {}
+    return problem_response(answer, headers)
 
 
 async def _of_framework(request: Request, error: Exception) -> Response:

@@ -11,14 +11,13 @@ import io
 import json
 import re
 import zlib
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
 from tallystick.core.bad_number import BadNumber
-from tallystick.errors import BadRequest, InvalidInput, PayloadTooLarge
+from tallystick.errors import BadRequest, InvalidInput, InvalidUsage, PayloadTooLarge
 from tallystick.files.scalars import number
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ __all__ = [
     "MOST_EVENTS",
     "Form",
     "Item",
-    "Unreadable",
     "form_of",
     "inflated",
     "items_of",
@@ -58,14 +56,15 @@ _LONG: Final = 256 * 1024  # from here on a list is cut piece by piece, with an 
 _LARGE: Final = 4096  # from here on an event is measured before it is read
 _LARGEST: Final = 1_000_000  # 50 properties of 1,100 characters, each written as two escapes
 _MOST_VALUES: Final = 100  # 50 properties, the fields around them, and some attributes
-_MOST_TOKENS: Final = 3_000_000
+_MOST_TOKENS: Final = 200_000  # brackets and commas of 10,000 events, and as many again
 _LONGEST: Final = 40
 _MARK: Final = b"\xef\xbb\xbf"
 _START: Final = re.compile(rb"[ \t\r\n]*([\[{])")
-_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
-_IN_LIST: Final = re.compile(_STRING + rb"|[\[\]{},]", re.DOTALL)
-_IN_ITEM: Final = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
-_NO_WORD: Final = re.compile(rb"(" + _STRING + rb")|-Infinity|Infinity|NaN", re.DOTALL)
+_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_TO_COMMA: Final = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+([\[\]{},])", re.DOTALL)
+_TO_BRACKET: Final = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+([\[\]{}])", re.DOTALL)
+_COMMA: Final = re.compile(_STRING + rb"?|,", re.DOTALL)
+_NO_WORD: Final = re.compile(rb"(" + _STRING + rb"?)|-Infinity|Infinity|NaN", re.DOTALL)
 _STAND_INS: Final = {b"NaN": b"0e1111111", b"Infinity": b"0e1111112", b"-Infinity": b"0e1111113"}
 _MEANT: Final = {stand_in.decode(): word.decode() for word, stand_in in _STAND_INS.items()}
 _BLANK_COLONS: Final = (b" :", b"\t:", b"\n:", b"\r:")
@@ -73,13 +72,6 @@ _NO_JSON: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 Item: TypeAlias = bytes | memoryview | msgspec.Raw
 """The bytes of one event, as they stand in the body."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An item that is no event because it is no tree at all, and why."""
-
-    reason: str
 
 
 # --- headers --------------------------------------------------------------------------------------
@@ -166,30 +158,24 @@ def _cut(body: bytes, start: int) -> Iterator[memoryview]:
     view = memoryview(body)
     position, depth, first = start, 1, True
     for _ in range(_MOST_TOKENS):
-        found = (_IN_LIST if depth == 1 else _IN_ITEM).search(body, position)
+        found = (_TO_COMMA if depth == 1 else _TO_BRACKET).match(body, position)
         if found is None:
             raise _no_list("the list has no end")
-        token, position = found[0], found.end()
-        if token in {b"[", b"{"}:
-            depth += 1
-        elif token in {b"]", b"}"}:
-            depth -= 1
-        if token == b"," or depth == 0:
-            blank = not bytes(view[start : start + 64]).strip() and not _text(view, start, position)
-            if blank and not (first and depth == 0):
-                raise _no_list("the list has an empty place")
-            if not blank:
-                yield view[start : position - 1]
-            start, first = position, False
-        if depth == 0:
-            if token != b"]" or _text(view, position, len(body) + 1):
+        token, position = found[1], found.end()
+        depth += (token in b"[{") - (token in b"]}")
+        if depth and token != b",":
+            continue
+        item = view[start : position - 1]
+        if bytes(item).strip():
+            yield item
+        elif depth or not first:
+            raise _no_list("the list has an empty place")
+        start, first = position, False
+        if not depth:
+            if token != b"]" or body[position:].strip():
                 raise _no_list("the list does not end where the body does")
             return
     raise PayloadTooLarge("the body holds more values than its events may have")
-
-
-def _text(view: memoryview, start: int, end: int) -> bytes:
-    return bytes(view[start : end - 1]).strip()
 
 
 def _no_list(reason: str) -> InvalidInput:
@@ -212,25 +198,30 @@ def _counted(items: Iterable[Item]) -> list[Item]:
 
 
 def tree_of(item: Item) -> object:
-    """Read an event into plain values, or say why it cannot be read: an Unreadable.
+    """Read an event into plain values; what cannot be read becomes an InvalidUsage that says why.
 
     Numbers are ints and Decimals; one that is no plain number is a BadNumber.
     """
     if len(memoryview(item)) > _LARGEST:
-        return Unreadable("is larger than any event")
+        return _unreadable("is larger than any event")
     text = bytes(item)
     if len(text) > _LARGE and _crowded(text):
-        return Unreadable(f"has more than {_MOST_VALUES} values, which no event has")
+        return _unreadable(f"has more than {_MOST_VALUES} values, which no event has")
     try:
         return _read(text)
     except _NO_JSON as error:
         mended = _NO_WORD.sub(_stand_in, text, count=_MOST_VALUES)
         if mended == text:
-            return Unreadable(_why(error))
+            return _unreadable(_why(error))
     try:
         return _read(mended)
     except _NO_JSON as error:
-        return Unreadable(_why(error))
+        return _unreadable(_why(error))
+
+
+def _unreadable(reason: str) -> InvalidUsage:
+    text = f"the event {reason}"
+    return InvalidUsage(text, {"": [text]})
 
 
 def _number(token: str) -> Decimal | int | BadNumber:
@@ -247,7 +238,7 @@ _VALUES: Final = msgspec.json.Decoder(float_hook=_number)
 def _read(text: bytes) -> object:
     tree: object = _VALUES.decode(text)
     if not _each_key_once(text, tree) and _key_twice(text):
-        return Unreadable("has a key twice in one object")
+        return _unreadable("has a key twice in one object")
     return tree
 
 
@@ -269,7 +260,7 @@ def _why(error: Exception) -> str:
 def _crowded(text: bytes) -> bool:
     """Whether there are more values than in any event; stops counting once there are."""
     commas = 0
-    for tokens, found in enumerate(_IN_LIST.finditer(text)):
+    for tokens, found in enumerate(_COMMA.finditer(text)):
         commas += found[0] == b","
         if commas > _MOST_VALUES or tokens > 4 * _MOST_VALUES:
             return True

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["BodyBound", "Guard", "answer_error", "internal_error", "problem_response"]
+__all__ = [
+    "BodyBound",
+    "Guard",
+    "answer_error",
+    "internal_error",
+    "path_within",
+    "problem_response",
+]
 
 _log: Final = logging.getLogger("tallystick.http")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -57,19 +64,31 @@ async def answer_error(
     await problem_response(problems.of(error), headers)(scope, receive, send)
 
 
+def path_within(scope: Scope) -> str:
+    """Give the path inside this application, also where a host has mounted it deeper."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path.removeprefix(root) if root else path
+
+
 class BodyBound:
     """Refuses a body over a bound: by its declared length before reading, else while it comes.
 
     A sender without a declared length (chunked) is counted; the first byte too many ends it.
     """
 
-    __slots__ = ("_app", "_bound", "_headers")
+    __slots__ = ("_app", "_bound", "_bounds", "_headers")
 
     def __init__(
-        self, app: ASGIApp, bound: int, *, headers: Mapping[str, str] | None = None
+        self,
+        app: ASGIApp,
+        bound: int,
+        *,
+        bounds: Mapping[str, int] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Stand in front of `app`; `headers` go on the refusal."""
-        self._app, self._bound = app, bound
+        """Stand in front of `app`; `bounds` are those of single paths, `headers` of the refusal."""
+        self._app, self._bound, self._bounds = app, bound, bounds or {}
         # What is left of the body would be read as the next request.
         self._headers = {**(headers or {}), "Connection": "close"}
 
@@ -78,13 +97,14 @@ class BodyBound:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        counted = _Counted(receive, send, self._bound)
-        if _declared_length(scope) > self._bound:
+        bound = self._bounds.get(path_within(scope), self._bound)
+        counted = _Counted(receive, send, bound)
+        if _declared_length(scope) > bound:
             counted.exceeded = True
         else:
             await _until_exceeded(self._app, scope, counted)
         if counted.exceeded and not counted.answered:
-            refusal = PayloadTooLarge(f"the body is larger than {self._bound} bytes; send less")
+            refusal = PayloadTooLarge(f"the body is larger than {bound} bytes; send less")
             await answer_error(refusal, scope, receive, send, headers=self._headers)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tallystick import problems
 from tallystick.core.currency import CODES
 from tallystick.core.price_list import VIEWS
+from tallystick.http.openapi_parts import errors_of, json_of
+from tallystick.http.openapi_usage import usage_paths
 from tallystick.http.wire import schemas
 
 if TYPE_CHECKING:
@@ -15,12 +17,18 @@ if TYPE_CHECKING:
 __all__ = ["describe"]
 
 
-def describe(base: Mapping[str, Any]) -> dict[str, Any]:
-    """Complete what the framework found with the routes and components written by hand."""
+def describe(base: Mapping[str, Any], *, usage: bool = False) -> dict[str, Any]:
+    """Complete what the framework found with the routes and components written by hand.
+
+    The routes of usage are described where the service has a ledger.
+    """
     components = dict(base.get("components", {}))
-    components["schemas"] = {**components.get("schemas", {}), **schemas()}
+    components["schemas"] = {**components.get("schemas", {}), **schemas(usage=usage)}
     components["responses"] = {**components.get("responses", {}), **_failures()}
-    paths = {**_paths(), **base.get("paths", {})}
+    paths = {**_paths(), **(usage_paths() if usage else {}), **base.get("paths", {})}
+    if usage:
+        bearer = {"type": "http", "scheme": "bearer", "description": "One of the service's keys."}
+        components["securitySchemes"] = {"apiKey": bearer}
     return {**base, "paths": paths, "components": components}
 
 
@@ -31,7 +39,7 @@ def _failures() -> dict[str, Any]:
     return {
         f"Error{status}": {
             "description": " or ".join(names),
-            "content": _json("ErrorEnvelope"),
+            "content": json_of("ErrorEnvelope"),
         }
         for status, names in codes.items()
     }
@@ -56,7 +64,7 @@ def _paths() -> dict[str, Any]:
                 "operationId": "preflightPlans",
                 "summary": "Answer a browser's preflight",
                 "tags": ["prices"],
-                "responses": {"204": {"description": "Every origin may ask."}, **_errors(500)},
+                "responses": {"204": {"description": "Every origin may ask."}, **errors_of(500)},
             },
         },
         "/healthz": {"get": _probe("alive", "Whether the process answers at all")},
@@ -77,10 +85,10 @@ def _plans_answers() -> dict[str, Any]:
                     "schema": {"type": "string"},
                 },
             },
-            "content": _json("PriceList"),
+            "content": json_of("PriceList"),
         },
         "304": {"description": "You hold the newest list.", "headers": tag},
-        **_errors(405, 413, 422, 500),
+        **errors_of(405, 413, 422, 500),
     }
 
 
@@ -113,15 +121,7 @@ def _probe(word: str, summary: str) -> dict[str, Any]:
         "summary": summary,
         "tags": ["probes"],
         "responses": {
-            "200": {"description": f"It is {word}.", "content": _json("Health")},
-            **_errors(405, 413, 500),
+            "200": {"description": f"It is {word}.", "content": json_of("Health")},
+            **errors_of(405, 413, 500),
         },
     }
-
-
-def _errors(*statuses: int) -> dict[str, Any]:
-    return {str(status): {"$ref": f"#/components/responses/Error{status}"} for status in statuses}
-
-
-def _json(schema: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}

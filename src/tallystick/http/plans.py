@@ -12,7 +12,7 @@ from tallystick.core.currency import currency as currency_of
 from tallystick.core.price_list import VIEWS, price_list_body
 from tallystick.errors import InvalidInput, MethodNotAllowed
 from tallystick.http.cached import Cached
-from tallystick.http.guard import BodyBound, answer_error
+from tallystick.http.guard import BodyBound, answer_error, path_within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +117,7 @@ class PlansLayer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a path of its own, whatever the method; hand on any other."""
-        lists = self._lists.get(_path(scope)) if scope["type"] == "http" else None
+        lists = self._lists.get(path_within(scope)) if scope["type"] == "http" else None
         if lists is None:
             await self._app(scope, receive, send)
         elif scope["method"] in {"GET", "HEAD"}:
@@ -140,13 +140,6 @@ def _currency(parameters: Mapping[str, list[str]], fields: dict[str, list[str]])
     except InvalidInput as refusal:
         fields.setdefault("currency", []).append(str(refusal))
         return None
-
-
-def _path(scope: Scope) -> str:
-    """Give the path inside this application, also where a host has mounted it deeper."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    return path.removeprefix(root) if root else path
 
 
 def _json(body: bytes, headers: Mapping[str, str]) -> Cached:

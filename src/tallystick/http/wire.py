@@ -8,13 +8,23 @@ The price list's bytes are not made from these models (they are built once, in
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-__all__ = ["ErrorEnvelope", "Health", "PriceList", "schemas"]
+__all__ = [
+    "ErrorEnvelope",
+    "Health",
+    "PriceList",
+    "RecordedUsage",
+    "SentCloudEvent",
+    "SentEvent",
+    "UsageFigures",
+    "schemas",
+]
 
 Number: TypeAlias = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 """A decimal written as a JSON number."""
@@ -189,10 +199,107 @@ class ErrorEnvelope(_Shape):
     error: Failure
 
 
-def schemas() -> dict[str, Any]:
+class _Sent(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+Identifier: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
+"""A text that names something; no blanks at its ends, no control characters."""
+
+Properties: TypeAlias = dict[str, str | Number | bool | None]
+"""What an event says: up to 50 texts, plain numbers, bools and nulls."""
+
+
+class SentEvent(_Sent):
+    """A usage event: unique by customer, source and id.
+
+    A correction has void or amend (the id of the event it corrects) instead of a type.
+    """
+
+    id: Identifier
+    customer: Identifier
+    type: Identifier | None = None
+    source: Identifier | None = None
+    occurred_at: datetime | None = None
+    properties: Properties | None = None
+    void: str | dict[str, str] | None = None
+    amend: str | dict[str, str] | None = None
+
+
+class SentCloudEvent(BaseModel):
+    """A usage event as CloudEvents 1.0 has it: subject is the customer, data the properties."""
+
+    specversion: Literal["1.0"]
+    id: Identifier
+    source: Identifier
+    type: Identifier
+    subject: Identifier
+    time: datetime | None = None
+    data: Properties | None = None
+
+
+class RejectedEvent(_Shape):
+    """Why an event was not stored; index is its place in the request, from 0."""
+
+    index: Annotated[int, Field(ge=0)]
+    code: str
+    message: str
+
+
+class LateEvent(_Shape):
+    """An event that is stored, and the meters that leave it out because it came too late."""
+
+    index: Annotated[int, Field(ge=0)]
+    meters: list[str]
+
+
+class Tally(_Shape):
+    """What became of the events of a request."""
+
+    accepted: Annotated[int, Field(ge=0)]
+    duplicates: Annotated[int, Field(ge=0)]
+    rejected: list[RejectedEvent]
+    late: list[LateEvent] | None = None
+
+
+class RecordedUsage(_Shape):
+    """The answer to usage events."""
+
+    ok: Literal[True]
+    data: Tally
+
+
+class UsageFigure(_Shape):
+    """A quantity, exact, as a text; group holds the properties that were asked for."""
+
+    from_: Annotated[datetime, Field(alias="from")]
+    to: datetime
+    quantity: Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+    group: dict[str, str | None] | None = None
+
+
+class Figures(_Shape):
+    """What a customer used of one meter in a period."""
+
+    customer: str
+    meter: str
+    from_: Annotated[datetime, Field(alias="from")]
+    to: datetime
+    figures: list[UsageFigure]
+
+
+class UsageFigures(_Shape):
+    """The answer to a question about usage."""
+
+    ok: Literal[True]
+    data: Figures
+
+
+def schemas(*, usage: bool = False) -> dict[str, Any]:
     """Give the JSON Schemas of all shapes by name, as an OpenAPI document holds them."""
     found: dict[str, Any] = {}
-    for model in (PriceList, Health, ErrorEnvelope):
+    of_usage = (SentEvent, SentCloudEvent, RecordedUsage, UsageFigures) if usage else ()
+    for model in (PriceList, Health, ErrorEnvelope, *of_usage):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         found |= schema.pop("$defs", {})
         found[model.__name__] = schema

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from sqlalchemy import Text, cast, func, select, update
+from sqlalchemy import Text, cast, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tallystick.core.meter import definition, definition_digest, meter_of_definition
@@ -44,6 +44,11 @@ MeterState: TypeAlias = Literal["building", "ready"]
 _METERS: Final = 0  # the lock of the meters' states; the rest are for targets of corrections
 _TARGETS: Final = 255
 _FILLING: Final = 256  # with the number of a meter
+_ALONE: Final = text("SELECT pg_advisory_xact_lock(CAST(:space AS int), CAST(:slot AS int))")
+_SHARE: Final = text(
+    "SELECT current_setting('transaction_isolation'),"
+    " pg_advisory_xact_lock_shared(CAST(:space AS int), CAST(:slot AS int))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,7 @@ def hold(unit: Unit) -> None:
     """
     if unit.dialect == "sqlite":
         return
-    level = unit.connection.exec_driver_sql(
-        "SELECT current_setting('transaction_isolation'), pg_advisory_xact_lock_shared(%s, %s)",
-        (_space(unit), _METERS),
-    ).scalar_one()
+    level = unit.connection.execute(_SHARE, {"space": _space(unit), "slot": _METERS}).scalar_one()
     if level != "read committed":
         raise SetupError(
             f"usage is recorded in a READ COMMITTED transaction, this one is {level.upper()}: "
@@ -81,17 +83,13 @@ def hold(unit: Unit) -> None:
 def hold_alone(unit: Unit) -> None:
     """Wait for all who record, and keep others from it until the transaction ends."""
     if unit.dialect == "postgresql":
-        unit.connection.exec_driver_sql(
-            "SELECT pg_advisory_xact_lock(%s, %s)", (_space(unit), _METERS)
-        )
+        _lock(unit, _METERS)
 
 
 def hold_meter(unit: Unit, meter_id: int) -> None:
     """Be the only one who fills the roll-ups of a meter until the transaction ends."""
     if unit.dialect == "postgresql":
-        unit.connection.exec_driver_sql(
-            "SELECT pg_advisory_xact_lock(%s, %s)", (_space(unit), _FILLING + meter_id)
-        )
+        _lock(unit, _FILLING + meter_id)
 
 
 def hold_targets(unit: Unit, keys: Iterable[tuple[str, str, str]]) -> None:
@@ -99,10 +97,12 @@ def hold_targets(unit: Unit, keys: Iterable[tuple[str, str, str]]) -> None:
     if unit.dialect == "sqlite":
         return
     slots = {1 + int.from_bytes(_sha("\0".join(key))[:4], "big") % _TARGETS for key in keys}
-    unit.connection.exec_driver_sql(
-        "SELECT count(pg_advisory_xact_lock(%s, slot)) FROM unnest(%s::int[]) AS slot",
-        (_space(unit), sorted(slots)),
-    )
+    for slot in sorted(slots):
+        _lock(unit, slot)
+
+
+def _lock(unit: Unit, slot: int) -> None:
+    unit.connection.execute(_ALONE, {"space": _space(unit), "slot": slot})
 
 
 def _space(unit: Unit) -> int:

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy.dialects import postgresql
-
 from tallystick.errors import SetupError
 from tallystick.storage.role_facts import facts_of
 from tallystick.storage.scope import ALL_SETTING, CUSTOMER_SETTING
@@ -50,7 +48,6 @@ POLICIES: Final = ("one_customer", "all_customers")
 
 _SHOWN: Final = 4  # problems that a person can take in at once
 _LONGEST_NAME: Final = 63  # bytes, NAMEDATALEN - 1
-_quoted: Final = postgresql.dialect().identifier_preparer.quote_identifier  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it so
 
 
 def owned(tables: Tables) -> dict[str, Column[Any]]:
@@ -130,6 +127,10 @@ def _row_security(table: str, column: str) -> Iterator[str]:
     for name, rule in ((one, f"{column} = {customer}"), (every, is_on)):
         yield f"DROP POLICY IF EXISTS {name} ON {table}"
         yield f"CREATE POLICY {name} ON {table} USING ({rule})"  # for reading and for writing
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _checked(role: str) -> str:

@@ -17,12 +17,14 @@ from sqlalchemy import delete, select
 
 from tallystick.core.aggregate import DayState
 from tallystick.core.number import ZERO, plain
+from tallystick.storage.arrays import execute_rows, insert_rows, many
 from tallystick.storage.types import micros
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
 
     from tallystick.core.meter import Aggregation
+    from tallystick.storage.arrays import Cell
     from tallystick.storage.unit import Unit
 
 __all__ = [
@@ -44,16 +46,26 @@ DayKey: TypeAlias = tuple[int, str, str, date]
 Labels: TypeAlias = Mapping[DayKey, Mapping[str, int]]
 """How many readings carry each label of a `unique` meter, by day."""
 
-_KEY: Final = ("meter_id", "customer_id", "group_key", "day")
+_KEY: Final = (
+    ("meter_id", "bigint"),
+    ("customer_id", "text"),
+    ("group_key", "text"),
+    ("day", "date"),
+)
 _KEPT: Final = (
-    *("n", "total", "least", "most"),
-    *("first_at", "last_at", "last_order", "last_value", "area"),
+    ("n", "bigint"),
+    ("total", "numeric"),
+    ("least", "numeric"),
+    ("most", "numeric"),
+    ("first_at", "timestamptz"),
+    ("last_at", "timestamptz"),
+    ("last_order", "bigint"),
+    ("last_value", "numeric"),
+    ("area", "numeric"),
 )
-_KINDS: Final = (
-    *("bigint", "text", "text", "date"),
-    *("bigint", "numeric", "numeric", "numeric"),
-    *("timestamptz", "timestamptz", "bigint", "numeric", "numeric"),
-)
+_VALUE: Final = (*_KEY, ("value", "text"), ("n", "bigint"))
+_NAMES: Final = ", ".join(name for name, _ in _KEY)
+_SAME: Final = " AND ".join(f"d.{name} = k.{name}" for name, _ in _KEY)
 _LATER: Final = (
     "d.last_at IS NULL OR (excluded.last_at, excluded.last_order) > (d.last_at, d.last_order)"
 )
@@ -92,7 +104,7 @@ def _words(unit: Unit) -> _Words:
 
 def _cells(
     aggregation: Aggregation, state: DayState, distinct: int, words: _Words
-) -> tuple[Any, ...]:
+) -> tuple[Cell, ...]:
     """Write what is kept of a state; `distinct` is the number of labels that a day has."""
     nothing = (None,) * 5
     match aggregation:
@@ -146,7 +158,7 @@ def add_days(unit: Unit, states: Mapping[DayKey, tuple[Aggregation, DayState]]) 
     }
     changes = {"n": "d.n + excluded.n", **sums, **bounds, **later}
     rows = [
-        (*key, *_cells(aggregation, state, 0, words))
+        (*_cells_of(key), *_cells(aggregation, state, 0, words))
         for key, (aggregation, state) in sorted(states.items())
     ]
     _upsert(unit, rows, changes)
@@ -156,45 +168,21 @@ def put_days(unit: Unit, states: Mapping[DayKey, tuple[Aggregation, DayState, in
     """Put states, each with its number of labels, in the place of what is kept."""
     words = _words(unit)
     rows = [
-        (*key, *_cells(aggregation, state, distinct, words))
+        (*_cells_of(key), *_cells(aggregation, state, distinct, words))
         for key, (aggregation, state, distinct) in sorted(states.items())
     ]
-    _upsert(unit, rows, {name: f"excluded.{name}" for name in _KEPT})
+    _upsert(unit, rows, {name: f"excluded.{name}" for name, _ in _KEPT})
 
 
-def _upsert(unit: Unit, rows: Sequence[tuple[Any, ...]], changes: Mapping[str, str]) -> None:
-    if not rows:
-        return
-    changed = ", ".join(f"{name} = {change}" for name, change in changes.items())
-    ending = f" ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {changed}"
-    _insert(unit, unit.tables.usage_days.fullname, (*_KEY, *_KEPT), _KINDS, rows, ending)
+def _upsert(unit: Unit, rows: Sequence[tuple[Cell, ...]], changes: Mapping[str, str]) -> None:
+    if rows:
+        changed = ", ".join(f"{name} = {change}" for name, change in changes.items())
+        ending = f" ON CONFLICT ({_NAMES}) DO UPDATE SET {changed}"
+        insert_rows(unit, unit.tables.usage_days.fullname, (*_KEY, *_KEPT), rows, ending)
 
 
-def _insert(
-    unit: Unit,
-    table: str,
-    names: Sequence[str],
-    kinds: Sequence[str],
-    rows: Sequence[tuple[Any, ...]],
-    ending: str,
-) -> Sequence[Any]:
-    """Insert rows in their order, by one statement; give what it returns."""
-    head = f"INSERT INTO {table} AS d ({', '.join(names)})"
-    if unit.dialect == "postgresql":
-        arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
-        columns = tuple(map(list, zip(*rows, strict=True)))
-        done = unit.connection.exec_driver_sql(
-            f"{head} SELECT * FROM unnest({arrays}){ending}", columns
-        )
-        return done.all() if done.returns_rows else ()
-    marks = ", ".join("?" * len(names))
-    texts = [tuple(_sqlite(cell) for cell in row) for row in rows]
-    unit.connection.exec_driver_sql(f"{head} VALUES ({marks}){ending}", texts)
-    return ()
-
-
-def _sqlite(cell: Any) -> Any:
-    return cell.isoformat() if isinstance(cell, date) else cell
+def _cells_of(key: DayKey) -> tuple[Cell, ...]:
+    return key[0], key[1], key[2], key[3].isoformat()
 
 
 def lock_days(unit: Unit, keys: Iterable[DayKey]) -> dict[DayKey, DayState]:
@@ -213,14 +201,12 @@ def lock_days(unit: Unit, keys: Iterable[DayKey]) -> dict[DayKey, DayState]:
             for row in unit.connection.execute(select(days).where(*_at(days, key)))
         ]
         return {(r.meter_id, r.customer_id, r.group_key, r.day): state_of_row(r) for r in found}
-    ending = f" ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET n = d.n RETURNING d.*"
-    rows = _insert(
+    rows = insert_rows(
         unit,
         days.fullname,
-        (*_KEY, "n"),
-        _KINDS[:5],
-        [(*key, 0) for key in ordered],
-        ending,
+        (*_KEY, _KEPT[0]),
+        [(*_cells_of(key), 0) for key in ordered],
+        f" ON CONFLICT ({_NAMES}) DO UPDATE SET n = d.n RETURNING d.*",
     )
     return {
         (r.meter_id, r.customer_id, r.group_key, r.day): _plain_state(state_of_row(r))
@@ -241,7 +227,7 @@ def _plain_state(state: DayState) -> DayState:
 
 
 def _at(table: Any, key: DayKey) -> list[Any]:
-    return [table.c[name] == part for name, part in zip(_KEY, key, strict=True)]
+    return [table.c[name] == part for (name, _), part in zip(_KEY, key, strict=True)]
 
 
 def drop_days(unit: Unit, keys: Iterable[DayKey]) -> None:
@@ -265,57 +251,49 @@ def add_labels(unit: Unit, labels: Labels) -> None:
 
     The rows of the days are there already, and locked by having been written to.
     """
-    rows = [
-        (*key, label, n)
-        for key, of_day in sorted(labels.items())
-        for label, n in sorted(of_day.items())
-    ]
+    rows = _label_rows(labels)
     if not rows:
         return
-    new: dict[DayKey, int] = {}
+    new: dict[tuple[Cell, ...], int] = {}
     for key in _count(unit, rows):
         new[key] = new.get(key, 0) + 1
+    if not new:
+        return
     days = unit.tables.usage_days.fullname
     if unit.dialect == "sqlite":
         unit.connection.exec_driver_sql(
             f"UPDATE {days} SET total = exact_add(total, ?) WHERE meter_id = ?"  # noqa: S608 - names of ours
             " AND customer_id = ? AND group_key = ? AND day = ?",
-            [(str(n), *map(_sqlite, key)) for key, n in new.items()] or [("0", 0, "", "", "")],
+            [(str(n), *key) for key, n in new.items()],
         )
         return
-    arrays = ", ".join(f"%s::{kind}[]" for kind in (*_KINDS[:4], "numeric"))
-    columns = tuple(map(list, zip(*((*key, n) for key, n in new.items()), strict=True)))
-    if columns:
-        same = " AND ".join(f"d.{name} = k.{name}" for name in _KEY)
-        unit.connection.exec_driver_sql(
-            f"UPDATE {days} d SET total = d.total + k.new"  # noqa: S608 - names of ours
-            f" FROM unnest({arrays}) AS k ({', '.join(_KEY)}, new) WHERE {same}",
-            columns,
-        )
+    names, kinds = zip(*_KEY, ("new", "numeric"), strict=True)
+    query, given = many(names, kinds, [(*key, n) for key, n in new.items()])
+    words = f"UPDATE {days} d SET total = d.total + k.new FROM ({query}) k WHERE {_SAME}"  # noqa: S608 - names of ours
+    execute_rows(unit, words, given)
 
 
-def _count(unit: Unit, rows: Sequence[tuple[Any, ...]]) -> Iterable[DayKey]:
+def _label_rows(labels: Labels) -> list[tuple[Cell, ...]]:
+    return [
+        (*_cells_of(key), label, n)
+        for key, of_day in sorted(labels.items())
+        for label, n in sorted(of_day.items())
+    ]
+
+
+def _count(unit: Unit, rows: Sequence[tuple[Cell, ...]]) -> Iterable[tuple[Cell, ...]]:
     """Count labels; give the day of each that was not there before."""
     table = unit.tables.usage_values.fullname
-    names = (*_KEY, "value", "n")
-    ending = (
-        f" ON CONFLICT ({', '.join(_KEY)}, value) DO UPDATE SET n = d.n + excluded.n"
-        " RETURNING d.meter_id, d.customer_id, d.group_key, d.day, d.value, d.n"
-    )
+    ending = f" ON CONFLICT ({_NAMES}, value) DO UPDATE SET n = d.n + excluded.n"
     if unit.dialect == "postgresql":
-        kinds = (*_KINDS[:4], "text", "bigint")
-        stored = _insert(unit, table, names, kinds, rows, ending)
+        returned = " RETURNING d.meter_id, d.customer_id, d.group_key, d.day::text, d.value, d.n"
+        stored = insert_rows(unit, table, _VALUE, rows, ending + returned)
         added = {row[:5]: row[5] for row in rows}
         return [tuple(row[:4]) for row in stored if added[tuple(row[:5])] == row[5]]
-    marks = ", ".join("?" * len(names))
-    statement = (
-        f"INSERT INTO {table} AS d ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - names of ours
-        f"{ending.partition(' RETURNING')[0]} RETURNING n"
-    )
+    names = ", ".join(name for name, _ in _VALUE)
+    statement = f"INSERT INTO {table} AS d ({names}) VALUES (?, ?, ?, ?, ?, ?){ending} RETURNING n"  # noqa: S608 - names of ours
     execute = unit.connection.exec_driver_sql
-    return [
-        row[:4] for row in rows if execute(statement, tuple(map(_sqlite, row))).scalar() == row[5]
-    ]
+    return [row[:4] for row in rows if execute(statement, row).scalar() == row[5]]
 
 
 def put_labels(unit: Unit, keys: Iterable[DayKey], labels: Labels) -> None:
@@ -323,11 +301,6 @@ def put_labels(unit: Unit, keys: Iterable[DayKey], labels: Labels) -> None:
     table = unit.tables.usage_values
     for key in sorted(set(keys)):
         unit.connection.execute(delete(table).where(*_at(table, key)))
-    rows = [
-        (*key, label, n)
-        for key, of_day in sorted(labels.items())
-        for label, n in sorted(of_day.items())
-    ]
+    rows = _label_rows(labels)
     if rows:
-        kinds = (*_KINDS[:4], "text", "bigint")
-        _insert(unit, table.fullname, (*_KEY, "value", "n"), kinds, rows, "")
+        insert_rows(unit, table.fullname, _VALUE, rows)

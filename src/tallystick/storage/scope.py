@@ -29,7 +29,7 @@ __all__ = [
 
 CUSTOMER_SETTING: Final = "tallystick.customer"
 """The setting that names the one customer whose rows there are."""
-ALL_SETTING: Final = "tallystick.all"
+ALL_SETTING: Final = "tallystick.all_customers"
 """The setting that, where it is `on`, shows the rows of every customer."""
 
 

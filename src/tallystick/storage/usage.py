@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from sqlalchemy import Table, and_, func, or_, select, tuple_
+from sqlalchemy import and_, func, select, text, tuple_
 
 from tallystick.core.event import UsageEvent
 from tallystick.core.property import properties_of, properties_text
+from tallystick.storage.arrays import execute_rows, insert_rows, many
 from tallystick.storage.types import micros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from sqlalchemy import ColumnElement, Row
+    from sqlalchemy import ColumnElement, Row, Table
 
     from tallystick.core.period import Instant, Period
+    from tallystick.storage.arrays import Cell
     from tallystick.storage.unit import Unit
 
 __all__ = [
@@ -36,20 +38,24 @@ EventKey: TypeAlias = tuple[str, str, str]
 """Customer, source and id: what an event is unique by."""
 
 _COLUMNS: Final = (
-    "seq",
-    "customer_id",
-    "source",
-    "id",
-    "kind",
-    "type",
-    "occurred_at",
-    "received_at",
-    "properties",
-    "digest",
-    "target_source",
-    "target_id",
+    ("seq", "bigint"),
+    ("customer_id", "text"),
+    ("source", "text"),
+    ("id", "text"),
+    ("kind", "text"),
+    ("type", "text"),
+    ("occurred_at", "timestamptz"),
+    ("received_at", "timestamptz"),
+    ("properties", "text"),
+    ("digest", "text"),
+    ("target_source", "text"),
+    ("target_id", "text"),
 )
-_ARRAYS: Final = ("bigint", *["text"] * 5, "timestamptz", "timestamptz", *["text"] * 4)
+_NEXT_ORDERS: Final = text(
+    "SELECT string_agg(nextval(s.name)::text, ',') FROM"
+    " (SELECT CAST(pg_get_serial_sequence(:table, 'seq') AS regclass) AS name OFFSET 0) s,"
+    " generate_series(1, :count)"
+)
 _KEYS_AT_ONCE: Final = 250
 _PAGE: Final = 1_000
 
@@ -68,12 +74,8 @@ def next_orders(unit: Unit, count: int) -> Sequence[int]:
         start = last_order(unit) + 1
         return range(start, start + count)
     table = unit.tables.usage_events.fullname
-    taken: list[int] = unit.connection.exec_driver_sql(
-        "SELECT array_agg(nextval(s.name)) FROM"
-        " (SELECT pg_get_serial_sequence(%s, 'seq')::regclass AS name) s, generate_series(1, %s)",
-        (table, count),
-    ).scalar_one()
-    return taken
+    taken = unit.connection.execute(_NEXT_ORDERS, {"table": table, "count": count})
+    return [int(place) for place in taken.scalar_one().split(",")]
 
 
 def last_order(unit: Unit) -> int:
@@ -81,63 +83,56 @@ def last_order(unit: Unit) -> int:
     if unit.dialect == "sqlite":
         name = unit.tables.usage_events.name
         # The highest place ever given, also to an event that is gone.
-        found = unit.connection.exec_driver_sql(
-            "SELECT seq FROM sqlite_sequence WHERE name = ?", (name,)
-        ).scalar()
-        return found or 0
+        known = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
+        return unit.connection.execute(known, {"name": name}).scalar() or 0
     events = unit.tables.usage_events
     return unit.connection.execute(select(func.max(events.c.seq))).scalar() or 0
 
 
-def insert_events(unit: Unit, events: Sequence[tuple[UsageEvent, str]]) -> set[int] | None:
-    """Store events with their digests, each unless its key is taken: one statement for all.
+def insert_events(unit: Unit, events: Sequence[tuple[int, UsageEvent, str]]) -> set[int] | None:
+    """Store events, each with its place and digest, unless its key is taken; one statement for all.
 
     Gives the places of those that are new, None where all are.  Who stores the same key at the
     same moment waits for the other, and one of the two is new.
     """
-    ordered = sorted(events, key=lambda pair: event_key(pair[0]))  # nobody waits in a circle
-    if unit.dialect == "sqlite":
-        return _insert_sqlite(unit, ordered)
-    return _insert_postgresql(unit, ordered)
-
-
-def _insert_sqlite(unit: Unit, events: Sequence[tuple[UsageEvent, str]]) -> set[int] | None:
+    ordered = sorted(events, key=_sorting)  # everyone in one order: nobody waits in a circle
+    moment = micros if unit.dialect == "sqlite" else str
+    rows = [_row(order, event, digest, moment) for order, event, digest in ordered]
     table = unit.tables.usage_events
-    marks = ", ".join("?" * len(_COLUMNS))
-    # The plain words of this statement: nothing in it comes from outside.
-    stored = unit.connection.exec_driver_sql(
-        f"INSERT INTO {table.fullname} ({', '.join(_COLUMNS)}) VALUES ({marks})"  # noqa: S608 - names of ours
-        " ON CONFLICT DO NOTHING",
-        [_row(event, digest, micros) for event, digest in events],
+    # The key is named: other ways to be taken are errors, and fewer indexes are asked.
+    ending = " ON CONFLICT (customer_id, source, id) DO NOTHING"
+    if unit.dialect == "sqlite":
+        done = insert_rows(unit, table.fullname, _COLUMNS, rows, ending)
+        if done.rowcount == len(rows):
+            return None
+        places = [order for order, _, _ in events]
+        found = unit.connection.execute(
+            select(table.c.seq).where(table.c.seq >= min(places), table.c.seq <= max(places))
+        )
+        return set(found.scalars())
+    query, given = many([name for name, _ in _COLUMNS], [kind for _, kind in _COLUMNS], rows)
+    names = ", ".join(name for name, _ in _COLUMNS)
+    words = (
+        f"WITH stored AS (INSERT INTO {table.fullname} ({names}) OVERRIDING SYSTEM VALUE {query}"  # noqa: S608 - names of ours
+        f"{ending} RETURNING seq)"
+        " SELECT count(*), CASE WHEN count(*) < :rows THEN array_agg(seq) END FROM stored"
     )
-    if stored.rowcount == len(events):
-        return None
-    places = [event.order for event, _ in events if event.order is not None]
-    found = unit.connection.execute(
-        select(table.c.seq).where(table.c.seq >= min(places), table.c.seq <= max(places))
-    )
-    return set(found.scalars())
+    count, new = execute_rows(unit, words, {**given, "rows": len(rows)}).one()
+    return None if count == len(rows) else set(new or ())
 
 
-def _insert_postgresql(unit: Unit, events: Sequence[tuple[UsageEvent, str]]) -> set[int] | None:
-    table = unit.tables.usage_events.fullname
-    columns = zip(*(_row(event, digest, str) for event, digest in events), strict=True)
-    arrays = ", ".join(f"%s::{kind}[]" for kind in _ARRAYS)
-    names = ", ".join(_COLUMNS)
-    count, new = unit.connection.exec_driver_sql(
-        f"WITH stored AS (INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE"  # noqa: S608 - names of ours
-        f" SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING RETURNING seq)"
-        " SELECT count(*), CASE WHEN count(*) < %s THEN array_agg(seq) END FROM stored",
-        (*map(list, columns), len(events)),
-    ).one()
-    return None if count == len(events) else set(new or ())
+def _sorting(stored: tuple[int, UsageEvent, str]) -> EventKey:
+    event = stored[1]
+    return event.customer, event.source, event.id
 
 
-def _row(event: UsageEvent, digest: str, moment: Any) -> tuple[Any, ...]:
-    target = event.target or (None, None)
+def _row(
+    order: int, event: UsageEvent, digest: str, moment: Callable[[Instant], Cell]
+) -> tuple[Cell, ...]:
+    source, key = event.target or (None, None)
     received = event.received_at or event.occurred_at
     return (
-        event.order,
+        order,
         event.customer,
         event.source,
         event.id,
@@ -147,7 +142,8 @@ def _row(event: UsageEvent, digest: str, moment: Any) -> tuple[Any, ...]:
         moment(received),
         properties_text(event.properties),
         digest,
-        *target,
+        source,
+        key,
     )
 
 
@@ -155,7 +151,7 @@ def _row(event: UsageEvent, digest: str, moment: Any) -> tuple[Any, ...]:
 
 
 def _selected(table: Table) -> list[ColumnElement[Any]]:
-    return [table.c[name] for name in _COLUMNS if name != "digest"]
+    return [table.c[name] for name, _ in _COLUMNS if name != "digest"]
 
 
 def _event(row: Row[Any]) -> UsageEvent:

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 
 from tallystick.core.aggregate import DayState, day_of, labels_of, merged, states_of
 from tallystick.core.event import UsageEvent
-from tallystick.core.reading import group_key, is_late, reading_of, readings_of
+from tallystick.core.reading import group_key, reading_of, readings_of
 from tallystick.storage.rollups import (
     DayKey,
     add_days,
@@ -20,15 +20,16 @@ from tallystick.storage.rollups import (
     put_labels,
 )
 from tallystick.storage.usage import corrections_of, event_key, events_at, events_in
+from tallystick.storage.usage_tally import by_type, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
     from tallystick.core.meter import Aggregation
-    from tallystick.core.reading import Reading
     from tallystick.storage.meters import KeptMeter
     from tallystick.storage.unit import Unit
+    from tallystick.storage.usage_tally import Arrived
 
 __all__ = ["add_usage", "days_touched", "rebuild_customer", "recount", "recount_since"]
 
@@ -42,7 +43,7 @@ _AT_ONCE: Final = 20_000
 def add_usage(
     unit: Unit,
     meters: Sequence[KeptMeter],
-    events: Sequence[UsageEvent],
+    events: Iterable[Arrived],
     corrected: Iterable[DayKey] = (),
 ) -> None:
     """Bring the roll-ups of these meters up to new events of use, stored in this transaction.
@@ -53,39 +54,23 @@ def add_usage(
     days: dict[DayKey, tuple[Aggregation, DayState]] = {}
     levels: dict[DayKey, DayState] = {}
     labels: dict[DayKey, dict[str, int]] = {}
+    of_type = by_type(events)
     for kept in meters:
-        for customer, readings in _new_readings(kept, events).items():
-            for (group, day), state in states_of(kept.meter, readings).items():
-                key = (kept.id, customer, group_key(group), day)
-                if key in again:
-                    continue
-                if kept.meter.aggregation == "time_weighted":
-                    levels[key] = state
-                else:
-                    days[key] = (kept.meter.aggregation, state)
-            for (group, day), counts in labels_of(readings).items():
-                key = (kept.id, customer, group_key(group), day)
-                if key not in again:
-                    labels[key] = counts
+        states, counts = tally(kept, of_type.get(kept.meter.event_type, ()))
+        if kept.meter.aggregation == "time_weighted":
+            levels |= states
+        else:
+            days |= {key: (kept.meter.aggregation, state) for key, state in states.items()}
+            labels |= counts
+    for key in again:
+        for kind in (days, levels, labels):
+            kind.pop(key, None)
     if levels or again:
         before = lock_days(unit, {*days, *levels, *again})
         again |= _join_levels(unit, levels, before)
         recount(unit, meters, again)
     add_days(unit, days)
     add_labels(unit, labels)
-
-
-def _new_readings(kept: KeptMeter, events: Iterable[UsageEvent]) -> dict[str, list[Reading]]:
-    """Give what new events of use say to a meter, by customer."""
-    meter, found = kept.meter, dict[str, list["Reading"]]()
-    refuses = meter.late == "refuse"
-    for event in events:
-        if event.type != meter.event_type or (refuses and is_late(meter, event)):
-            continue
-        reading = reading_of(meter, event)
-        if reading is not None:
-            found.setdefault(event.customer, []).append(reading)
-    return found
 
 
 def _join_levels(

@@ -7,7 +7,7 @@ that crash at every boundary.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -21,15 +21,13 @@ from tallystick.errors import TallystickError
 from tallystick.storage.verify_rollups import wrong_rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy import Column, ColumnElement, Table
 
     from tallystick.storage.unit import Unit
 
 __all__ = ["CHECKS", "Check", "Rows"]
 
-Rows: TypeAlias = Iterable[Mapping[str, Any]]
+Rows: TypeAlias = Generator[Mapping[str, Any], None, None]
 """What breaks an invariant: enough of each row to find it."""
 
 _HEX: Final = "0123456789abcdef"
@@ -135,7 +133,7 @@ def _event(unit: Unit, events: Any = None) -> list[Column[Any]]:
 # --- catalogues and customers ---------------------------------------------------------------------
 
 
-def _catalog_digests(unit: Unit) -> Iterator[Mapping[str, Any]]:
+def _catalog_digests(unit: Unit) -> Rows:
     """Read every published catalogue again: it must still be what its digest says."""
     c = unit.tables.catalog_versions.c
     for number, told, text in unit.connection.execute(
@@ -156,7 +154,7 @@ def _catalog_digests(unit: Unit) -> Iterator[Mapping[str, Any]]:
             yield {"plan_id": plan_id, "version": version, "digest": told, "found": found}
 
 
-def _catalog_numbers(unit: Unit) -> Iterator[Mapping[str, Any]]:
+def _catalog_numbers(unit: Unit) -> Rows:
     c, p = unit.tables.catalog_versions.c, unit.tables.plan_versions.c
     last, count = func.max(c.number), func.count()
     for row in _mappings(unit, select(last.label("last"), count.label("n")).having(last != count)):
@@ -175,9 +173,10 @@ def _forgotten(unit: Unit) -> Rows:
     )
 
 
-def _mappings(unit: Unit, query: Any) -> Iterator[Mapping[str, Any]]:
-    rows = unit.connection.execute(query, execution_options={"yield_per": 1_000})
-    return (dict(row) for row in rows.mappings())
+def _mappings(unit: Unit, query: Any) -> Rows:
+    with unit.connection.execute(query, execution_options={"yield_per": 1_000}) as rows:
+        for row in rows.mappings():
+            yield dict(row)
 
 
 CHECKS: Final[tuple[Check, ...]] = (

@@ -14,7 +14,7 @@ from tallystick.storage.meters import kept_meters
 from tallystick.storage.usage import events_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from tallystick.core.aggregate import DayState
     from tallystick.core.event import UsageEvent
@@ -28,7 +28,7 @@ _STRETCH: Final = timedelta(days=31)  # of one customer's events, this much is l
 _Days = dict[tuple[str, date], dict[str, Any]]
 
 
-def wrong_rollups(unit: Unit) -> Iterator[Mapping[str, Any]]:
+def wrong_rollups(unit: Unit) -> Generator[Mapping[str, Any], None, None]:
     """Give each figure of a ready meter's day that is not what the events say."""
     by_type: dict[str, list[KeptMeter]] = {}
     for kept in kept_meters(unit):
@@ -69,7 +69,7 @@ def _compared(
     customer: str,
     events: Sequence[UsageEvent],
     days: tuple[date, date],
-) -> Iterator[Mapping[str, Any]]:
+) -> Generator[Mapping[str, Any], None, None]:
     counted = _counted(kept, events, days)
     stored = _stored(unit, kept, customer, days)
     for group, day in sorted(counted.keys() | stored.keys()):

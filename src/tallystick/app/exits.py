@@ -1,0 +1,73 @@
+"""Closing what is open when the program ends, and letting go of it in a forked child."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, Final, NoReturn
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from tallystick.app.buffer import UsageBuffer
+
+__all__ = ["guard", "release"]
+
+_LOG: Final = logging.getLogger(__name__)
+_OPEN: Final[set[UsageBuffer]] = set()
+
+
+def guard(buffer: UsageBuffer) -> None:
+    """Close a buffer at the program's end: at exit, and on SIGTERM where nobody catches that."""
+    if not _OPEN:
+        atexit.register(_close_all)
+        _catch_sigterm()
+    _OPEN.add(buffer)
+
+
+def release(buffer: UsageBuffer) -> None:
+    """Leave a buffer to itself again: it is closed."""
+    _OPEN.discard(buffer)
+    if not _OPEN:
+        atexit.unregister(_close_all)
+        if _ours() and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _catch_sigterm() -> None:
+    """Let SIGTERM end the program as an exit does, so that what waits at the exit is done."""
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _leave)
+
+
+def _ours() -> bool:
+    return signal.getsignal(signal.SIGTERM) is _leave
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _close_all() -> None:
+    if _ours() and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is being done
+    for buffer in list(_OPEN):
+        try:
+            buffer.close()
+        except Exception:  # noqa: BLE001 - the next buffer has its turn, whatever it is
+            _LOG.exception("usage could not be kept at the end of the program")
+
+
+def _forget_all() -> None:
+    """Leave the parent's files alone in a forked child, and give its lock back with it."""
+    for buffer in _OPEN:
+        buffer.forget()
+    _OPEN.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,278 @@
+"""`tally.usage`: what customers used, recorded once, corrected by further events, and read."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from tallystick.app import meters as keeping
+from tallystick.app import publish as publishing
+from tallystick.app import usage as using
+from tallystick.app.sent import correction_tree, use_tree, void_id
+from tallystick.core.event import DEFAULT_SOURCE
+from tallystick.core.meter import Meter, meters_of
+from tallystick.core.number import quantity_of
+from tallystick.core.reading import effective
+from tallystick.errors import NotFound
+from tallystick.storage import catalogs
+from tallystick.storage.usage import corrections_of, events_at, stored_events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from decimal import Decimal
+
+    from sqlalchemy import Connection
+    from sqlalchemy.orm import Session
+
+    from tallystick.app.meters import KeptMeter
+    from tallystick.app.usage import Figure, Recorded, Status, Window
+    from tallystick.core.event import UsageEvent
+    from tallystick.core.period import Period
+    from tallystick.storage.unit import Unit
+    from tallystick.wiring import Tallystick
+
+__all__ = ["Usage"]
+
+_PAGE: Final = 1_000
+
+
+class Usage:
+    """The usage of one ledger: events in, exact figures out.
+
+    The meters are those of the catalogue that the ledger was opened with, else of the newest one
+    that was published.  Every call takes the host's `connection`, in whose transaction it then
+    works.
+    """
+
+    def __init__(self, tally: Tallystick) -> None:
+        """Stand on a ledger."""
+        self._tally = tally
+        self._published: tuple[int, Mapping[str, Meter]] = (0, {})
+
+    # --- recording ----------------------------------------------------------------------------
+
+    def record(
+        self,
+        customer: str,
+        type: str,  # noqa: A002 - the field's word
+        *,
+        id: str,  # noqa: A002 - the field's word
+        quantity: Decimal | int | str | None = None,
+        source: str = DEFAULT_SOURCE,
+        occurred_at: datetime | str | None = None,
+        properties: Mapping[str, object] | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Status:
+        """Store one event: `accepted`, or `duplicate` where it is stored already.
+
+        `id` is your own name for it: the same event sent again has the same one.  `quantity` is
+        1 where neither it nor the properties say otherwise.
+
+        Raises InvalidUsage; Conflict where the id is taken by another body.
+        """
+        tree = use_tree(
+            customer,
+            type,
+            quantity=quantity,
+            id=id,
+            source=source,
+            occurred_at=occurred_at,
+            properties=properties,
+        )
+        return self._record(tree, connection)
+
+    def record_many(
+        self, events: Iterable[object], *, connection: Connection | Session | None = None
+    ) -> Recorded:
+        """Store events and corrections in one transaction, with the status of each.
+
+        An event is plain values (native or CloudEvents) or a UsageEvent.  A bad one is rejected
+        and takes no other with it; the same again changes nothing.
+        """
+        items = list(events)
+        return self._tally.act(
+            lambda unit, at: using.record_many(unit, items, self.meters_in(unit), at),
+            connection=connection,
+            repeatable=True,
+        )
+
+    def void(
+        self,
+        customer: str,
+        id: str,  # noqa: A002 - the field's word
+        *,
+        source: str = DEFAULT_SOURCE,
+        correction_id: str | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Status:
+        """Take an event back; it stays, and counts no more.  Again it is a `duplicate`.
+
+        Raises NotFound; Conflict where it was voided under another `correction_id`.
+        """
+        own = void_id(source, id) if correction_id is None else correction_id
+        return self._record(correction_tree("void", customer, (source, id), id=own), connection)
+
+    def amend(
+        self,
+        customer: str,
+        id: str,  # noqa: A002 - the field's word
+        *,
+        quantity: Decimal | int | str | None = None,
+        properties: Mapping[str, object] | None = None,
+        occurred_at: datetime | str | None = None,
+        source: str = DEFAULT_SOURCE,
+        correction_id: str | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Status:
+        """Give an event other properties (all of them) and, if named, another time.
+
+        With a quantity alone the event's other properties stay as they were sent.  Name a
+        `correction_id` where the call may be repeated.
+
+        Raises NotFound, InvalidUsage; Conflict where the event was voided.
+        """
+        own = self._tally.ids.new("amend") if correction_id is None else correction_id
+
+        def amend(unit: Unit, at: datetime) -> Status:
+            kept = _standing(unit, customer, source, id) if properties is None else properties
+            count = {} if quantity is None else {"quantity": quantity_of(quantity, negative=True)}
+            tree = correction_tree(
+                "amend",
+                customer,
+                (source, id),
+                id=own,
+                properties={**kept, **count},
+                occurred_at=occurred_at,
+            )
+            return using.record(unit, tree, self.meters_in(unit), at)
+
+        return self._tally.act(amend, connection=connection, repeatable=True)
+
+    def _record(self, tree: object, connection: Connection | Session | None) -> Status:
+        return self._tally.act(
+            lambda unit, at: using.record(unit, tree, self.meters_in(unit), at),
+            connection=connection,
+            repeatable=True,
+        )
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def read(
+        self,
+        customer: str,
+        meter: Meter | str,
+        period: Period,
+        *,
+        group: Mapping[str, str | None] | None = None,
+        group_by: Sequence[str] = (),
+        window: Window | None = None,
+        as_of: datetime | None = None,
+        connection: Connection | Session | None = None,
+    ) -> tuple[Figure, ...]:
+        """Give a customer's figures for a half-open period: one, or one for each window and group.
+
+        `as_of` looks back: what arrived after it is not seen.
+
+        Raises NotFound for a meter that there is not, InvalidUsage, InvalidPeriod.
+        """
+        return self._tally.act(
+            lambda unit, _: using.read(
+                unit,
+                self._meter(unit, meter),
+                customer,
+                period,
+                group=group,
+                group_by=group_by,
+                window=window,
+                as_of=as_of,
+            ),
+            connection=connection,
+            reading=True,
+        )
+
+    def quantity(
+        self,
+        customer: str,
+        meter: Meter | str,
+        period: Period,
+        *,
+        group: Mapping[str, str | None] | None = None,
+        as_of: datetime | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Decimal:
+        """Give a customer's quantity for a half-open period: `read`, in one figure."""
+        (figure,) = self.read(
+            customer, meter, period, group=group, as_of=as_of, connection=connection
+        )
+        return figure.quantity
+
+    def export(
+        self, *, customer: str | None = None, period: Period | None = None
+    ) -> Iterator[UsageEvent]:
+        """Give the stored events and corrections in the order of arrival, one by one.
+
+        Nobody waits for whoever reads: each page is a look of its own at the database.
+        """
+        after = 0
+        while True:
+            look = partial(_page, customer=customer, period=period, after=after)
+            page = self._tally.act(look, reading=True)
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1].order or after
+
+    # --- meters -------------------------------------------------------------------------------
+
+    def meters(self, *, connection: Connection | Session | None = None) -> Mapping[str, Meter]:
+        """Give the meters by key: what is counted."""
+        return self._tally.act(
+            lambda unit, _: self.meters_in(unit), connection=connection, reading=True
+        )
+
+    def prepare(self) -> tuple[KeptMeter, ...]:
+        """Have the roll-ups of every meter kept from now on, and filled from old events.
+
+        Without them the figures are the same, read from the events themselves.  May be called any
+        number of times, also while others record.
+        """
+        return keeping.prepare(self._tally.storage, self.meters().values())
+
+    def meters_in(self, unit: Unit) -> Mapping[str, Meter]:
+        """Give the meters by key, in a transaction that is open."""
+        book = self._tally.price_book
+        if book is not None:
+            return meters_of(book)
+        latest = catalogs.newest(unit)
+        if latest is None:
+            return {}
+        if self._published[0] != latest.number:
+            self._published = latest.number, meters_of(publishing.published(unit, latest.number))
+        return self._published[1]
+
+    def _meter(self, unit: Unit, meter: Meter | str) -> Meter:
+        if isinstance(meter, Meter):
+            return meter
+        found = self.meters_in(unit).get(meter)
+        if found is None:
+            raise NotFound("meter", str(meter)[:200])
+        return found
+
+
+def _standing(unit: Unit, customer: str, source: str, key: str) -> Mapping[str, object]:
+    """Give the properties that an event has by now.  Raises NotFound."""
+    keys = {(customer, source, key)}
+    target = events_at(unit, keys).get((customer, source, key))
+    if target is None:
+        raise NotFound("event", f"{source}/{key}")
+    standing = effective([target, *corrections_of(unit, keys)])
+    return (standing or (target,))[0].properties
+
+
+def _page(
+    unit: Unit, _at: datetime, *, customer: str | None, period: Period | None, after: int
+) -> list[UsageEvent]:
+    events = stored_events(unit, customer=customer, period=period, after=after)
+    return list(islice(events, _PAGE))

@@ -1,0 +1,294 @@
+"""`/api/v1/usage`: events in, each counted once, and exact figures out.
+
+Storing waits for a disk, so it happens in threads of its own and never on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from tallystick import problems
+from tallystick.app.usage import Figure, Recorded, Window
+from tallystick.core.event import UsageEvent, parse_event
+from tallystick.core.number import plain
+from tallystick.core.period import Period, instant_text, parse_instant
+from tallystick.errors import (
+    BadRequest,
+    InvalidInput,
+    InvalidPeriod,
+    InvalidUsage,
+    StorageUnavailable,
+)
+from tallystick.http import decode
+from tallystick.http.guard import problem_response
+from tallystick.http.keys import VARIABLE, Keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from starlette.requests import Request
+
+    from tallystick.http.decode import Form, Item
+    from tallystick.wiring import Tallystick
+
+__all__ = ["EVENTS", "USAGE", "UsageRoutes"]
+
+EVENTS: Final = "/api/v1/usage/events"
+"""Where events are sent to."""
+USAGE: Final = "/api/v1/usage"
+"""Where figures are read."""
+
+R = TypeVar("R")
+
+_AT_ONCE: Final = 1_000  # events of one transaction
+_BYTES_AT_ONCE: Final = 1_000_000
+_MOST_WAITING: Final = 64_000_000  # bytes of the bodies that are read and not yet stored
+_WORKERS: Final = {"sqlite": 1, "postgresql": 4}
+_PARAMETERS: Final = ("customer", "meter", "from", "to", "group_by", "window", "as_of")
+_NEEDED: Final = ("customer", "meter", "from", "to")
+_LONGEST: Final = 200
+
+
+class UsageRoutes:
+    """The two routes over a ledger, for callers who have a key.
+
+    Without a ledger or without a key both answer 503, so that a sender keeps what it has.
+    """
+
+    def __init__(self, tally: Tallystick | None, keys: Keys) -> None:
+        """Stand on a ledger; nothing is connected to before the first request."""
+        self._tally, self._keys = tally, keys
+        self._waiting = 0
+        workers = 1 if tally is None else _WORKERS[tally.storage.dialect]
+        self._workers = ThreadPoolExecutor(workers, thread_name_prefix="tallystick-usage")
+
+    async def record(self, request: Request) -> Response:
+        """Answer `POST /api/v1/usage/events`."""
+        tally = self._admit(request)
+        if tally is None:
+            return _unauthorized()
+        form = decode.form_of(request.headers.get("content-type", ""))
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            raise BadRequest("the sender went away before the body had come") from None
+        if self._waiting + len(body) > _MOST_WAITING:
+            raise StorageUnavailable("more is sent than can be stored at once: try again")
+        self._waiting += len(body)
+        try:
+            encoding = request.headers.get("content-encoding", "")
+            data = await self._within(lambda: _record(tally, body, form, encoding))
+        finally:
+            self._waiting -= len(body)
+        return _answer(data)
+
+    async def read(self, request: Request) -> Response:
+        """Answer `GET /api/v1/usage`."""
+        tally = self._admit(request)
+        if tally is None:
+            return _unauthorized()
+        asked = _Asked(request.query_params.multi_items())
+        return _answer(await self._within(lambda: asked.answered(tally)))
+
+    def _admit(self, request: Request) -> Tallystick | None:
+        """Give the ledger to a caller with a key, and None to any other.
+
+        Raises StorageUnavailable where there is no ledger, or no key that could be right.
+        """
+        if self._tally is None:
+            raise StorageUnavailable(
+                "this service counts no usage: start it with --database, or TALLYSTICK_DATABASE_URL"
+            )
+        if not self._keys:
+            raise StorageUnavailable(
+                f"usage is closed to everyone until the service is started with {VARIABLE}"
+            )
+        sent = request.headers.getlist("authorization")
+        admitted = len(sent) == 1 and self._keys.admits(sent[0].encode("latin-1"))
+        return self._tally if admitted else None
+
+    async def _within(self, act: Callable[[], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._workers, act)
+
+
+def _unauthorized() -> Response:
+    text = "send one of this service's API keys as `Authorization: Bearer KEY`"
+    answer = problems.Answer(401, problems.envelope("UNAUTHORIZED", text))
+    return problem_response(answer, {"WWW-Authenticate": "Bearer"})
+
+
+def _answer(data: Mapping[str, Any]) -> Response:
+    text = json.dumps({"ok": True, "data": data}, ensure_ascii=False, separators=(",", ":"))
+    return Response(
+        text.encode(errors="backslashreplace"),
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+# --- recording ------------------------------------------------------------------------------------
+
+
+def _record(tally: Tallystick, body: bytes, form: Form, encoding: str) -> dict[str, Any]:
+    body = decode.inflated(body, encoding)
+    alone = decode.single(body, form)
+    done = _Done()
+    for items in _portions(decode.items_of(body, form)):
+        at = tally.clock.now()
+        recorded = tally.usage.record_many([_event(item, at) for item in items])
+        if alone:
+            for rejection in recorded.rejected:
+                raise rejection.error
+        done.add(recorded)
+    return done.data()
+
+
+def _portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Cut a long list into what is held in memory, and stored, at once."""
+    start = size = 0
+    for place, item in enumerate(items):
+        length = len(memoryview(item))
+        if place > start and (place - start == _AT_ONCE or size + length > _BYTES_AT_ONCE):
+            yield items[start:place]
+            start, size = place, 0
+        size += length
+    if start < len(items):
+        yield items[start:]
+
+
+def _event(item: Item, at: datetime) -> UsageEvent | InvalidUsage:
+    """Read an event before the transaction begins, so that nobody waits for that."""
+    tree = decode.tree_of(item)
+    if isinstance(tree, InvalidUsage):
+        return tree
+    try:
+        return parse_event(tree, received_at=at)
+    except InvalidUsage as refused:
+        return refused
+
+
+class _Done:
+    """What became of the events of one request."""
+
+    def __init__(self) -> None:
+        self._count = self._accepted = self._duplicates = 0
+        self._rejected: list[dict[str, object]] = []
+        self._late: list[dict[str, object]] = []
+
+    def add(self, recorded: Recorded) -> None:
+        first = self._count
+        self._count += len(recorded.statuses)
+        self._accepted += recorded.accepted
+        self._duplicates += recorded.duplicates
+        self._rejected += (
+            {"index": first + each.index, "code": each.code, "message": each.message}
+            for each in recorded.rejected
+        )
+        self._late += (
+            {"index": first + each.index, "meters": list(each.meters)} for each in recorded.late
+        )
+
+    def data(self) -> dict[str, Any]:
+        counts = {"accepted": self._accepted, "duplicates": self._duplicates}
+        late = {"late": self._late} if self._late else {}
+        return {**counts, "rejected": self._rejected, **late}
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+class _Asked:
+    """The question a query string asks.  Raises InvalidInput, naming each parameter."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        self._given: dict[str, list[str]] = {}
+        self._bad: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self._given.setdefault(name, []).append(value)
+        self._check()
+        self._start, self._end = self._time("from"), self._time("to")
+        self._as_of = self._time("as_of")
+        self._window = self._windows()
+        if self._bad or self._start is None or self._end is None:
+            raise _unread(self._bad)
+        try:
+            self._period = Period(self._start, self._end)
+        except InvalidPeriod as refused:
+            raise _unread({"to": [str(refused)]}) from None
+
+    def _check(self) -> None:
+        for name, values in self._given.items():
+            if name not in _PARAMETERS:
+                known = ", ".join(_PARAMETERS)
+                self._problem(name[:_LONGEST], f"is no parameter here; there are {known}")
+            elif len(values) > 1 and name != "group_by":
+                self._problem(name, f"is given {len(values)} times; give it once")
+        for name in _NEEDED:
+            value = self._given.get(name, [""])[0]
+            if not value:
+                self._problem(name, "is missing")
+            elif len(value) > _LONGEST:
+                self._problem(name, f"is longer than {_LONGEST} characters")
+
+    def _problem(self, name: str, text: str) -> None:
+        self._bad.setdefault(name, []).append(f"{name} {text}")
+
+    def _time(self, name: str) -> datetime | None:
+        if name not in self._given or name in self._bad:
+            return None
+        try:
+            return parse_instant(self._given[name][0][:_LONGEST])
+        except InvalidPeriod as refused:
+            self._problem(name, f"cannot be read: {refused}")
+            return None
+
+    def _windows(self) -> Window | None:
+        asked = self._given.get("window", [""])[0]
+        known: tuple[Window, ...] = get_args(Window)
+        for window in known:
+            if asked == window:
+                return window
+        if "window" in self._given:
+            self._problem("window", f"is one of {', '.join(known)}")
+        return None
+
+    def answered(self, tally: Tallystick) -> dict[str, Any]:
+        """Ask the ledger.  Raises NotFound for a meter that there is not, InvalidInput."""
+        customer, meter = self._given["customer"][0], self._given["meter"][0]
+        parts = (part for text in self._given.get("group_by", ()) for part in text.split(","))
+        names = tuple(dict.fromkeys(part for part in parts if part))
+        figures = tally.usage.read(
+            customer,
+            meter,
+            self._period,
+            group_by=names,
+            window=self._window,
+            as_of=self._as_of,
+        )
+        return {
+            "customer": customer,
+            "meter": meter,
+            **_bounds(self._period),
+            "figures": [_figure(each, names) for each in figures],
+        }
+
+
+def _unread(bad: Mapping[str, Sequence[str]]) -> InvalidInput:
+    texts = "; ".join(text for each in bad.values() for text in each)
+    return InvalidInput(f"the query cannot be read: {texts}"[:1000], bad)
+
+
+def _figure(figure: Figure, names: Sequence[str]) -> dict[str, Any]:
+    group = {"group": dict(zip(names, figure.group, strict=True))} if names else {}
+    return {**_bounds(figure.period), "quantity": plain(figure.quantity), **group}
+
+
+def _bounds(period: Period) -> dict[str, str]:
+    return {"from": instant_text(period.start), "to": instant_text(period.end)}
