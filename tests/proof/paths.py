@@ -14,7 +14,7 @@ from tallystick.app.meters import prepare
 from tallystick.core.dialects import define_plans
 from tallystick.errors import Conflict
 from tallystick.wiring import Tallystick
-from tests.proof.usage_calls import METERS, event, ready, record, record_many
+from tests.proof.usage_calls import event, ready, record, record_many
 
 __all__ = ["PATHS", "Acknowledge", "WritePath"]
 
@@ -132,12 +132,12 @@ def _record_many(tally: Tallystick, acknowledge: Acknowledge) -> None:
 
 
 def _amend(tally: Tallystick, acknowledge: Acknowledge) -> None:
-    record(tally, {"id": "a", "customer": "acme", "amend": "old 3", "properties": CHANGED})
+    tally.usage.amend("acme", "old 3", properties=CHANGED, correction_id="a")
     acknowledge("usage_events", "a")
 
 
 def _void(tally: Tallystick, acknowledge: Acknowledge) -> None:
-    record(tally, {"id": "v", "customer": "acme", "void": "old 3"})
+    tally.usage.void("acme", "old 3", correction_id="v")
     acknowledge("usage_events", "v")
 
 
@@ -148,7 +148,8 @@ def _events_without_meters(tally: Tallystick) -> None:
 
 def _prepare(tally: Tallystick, acknowledge: Acknowledge) -> None:
     """Compute new meters over old events, in many short transactions."""
-    for kept in prepare(tally.storage, [METERS["users"], METERS["seats"]]):
+    meters = tally.usage.meters()
+    for kept in prepare(tally.storage, [meters["users"], meters["seats"]]):
         assert kept.state == "ready"
         acknowledge("meters", kept.meter.key)
 

@@ -107,7 +107,7 @@ def test_a_path_that_is_right_passes(here: Place) -> None:
         (claimed_first, "it is not as if nothing happened"),
         (claimed_last, "it is not as if nothing happened"),
         (acknowledged_early, "was acknowledged and is lost"),
-        (never_guarded, "it is not as if nothing happened"),
+        (never_guarded, "recovering a second time changed something"),
     ],
 )
 def test_a_path_that_is_wrong_is_caught(

@@ -1,4 +1,4 @@
-"""Usage as the proof writes it: the meters, the events, and the calls by which they are recorded.
+"""Usage as the proof writes it: the catalogue's meters, the events, and the facade's calls.
 
 The meters have every way of adding up, so that each kind of roll-up is crashed into.
 """
@@ -8,58 +8,54 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.app import usage
-from tallystick.app.meters import prepare
-from tallystick.core.meter import Meter
+from tallystick.core.dialects import read_catalog
 from tallystick.core.period import Period
 from tallystick.testing.clock import FrozenClock
 from tallystick.wiring import Tallystick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from decimal import Decimal
 
     from tallystick.app.usage import Recorded
 
-__all__ = [
-    "AT",
-    "METERS",
-    "event",
-    "opened",
-    "ready",
-    "record",
-    "record_many",
-    "total",
-]
+__all__ = ["AT", "CATALOG", "METERS", "event", "opened", "ready", "record", "record_many", "total"]
 
 AT: Final = datetime(2026, 11, 21, 12, tzinfo=UTC)
 """The time at which everything here arrives."""
 
-METERS: Final = {
-    meter.key: meter
-    for meter in (
-        Meter(key="requests", group_by=("region",)),
-        Meter(key="calls", event_type="requests", aggregation="count"),
-        Meter(key="largest", event_type="requests", aggregation="max"),
-        Meter(key="users", event_type="requests", aggregation="unique", value="user"),
-        Meter(key="seats", aggregation="time_weighted"),
-        Meter(key="seats now", event_type="seats", aggregation="last"),
-    )
-}
-"""The meters of the catalogue that there would be."""
+METERS: Final = (
+    {"key": "requests", "group_by": ["region"]},
+    {"key": "calls", "event_type": "requests", "aggregation": "count"},
+    {"key": "largest", "event_type": "requests", "aggregation": "max"},
+    {"key": "mean", "event_type": "requests", "aggregation": "average"},
+    {"key": "users", "event_type": "requests", "aggregation": "unique", "value": "user"},
+    {"key": "seats", "aggregation": "time_weighted"},
+    {"key": "seats-now", "event_type": "seats", "aggregation": "last"},
+)
+"""The meters, as a catalogue writes them."""
+
+_PLAN: Final = {"id": "free", "name": "Free", "payment_type": "recurring", "interval": "month"}
+CATALOG: Final = read_catalog(
+    {
+        "meters": METERS,
+        "products": [{"id": "free", "name": "Free", "currency": "EUR", "plans": [_PLAN]}],
+    }
+)
+"""The catalogue of these meters."""
 
 _MONTH: Final = Period(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
 
 
 def opened(url: str) -> Tallystick:
     """Open the facade on a database, its clock frozen."""
-    return Tallystick(url, clock=FrozenClock(AT))
+    return Tallystick(url, catalog=CATALOG, clock=FrozenClock(AT))
 
 
-def ready(tally: Tallystick, meters: Iterable[Meter] = tuple(METERS.values())) -> None:
-    """Make the tables, and the roll-ups of the meters."""
+def ready(tally: Tallystick) -> None:
+    """Make the tables, and have the roll-ups of the meters kept."""
     tally.migrate()
-    prepare(tally.storage, meters)
+    tally.usage.prepare()
 
 
 def event(key: str, quantity: int = 1, customer: str = "acme", **changes: Any) -> dict[str, Any]:
@@ -78,22 +74,22 @@ def event(key: str, quantity: int = 1, customer: str = "acme", **changes: Any) -
     }
 
 
-def record(tally: Tallystick, tree: object) -> str:
-    """Record one event; give what became of it."""
-    return tally.act(
-        lambda unit, at: usage.record(unit, tree, METERS, at), repeatable=True
+def record(tally: Tallystick, tree: dict[str, Any]) -> str:
+    """Record one event of use; give what became of it."""
+    return tally.usage.record(
+        tree["customer"],
+        tree["type"],
+        id=tree["id"],
+        occurred_at=tree["occurred_at"],
+        properties=tree["properties"],
     )
 
 
 def record_many(tally: Tallystick, trees: Sequence[object]) -> Recorded:
-    """Record many events at once."""
-    return tally.act(
-        lambda unit, at: usage.record_many(unit, trees, METERS, at), repeatable=True
-    )
+    """Record many events and corrections at once."""
+    return tally.usage.record_many(trees)
 
 
 def total(tally: Tallystick, meter: str = "requests", customer: str = "acme") -> Decimal:
     """Read what a meter of a customer comes to in the month of everything here."""
-    return tally.act(
-        lambda unit, _: usage.quantity(unit, METERS[meter], customer, _MONTH), reading=True
-    )
+    return tally.usage.quantity(customer, meter, _MONTH)

@@ -209,7 +209,8 @@ class UsageBuffer:
             self._memory_bytes += size
             self._counts.recorded += len(texts)
             self._note()
-            self._changed.notify_all()
+            if len(self._memory) == len(texts) or self._enough():
+                self._changed.notify_all()
 
     def _note(self) -> None:
         """Leave behind how many events only this memory has, should the process be killed."""

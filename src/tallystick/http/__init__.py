@@ -1,4 +1,4 @@
-"""The service: the price list over HTTP, its description, and the pricing page.
+"""The service: the price list and usage over HTTP, their description, and the pricing page.
 
 Everything in here needs the extra `server`.
 """
@@ -11,5 +11,5 @@ from tallystick.errors import MissingExtra
 
 __all__: list[str] = []
 
-if not all(find_spec(name) for name in ("fastapi", "uvicorn", "jinja2")):
+if not all(find_spec(name) for name in ("fastapi", "jinja2", "msgspec", "uvicorn")):
     raise MissingExtra("the HTTP service", "server")

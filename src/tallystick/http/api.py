@@ -80,7 +80,8 @@ def create_app(
     answer_errors(app)
     _add(app, "/healthz", _probe("alive"))
     _add(app, "/readyz", _probe("ready"))
-    _add(app, "/", pricing_page(catalogs, docs=docs))
+    usage = None if demo is None else demo.address.removeprefix("/")
+    _add(app, "/", pricing_page(catalogs, docs=docs, usage=usage))
     for name, asset in assets().items():
         _add(app, f"/static/{name}", asset)
     _add_usage(app, UsageRoutes(tally, keys or Keys()))

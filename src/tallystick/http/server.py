@@ -15,6 +15,7 @@ import uvicorn
 from tallystick.errors import SetupError
 from tallystick.http.api import create_app
 from tallystick.http.plans import PATH, path_beside
+from tallystick.http.usage import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from tallystick.core.catalog import Catalog
+    from tallystick.http.demo import DemoPage
+    from tallystick.http.keys import Keys
+    from tallystick.wiring import Tallystick
 
 __all__ = ["listen", "run", "serve"]
 
@@ -41,17 +45,25 @@ def run(
     beside: Mapping[str, Catalog[Any, Any]] | None = None,
     announce: Callable[[str], None] = print,
     docs: bool = True,
+    tally: Tallystick | None = None,
+    keys: Keys | None = None,
+    demo: DemoPage | None = None,
 ) -> None:
     """Serve a catalogue, and others `beside` it by name, until SIGTERM or Ctrl-C.
 
-    `announce` gets one printable line for each address once the socket listens.
+    Usage is counted in the ledger `tally` for callers with one of the `keys`; a `demo` page shows
+    it without one.  `announce` gets one printable line for each address once the socket listens.
     Raises SetupError where the port cannot be had.
     """
     shown = {"Pricing page": "/", "Price list": PATH}
     shown |= {f"  of {name}": quote(path_beside(name)) for name in beside or {}}
+    if tally is not None:
+        shown["Usage events"] = EVENTS
+    if demo is not None:
+        shown["Usage page"] = demo.address
     if docs:
         shown["API docs"] = "/docs"
-    app = create_app(catalog, beside=beside, docs=docs)
+    app = create_app(catalog, beside=beside, docs=docs, tally=tally, keys=keys, demo=demo)
     serve(app, host, port, announce=announce, shown=shown)
 
 

@@ -1,24 +1,32 @@
-"""The pages: drawn once for a catalogue, self-contained, under a strict content policy."""
+"""The pages: self-contained, under a strict content policy.
+
+Those of a catalogue are drawn once, that of a customer's usage each time.
+"""
 
 from __future__ import annotations
 
+from datetime import time
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, PackageLoader, Template
 
 from tallystick.core.currency import CODES
+from tallystick.core.number import plain
 from tallystick.core.price_list import price_list
 from tallystick.http.cached import Cached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
+    from tallystick.app.rated_usage import RatedUsage
     from tallystick.core.catalog import Catalog
 
-__all__ = ["assets", "docs_page", "price_words", "pricing_page"]
+__all__ = ["assets", "docs_page", "price_words", "pricing_page", "usage_page"]
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -32,6 +40,7 @@ _PAGE: Final = {
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "X-Frame-Options": "DENY",
 }
+_LIVE: Final = {**_PAGE, "Cache-Control": "no-store"}
 _ASSET: Final = {"Cache-Control": "public, max-age=300"}
 _ELEMENT: Final = {
     # Any site may embed the element, so any site may load it; nothing else here is for others.
@@ -61,10 +70,12 @@ def assets() -> dict[str, Cached]:
     }
 
 
-def pricing_page(catalogs: Mapping[str, Catalog[Any, Any]], *, docs: bool = True) -> Cached:
+def pricing_page(
+    catalogs: Mapping[str, Catalog[Any, Any]], *, docs: bool = True, usage: str | None = None
+) -> Cached:
     """Draw the page of prices: an element for each catalogue, by the path of its price list.
 
-    Inside each element stands a plain list for when scripts are off.
+    `usage` is the address of a page of usage to point to.  Inside each element stands a plain list for when scripts are off.
     """
     lists = [
         {
@@ -73,12 +84,34 @@ def pricing_page(catalogs: Mapping[str, Catalog[Any, Any]], *, docs: bool = True
         }
         for path, catalog in catalogs.items()
     ]
-    return _page("pricing.html", lists=lists, docs=docs, price_words=price_words)
+    return _page("pricing.html", lists=lists, docs=docs, usage=usage, price_words=price_words)
 
 
 def docs_page(described: Mapping[str, Any]) -> Cached:
     """Draw the description of the service as a page that needs no script and no network."""
     return _page("docs.html", **described)
+
+
+def usage_page(rated: RatedUsage) -> Cached:
+    """Draw what a customer used in a period and what it costs."""
+    period = rated.period
+    return _page(
+        "usage.html",
+        _LIVE,
+        rated=rated,
+        start=_moment(period.start),
+        end=_moment(period.end),
+        grouped=_grouped,
+    )
+
+
+def _moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d" if at.time() == time() else "%Y-%m-%d %H:%M:%S UTC")
+
+
+def _grouped(number: Decimal) -> str:
+    whole, dot, part = plain(number).partition(".")
+    return f"{int(whole):,}{dot}{part}"
 
 
 def price_words(plan: Mapping[str, Any], currency: str) -> str:
@@ -109,11 +142,15 @@ def _cadence_words(plan: Mapping[str, Any]) -> str:
     return f"per {interval}" if count == 1 else f"every {count} {interval}s"
 
 
-def _page(template: str, **values: object) -> Cached:
-    # Drawn when the service starts, so the templates are not kept.
+@cache
+def _template(name: str) -> Template:
     pages = Environment(
         loader=PackageLoader(__name__), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    body = pages.get_template(template).render(**values).strip() + "\n"
+    return pages.get_template(name)
+
+
+def _page(template: str, headers: Mapping[str, str] = _PAGE, /, **values: object) -> Cached:
+    body = _template(template).render(**values).strip() + "\n"
     # A lone surrogate has no UTF-8; a reader sees a question mark.
-    return Cached(body.encode(errors="replace"), "text/html; charset=utf-8", _PAGE)
+    return Cached(body.encode(errors="replace"), "text/html; charset=utf-8", headers)
