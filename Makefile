@@ -11,15 +11,17 @@ PYTEST := $(BIN)/python -m pytest --quiet
 
 # The catalogues of `make run`, and where it serves them.
 EXAMPLES := examples/products.yaml examples/plans.toml
+# A catalogue, a plan of it and a month of usage: shown by `make run`, kept in .tallystick/.
+DEMO := examples/shapes.yaml cloud-monthly examples/usage-2026-10.jsonl
 
 .PHONY: help
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## Serve the two example catalogues and print the addresses
+run: ## Serve the example catalogues and an example month of usage; print the addresses
 	@scripts/setup.sh run
-	@exec $(BIN)/tallystick serve $(EXAMPLES)
+	@exec $(BIN)/tallystick serve $(EXAMPLES) --demo $(DEMO)
 
 .PHONY: setup
 setup: ## Make .venv ready for work

@@ -66,9 +66,7 @@ METERS: Final[Mapping[str, Meter]] = {
             late="refuse",
             late_after=2,
         ),
-        Meter(
-            key="strict_sum", event_type="use", allow_negative=True, late="refuse", late_after=1
-        ),
+        Meter(key="strict_sum", event_type="use", allow_negative=True, late="refuse", late_after=1),
     )
 }
 

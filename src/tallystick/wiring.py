@@ -246,7 +246,6 @@ class Tallystick:
             lambda unit: use_case(unit, moment),
             repeatable=repeatable,
             reading=reading,
-            scope=ALL,
         )
 
     def close(self) -> None:

@@ -78,10 +78,10 @@ def test_a_plausible_address_is_taken(email: str) -> None:
 @pytest.mark.parametrize(
     "email",
     [
-        "a", "@b.co", "a@", "a@b", "a b@c.de", "a@b..de", "a@-b.de", "a@b-.de", ".a@b.de", "a.@b.de",
-        "a..b@c.de", "a@b@c.de", "a@b.de,c@d.de", "<a@b.de>", "a@b .de", "a" * 65 + "@b.de",
-        "a@" + "b" * 64 + ".de", "a@" + "b." * 150 + "de", "a@b.de\nBcc: x@y.zz", "", " ", "a\x00@b.de",
-        "a@b/c.de", "\ud800@b.de",
+        "a", "@b.co", "a@", "a@b", "a b@c.de", "a@b..de", "a@-b.de", "a@b-.de", ".a@b.de",
+        "a.@b.de", "a..b@c.de", "a@b@c.de", "a@b.de,c@d.de", "<a@b.de>", "a@b .de",
+        "a" * 65 + "@b.de", "a@" + "b" * 64 + ".de", "a@" + "b." * 150 + "de",
+        "a@b.de\nBcc: x@y.zz", "", " ", "a\x00@b.de", "a@b/c.de", "\ud800@b.de",
     ],
 )  # fmt: skip
 def test_an_address_that_nobody_can_write_to_is_refused(email: str) -> None:
@@ -161,7 +161,6 @@ def test_anything_is_read_or_refused_and_what_was_read_reads_as_itself(
 ) -> None:
     try:
         read = read_fields(given_fields)
-    except InvalidInput as error:
-        assert error.fields
-    else:
-        assert read_fields(read) == read
+    except InvalidInput:
+        return
+    assert read_fields(read) == read

@@ -1,4 +1,4 @@
-"""What is kept of a published catalogue reads back as it was, and offers change when a bill would."""
+"""What is kept of a catalogue reads back as it was, and offers change when a bill would."""
 
 from __future__ import annotations
 

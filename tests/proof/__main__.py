@@ -1,7 +1,7 @@
 """Count the boundaries of every write path, and with `--update` commit to the numbers.
 
-    python -m tests.proof            print each boundary of each path
-    python -m tests.proof --update   write boundaries.json
+python -m tests.proof            print each boundary of each path
+python -m tests.proof --update   write boundaries.json
 """
 
 from __future__ import annotations

@@ -6,13 +6,18 @@ nothing, because that is how one recovers: by calling the same again.
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
+from unittest import mock
 
+from tallystick.app import imports
 from tallystick.app.meters import prepare
 from tallystick.core.dialects import define_plans
 from tallystick.errors import Conflict
+from tallystick.files.events import EventFile
 from tallystick.wiring import Tallystick
 from tests.proof.usage_calls import event, ready, record, record_many
 
@@ -99,9 +104,15 @@ def _some_usage(tally: Tallystick) -> None:
 
 
 def _old_events(tally: Tallystick) -> None:
-    seats = {"type": "seats", "properties": {"quantity": 5}}
     known = [event(f"old {n}", n + 1) for n in range(6)]
-    record_many(tally, [*known, event("seats 1", **seats), event("other", customer="globex")])
+    record_many(
+        tally,
+        [
+            *known,
+            event("seats 1", type="seats", properties={"quantity": 5}),
+            event("other", customer="globex"),
+        ],
+    )
 
 
 CHANGED: Final = {"quantity": 500, "region": "us", "user": "user 9"}
@@ -141,6 +152,27 @@ def _void(tally: Tallystick, acknowledge: Acknowledge) -> None:
     acknowledge("usage_events", "v")
 
 
+def _import(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    """Import a file in batches of three: several transactions, one of them without anything new."""
+    trees = [event(f"line {n}", n + 3) for n in range(8)]
+    trees[4] = event("old 4", 5)
+    texts = [json.dumps(tree) for tree in trees]
+    texts[1:1] = ["{this is no line of JSON"]
+    told: list[int] = []
+
+    def done(counts: imports.Imported) -> None:
+        known = [json.loads(text) for text in texts[: counts.read] if not text.startswith("{t")]
+        for tree in known[len(told) :]:
+            acknowledge("usage_events", tree["id"])
+            told.append(1)
+
+    stream = io.BytesIO("\n".join([*texts, *texts[:3]]).encode())
+    with EventFile("month.jsonl", stream=stream) as file, mock.patch.object(imports, "_BATCH", 3):
+        counts = tally.usage.import_file(file, bad=lambda _: None, done=done)
+    assert (counts.read, counts.rejected) == (12, 2)
+    assert counts.accepted + counts.duplicates == 10
+
+
 def _events_without_meters(tally: Tallystick) -> None:
     tally.migrate()
     _old_events(tally)
@@ -164,6 +196,7 @@ PATHS: Final = {
         WritePath("record_many", _record_many, before=_some_usage),
         WritePath("amend", _amend, before=_some_usage),
         WritePath("void", _void, before=_some_usage),
+        WritePath("import", _import, before=_some_usage),
         WritePath("new meters", _prepare, before=_events_without_meters),
         WritePath("customers.create", _create),
         WritePath("customers.update", _update, before=_one_customer),

@@ -13,13 +13,13 @@ import selectors
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
 
 from sqlalchemy import make_url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 __all__ = ["Fate", "Proxy"]

@@ -51,7 +51,7 @@ def state(url: str, *, exact: bool = False, shape: bool = False) -> State:
     """
     address = make_url(url)
     kind = address.get_backend_name()
-    with closing(_ask(url)) as asking:
+    with closing(_Asking(url)) as asking:
         names = sorted(row["name"] for row in asking.rows(_TABLES[kind]))
         found = {
             name.removeprefix("tallystick_"): asking.rows(f'SELECT * FROM "{name}"')  # noqa: S608 - a name the database gave
@@ -73,11 +73,13 @@ def sound(url: str) -> bool:
     """Ask SQLite whether its file is whole; PostgreSQL's files are no business of a client."""
     if make_url(url).get_backend_name() != "sqlite":
         return True
-    with closing(_ask(url)) as asking:
+    with closing(_Asking(url)) as asking:
         return asking.rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
 
 
-class _ask:  # noqa: N801 - called like the function it is
+class _Asking:
+    """A connection that is asked by the driver alone."""
+
     def __init__(self, url: str) -> None:
         address = make_url(url)
         self._connection: Any

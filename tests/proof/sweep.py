@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from tests.proof.paths import WritePath
     from tests.proof.places import Kind, Place
 
-__all__ = ["BOUNDARIES", "Uncrashed", "committed_numbers", "prepare", "sweep", "uncrashed"]
+__all__ = [
+    "BOUNDARIES",
+    "Uncrashed",
+    "committed_numbers",
+    "crashed",
+    "prepare",
+    "sweep",
+    "uncrashed",
+]
 
 BOUNDARIES: Final = Path(__file__).with_name("boundaries.json")
 """How many boundaries each path has to reach: `python -m tests.proof --update` writes it."""
@@ -58,19 +66,12 @@ def uncrashed(path: WritePath, place: Place) -> Uncrashed:
     start = state(place.url, shape=path.shape)
     child = run(_acting(path, place, None))
     assert child.code == 0, child.errors()
-    pictures = [start]
-    commits_before: list[int] = []
-    for each in child.told:
-        if "picture" in each:
-            pictures.append(each["picture"])
-        elif "met" in each:
-            counts = each["commits"]
-            commits_before.extend(counts)
-            met = tuple(each["met"])
+    pictures = [start, *(each["picture"] for each in child.told if "picture" in each)]
+    (counted,) = (each for each in child.told if "met" in each)
     end = state(place.url, shape=path.shape)
     _is_the_same(end, pictures[-1], "something was kept after the last commit")
     _holds(end, _acknowledged(child))
-    return Uncrashed(met, tuple(pictures), tuple(commits_before), end)
+    return Uncrashed(tuple(counted["met"]), tuple(pictures), tuple(counted["commits"]), end)
 
 
 def sweep(path: WritePath, place: Place, found: Uncrashed, chosen: Iterable[int]) -> int:
@@ -88,6 +89,15 @@ def sweep(path: WritePath, place: Place, found: Uncrashed, chosen: Iterable[int]
         _recover(path, place, found, where)
         reached += 1
     return reached
+
+
+def crashed(path: WritePath, place: Place, found: Uncrashed, commit: int) -> None:
+    """Leave what a crash right after a commit (from 1) leaves, and make it the start."""
+    place.restore()
+    after = [n for n, met in enumerate(found.met, 1) if met == "after COMMIT"]
+    child = run(_acting(path, place, after[commit - 1]))
+    assert child.code == KILLED, child.errors()
+    place.keep()
 
 
 def _recover(path: WritePath, place: Place, found: Uncrashed, where: str) -> None:

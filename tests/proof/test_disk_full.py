@@ -92,9 +92,7 @@ def limit_pages(tally: Tallystick) -> Callable[[], None]:
     def make_room() -> None:
         most["pages"] = 1 << 30
 
-    listening.listen(
-        tally.storage.engine, "checkout", lambda connection, *_: limit(connection)
-    )
+    listening.listen(tally.storage.engine, "checkout", lambda connection, *_: limit(connection))
     return make_room
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tallystick.wiring import Tallystick
+    from tests.proof.children import Report
     from tests.proof.paths import Acknowledge
     from tests.proof.places import Place
 
@@ -144,7 +145,11 @@ def test_before_and_after_each_statement_and_commit_are_met(somewhere: Place) ->
 
 
 def test_a_child_that_dies_says_what_it_said(here: Place) -> None:
-    child = run(lambda report: (report("said"), os._exit(KILLED)))
+    def say_and_die(report: Report) -> None:
+        report("said")
+        os._exit(KILLED)
+
+    child = run(say_and_die)
     assert (child.code, child.told) == (KILLED, ["said"])
     failed = run(lambda report: report(1 // 0))
     assert failed.code == 1

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.proof.paths import PATHS
+from tests.proof.places import KINDS, place
 from tests.proof.settings import FULL
-from tests.proof.sweep import committed_numbers, prepare, sweep, uncrashed
+from tests.proof.sweep import committed_numbers, crashed, prepare, sweep, uncrashed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.proof.conftest import Count
-    from tests.proof.places import Place
+    from tests.proof.places import Kind, Place
     from tests.proof.sweep import Uncrashed
 
 MOST_ON_POSTGRESQL = 24
@@ -58,3 +61,34 @@ def test_a_crash_anywhere_loses_nothing_and_doubles_nothing(
         f"crash sweep  {name:<20} {place.kind:<11} {reached:>4} of {len(found.met):>4} "
         f"boundaries, {len(found.pictures) - 1} commits{sample}"
     )
+
+
+TWICE = [(name, kind) for kind in KINDS for name in PATHS if FULL]
+USUALLY_TWICE: list[tuple[str, Kind]] = [("record", "sqlite"), ("amend", "sqlite")]
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize(("name", "kind"), TWICE or USUALLY_TWICE)
+def test_a_second_crash_while_recovering_changes_nothing(
+    name: str, kind: Kind, tmp_path: Path, count: Count
+) -> None:
+    """Crash at every boundary of the recovery.
+
+    A crash leaves the picture of the last commit before it (as the test above shows), so there are
+    as many recoveries as there are commits: from the start, which the test above sweeps, and from
+    what each commit left.
+    """
+    path, reached, last = PATHS[name], 0, 0
+    with place(kind, tmp_path) as here:
+        prepare(path, here)
+        first = uncrashed(path, here)
+        last = len(first.pictures) - 1
+    for commit in range(1 if kind == "sqlite" else last, last + 1):
+        with place(kind, tmp_path) as here:
+            prepare(path, here)
+            crashed(path, here, first, commit)
+            found = uncrashed(path, here)
+            assert found.end == first.end
+            reached += sweep(path, here, found, range(1, len(found.met) + 1))
+    assert reached
+    count(f"second crash {name:<20} {kind:<11} {reached:>4} boundaries of its recoveries")

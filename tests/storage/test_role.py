@@ -15,6 +15,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from tallystick import Tallystick
 from tallystick.app.customer import create_customer
+from tallystick.app.meters import prepare, rebuild
 from tallystick.app.usage import export, quantity, record_many
 from tallystick.core.dialects import define_plans
 from tallystick.core.meter import Meter
@@ -445,6 +446,22 @@ def test_usage_is_recorded_and_read_as_the_role(tally: Tallystick) -> None:
             assert {e.customer for e in export(unit)} <= {customer}
     assert len(list(tally.customers.export("a"))) == 5
     assert tally.verify().ok
+
+
+def test_a_new_meter_is_computed_over_old_events_as_the_role(tally: Tallystick) -> None:
+    """A meter made ready by someone who sees no events would be wrong, and nobody would know."""
+    items = [sent(c, str(n), n) for n in range(1, 5) for c in ("a", "b")]
+    tally.act(lambda unit, at: record_many(unit, items, METERS, at), at=AT)
+    (kept,) = prepare(tally.storage, [CALLS])
+    assert kept.state == "ready"
+    days = select(func.sum(OURS.usage_days.c.total))
+    with tally.begin() as unit:
+        assert unit.connection.execute(days).scalar() == Decimal(20)
+        rebuild(unit, CALLS)
+        assert unit.connection.execute(days).scalar() == Decimal(20)
+        unit.as_customer("a")
+        assert unit.connection.execute(days).scalar() == Decimal(10)
+        assert quantity(unit, CALLS, "a", MONTH) == Decimal(10)
 
 
 @pytest.mark.parametrize("one", [NOBODY, one_customer("a"), one_customer("c")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
@@ -20,9 +21,10 @@ from tests.usage_histories import (
 )
 
 if TYPE_CHECKING:
+    from tallystick.app.usage import Recorded
     from tallystick.core.event import UsageEvent
     from tallystick.core.period import Period
-    from tallystick.storage.unit import Storage
+    from tallystick.storage.unit import Storage, Unit
 
 
 def examples(storage: Storage, most: int) -> int:
@@ -30,11 +32,15 @@ def examples(storage: Storage, most: int) -> int:
     return most if storage.engine.url.database is None else most // 5
 
 
+def _recorded(unit: Unit, *, batch: list[UsageEvent]) -> Recorded:
+    return record_many(unit, batch, METERS, after(0))
+
+
 def recorded(storage: Storage, batches: list[list[UsageEvent]]) -> list[UsageEvent]:
     """Record batches, each in a transaction of its own; give what is stored."""
     clear(storage)
     for batch in batches:
-        storage.attempt(lambda unit, batch=batch: record_many(unit, batch, METERS, after(0)))
+        storage.attempt(partial(_recorded, batch=batch))
     with storage.look() as unit:
         return list(export(unit))
 

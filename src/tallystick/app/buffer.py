@@ -270,8 +270,7 @@ class UsageBuffer:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-            while self._inside:
-                self._changed.wait(_WAIT)
+            self._changed.wait_for(lambda: not self._inside, _WAIT)
         self._thread.join(timeout)
         if not self._closed:
             self._spill()

@@ -132,7 +132,7 @@ def _catch_up(unit: Unit, *, kept: KeptMeter, since: int, up_to: int) -> None:
 
 
 def _finish(unit: Unit, *, kept: KeptMeter, since: int, few: int) -> int | None:
-    """Add the rest and make the meter ready, alone; give a place to catch up to where it is long."""
+    """Add the rest and make the meter ready, alone; where it is long, give a place to go to."""
     hold_alone(unit)
     hold_meter(unit, kept.id)
     if not is_building(unit, kept.id):

@@ -63,6 +63,7 @@ class Spool:
     def __init__(self, folder: Path, *, most_bytes: int = 1_000_000_000) -> None:
         """Open it, and take over what a process that is gone left there.  Raises SetupError."""
         self.most_bytes = most_bytes
+        self._segment_bytes = min(_SEGMENT, most_bytes // 8)  # room comes back by the segment
         self.lane = Lane(folder)
         self.lost = self.lane.lost
         self.torn = 0
@@ -162,7 +163,7 @@ class Spool:
             self._loose -= size
             self._loose_texts -= texts
             self._segments[-1].texts += texts
-            if not self._loose and self._segments[-1].size >= _SEGMENT:
+            if not self._loose and self._segments[-1].size >= self._segment_bytes:
                 self._end_segment()
 
     def _drop_loose(self) -> None:
@@ -263,8 +264,12 @@ class Spool:
     def close(self) -> None:
         """Close it; what waits stays for whoever opens the folder next."""
         with self._syncing, self._lock:
+            if self._loose and self._segments:  # somebody was interrupted, and promised nothing
+                self._segments[-1].size -= self._loose
+                self._loose = self._loose_texts = 0
+                self._cut()
             self._end_segment()
-            if not self.waiting and not self._loose:
+            if not self.waiting:
                 for segment in self._segments:
                     segment.path.unlink(missing_ok=True)
                 self._segments.clear()

@@ -17,17 +17,13 @@ from tallystick.cli.arguments import (
     plan_of,
     split_file,
 )
-from tallystick.cli.output import say, say_json, say_table, whole
-from tallystick.core.money import Money
-from tallystick.core.number import plain
+from tallystick.cli.lines import lines_tree, print_lines
+from tallystick.cli.output import say_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
 
     from tallystick.core.catalog import Plan
-    from tallystick.core.currency import Currency
-    from tallystick.core.line_item import LineItem
     from tallystick.core.meter import Meter
     from tallystick.core.usage_row import UsageRow
 
@@ -64,9 +60,10 @@ def bill(
     rows = _rows(usage)
     lines = bill_lines(plan, measure(plan, rows, catalog.meters), base=base)
     if as_json:
-        say_json(_tree(plan, lines, explain=explain))
+        say_json(lines_tree(plan, lines, explain=explain))
     else:
-        _print(lines, plan.currency, _notes(plan, rows, catalog.meters), explain=explain)
+        notes = _notes(plan, rows, catalog.meters)
+        print_lines(lines, plan.currency, notes, explain=explain)
 
 
 def _rows(usage: str) -> tuple[UsageRow, ...]:
@@ -94,71 +91,3 @@ def _notes(
         for key, count in counts.items()
         if count > 1 and kinds[key] in {"last", "max"}
     }
-
-
-def _print(
-    lines: tuple[LineItem, ...], currency: Currency, notes: Mapping[str, str], *, explain: bool
-) -> None:
-    if explain:
-        say(*(text for line in lines for text in _sums(line)))
-    else:
-        say_table(
-            ["key", "description", "quantity", "included", "overage", "amount", "note"],
-            (
-                [
-                    line.feature_key,
-                    line.description,
-                    _quantity(line.quantity),
-                    _quantity(line.included),
-                    _quantity(line.overage),
-                    str(line.amount),
-                    _note(line, notes),
-                ]
-                for line in lines
-            ),
-            right="quantity included overage amount",
-        )
-    say(f"total  {Money.total((line.amount for line in lines), currency)}")
-
-
-def _note(line: LineItem, notes: Mapping[str, str]) -> str:
-    over = "over the limit, no price" if line.unpriced_overage else ""
-    return "; ".join(filter(None, [over, notes.get(line.feature_key, "")]))
-
-
-def _sums(line: LineItem) -> tuple[str, ...]:
-    from tallystick.core.explain import explain as sums
-
-    if line.unpriced_overage:
-        over, limit = _quantity(line.overage), _quantity(line.included)
-        text = f"{over} beyond the limit of {limit}; the plan names no price, so nothing is charged"
-        return (f"{line.description}  {text}",)
-    return sums(line.rated)
-
-
-def _tree(plan: Plan[Any], lines: tuple[LineItem, ...], *, explain: bool) -> dict[str, Any]:
-    return {
-        "plan": plan.id,
-        "currency": plan.currency,
-        "lines": [
-            {
-                "key": line.feature_key,
-                "description": line.description,
-                "quantity": whole(line.quantity),
-                "included": whole(line.included),
-                "overage": whole(line.overage),
-                "unit_price": line.unit_price,
-                "amount": line.amount.minor,
-                "currency": str(line.amount.currency),
-                "unpriced_overage": line.unpriced_overage,
-                **({"steps": list(_sums(line))} if explain else {}),
-            }
-            for line in lines
-        ],
-        "total": Money.total((line.amount for line in lines), plan.currency).minor,
-    }
-
-
-def _quantity(number: Decimal) -> str:
-    whole, dot, part = plain(number).partition(".")
-    return f"{int(whole):,}{dot}{part}"

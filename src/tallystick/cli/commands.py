@@ -14,6 +14,7 @@ from tallystick.cli import (
     diff,
     init,
     lint,
+    meters,
     migrate,
     plans,
     publish,
@@ -21,6 +22,7 @@ from tallystick.cli import (
     schema,
     serve,
     types,
+    usage,
     verify,
 )
 from tallystick.cli.output import say
@@ -72,6 +74,7 @@ for command in (
     conformance.conformance,
     migrate.migrate,
     publish.publish,
+    meters.meters,
     verify.verify,
     role.role,
     serve.serve,
@@ -79,3 +82,4 @@ for command in (
     app.command()(command)
 
 app.add_typer(customers.customers)
+app.add_typer(usage.usage)

@@ -15,7 +15,7 @@ from tallystick.cli.migrate import Database, Prefix, Schema
 if TYPE_CHECKING:
     from tallystick.wiring import Tallystick
 
-__all__ = ["Database", "Prefix", "Schema", "Yes", "agreed", "json_value", "ledger"]
+__all__ = ["Database", "Prefix", "Schema", "Yes", "agreed", "is_terminal", "json_value", "ledger"]
 
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", help="Do it without asking; needed outside a terminal.")
@@ -47,12 +47,17 @@ def agreed(question: str, *, yes: bool, quiet: bool = False) -> bool:
     """
     if yes:
         return True
-    if quiet or not sys.stdin.isatty():
+    if quiet or not is_terminal():
         raise Usage("there is no terminal to ask at: look at it, then say --yes")
     try:
         return typer.confirm(question, err=True)
     except typer.Abort:
         return False
+
+
+def is_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty()
 
 
 def json_value(value: object) -> Any:  # noqa: ANN401 - JSON has no type of its own

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from tallystick.app import meters as keeping
 from tallystick.app import publish as publishing
 from tallystick.app import usage as using
+from tallystick.app.imports import Imported, import_lines, tried
+from tallystick.app.measured import measured
 from tallystick.app.sent import correction_tree, use_tree, void_id
 from tallystick.core.event import DEFAULT_SOURCE
 from tallystick.core.meter import Meter, meters_of
@@ -19,17 +21,21 @@ from tallystick.storage import catalogs
 from tallystick.storage.usage import corrections_of, events_at, stored_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
+    from tallystick.app.imports import BadLine
     from tallystick.app.meters import KeptMeter
     from tallystick.app.usage import Figure, Recorded, Status, Window
+    from tallystick.core.catalog import Plan
     from tallystick.core.event import UsageEvent
     from tallystick.core.period import Period
+    from tallystick.core.rating.usage import Measured
+    from tallystick.files.events import EventFile
     from tallystick.storage.unit import Unit
     from tallystick.wiring import Tallystick
 
@@ -126,24 +132,25 @@ class Usage:
         correction_id: str | None = None,
         connection: Connection | Session | None = None,
     ) -> Status:
-        """Give an event other properties (all of them) and, if named, another time.
+        """Correct an event: its quantity, the properties that are named, its time.
 
-        With a quantity alone the event's other properties stay as they were sent.  Name a
-        `correction_id` where the call may be repeated.
+        What is not named stays as it is.  Name a `correction_id` where the call may be repeated.
 
         Raises NotFound, InvalidUsage; Conflict where the event was voided.
         """
         own = self._tally.ids.new("amend") if correction_id is None else correction_id
+        changed = dict(properties or {})
+        if quantity is not None:
+            changed["quantity"] = quantity_of(quantity, negative=True)
 
         def amend(unit: Unit, at: datetime) -> Status:
-            kept = _standing(unit, customer, source, id) if properties is None else properties
-            count = {} if quantity is None else {"quantity": quantity_of(quantity, negative=True)}
+            kept = _standing(unit, customer, source, id)
             tree = correction_tree(
                 "amend",
                 customer,
                 (source, id),
                 id=own,
-                properties={**kept, **count},
+                properties={**kept, **changed},
                 occurred_at=occurred_at,
             )
             return using.record(unit, tree, self.meters_in(unit), at)
@@ -224,6 +231,49 @@ class Usage:
                 return
             after = page[-1].order or after
 
+    def import_file(
+        self,
+        file: EventFile,
+        *,
+        bad: Callable[[BadLine], None],
+        done: Callable[[Imported], None] = lambda _: None,
+        into: Imported | None = None,
+        preview: bool = False,
+    ) -> Imported:
+        """Record the events of an open `EventFile`, a thousand in a transaction.
+
+        `bad` is told of each line that is not stored, and why; `done` of the counts after each
+        batch, which go on from `into`.  May be interrupted and run again.  `preview` stores
+        nothing and tells what the lines by themselves would be refused for.
+
+        Raises InvalidUsage where the file cannot be read to its end, StorageUnavailable.
+        """
+        counts = Imported() if into is None else into
+        record = self._tried if preview else self.record_many
+        import_lines(file.name, file, record, bad=bad, done=done, into=counts)
+        return counts
+
+    def _tried(self, events: Iterable[object]) -> Recorded:
+        items = list(events)
+        return self._tally.act(
+            lambda unit, at: tried(items, self.meters_in(unit), at), reading=True
+        )
+
+    def measured(
+        self,
+        customer: str,
+        plan: Plan[str],
+        period: Period,
+        *,
+        connection: Connection | Session | None = None,
+    ) -> dict[str, Measured]:
+        """Give what a customer used of a plan, by key: `core.line_item.bill` makes lines of it."""
+        return self._tally.act(
+            lambda unit, _: measured(unit, plan, customer, period, self.meters_in(unit)),
+            connection=connection,
+            reading=True,
+        )
+
     # --- meters -------------------------------------------------------------------------------
 
     def meters(self, *, connection: Connection | Session | None = None) -> Mapping[str, Meter]:
@@ -239,6 +289,10 @@ class Usage:
         number of times, also while others record.
         """
         return keeping.prepare(self._tally.storage, self.meters().values())
+
+    def kept(self) -> tuple[KeptMeter, ...]:
+        """List the meters whose roll-ups are kept, and whether they are ready."""
+        return self._tally.act(lambda unit, _: keeping.meter_states(unit), reading=True)
 
     def meters_in(self, unit: Unit) -> Mapping[str, Meter]:
         """Give the meters by key, in a transaction that is open."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import gzip
 import importlib
-import io
 import json
 import os
 import zlib
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
 
 from tallystick.core.bad_number import BadNumber
-from tallystick.errors import InvalidUsage, MissingExtra
+from tallystick.errors import InvalidUsage, MissingExtra, SetupError
 from tallystick.files.event_columns import EVENT_FIELDS, Columns, cell
 from tallystick.files.from_json import check_depth
 from tallystick.files.refusal import Refused, refuse
@@ -89,10 +88,16 @@ class EventFile:
         self.columns = Columns() if columns is None else columns
         self.size: int | None = None
         self._stream = stream
-        self._raw: IO[bytes] = io.BytesIO()
+        self._opened: IO[bytes] | None = None
         self._packed = self.name.lower().endswith(".gz")
         self._stack = ExitStack()
         self._share: tuple[int, int] | None = None
+
+    @property
+    def _raw(self) -> IO[bytes]:
+        if self._opened is None:
+            raise SetupError("the file is not open: with EventFile(...) as file")
+        return self._opened
 
     @property
     def position(self) -> int:
@@ -109,10 +114,10 @@ class EventFile:
         """Open it."""
         try:
             if self._stream is not None:
-                self._raw = self._stream
+                self._opened = self._stream
             else:
-                self._raw = self._stack.enter_context(open_regular(Path(self.name), None))
-                self.size = os.fstat(self._raw.fileno()).st_size
+                self._opened = self._stack.enter_context(open_regular(Path(self.name), None))
+                self.size = os.fstat(self._opened.fileno()).st_size
         except Refused as error:
             raise self._invalid(error) from error
         return self
@@ -125,6 +130,7 @@ class EventFile:
     ) -> None:
         """Close it."""
         self._stack.close()
+        self._opened = None
 
     def __iter__(self) -> Iterator[EventLine]:
         """Give the lines as they are read."""

@@ -8,7 +8,7 @@ from tallystick.http.openapi_parts import errors_of, json_of
 
 __all__ = ["usage_paths"]
 
-_KEY: Final = [{"apiKey": []}]
+_KEY: Final[list[dict[str, list[str]]]] = [{"apiKey": []}]
 _EVENT: Final = {"$ref": "#/components/schemas/SentEvent"}
 _CLOUD: Final = {"$ref": "#/components/schemas/SentCloudEvent"}
 

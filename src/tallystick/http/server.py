@@ -37,7 +37,7 @@ _SECONDS_TO_FINISH: Final = 10
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - shown, not bound
 
 
-def run(
+def run(  # noqa: PLR0913 - what is served, where, and what stands beside it
     catalog: Catalog[Any, Any],
     host: str = "127.0.0.1",
     port: int | None = None,

@@ -7,7 +7,7 @@ of a parameter for each cell.  A column that says the same in every row is sent 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
@@ -44,17 +44,19 @@ def _escaped(joined: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _unnest(names: tuple[str, ...], kinds: tuple[str, ...], single: tuple[bool, ...]) -> str:
+def _unnest(names: tuple[tuple[str, str], ...], single: tuple[bool, ...]) -> str:
     """Write a query that gives the rows, in their order."""
     chosen, arrays, columns = [], [], []
-    for place, (name, kind, alone) in enumerate(zip(names, kinds, single, strict=True)):
+    for place, ((name, kind), alone) in enumerate(zip(names, single, strict=True)):
         if alone:
             chosen.append(f"CAST(CAST(:p{place} AS text) AS {kind}) AS {name}")
         else:
             chosen.append(f"a.{name}")
             columns.append(name)
             arrays.append(f"CAST(CAST(:p{place} AS text) AS {kind}[])")
-    return f"SELECT {', '.join(chosen)} FROM unnest({', '.join(arrays)}) AS a ({', '.join(columns)})"  # noqa: S608 - names of ours
+    return (
+        f"SELECT {', '.join(chosen)} FROM unnest({', '.join(arrays)}) AS a ({', '.join(columns)})"  # noqa: S608 - names of ours
+    )
 
 
 @lru_cache(maxsize=256)
@@ -63,13 +65,15 @@ def _statement(words: str) -> TextClause:
 
 
 def many(
-    names: Sequence[str], kinds: Sequence[str], rows: Sequence[Sequence[Cell]]
+    names: Sequence[tuple[str, str]], columns: Sequence[Sequence[Cell]]
 ) -> tuple[str, dict[str, Cell]]:
-    """Give a query of PostgreSQL that gives these rows, and its parameters; at least one row."""
-    columns = list(zip(*rows, strict=True))
+    """Give a query of PostgreSQL for the rows of these columns, and its parameters.
+
+    `names` are those of the columns, with their types.  There is at least one row.
+    """
     # One column is always an array, or nothing would say how many rows there are.
     single = [False] + [column.count(column[0]) == len(column) for column in columns[1:]]
-    query = _unnest(tuple(names), tuple(kinds), tuple(single))
+    query = _unnest(tuple(names), tuple(single))
     given: dict[str, Cell] = {}
     for place, (column, alone) in enumerate(zip(columns, single, strict=True)):
         if not alone:
@@ -79,9 +83,7 @@ def many(
     return query, given
 
 
-def execute_rows(
-    unit: Unit, words: str, given: dict[str, Cell]
-) -> CursorResult[tuple[object, ...]]:
+def execute_rows(unit: Unit, words: str, given: dict[str, Cell]) -> CursorResult[Any]:
     """Execute a statement made of `many`; its words are kept, as they come again and again."""
     return unit.connection.execute(_statement(words), given)
 
@@ -92,7 +94,7 @@ def insert_rows(
     columns: Sequence[tuple[str, str]],
     rows: Sequence[Sequence[Cell]],
     ending: str = "",
-) -> CursorResult[tuple[object, ...]]:
+) -> CursorResult[Any]:
     """Insert rows in their order: one statement, in which the table is called `d`.
 
     `columns` are names and PostgreSQL's types.
@@ -100,7 +102,7 @@ def insert_rows(
     names = [name for name, _ in columns]
     head = f"INSERT INTO {table} AS d ({', '.join(names)})"
     if unit.dialect == "postgresql":
-        query, given = many(names, [kind for _, kind in columns], rows)
+        query, given = many(columns, list(zip(*rows, strict=True)))
         return execute_rows(unit, f"{head} OVERRIDING SYSTEM VALUE {query}{ending}", given)
     marks = ", ".join("?" * len(names))
     return unit.connection.exec_driver_sql(f"{head} VALUES ({marks}){ending}", list(rows))

@@ -41,6 +41,7 @@ __all__ = [
 MeterState: TypeAlias = Literal["building", "ready"]
 """Whether the roll-ups of a meter hold every event."""
 
+_READY: Final[tuple[MeterState, ...]] = ("ready",)
 _METERS: Final = 0  # the lock of the meters' states; the rest are for targets of corrections
 _TARGETS: Final = 255
 _FILLING: Final = 256  # with the number of a meter
@@ -122,7 +123,7 @@ def _sha(text: str) -> bytes:
 # --- which there are ------------------------------------------------------------------------------
 
 
-def kept_meters(unit: Unit, states: Collection[MeterState] = ("ready",)) -> list[KeptMeter]:
+def kept_meters(unit: Unit, states: Collection[MeterState] = _READY) -> list[KeptMeter]:
     """List the meters in these states, in the order in which they were registered."""
     meters = unit.tables.meters
     rows = unit.connection.execute(

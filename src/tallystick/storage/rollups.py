@@ -267,8 +267,8 @@ def add_labels(unit: Unit, labels: Labels) -> None:
             [(str(n), *key) for key, n in new.items()],
         )
         return
-    names, kinds = zip(*_KEY, ("new", "numeric"), strict=True)
-    query, given = many(names, kinds, [(*key, n) for key, n in new.items()])
+    columns = list(zip(*((*key, n) for key, n in new.items()), strict=True))
+    query, given = many((*_KEY, ("new", "numeric")), columns)
     words = f"UPDATE {days} d SET total = d.total + k.new FROM ({query}) k WHERE {_SAME}"  # noqa: S608 - names of ours
     execute_rows(unit, words, given)
 
@@ -287,9 +287,9 @@ def _count(unit: Unit, rows: Sequence[tuple[Cell, ...]]) -> Iterable[tuple[Cell,
     ending = f" ON CONFLICT ({_NAMES}, value) DO UPDATE SET n = d.n + excluded.n"
     if unit.dialect == "postgresql":
         returned = " RETURNING d.meter_id, d.customer_id, d.group_key, d.day::text, d.value, d.n"
-        stored = insert_rows(unit, table, _VALUE, rows, ending + returned)
-        added = {row[:5]: row[5] for row in rows}
-        return [tuple(row[:4]) for row in stored if added[tuple(row[:5])] == row[5]]
+        stored = map(tuple, insert_rows(unit, table, _VALUE, rows, ending + returned))
+        added = set(rows)
+        return [row[:4] for row in stored if row in added]  # counted as often as now: never before
     names = ", ".join(name for name, _ in _VALUE)
     statement = f"INSERT INTO {table} AS d ({names}) VALUES (?, ?, ?, ?, ?, ?){ending} RETURNING n"  # noqa: S608 - names of ours
     execute = unit.connection.exec_driver_sql

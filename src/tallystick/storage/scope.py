@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import func, select, true
+from sqlalchemy import text
 
 from tallystick.errors import InvalidInput
 
@@ -46,6 +46,16 @@ ALL: Final = Scope(every="on")
 """Every customer: the merchant's own work, such as a billing run."""
 
 
+_BIND: Final = text(  # built once: it is sent in every transaction
+    f"SELECT set_config('{CUSTOMER_SETTING}', :customer, true),"
+    f" set_config('{ALL_SETTING}', :every, true)"
+)
+_BOUND: Final = text(
+    f"SELECT current_setting('{CUSTOMER_SETTING}', true),"
+    f" current_setting('{ALL_SETTING}', true)"
+)
+
+
 def one_customer(customer_id: str) -> Scope:
     """Give the scope of one customer; an empty id is nobody's.  Raises InvalidInput for no text."""
     if not isinstance(customer_id, str):
@@ -56,19 +66,12 @@ def one_customer(customer_id: str) -> Scope:
 def bind(connection: Connection, scope: Scope) -> None:
     """Say for whom the rest of the transaction is; only PostgreSQL asks."""
     if connection.dialect.name == "postgresql":
-        connection.execute(
-            select(
-                func.set_config(CUSTOMER_SETTING, scope.customer, true()),
-                func.set_config(ALL_SETTING, scope.every, true()),
-            )
-        )
+        connection.execute(_BIND, {"customer": scope.customer, "every": scope.every})
 
 
 def bound(connection: Connection) -> Scope:
     """Tell for whom a transaction is."""
     if connection.dialect.name != "postgresql":
         return NOBODY
-    settings = (CUSTOMER_SETTING, ALL_SETTING)
-    found = connection.execute(select(*(func.current_setting(each, true()) for each in settings)))
-    customer, every = found.one()
+    customer, every = connection.execute(_BOUND).one()
     return Scope(customer or "", every or "")

@@ -236,13 +236,15 @@ class Storage:
         *,
         repeatable: bool = False,
         reading: bool = False,
-        scope: Scope | None = None,
+        scope: Scope = ALL,
     ) -> R:
         """Run `act` in a transaction of its own and commit; begin anew where that can help.
 
         A deadlock, a failed serialization or a lost connection leaves nothing behind, so `act` is
         called again, up to five times.  Where the answer to COMMIT was lost, only what is
         `repeatable` (does nothing the second time) is tried again.
+
+        It is for all customers, unless `act` says for which one.
 
         Raises what `act` raises, and StorageUnavailable.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy import and_, func, select, text, tuple_
@@ -9,12 +10,13 @@ from sqlalchemy import and_, func, select, text, tuple_
 from tallystick.core.event import UsageEvent
 from tallystick.core.property import properties_of, properties_text
 from tallystick.storage.arrays import execute_rows, insert_rows, many
+from tallystick.storage.pipeline import can_pipeline, pipelined
 from tallystick.storage.types import micros
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from sqlalchemy import ColumnElement, Row, Table
+    from sqlalchemy import ColumnElement, Table
 
     from tallystick.core.period import Instant, Period
     from tallystick.storage.arrays import Cell
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EventKey",
+    "Stored",
     "corrections_of",
     "customers_of",
     "digests_of",
@@ -37,7 +40,10 @@ __all__ = [
 EventKey: TypeAlias = tuple[str, str, str]
 """Customer, source and id: what an event is unique by."""
 
-_COLUMNS: Final = (
+Stored: TypeAlias = tuple[int, UsageEvent, str]
+"""An event to be stored, between its place in the order of arrival and its digest."""
+
+_COLUMNS: Final[Sequence[tuple[str, str]]] = (
     ("seq", "bigint"),
     ("customer_id", "text"),
     ("source", "text"),
@@ -56,6 +62,9 @@ _NEXT_ORDERS: Final = text(
     " (SELECT CAST(pg_get_serial_sequence(:table, 'seq') AS regclass) AS name OFFSET 0) s,"
     " generate_series(1, :count)"
 )
+# The key is named: other ways to be taken are errors, and fewer indexes are asked.
+_UNLESS_TAKEN: Final = " ON CONFLICT (customer_id, source, id) DO NOTHING"
+_PART: Final = 250  # events in a statement, where statements are sent before the last is answered
 _KEYS_AT_ONCE: Final = 250
 _PAGE: Final = 1_000
 
@@ -89,62 +98,96 @@ def last_order(unit: Unit) -> int:
     return unit.connection.execute(select(func.max(events.c.seq))).scalar() or 0
 
 
-def insert_events(unit: Unit, events: Sequence[tuple[int, UsageEvent, str]]) -> set[int] | None:
-    """Store events, each with its place and digest, unless its key is taken; one statement for all.
+def insert_events(
+    unit: Unit,
+    events: Iterable[Stored],
+    count: int,
+    meanwhile: Callable[[], object] = bool,
+) -> set[int] | None:
+    """Store events, each with its place and digest, unless its key is taken.
 
-    Gives the places of those that are new, None where all are.  Who stores the same key at the
-    same moment waits for the other, and one of the two is new.
+    There are `count` of them, in the order of their keys so that nobody waits in a circle.  Gives
+    the places of those that are new, None where all are.  Who stores the same key at the same
+    moment waits for the other, and one of the two is new.  `meanwhile` may be called while the
+    database is at work.
     """
-    ordered = sorted(events, key=_sorting)  # everyone in one order: nobody waits in a circle
-    moment = micros if unit.dialect == "sqlite" else str
-    rows = [_row(order, event, digest, moment) for order, event, digest in ordered]
-    table = unit.tables.usage_events
-    # The key is named: other ways to be taken are errors, and fewer indexes are asked.
-    ending = " ON CONFLICT (customer_id, source, id) DO NOTHING"
+    if not count:
+        return None
     if unit.dialect == "sqlite":
-        done = insert_rows(unit, table.fullname, _COLUMNS, rows, ending)
-        if done.rowcount == len(rows):
-            return None
-        places = [order for order, _, _ in events]
-        found = unit.connection.execute(
-            select(table.c.seq).where(table.c.seq >= min(places), table.c.seq <= max(places))
-        )
-        return set(found.scalars())
-    query, given = many([name for name, _ in _COLUMNS], [kind for _, kind in _COLUMNS], rows)
+        return _insert_sqlite(unit, list(events))
+    if count <= _PART or not can_pipeline(unit):
+        part = list(events)
+        answers = [(part, tuple(execute_rows(unit, *_insertion(unit, part)).one()))]
+    else:
+        with pipelined(unit) as send:
+            left = iter(events)
+            parts = iter(lambda: list(islice(left, _PART)), [])
+            sent = [(part, send(*_insertion(unit, part))) for part in parts]
+            meanwhile()
+        answers = [(part, fetch()) for part, fetch in sent]
+    if all(new == len(part) for part, (new, _) in answers):
+        return None
+    return {place for part, (new, places) in answers for place in _new(part, new, places)}
+
+
+def _new(part: Sequence[Stored], new: int, places: str | None) -> Iterable[int]:
+    if new == len(part):
+        return [order for order, _, _ in part]
+    return map(int, places.split(",")) if places else ()
+
+
+def _insert_sqlite(unit: Unit, events: Sequence[Stored]) -> set[int] | None:
+    table = unit.tables.usage_events
+    rows = list(zip(*_columns_of(events, micros), strict=True))
+    done = insert_rows(unit, table.fullname, _COLUMNS, rows, _UNLESS_TAKEN)
+    if done.rowcount == len(rows):
+        return None
+    places = [order for order, _, _ in events]
+    found = unit.connection.execute(
+        select(table.c.seq).where(table.c.seq >= min(places), table.c.seq <= max(places))
+    )
+    return set(found.scalars())
+
+
+def _insertion(unit: Unit, events: Sequence[Stored]) -> tuple[str, dict[str, Cell]]:
+    """Write the statement that stores some events: how many are new, and which where not all."""
+    query, given = many(_COLUMNS, _columns_of(events, str))
     names = ", ".join(name for name, _ in _COLUMNS)
     words = (
-        f"WITH stored AS (INSERT INTO {table.fullname} ({names}) OVERRIDING SYSTEM VALUE {query}"  # noqa: S608 - names of ours
-        f"{ending} RETURNING seq)"
-        " SELECT count(*), CASE WHEN count(*) < :rows THEN array_agg(seq) END FROM stored"
+        f"WITH stored AS (INSERT INTO {unit.tables.usage_events.fullname} ({names})"  # noqa: S608 - names of ours
+        f" OVERRIDING SYSTEM VALUE {query}{_UNLESS_TAKEN} RETURNING seq)"
+        " SELECT count(*), CASE WHEN count(*) < CAST(:sent AS bigint)"
+        " THEN string_agg(CAST(seq AS text), ',') END FROM stored"
     )
-    count, new = execute_rows(unit, words, {**given, "rows": len(rows)}).one()
-    return None if count == len(rows) else set(new or ())
+    return words, {**given, "sent": len(events)}
 
 
-def _sorting(stored: tuple[int, UsageEvent, str]) -> EventKey:
-    event = stored[1]
-    return event.customer, event.source, event.id
-
-
-def _row(
-    order: int, event: UsageEvent, digest: str, moment: Callable[[Instant], Cell]
-) -> tuple[Cell, ...]:
-    source, key = event.target or (None, None)
-    received = event.received_at or event.occurred_at
-    return (
-        order,
-        event.customer,
-        event.source,
-        event.id,
-        event.kind,
-        event.type,
-        moment(event.occurred_at),
-        moment(received),
-        properties_text(event.properties),
-        digest,
-        source,
-        key,
-    )
+def _columns_of(
+    events: Sequence[Stored], moment: Callable[[Instant], Cell]
+) -> list[Sequence[Cell]]:
+    """Write events as the columns of their table."""
+    each = [event for _, event, _ in events]
+    arrivals: dict[Instant, Cell] = {}
+    for event in each:
+        arrived = event.received_at or event.occurred_at
+        if arrived not in arrivals:
+            arrivals[arrived] = moment(arrived)
+    nowhere: tuple[str | None, str | None] = (None, None)
+    targets = [event.target or nowhere for event in each]
+    return [
+        [order for order, _, _ in events],
+        [event.customer for event in each],
+        [event.source for event in each],
+        [event.id for event in each],
+        [event.kind for event in each],
+        [event.type for event in each],
+        [moment(event.occurred_at) for event in each],
+        [arrivals[event.received_at or event.occurred_at] for event in each],
+        [properties_text(event.properties) for event in each],
+        [digest for _, _, digest in events],
+        [source for source, _ in targets],
+        [key for _, key in targets],
+    ]
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -154,7 +197,7 @@ def _selected(table: Table) -> list[ColumnElement[Any]]:
     return [table.c[name] for name, _ in _COLUMNS if name != "digest"]
 
 
-def _event(row: Row[Any]) -> UsageEvent:
+def _event(row: Sequence[Any]) -> UsageEvent:
     order, customer, source, key, kind, type_, at, received, properties, *target = row
     return UsageEvent(
         id=key,
@@ -176,9 +219,7 @@ def digests_of(unit: Unit, keys: Iterable[EventKey]) -> dict[EventKey, str]:
     columns = (c.customer_id, c.source, c.id)
     found: dict[EventKey, str] = {}
     for some in _chunks(keys):
-        rows = unit.connection.execute(
-            select(*columns, c.digest).where(tuple_(*columns).in_(some))
-        )
+        rows = unit.connection.execute(select(*columns, c.digest).where(tuple_(*columns).in_(some)))
         found |= {(customer, source, key): digest for customer, source, key, digest in rows}
     return found
 
@@ -294,7 +335,9 @@ def stored_events(
         where.append(table.c.seq <= up_to)
     while True:
         query = select(*_selected(table)).where(*where, table.c.seq > after)
-        page = [_event(row) for row in unit.connection.execute(query.order_by(table.c.seq).limit(_PAGE))]
+        page = [
+            _event(row) for row in unit.connection.execute(query.order_by(table.c.seq).limit(_PAGE))
+        ]
         yield from page
         if len(page) < _PAGE:
             return

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import delete, select
 
 from tallystick.core.aggregate import DayState, day_of, labels_of, merged, states_of
-from tallystick.core.event import UsageEvent
 from tallystick.core.reading import group_key, reading_of, readings_of
 from tallystick.storage.rollups import (
     DayKey,
@@ -20,16 +19,15 @@ from tallystick.storage.rollups import (
     put_labels,
 )
 from tallystick.storage.usage import corrections_of, event_key, events_at, events_in
-from tallystick.storage.usage_tally import by_type, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
-    from tallystick.core.meter import Aggregation
+    from tallystick.core.event import UsageEvent
     from tallystick.storage.meters import KeptMeter
     from tallystick.storage.unit import Unit
-    from tallystick.storage.usage_tally import Arrived
+    from tallystick.storage.usage_tally import Tally
 
 __all__ = ["add_usage", "days_touched", "rebuild_customer", "recount", "recount_since"]
 
@@ -41,27 +39,14 @@ _AT_ONCE: Final = 20_000
 
 
 def add_usage(
-    unit: Unit,
-    meters: Sequence[KeptMeter],
-    events: Iterable[Arrived],
-    corrected: Iterable[DayKey] = (),
+    unit: Unit, meters: Sequence[KeptMeter], new: Tally, corrected: Iterable[DayKey] = ()
 ) -> None:
     """Bring the roll-ups of these meters up to new events of use, stored in this transaction.
 
     `corrected` are the days to be counted from their events again, new ones included.
     """
     again = set(corrected)
-    days: dict[DayKey, tuple[Aggregation, DayState]] = {}
-    levels: dict[DayKey, DayState] = {}
-    labels: dict[DayKey, dict[str, int]] = {}
-    of_type = by_type(events)
-    for kept in meters:
-        states, counts = tally(kept, of_type.get(kept.meter.event_type, ()))
-        if kept.meter.aggregation == "time_weighted":
-            levels |= states
-        else:
-            days |= {key: (kept.meter.aggregation, state) for key, state in states.items()}
-            labels |= counts
+    days, levels, labels = new.days, new.levels, new.labels
     for key in again:
         for kind in (days, levels, labels):
             kind.pop(key, None)
@@ -78,12 +63,9 @@ def _join_levels(
 ) -> set[DayKey]:
     """Put new states behind those that are kept; give the days where that cannot be done."""
     joined = {
-        key: merged(before[key], state) if key in before else state
-        for key, state in levels.items()
+        key: merged(before[key], state) if key in before else state for key, state in levels.items()
     }
-    put_days(
-        unit, {k: ("time_weighted", s, 0) for k, s in joined.items() if s.area is not None}
-    )
+    put_days(unit, {k: ("time_weighted", s, 0) for k, s in joined.items() if s.area is not None})
     return {key for key, state in joined.items() if state.area is None}
 
 
@@ -113,18 +95,18 @@ def recount(unit: Unit, meters: Iterable[KeptMeter], keys: Iterable[DayKey]) -> 
         events = events_in(unit, customer, type_, start, start + _DAY)
         for meter_id in sorted({key[0] for key in wanted}):
             only = {key for key in wanted if key[0] == meter_id}
-            _write(unit, by_id[meter_id], customer, events, (day, day + _DAY), only)
+            _write(unit, by_id[meter_id], events, (day, day + _DAY), only)
 
 
 def _write(
     unit: Unit,
     kept: KeptMeter,
-    customer: str,
     events: Sequence[UsageEvent],
     days: tuple[date, date],
     only: set[DayKey] | None = None,
 ) -> None:
-    """Write the days of one customer that lie in a stretch of days, whole; or some of them."""
+    """Write the days that lie in a stretch of one customer's, whole; or `only` some of them."""
+    customer = events[0].customer if events else ""
     readings = [
         reading
         for reading in readings_of(kept.meter, events)
@@ -162,7 +144,7 @@ def rebuild_customer(unit: Unit, kept: KeptMeter, customer: str) -> None:
         unit.connection.execute(delete(table).where(*mine))
     for start, end in _stretches(unit, customer, kept.meter.event_type):
         events = events_in(unit, customer, kept.meter.event_type, _midnight(start), _midnight(end))
-        _write(unit, kept, customer, events, (start, end))
+        _write(unit, kept, events, (start, end))
 
 
 def _stretches(unit: Unit, customer: str, type_: str) -> Iterator[tuple[date, date]]:
@@ -189,8 +171,6 @@ def _stretches(unit: Unit, customer: str, type_: str) -> Iterator[tuple[date, da
 def recount_since(unit: Unit, kept: KeptMeter, events: Iterable[UsageEvent]) -> None:
     """Count the days again on which these events or their targets stand, in any version."""
     mine = [event for event in events if event.type == kept.meter.event_type]
-    targets = {
-        event_key(e) if e.target is None else (e.customer, *e.target) for e in mine
-    }
+    targets = {event_key(e) if e.target is None else (e.customer, *e.target) for e in mine}
     found = [*events_at(unit, targets).values(), *corrections_of(unit, targets)]
     recount(unit, [kept], days_touched([kept], found))

@@ -126,7 +126,7 @@ def read_figures(
     """
     windows = windows_of(period, window)
     names = tuple(dict.fromkeys(group_by))
-    for asked in ({name: None for name in names}, group or {}):
+    for asked in (dict.fromkeys(names), group or {}):
         selects(meter, asked, (None,) * len(meter.group_by))  # a property it is not grouped by
     kept = None if as_of is not None else find_meter(unit, meter)
     ready = kept is not None and kept.state == "ready" and window != "hour"
@@ -270,9 +270,7 @@ def _latest_days(
 ) -> Iterator[tuple[str, Decimal]]:
     """Give the last value of each group on the last day it has before a day."""
     days = unit.tables.usage_days
-    mine = and_(
-        days.c.meter_id == meter_id, days.c.customer_id == customer, days.c.day < before
-    )
+    mine = and_(days.c.meter_id == meter_id, days.c.customer_id == customer, days.c.day < before)
     latest = (
         select(days.c.group_key, func.max(days.c.day).label("day"))
         .where(mine)

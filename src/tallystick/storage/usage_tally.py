@@ -6,125 +6,130 @@ object for each, where a meter just counts, adds or compares: millions of events
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import reduce
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tallystick.core.aggregate import DayState, day_of, labels_of, states_of
-from tallystick.core.number import EXACT, ZERO
+from tallystick.core.number import EXACT, QUANTITY_DECIMALS, ZERO
 from tallystick.core.property import within_bounds
 from tallystick.core.reading import group_key, group_of, is_late, reading_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from tallystick.core.event import UsageEvent
-    from tallystick.core.meter import Meter
+    from tallystick.core.meter import Aggregation, Meter
     from tallystick.core.reading import Group, Reading
     from tallystick.storage.meters import KeptMeter
     from tallystick.storage.rollups import DayKey
 
-__all__ = ["Arrived", "by_type", "tally"]
+__all__ = ["Arrived", "Tally", "tallied"]
 
 Arrived: TypeAlias = tuple[int, "UsageEvent"]
 """A new event of use and its place in the order of arrival."""
 
-_ONE: Final = Decimal(1)
+_Place: TypeAlias = "tuple[str, date]"  # the customer and the UTC day
 _ADDS: Final = frozenset({"count", "sum", "average", "min", "max"})
 _NO_GROUP: Final = group_key(())
 
 
-def by_type(events: Iterable[Arrived]) -> dict[str, list[Arrived]]:
-    """Tell events apart by their type, which is what meters ask for first."""
-    found: dict[str, list[Arrived]] = {}
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What new events add: to days, to the days of levels (which have an area), to labels."""
+
+    days: dict[DayKey, tuple[Aggregation, DayState]] = field(default_factory=dict)
+    levels: dict[DayKey, DayState] = field(default_factory=dict)
+    labels: dict[DayKey, dict[str, int]] = field(default_factory=dict)
+
+
+def tallied(meters: Iterable[KeptMeter], events: Iterable[Arrived]) -> Tally:
+    """Give what new events of use add to the roll-ups of these meters."""
+    found = Tally()
+    places: dict[str, dict[_Place, list[Arrived]]] = {}
     for arrived in events:
-        found.setdefault(arrived[1].type, []).append(arrived)
+        event = arrived[1]
+        at = event.occurred_at
+        day = at.date() if at.tzinfo is UTC else day_of(at)
+        of_type = places.get(event.type)
+        if of_type is None:
+            of_type = places[event.type] = {}
+        of_type.setdefault((event.customer, day), []).append(arrived)
+    for kept in meters:
+        for place, here in places.get(kept.meter.event_type, {}).items():
+            _add(found, kept, place, here)
     return found
 
 
-def tally(
-    kept: KeptMeter, events: Sequence[Arrived]
-) -> tuple[dict[DayKey, DayState], dict[DayKey, dict[str, int]]]:
-    """Give the state of each day that these events of the meter's type add to, and its labels."""
-    meter = kept.meter
-    taken: Iterable[Arrived] = events
+def _add(found: Tally, kept: KeptMeter, place: _Place, events: list[Arrived]) -> None:
+    """Take up what a meter reads in the events of one customer and day."""
+    meter, (customer, day) = kept.meter, place
     if meter.late == "refuse":
-        taken = [arrived for arrived in events if not is_late(meter, arrived[1])]
-    if meter.aggregation in _ADDS:
-        return _added(kept, taken), {}
-    states: dict[DayKey, DayState] = {}
-    labels: dict[DayKey, dict[str, int]] = {}
-    for customer, readings in _readings(meter, taken).items():
-        for (group, day), state in states_of(meter, readings).items():
-            states[kept.id, customer, group_key(group), day] = state
-        for (group, day), counts in labels_of(readings).items():
-            labels[kept.id, customer, group_key(group), day] = counts
-    return states, labels
+        events = [arrived for arrived in events if not is_late(meter, arrived[1])]
+    if meter.aggregation in _ADDS and not meter.filter:
+        groups: dict[Group, list[Arrived]] = {(): events}
+        if meter.group_by:
+            groups = {}
+            for arrived in events:
+                groups.setdefault(group_of(meter, arrived[1]), []).append(arrived)
+        for group, here in groups.items():
+            state = _plain_state(meter, day, here)
+            if state is None:
+                break
+            key = (kept.id, customer, group_key(group) if group else _NO_GROUP, day)
+            found.days[key] = (meter.aggregation, state)
+        else:
+            return
+    readings = _readings(meter, events)
+    for (group, _), state in states_of(meter, readings).items():
+        key = (kept.id, customer, group_key(group), day)
+        if meter.aggregation == "time_weighted":
+            found.levels[key] = state
+        else:
+            found.days[key] = (meter.aggregation, state)
+    for (group, _), counts in labels_of(readings).items():
+        found.labels[kept.id, customer, group_key(group), day] = counts
 
 
-def _readings(meter: Meter, events: Iterable[Arrived]) -> Mapping[str, list[Reading]]:
-    found: dict[str, list[Reading]] = {}
+def _readings(meter: Meter, events: Iterable[Arrived]) -> list[Reading]:
+    ordered = meter.aggregation not in _ADDS
+    found: list[Reading] = []
     for order, event in events:
         reading = reading_of(meter, event)
         if reading is not None:
-            found.setdefault(event.customer, []).append(replace(reading, order=order))
+            found.append(replace(reading, order=order) if ordered else reading)
     return found
 
 
-class _Sum:
-    """A state in the making, of what does not ask for the order of its readings."""
-
-    __slots__ = ("least", "most", "n", "total")
-
-    def __init__(self, value: Decimal) -> None:
-        self.n, self.total, self.least, self.most = 1, value, value, value
-
-    def take(self, value: Decimal) -> None:
-        self.n += 1
-        self.total = EXACT.add(self.total, value)
-        if value < self.least:
-            self.least = value
-        elif value > self.most:
-            self.most = value
-
-    def state(self, day: date) -> DayState:
-        at = datetime.combine(day, time(), UTC)
-        return DayState(
-            n=self.n,
-            total=self.total,
-            least=self.least,
-            most=self.most,
-            first_at=at,
-            last_at=at,
-            last_order=0,
-            last_value=ZERO,
-        )
-
-
-def _added(kept: KeptMeter, events: Iterable[Arrived]) -> dict[DayKey, DayState]:
-    """Count, add and compare.  What is not plain is left to `reading_of`."""
-    meter = kept.meter
-    counts, grouped, name = meter.aggregation == "count", bool(meter.group_by), meter.value
-    sums: dict[tuple[str, Group, date], _Sum] = {}
+def _plain_state(meter: Meter, day: date, events: Sequence[Arrived]) -> DayState | None:
+    """Count, add or compare values that are plainly right; None where they are not all that."""
+    at = datetime.combine(day, time(), UTC)
+    nothing = DayState(
+        n=len(events),
+        total=ZERO,
+        least=ZERO,
+        most=ZERO,
+        first_at=at,
+        last_at=at,
+        last_order=0,
+        last_value=ZERO,
+    )
+    if not events:
+        return None
+    if meter.aggregation == "count":
+        return nothing
+    values: list[Decimal] = []
     for _, event in events:
-        value: object = _ONE if counts else event.properties.get(name)
-        if meter.filter or type(value) is not Decimal or value < ZERO or not within_bounds(value):
-            reading = reading_of(meter, event)
-            if reading is None:
-                continue
-            value = reading.value
-        at = event.occurred_at
-        day = at.date() if at.tzinfo is UTC else day_of(at)
-        place = (event.customer, group_of(meter, event) if grouped else (), day)
-        known = sums.get(place)
-        if known is None:
-            sums[place] = _Sum(value)
-        elif counts:
-            known.n += 1
-        else:
-            known.take(value)
-    return {
-        (kept.id, customer, group_key(group) if group else _NO_GROUP, day): found.state(day)
-        for (customer, group, day), found in sums.items()
-    }
+        value = event.properties.get(meter.value)
+        if type(value) is not Decimal:
+            return None
+        values.append(value)
+    least, most, total = min(values), max(values), reduce(EXACT.add, values)
+    # The exponent of an exact sum is the smallest of its terms'.
+    exponent = total.as_tuple().exponent
+    fine = isinstance(exponent, int) and exponent >= -QUANTITY_DECIMALS and within_bounds(most)
+    if least < ZERO or not fine:
+        return None
+    return replace(nothing, total=total, least=least, most=most)

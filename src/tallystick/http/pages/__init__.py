@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from tallystick.app.rated_usage import RatedUsage
     from tallystick.core.catalog import Catalog
+    from tallystick.http.demo import RatedUsage
 
 __all__ = ["assets", "docs_page", "price_words", "pricing_page", "usage_page"]
 
@@ -75,7 +75,8 @@ def pricing_page(
 ) -> Cached:
     """Draw the page of prices: an element for each catalogue, by the path of its price list.
 
-    `usage` is the address of a page of usage to point to.  Inside each element stands a plain list for when scripts are off.
+    `usage` is the address of a page of usage to point to.  Inside each element stands a plain list
+    for when scripts are off.
     """
     lists = [
         {
