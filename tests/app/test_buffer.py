@@ -316,7 +316,6 @@ def test_a_full_spool_raises_or_waits_as_was_chosen(
     monkeypatch.setattr(buffers, "_FIRST_PAUSE", 0.01)
     ledger.away = StorageUnavailable("away")
     buffer = opened(durable=True, full=full, most_disk=500)
-    count = 0
     if full == "raise":
         buffer.record("acme", "requests")
         buffer.record("acme", "requests")

@@ -102,15 +102,15 @@ def test_one_event_is_recorded_or_the_reason_raised(storage: Storage) -> None:
             record(unit, event("b", after(0), properties={"quantity": "x"}), METERS, START)
         with pytest.raises(InvalidUsage, match="customer"):
             record(unit, {"id": "c", "type": "use"}, METERS, START)
+        void = {"id": "v", "customer": "c", "void": "nothing"}
         with pytest.raises(NotFound, match="api/nothing"):
-            void = {"id": "v", "customer": "c", "void": "nothing"}
             record(unit, void, METERS, START)
         assert record(unit, {"id": "v", "customer": "c", "void": "a"}, METERS, START) == "accepted"
         assert quantity(unit, METERS["sum"], "c", Period(START, START + DAY)) == 0
 
 
 def test_without_a_time_an_event_has_that_of_its_arrival(storage: Storage) -> None:
-    tree = {"id": "a", "customer": "c", "type": "use"}
+    tree = {"id": "a", "customer": "c", "type": "use", "properties": {"quantity": 2}}
     with storage.begin() as unit:
         record(unit, tree, METERS, after(5))
         assert record(unit, tree, METERS, after(500)) == "duplicate"

@@ -59,6 +59,7 @@ def test_the_pricing_page_leads_there_and_back(origin: str, visit: Callable[...,
     page = visit(origin).page
     page.get_by_role("link", name="Usage").click()
     page.get_by_role("heading", name="Usage of acme").wait_for()
+    assert page.url == f"{origin}/usage/acme"
     page.get_by_role("link", name="Plans and prices").click()
     page.get_by_role("heading", name="Plans and prices").wait_for()
 

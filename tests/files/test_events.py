@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import pyarrow  # type: ignore[import-untyped]  # it ships no types
+import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 import pyarrow.parquet  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
@@ -197,7 +197,7 @@ def test_a_damaged_gzip_is_told(tmp_path: Path, content: bytes) -> None:
 
 def parquet(path: Path, columns: dict[str, Any]) -> Path:
     """Write a Parquet file."""
-    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    pyarrow.parquet.write_table(pa.table(columns), path)
     return path
 
 
@@ -206,10 +206,8 @@ def test_parquet_gives_the_same_events(tmp_path: Path) -> None:
         tmp_path / "a.parquet",
         {
             "request": ["1", "2"],
-            "at": pyarrow.array(
-                [1_790_000_000_123_456_789, None], pyarrow.timestamp("ns", tz="UTC")
-            ),
-            "units": pyarrow.array([Decimal("1.50"), Decimal(2)], pyarrow.decimal128(20, 2)),
+            "at": pa.array([1_790_000_000_123_456_789, None], pa.timestamp("ns", tz="UTC")),
+            "units": pa.array([Decimal("1.50"), Decimal(2)], pa.decimal128(20, 2)),
             "noise": [0.5, 0.25],
         },
     )

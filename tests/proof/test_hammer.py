@@ -84,7 +84,11 @@ def test_each_event_counts_once_whoever_sends_it(somewhere: Place, count: Count)
     children = [writer(seed) for seed in range(PROCESSES)]
     for end in gate[::-1]:
         os.close(end)
-    codes = [child.wait() for child in children]
+    try:
+        codes = [child.wait() for child in children]
+    finally:
+        for child in children:
+            child.kill()
     assert codes == [0] * PROCESSES, "\n".join(child.errors() for child in children)
 
     trees = everything()

@@ -77,11 +77,13 @@ def test_no_kill_loses_or_doubles_what_was_acknowledged(
         children = [
             fork(lambda report: write_on(somewhere.url, acks, report)) for _ in range(WRITERS)
         ]
-        first_sign(children[0])
-        time.sleep(dice.uniform(0.005, times(100, 500) / 1000))
-        for child in children:
-            assert child.kill() == -9, child.errors()
-            killed += 1
+        try:
+            first_sign(children[0])
+            time.sleep(dice.uniform(0.005, times(100, 500) / 1000))
+        finally:
+            codes = [child.kill() for child in children]
+        assert codes == [-9] * WRITERS, "\n".join(child.errors() for child in children)
+        killed += WRITERS
         hot += somewhere.kind == "sqlite" and journal.exists()
 
     told = acknowledged(acks)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 KILLS = times(10, 500)
 CLIENTS = 8
 BATCH = 5
+PATIENCE = 30
 NO_ANSWER = (OSError, http.client.HTTPException)
 
 
@@ -67,6 +68,15 @@ def acknowledged(folder: Path) -> list[str]:
     return [key for file in sorted(folder.iterdir()) for key in file.read_text("utf-8").split()]
 
 
+def await_more(folder: Path) -> None:
+    """Wait until something more is acknowledged, so that a kill finds the server at work."""
+    before = len(acknowledged(folder))
+    deadline = time.monotonic() + PATIENCE
+    while len(acknowledged(folder)) == before:
+        assert time.monotonic() < deadline, "the server answers nobody"
+        time.sleep(0.005)
+
+
 @pytest.mark.proof
 def test_a_server_that_is_killed_under_load_forgets_nothing(
     somewhere: Place, tmp_path: Path, count: Count
@@ -83,10 +93,7 @@ def test_a_server_that_is_killed_under_load_forgets_nothing(
     ]
     try:
         for kill in range(KILLS):
-            before = len(acknowledged(folder))
-            deadline = time.monotonic() + 60
-            while len(acknowledged(folder)) == before and time.monotonic() < deadline:
-                time.sleep(0.005)
+            await_more(folder)
             time.sleep(dice.uniform(0.005, times(100, 500) / 1000))
             assert server.kill() == -9, server.errors()
             if kill < KILLS - 1:

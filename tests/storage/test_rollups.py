@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ from tallystick.core.fold import fold
 from tallystick.core.meter import Meter
 from tallystick.core.period import Period
 from tallystick.errors import NotFound
-from tallystick.storage.meters import find_meter
+from tallystick.storage.meters import find_meter, hold_alone, register
 from tests.usage_histories import METERS, after, event, rolled_up
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ def record(storage: Storage, *items: UsageEvent) -> None:
     """Record items, each of which must be taken."""
     outcome = storage.attempt(lambda unit: record_many(unit, items, METERS, after(0)))
     assert outcome.rejected == ()
+
+
+def _record_many(unit: Unit, *, batch: list[UsageEvent]) -> None:
+    record_many(unit, batch, METERS, after(0))
 
 
 def days(storage: Storage, key: str) -> list[Any]:
@@ -130,9 +135,7 @@ def test_an_amendment_moves_an_event_to_another_day_and_group(storage: Storage) 
     assert [row.day for row in days(storage, "sum")] == [after(3 * DAY).date()]
     back = replace(moved, id="fix2", timed=False)
     record(storage, back)
-    assert [(row.day, row.group_key) for row in days(storage, "n")] == [
-        (after(0).date(), '["y"]')
-    ]
+    assert [(row.day, row.group_key) for row in days(storage, "n")] == [(after(0).date(), '["y"]')]
     equal_to_the_fold(storage, Period(after(DAY), after(4 * DAY)))
 
 
@@ -236,7 +239,7 @@ def test_events_that_arrive_meanwhile_are_neither_lost_nor_doubled(
         answer = attempt(act, **named)
         while pending:
             batch = pending.pop()
-            attempt(lambda unit: record_many(unit, batch, METERS, after(0)))
+            attempt(partial(_record_many, batch=batch))
         return answer
 
     monkeypatch.setattr(keeping, moment, with_arrivals)
@@ -253,8 +256,8 @@ def test_events_that_arrive_meanwhile_are_neither_lost_nor_doubled(
 def test_while_a_meter_is_building_it_is_read_from_the_events(storage: Storage) -> None:
     record(storage, *some(0, 20))
     with storage.begin() as unit:
-        keeping.hold_alone(unit)
-        keeping.register(unit, METERS.values())
+        hold_alone(unit)
+        register(unit, METERS.values())
         unit.commit()
     record(storage, *some(20, 20))
     assert rolled_up(storage) == []

@@ -97,7 +97,7 @@ def test_decimals_in_a_tree_are_written_as_texts(storage: Storage) -> None:
     [
         {"tree": 0.1},
         {"tree": {"a": [0.5]}},
-        {"tree": object()},
+        pytest.param({"tree": object()}, id="an object"),
         {"figure": Decimal("NaN")},
         {"figure": Decimal("Infinity")},
         {"figure": 1},

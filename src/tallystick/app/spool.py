@@ -116,7 +116,7 @@ class Spool:
             self._loose_texts += len(texts)
             self._written += len(texts)
             ticket = self._written
-        self._sync(ticket)
+        self._harden(ticket)
 
     def _write(self, frames: bytes) -> None:
         if self._file is None:
@@ -142,14 +142,14 @@ class Spool:
             with suppress(OSError):
                 os.ftruncate(self._file, self._segments[-1].size)
 
-    def _sync(self, ticket: int) -> None:
+    def _harden(self, ticket: int) -> None:
         with self._syncing:
             if self._synced < ticket:
-                self._sync_all()
+                self._harden_all()
             if any(ticket in failed for failed in self._failed):
                 raise StorageUnavailable("the disk of the spool failed to keep what was written")
 
-    def _sync_all(self) -> None:
+    def _harden_all(self) -> None:
         with self._lock:
             upto, texts, size, file = self._written, self._loose_texts, self._loose, self._file
         try:

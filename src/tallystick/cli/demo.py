@@ -62,7 +62,7 @@ def _import(tally: Tallystick, usage: str) -> list[UsageEvent]:
     """Store the events of JSON Lines that are not stored yet; give all of them."""
     from tallystick.core.event import parse_event
     from tallystick.errors import InvalidUsage, SetupError
-    from tallystick.http.decode import items_of, tree_of
+    from tallystick.http.decode import portions_of
 
     try:
         body = Path(usage).read_bytes()
@@ -70,9 +70,12 @@ def _import(tally: Tallystick, usage: str) -> list[UsageEvent]:
         raise SetupError(f"cannot read {usage}: {error.strerror or error}") from None
     at = tally.clock.now()
     events: list[UsageEvent] = []
-    for place, item in enumerate(items_of(body, "lines"), 1):
+    trees = (tree for portion in portions_of(body, "lines") for tree in portion)
+    for place, tree in enumerate(trees, 1):
         try:
-            events.append(parse_event(tree_of(item), received_at=at))
+            if isinstance(tree, InvalidUsage):
+                raise tree
+            events.append(parse_event(tree, received_at=at))
         except InvalidUsage as refused:
             raise InvalidUsage(f"{usage}, event {place}: {refused}", refused.fields) from None
     if len({event.customer for event in events}) != 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,7 +135,9 @@ def export(
         events = tally.usage.export(customer=customer, period=period)
         if format_ == "jsonl":
             for event in events:
-                sys.stdout.write(f"{event_text(event)}\n")
+                # A correction has its target's type, and was mostly sent without one.
+                sent = event if event.kind == "use" else replace(event, type="")
+                sys.stdout.write(f"{event_text(sent)}\n")
             return
         table = csv.writer(sys.stdout, lineterminator="\n")
         table.writerow(_COLUMNS)

@@ -26,7 +26,25 @@ __all__ = ["import_"]
 _TOLD: Final = 20
 _INTERRUPTED: Final = 130
 
-_Constant = str | None
+_Text = str | None
+_Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN,…",
+        help="Which column is id, source, customer, type, occurred_at or a property; repeat.",
+    ),
+]
+_Source = Annotated[_Text, typer.Option(help="The source of lines that name none.")]
+_Customer = Annotated[_Text, typer.Option(help="The customer of lines without one.")]
+_Type = Annotated[_Text, typer.Option("--type", help="The type of lines without one.")]
+_Ids = Annotated[
+    _Text,
+    typer.Option(metavar="NAME", help="Make ids NAME:LINE; for files whose lines never move."),
+]
+_Form = Annotated[
+    _Text, typer.Option("--format", metavar="jsonl|csv|parquet", help="If the suffix says none.")
+]
 
 
 @ends_well
@@ -35,28 +53,13 @@ def import_(
         list[str], typer.Argument(metavar="FILE…", help="JSON Lines, CSV or Parquet; - for stdin.")
     ],
     database: Database = None,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="FIELD=COLUMN,…",
-            help="Which column is id, source, customer, type, occurred_at or a property; repeat.",
-        ),
-    ] = None,
-    source: Annotated[_Constant, typer.Option(help="The source of lines that name none.")] = None,
-    customer: Annotated[_Constant, typer.Option(help="The customer of lines without one.")] = None,
-    type_: Annotated[
-        _Constant, typer.Option("--type", help="The type of lines without one.")
-    ] = None,
-    ids: Annotated[
-        _Constant,
-        typer.Option(metavar="NAME", help="Make ids NAME:LINE; for files whose lines never move."),
-    ] = None,
+    map_: _Map = None,
+    source: _Source = None,
+    customer: _Customer = None,
+    type_: _Type = None,
+    ids: _Ids = None,
     utc: Annotated[bool, typer.Option("--utc", help="Times without a zone are UTC.")] = False,
-    format_: Annotated[
-        _Constant,
-        typer.Option("--format", metavar="jsonl|csv|parquet", help="If the suffix does not say."),
-    ] = None,
+    format_: _Form = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Store nothing; tell every bad line.")
     ] = False,
@@ -141,7 +144,10 @@ class _Report:
 
     def __enter__(self) -> Self:
         if self.path is not None:
-            self._file = self.path.open("w", encoding="utf-8", errors="backslashreplace")
+            try:
+                self._file = self.path.open("w", encoding="utf-8", errors="backslashreplace")
+            except OSError as error:
+                raise Usage(f"--rejected {self.path}: {error.strerror or error}") from error
         return self
 
     def __exit__(self, *_: object) -> None:

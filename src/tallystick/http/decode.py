@@ -21,18 +21,16 @@ from tallystick.errors import BadRequest, InvalidInput, InvalidUsage, PayloadToo
 from tallystick.files.scalars import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = [
     "MOST_BYTES",
     "MOST_EVENTS",
     "Form",
-    "Item",
     "form_of",
     "inflated",
-    "items_of",
+    "portions_of",
     "single",
-    "tree_of",
 ]
 
 Form: TypeAlias = Literal["json", "lines"]
@@ -52,9 +50,11 @@ _FORMS: Final[dict[str, Form]] = {
     "application/jsonl": "lines",
 }
 _GZIP: Final = 16 + zlib.MAX_WBITS
-_LONG: Final = 256 * 1024  # from here on a list is cut piece by piece, with an eye on their number
+_LONG: Final = 256 * 1024  # up to here a list is read at once: it cannot become much
 _LARGE: Final = 4096  # from here on an event is measured before it is read
 _LARGEST: Final = 1_000_000  # 50 properties of 1,100 characters, each written as two escapes
+_AT_ONCE: Final = 1_000
+_BYTES_AT_ONCE: Final = 1_000_000
 _MOST_VALUES: Final = 100  # 50 properties, the fields around them, and some attributes
 _MOST_TOKENS: Final = 200_000  # brackets and commas of 10,000 events, and as many again
 _LONGEST: Final = 40
@@ -70,8 +70,7 @@ _MEANT: Final = {stand_in.decode(): word.decode() for word, stand_in in _STAND_I
 _BLANK_COLONS: Final = (b" :", b"\t:", b"\n:", b"\r:")
 _NO_JSON: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
-Item: TypeAlias = bytes | memoryview | msgspec.Raw
-"""The bytes of one event, as they stand in the body."""
+_Item: TypeAlias = bytes | memoryview  # of one event, as they stand in the body
 
 
 # --- headers --------------------------------------------------------------------------------------
@@ -128,13 +127,47 @@ def single(body: bytes, form: Form) -> bool:
     return found is not None and found[1] == b"{"
 
 
-def items_of(body: bytes, form: Form) -> list[Item]:
-    """Cut a body into its events, unread: an event or a list of them, or one on each line.
+def portions_of(body: bytes, form: Form) -> Iterator[Sequence[object]]:
+    """Read the events of a body into plain values, so many as are held in memory at once.
 
-    What is wrong inside an event is left to be found there, so that it costs no other.
-    Raises InvalidInput for a body that is neither, PayloadTooLarge for too many events.
+    An event, a list of them, or one on each line.  What is wrong inside an event is an InvalidUsage
+    in its place, and costs no other.  Numbers are ints and Decimals; one that is no plain number is
+    a BadNumber.
+
+    Raises InvalidInput for a body that is no list of events, PayloadTooLarge for too many of them.
     """
     body = body.removeprefix(_MARK)
+    trees = _read_at_once(body) if form == "json" and len(body) <= _LONG else None
+    if trees is not None:
+        yield from (trees[start : start + _AT_ONCE] for start in range(0, len(trees), _AT_ONCE))
+        return
+    items = _items_of(body, form)
+    start = size = 0
+    for place, item in enumerate(items):
+        length = len(memoryview(item))
+        if place > start and (place - start == _AT_ONCE or size + length > _BYTES_AT_ONCE):
+            yield [_tree_of(each) for each in items[start:place]]
+            start, size = place, 0
+        size += length
+    if start < len(items):
+        yield [_tree_of(each) for each in items[start:]]
+
+
+def _read_at_once(body: bytes) -> Sequence[object] | None:
+    """Read a list in which nothing is unusual; None: it needs to be looked at closely."""
+    try:
+        tree: object = _VALUES.decode(body)
+    except _NO_JSON:
+        return None
+    if not isinstance(tree, list) or not _each_key_once(body, tree):
+        return None
+    if len(tree) > MOST_EVENTS:
+        raise _too_many()
+    return tree
+
+
+def _items_of(body: bytes, form: Form) -> list[_Item]:
+    """Cut a body into its events, unread, whatever stands in them."""
     if form == "lines":
         return _counted(line for line in io.BytesIO(body) if not line.isspace())
     found = _START.match(body)
@@ -142,15 +175,7 @@ def items_of(body: bytes, form: Form) -> list[Item]:
         raise _no_list("it begins with neither { nor [")
     if found[1] == b"{":
         return [body]
-    if len(body) <= _LONG:
-        try:
-            return _counted(_LIST.decode(body))
-        except _NO_JSON:
-            pass  # what is not JSON may be so in one of them only
     return _counted(_cut(body, found.end()))
-
-
-_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def _cut(body: bytes, start: int) -> Iterator[memoryview]:
@@ -183,25 +208,23 @@ def _no_list(reason: str) -> InvalidInput:
     return InvalidInput(text, {"": [text]})
 
 
-def _counted(items: Iterable[Item]) -> list[Item]:
-    found: list[Item] = []
+def _counted(items: Iterable[_Item]) -> list[_Item]:
+    found: list[_Item] = []
     for item in items:
         if len(found) == MOST_EVENTS:
-            raise PayloadTooLarge(
-                f"the body holds more than {MOST_EVENTS:,} events; send them in parts"
-            )
+            raise _too_many()
         found.append(item)
     return found
+
+
+def _too_many() -> PayloadTooLarge:
+    return PayloadTooLarge(f"the body holds more than {MOST_EVENTS:,} events; send them in parts")
 
 
 # --- trees ----------------------------------------------------------------------------------------
 
 
-def tree_of(item: Item) -> object:
-    """Read an event into plain values; what cannot be read becomes an InvalidUsage that says why.
-
-    Numbers are ints and Decimals; one that is no plain number is a BadNumber.
-    """
+def _tree_of(item: _Item) -> object:
     if len(memoryview(item)) > _LARGEST:
         return _unreadable("is larger than any event")
     text = bytes(item)
@@ -237,7 +260,7 @@ _VALUES: Final = msgspec.json.Decoder(float_hook=_number)
 
 def _read(text: bytes) -> object:
     tree: object = _VALUES.decode(text)
-    if not _each_key_once(text, tree) and _key_twice(text):
+    if not _each_key_once(text, [tree]) and _key_twice(text):
         return _unreadable("has a key twice in one object")
     return tree
 
@@ -267,14 +290,18 @@ def _crowded(text: bytes) -> bool:
     return False
 
 
-def _each_key_once(text: bytes, tree: object) -> bool:
-    """Whether the text plainly has as many keys as were read; False is no proof.
+def _each_key_once(text: bytes, trees: Iterable[object]) -> bool:
+    """Whether the text plainly has as many keys as were read from it; False proves nothing.
 
     A key ends in a quote and a colon.  So may a text, which is then looked at closely.
     """
     keys = 0
-    if isinstance(tree, dict):
-        keys = len(tree) + sum(len(value) for value in tree.values() if isinstance(value, dict))
+    for tree in trees:
+        if type(tree) is dict:
+            keys += len(tree)
+            for value in tree.values():
+                if type(value) is dict:
+                    keys += len(value)
     return text.count(b'":') == keys and not any(blank in text for blank in _BLANK_COLONS)
 
 

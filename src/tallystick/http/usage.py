@@ -31,11 +31,11 @@ from tallystick.http.guard import problem_response
 from tallystick.http.keys import VARIABLE, Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from starlette.requests import Request
 
-    from tallystick.http.decode import Form, Item
+    from tallystick.http.decode import Form
     from tallystick.wiring import Tallystick
 
 __all__ = ["EVENTS", "USAGE", "UsageRoutes"]
@@ -47,8 +47,6 @@ USAGE: Final = "/api/v1/usage"
 
 R = TypeVar("R")
 
-_AT_ONCE: Final = 1_000  # events of one transaction
-_BYTES_AT_ONCE: Final = 1_000_000
 _MOST_WAITING: Final = 64_000_000  # bytes of the bodies that are read and not yet stored
 _WORKERS: Final = {"sqlite": 1, "postgresql": 4}
 _PARAMETERS: Final = ("customer", "meter", "from", "to", "group_by", "window", "as_of")
@@ -140,32 +138,18 @@ def _record(tally: Tallystick, body: bytes, form: Form, encoding: str) -> dict[s
     body = decode.inflated(body, encoding)
     alone = decode.single(body, form)
     done = _Done()
-    for items in _portions(decode.items_of(body, form)):
+    for trees in decode.portions_of(body, form):
         at = tally.clock.now()
-        recorded = tally.usage.record_many([_event(item, at) for item in items])
+        recorded = tally.usage.record_many([_event(tree, at) for tree in trees])
         if alone:
             for rejection in recorded.rejected:
                 raise rejection.error
         done.add(recorded)
-    return done.data()
+    return done.answer()
 
 
-def _portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Cut a long list into what is held in memory, and stored, at once."""
-    start = size = 0
-    for place, item in enumerate(items):
-        length = len(memoryview(item))
-        if place > start and (place - start == _AT_ONCE or size + length > _BYTES_AT_ONCE):
-            yield items[start:place]
-            start, size = place, 0
-        size += length
-    if start < len(items):
-        yield items[start:]
-
-
-def _event(item: Item, at: datetime) -> UsageEvent | InvalidUsage:
+def _event(tree: object, at: datetime) -> UsageEvent | InvalidUsage:
     """Read an event before the transaction begins, so that nobody waits for that."""
-    tree = decode.tree_of(item)
     if isinstance(tree, InvalidUsage):
         return tree
     try:
@@ -195,7 +179,7 @@ class _Done:
             {"index": first + each.index, "meters": list(each.meters)} for each in recorded.late
         )
 
-    def data(self) -> dict[str, Any]:
+    def answer(self) -> dict[str, Any]:
         counts = {"accepted": self._accepted, "duplicates": self._duplicates}
         late = {"late": self._late} if self._late else {}
         return {**counts, "rejected": self._rejected, **late}

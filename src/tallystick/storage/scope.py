@@ -51,8 +51,7 @@ _BIND: Final = text(  # built once: it is sent in every transaction
     f" set_config('{ALL_SETTING}', :every, true)"
 )
 _BOUND: Final = text(
-    f"SELECT current_setting('{CUSTOMER_SETTING}', true),"
-    f" current_setting('{ALL_SETTING}', true)"
+    f"SELECT current_setting('{CUSTOMER_SETTING}', true), current_setting('{ALL_SETTING}', true)"
 )
 
 

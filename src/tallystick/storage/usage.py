@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from sqlalchemy import and_, func, select, text, tuple_
+from sqlalchemy import and_, bindparam, func, or_, select, text, tuple_, union_all
 
 from tallystick.core.event import UsageEvent
 from tallystick.core.property import properties_of, properties_text
@@ -16,7 +17,7 @@ from tallystick.storage.types import micros
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from sqlalchemy import ColumnElement, Table
+    from sqlalchemy import Column, ColumnElement, CompoundSelect, Table
 
     from tallystick.core.period import Instant, Period
     from tallystick.storage.arrays import Cell
@@ -64,7 +65,7 @@ _NEXT_ORDERS: Final = text(
 )
 # The key is named: other ways to be taken are errors, and fewer indexes are asked.
 _UNLESS_TAKEN: Final = " ON CONFLICT (customer_id, source, id) DO NOTHING"
-_PART: Final = 250  # events in a statement, where statements are sent before the last is answered
+_PART: Final = 200  # events in a statement, where statements are sent before the last is answered
 _KEYS_AT_ONCE: Final = 250
 _PAGE: Final = 1_000
 
@@ -193,7 +194,7 @@ def _columns_of(
 # --- reading --------------------------------------------------------------------------------------
 
 
-def _selected(table: Table) -> list[ColumnElement[Any]]:
+def _selected(table: Table) -> list[Column[Any]]:
     return [table.c[name] for name, _ in _COLUMNS if name != "digest"]
 
 
@@ -256,48 +257,63 @@ def _chunks(keys: Iterable[EventKey]) -> Iterator[list[EventKey]]:
 
 
 def events_in(
-    unit: Unit, customer: str, type_: str, start: Instant | None, end: Instant
+    unit: Unit,
+    customer: str,
+    type_: str,
+    start: Instant | None,
+    end: Instant,
+    *more: tuple[Instant, Instant],
 ) -> list[UsageEvent]:
     """Give one customer's events of a type from `start` up to `end`, with all that corrects them.
 
     What an amendment moves into that time is there, with its target and the target's other
     corrections; so the readings of any meter that lie in that time are right, and those outside it
-    are to be left out.  Without a start: from the beginning.
+    are to be left out.  Without a start: from the beginning.  `more` are further stretches of
+    time, asked for in the same breath.
     """
     table = unit.tables.usage_events
-    within = [table.c.customer_id == customer, table.c.type == type_, table.c.occurred_at < end]
-    if start is not None:
-        within.append(table.c.occurred_at >= start)
-    found = {e.order: e for e in _fetch(unit, table, *within)}
+    given = {"customer": customer, "type": type_, "start0": start, "end0": end}
+    for place, (since, until) in enumerate(more, start=1):
+        given |= {f"start{place}": since, f"end{place}": until}
+    query = _in_time(table, 1 + len(more), open_start=start is None)
+    if start is None:
+        del given["start0"]
+    rows = unit.connection.execute(query, given)
+    found = {event.order: event for event in map(_event, rows)}
     moved = [event for event in found.values() if event.kind == "amend"]
     targets = {(customer, *event.target) for event in moved if event.target is not None}
-    known = {event_key(event) for event in found.values()}
-    found |= {e.order: e for e in events_at(unit, targets - known).values()}
-    found |= {e.order: e for e in _corrections_in(unit, within)}
-    found |= {e.order: e for e in corrections_of(unit, targets - known)}
+    away = targets - {event_key(event) for event in found.values()}
+    if away:
+        found |= {event.order: event for event in events_at(unit, away).values()}
+        found |= {event.order: event for event in corrections_of(unit, away)}
     return sorted(found.values(), key=lambda event: event.order or 0)
 
 
-def _fetch(unit: Unit, table: Table, *where: ColumnElement[bool]) -> Iterator[UsageEvent]:
-    return map(_event, unit.connection.execute(select(*_selected(table)).where(*where)))
-
-
-def _corrections_in(unit: Unit, within: list[ColumnElement[bool]]) -> Iterator[UsageEvent]:
-    """Find what corrects the events of use in some time, whatever time it has itself."""
-    target = unit.tables.usage_events
-    own = target.alias("correction")
-    joined = target.join(
+@lru_cache(maxsize=64)
+def _in_time(table: Table, stretches: int, *, open_start: bool) -> CompoundSelect[Any]:
+    """Write the query for events in some stretches of time, and for what corrects them."""
+    times = []
+    for place in range(stretches):
+        until = table.c.occurred_at < bindparam(f"end{place}", type_=table.c.occurred_at.type)
+        since = table.c.occurred_at >= bindparam(f"start{place}", type_=table.c.occurred_at.type)
+        times.append(until if open_start and not place else and_(since, until))
+    mine = and_(
+        table.c.customer_id == bindparam("customer"), table.c.type == bindparam("type"), or_(*times)
+    )
+    own = table.alias("correction")
+    joined = table.join(
         own,
         and_(
-            own.c.customer_id == target.c.customer_id,
-            own.c.target_source == target.c.source,
-            own.c.target_id == target.c.id,
+            own.c.customer_id == table.c.customer_id,
+            own.c.target_source == table.c.source,
+            own.c.target_id == table.c.id,
             own.c.target_id.is_not(None),
         ),
     )
-    columns = [own.c[column.name] for column in _selected(target)]
-    query = select(*columns).select_from(joined).where(target.c.kind == "use", *within)
-    return map(_event, unit.connection.execute(query))
+    columns = _selected(table)
+    theirs = [own.c[column.name] for column in columns]
+    corrections = select(*theirs).select_from(joined).where(table.c.kind == "use", mine)
+    return union_all(select(*columns).where(mine), corrections)
 
 
 def customers_of(unit: Unit, type_: str, after: str, limit: int) -> list[str]:

@@ -219,16 +219,16 @@ def _from_days(
     if held:
         for key, row in _latest_days(unit, meter_id, customer, day_of(period.start)):
             known.setdefault(group_of_key(key), _Known()).before = row
-    for edge in whole.edges:
-        start = edge.start
-        if held and start == period.start:
-            start = datetime.combine(day_of(start), time(), UTC)
-        events = events_in(unit, customer, meter.event_type, start, edge.end)
+    parts = [(edge.start, edge.end) for edge in whole.edges]
+    if held and parts and parts[0][0] == period.start:
+        midnight = datetime.combine(day_of(period.start), time(), UTC)
+        parts[0] = (midnight, parts[0][1])
+    if parts:
+        (start, end), *more = parts
+        events = events_in(unit, customer, meter.event_type, start, end, *more)
         for reading in readings_of(meter, events):
-            if start <= reading.at < edge.end:
+            if any(since <= reading.at < until for since, until in parts):
                 _note(known, reading, period)
-    if held and not any(edge.start == period.start for edge in whole.edges):
-        pass  # the period starts at midnight: the days before it say all
     if whole.first < whole.after:
         _take_days(unit, known, meter_id, customer, whole)
         if meter.aggregation == "unique":
