@@ -83,11 +83,14 @@ def pins(kind: str) -> dict[str, str]:
 
 
 def declared(kind: str) -> list[Requirement]:
-    """List what pyproject.toml asks for: the core and the extras, with the groups for dev."""
+    """List what pyproject.toml asks for: the core and the extras, with the groups for dev.
+
+    `make run` installs what it needs: `parquet` is for those who have such files, and in dev.
+    """
     project = PROJECT["project"]
     asked = [*project["dependencies"]]
-    for extra in project["optional-dependencies"].values():
-        asked += extra
+    for name, extra in project["optional-dependencies"].items():
+        asked += extra if kind == "dev" or name != "parquet" else []
     groups = PROJECT["dependency-groups"]
     for group in ("build", "dev") if kind == "dev" else ("build",):
         asked += [entry for entry in groups[group] if isinstance(entry, str)]
