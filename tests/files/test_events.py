@@ -181,11 +181,11 @@ def test_a_broken_quotation_is_told_and_the_next_row_is_read(tmp_path: Path) -> 
 
 
 def test_gzip_is_unpacked_as_it_is_read(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.jsonl.gz", gzip.compress(GOOD.encode()))
+    path = written(tmp_path / "a.jsonl.gz", gzip.compress(GOOD.encode(), mtime=0))
     assert [tree["id"] for _, tree in read(path)] == ["1"]
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(GOOD.encode())[:-9], b""])
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(GOOD.encode(), mtime=0)[:-9], b""])
 def test_a_damaged_gzip_is_told(tmp_path: Path, content: bytes) -> None:
     path = written(tmp_path / "a.jsonl.gz", content)
     if not content:
