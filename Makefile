@@ -58,7 +58,7 @@ test-browser: setup ## The tests in a real Chromium (installed as it can be); a 
 .PHONY: proof
 proof: setup ## All of the proof: every crash on both databases, many kills and lost answers
 	@echo "• crashes, kills, lost answers, a full disk"
-	@PROOF=full $(PYTEST) tests/proof
+	@PROOF=full $(PYTEST) tests/proof tests/app/test_buffer.py tests/cli/test_usage.py
 
 .PHONY: coverage
 coverage: ## Lines that the last `make test` did not reach

@@ -152,7 +152,7 @@ class _Batch:
         self.events: dict[int, UsageEvent] = {}
         self.keys: dict[int, EventKey] = {}
         self.digests: dict[int, str] = {}
-        self.orders: Sequence[int] = ()
+        self.orders: dict[int, int] = {}
         self.kept: Sequence[KeptMeter] = ()
 
     def outcome(self) -> Recorded:
@@ -178,10 +178,15 @@ class _Batch:
             return
         hold(self.unit)
         self.kept = kept_meters(self.unit)
-        self.orders = next_orders(self.unit, len(items))
         left = list(self.events)
         while left:
             left = self._round(left)
+
+    def _order(self, indexes: list[int]) -> None:
+        """Give items the next places in the order of arrival."""
+        if indexes:
+            orders = next_orders(self.unit, len(indexes))
+            self.orders.update(zip(indexes, orders, strict=True))
 
     def _read(self, index: int, item: object) -> None:
         """Take one item up, or reject it as no event at all."""
@@ -213,6 +218,7 @@ class _Batch:
         repeats = [i for i in indexes if first.setdefault(self.keys[i], i) != i]
         uses = [i for i in first.values() if self.events[i].kind == "use"]
         corrections = [i for i in first.values() if self.events[i].kind != "use"]
+        self._order(uses)
         new = self._store_uses(uses)
         touched = self._store_corrections(corrections)
         add_usage(self.unit, self.kept, new, days_touched(self.kept, touched))
@@ -301,6 +307,7 @@ class _Batch:
             return []
         targets = {_target_key(self.events[index]) for index in indexes}
         hold_targets(self.unit, targets)
+        self._order(indexes)  # only now: whatever they correct has its place already
         known = digests_of(self.unit, [self.keys[index] for index in indexes])
         found = events_at(self.unit, targets)
         earlier: dict[EventKey, list[UsageEvent]] = {}

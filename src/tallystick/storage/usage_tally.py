@@ -33,6 +33,7 @@ Arrived: TypeAlias = tuple[int, "UsageEvent"]
 
 _Place: TypeAlias = "tuple[str, date]"  # the customer and the UTC day
 _ADDS: Final = frozenset({"count", "sum", "average", "min", "max"})
+_MIDNIGHT: Final = time()
 _NO_GROUP: Final = group_key(())
 
 
@@ -105,31 +106,28 @@ def _readings(meter: Meter, events: Iterable[Arrived]) -> list[Reading]:
 
 def _plain_state(meter: Meter, day: date, events: Sequence[Arrived]) -> DayState | None:
     """Count, add or compare values that are plainly right; None where they are not all that."""
-    at = datetime.combine(day, time(), UTC)
-    nothing = DayState(
+    if not events:
+        return None
+    least = most = total = ZERO
+    if meter.aggregation != "count":
+        values = [event.properties.get(meter.value) for _, event in events]
+        numbers = [value for value in values if type(value) is Decimal]
+        if len(numbers) < len(values):
+            return None
+        least, most, total = min(numbers), max(numbers), reduce(EXACT.add, numbers)
+        # The exponent of an exact sum is the smallest of its terms'.
+        exponent = total.as_tuple().exponent
+        fine = isinstance(exponent, int) and exponent >= -QUANTITY_DECIMALS and within_bounds(most)
+        if least < ZERO or not fine:
+            return None
+    at = datetime.combine(day, _MIDNIGHT, UTC)
+    return DayState(
         n=len(events),
-        total=ZERO,
-        least=ZERO,
-        most=ZERO,
+        total=total,
+        least=least,
+        most=most,
         first_at=at,
         last_at=at,
         last_order=0,
         last_value=ZERO,
     )
-    if not events:
-        return None
-    if meter.aggregation == "count":
-        return nothing
-    values: list[Decimal] = []
-    for _, event in events:
-        value = event.properties.get(meter.value)
-        if type(value) is not Decimal:
-            return None
-        values.append(value)
-    least, most, total = min(values), max(values), reduce(EXACT.add, values)
-    # The exponent of an exact sum is the smallest of its terms'.
-    exponent = total.as_tuple().exponent
-    fine = isinstance(exponent, int) and exponent >= -QUANTITY_DECIMALS and within_bounds(most)
-    if least < ZERO or not fine:
-        return None
-    return replace(nothing, total=total, least=least, most=most)
