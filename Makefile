@@ -30,7 +30,7 @@ setup: ## Make .venv ready for work
 .PHONY: test
 test: setup lint types imports ## The gate: lint, format, types, imports, tests, samples, coverage
 	@echo "• tests, doc samples, coverage"
-	@$(PYTEST) --numprocesses=auto --maxprocesses=4 --ignore=tests/proof --cov --cov-report=
+	@$(PYTEST) --numprocesses=auto --maxprocesses=4 --ignore=tests/proof -m "not proof" --cov --cov-report=
 
 .PHONY: lint
 lint: setup

@@ -198,6 +198,7 @@ def test_what_is_wrong_is_said_without_a_traceback(
     assert said in result.stderr
 
 
+@pytest.mark.proof
 def test_a_terminal_shows_a_bar_and_ctrl_c_can_be_taken_up_again(place: Path) -> None:
     lines = (f'{{"id": "{n}", "customer": "acme", "type": "requests"}}\n' for n in range(200_000))
     (place / "many.jsonl").write_text("".join(lines))
