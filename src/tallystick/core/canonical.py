@@ -54,7 +54,8 @@ _PRICE_FIELDS: Final = (
     "id name description type basis currency cost unit meter tiers tiers_mode package_size"
     " round_packages percent fixed free_transactions free_volume minimum_per_transaction"
     " maximum_per_transaction multiplier included minimum_quantity discount_percent"
-    " discount_amount minimum_spend maximum_spend convert allow_negative provider_id"
+    " discount_amount minimum_spend maximum_spend convert allow_negative interval interval_count"
+    " group_by provider_id"
 )
 
 
@@ -128,6 +129,9 @@ def price_to_tree(price: Price, currency: Currency | None = None) -> Tree:
         "maximum_spend": _major(price.maximum, price.currency),
         "convert": None if price.convert is None else _conversion_tree(price.convert),
         "allow_negative": price.allow_negative or None,
+        "interval": price.interval,
+        "interval_count": None if price.interval_count == 1 else price.interval_count,
+        "group_by": list(price.group_by) or None,
         "provider_id": price.provider_id,
         **_shape_tree(price),
         **_basis_tree(price),
@@ -169,6 +173,8 @@ def _plan_tree(plan: Plan[Any], currency: Currency | None, provider: str | None)
         "custom": plan.custom or None,
         "trial_days": plan.trial_days,
         "setup_fee": _major(plan.setup_fee, plan.currency) if plan.setup_fee != ZERO else None,
+        "minimum_commitment": _major(plan.minimum_commitment, plan.currency),
+        "invoice_threshold": _major(plan.invoice_threshold, plan.currency),
         "provider": plan.provider,
         "prices": [price_to_tree(price, known) for price in plan.prices] or None,
         "limits": [_feature_tree(key, entry) for key, entry in plan.features.items()] or None,

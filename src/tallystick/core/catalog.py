@@ -81,6 +81,8 @@ class Plan(Generic[FeatureKey]):
     `interval` None is a one-time plan.  `interval_count` None is a cadence that is written neither
     in the catalogue nor in the lock file; `count` then takes it as 1.  `custom` is "contact us":
     shown, never sold by checkout.  `business_rules` is None where absent (`{}` is set).
+    `minimum_commitment` is minor units that a whole period comes to at least, trued up at its end;
+    `invoice_threshold` minor units of usage that are billed whenever so much is reached.
     `catalog` is the catalogue the plan stands in; it takes no part in equality.
     """
 
@@ -99,6 +101,8 @@ class Plan(Generic[FeatureKey]):
     provider: str | None = None
     trial_days: int | None = None
     setup_fee: Decimal = ZERO
+    minimum_commitment: Decimal | None = None
+    invoice_threshold: Decimal | None = None
     coupons: tuple[str, ...] | None = None
     coupon_ids: tuple[str, ...] | None = None
     business_rules: Any = None

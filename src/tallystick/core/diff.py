@@ -43,6 +43,7 @@ Kind: TypeAlias = Literal["added", "removed", "changed"]
 """What happened to the subject: it came, it went, or it is otherwise than before."""
 
 _FREE_JSON: Final = frozenset({"business_rules", "metadata"})
+_AMOUNTS: Final = frozenset({"minimum_commitment", "invoice_threshold"})
 _VERBS: Final = ("is ", "moved ")
 
 
@@ -301,12 +302,25 @@ def _plan_field(name: str, old: Plan[Any], new: Plan[Any]) -> Iterator[Words]:
         yield _trial(before, after)
     elif name == "setup_fee":
         yield amount_change((before, old.currency, ""), (after, new.currency, ""), "set-up fee")
+    elif name in _AMOUNTS:
+        yield _amount_words(name, (before, old.currency), (after, new.currency))
     elif name in {"coupons", "coupon_ids"}:
         yield from _list_words("coupon" if name == "coupons" else "coupon id", before, after)
     elif name in _FREE_JSON:
         yield _json_words(name, before, after)
     else:
         yield _plain(name, before, after)
+
+
+def _amount_words(
+    name: str, old: tuple[Decimal | None, Currency], new: tuple[Decimal | None, Currency]
+) -> Words:
+    """Tell how an amount of a plan changed that may be absent."""
+    label = name.replace("_", " ")
+    if old[0] is not None and new[0] is not None:
+        return amount_change((old[0], old[1], ""), (new[0], new[1], ""), label)
+    sides = ["none" if minor is None else money_words(minor, money) for minor, money in (old, new)]
+    return Words(f"{label} {sides[0]} → {sides[1]}", *sides)
 
 
 def _trial(before: int | None, after: int | None) -> Words:

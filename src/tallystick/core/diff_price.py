@@ -19,6 +19,7 @@ from tallystick.core.wording import (
     figure,
     line_words,
     money_words,
+    own_cadence_words,
     per_words,
     percent_change,
     price_words,
@@ -46,6 +47,7 @@ _SHAPE_WORDS: Final = {
     "maximum": "maximum a transaction",
     "multiplier": "multiplier",
 }
+_TOLD: Final = frozenset({"shape", "interval", "interval_count"})
 _FIELD_WORDS: Final = {
     "included": "included",
     "minimum_quantity": "minimum quantity",
@@ -55,6 +57,7 @@ _FIELD_WORDS: Final = {
     "discount": "discount",
     "provider_id": "the provider's id",
     "basis": "what is counted",
+    "group_by": "a line for each",
 }
 
 
@@ -146,9 +149,12 @@ def price_changes(old: Price, new: Price, plans: tuple[Plan[Any], Plan[Any]]) ->
     found = list(_shape_changes(old, new, plans))
     yield from found
     line = _label(old)
+    cadences = (own_cadence_words(old), own_cadence_words(new))
+    if cadences[0] != cadences[1]:
+        yield Words(f"{line}: billed {cadences[0]} → {cadences[1]}", *cadences)
     for field in fields(Price):
         before, after = getattr(old, field.name), getattr(new, field.name)
-        if field.name == "shape" or not unlike(before, after):
+        if field.name in _TOLD or not unlike(before, after):
             continue
         if field.name == "currency" and found:  # the amounts above carry it
             continue
@@ -223,7 +229,7 @@ def _amount_change(
 
 def _follows(price: Price, plan: Plan[Any]) -> str:
     if price.basis != "usage":
-        return f" {per_words(plan)}"
+        return f" {per_words(plan, price)}"
     if isinstance(price.shape, Flat):
         return ""
     size = getattr(price.shape, "size", None)

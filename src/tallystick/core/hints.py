@@ -61,6 +61,12 @@ def price_hints(catalog: Catalog[Any, Any]) -> Iterator[Problem]:
                 yield from _split_seats(place, price, price.shape.tiers)
                 yield from _free_twice(place, price, price.shape.tiers)
         yield from _unusable(path, plan)
+        if plan.invoice_threshold is not None and not _bills_usage(plan):
+            yield hint(
+                f"{path}.invoice_threshold",
+                f"{plan.id} bills no usage, so its invoice threshold is never reached",
+                "give it a metered price or a unit_price, or leave the threshold out",
+            )
 
 
 def _cliffs(path: str, price: Price, tiers: tuple[Tier, ...]) -> Iterator[Problem]:
@@ -173,6 +179,13 @@ def _unusable(path: str, plan: Plan[Any]) -> Iterator[Problem]:
                 f"{plan.name} has {feature_words(key)}, but with limit 0 it may never be used",
                 "write enabled: false, or a unit_price if it is paid by the unit",
             )
+
+
+def _bills_usage(plan: Plan[Any]) -> bool:
+    metered = any(price.basis == "usage" for price in plan.prices)
+    return metered or any(
+        feature.enabled and feature.unit_price is not None for feature in plan.features.values()
+    )
 
 
 def _units(price: Price) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tallystick.core.number import EXACT, ZERO, quantity_of
-from tallystick.core.price import PerUnit, Price
+from tallystick.core.price import PerUnit
 from tallystick.core.rating import rate
 from tallystick.core.rating.usage import Measured, Quantity
 from tallystick.core.spelling import nearest
+from tallystick.core.terms import feature_price
 from tallystick.errors import InvalidUsage
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Feature, FeatureKey, Plan
     from tallystick.core.currency import Currency
     from tallystick.core.money import Money
+    from tallystick.core.price import Price
     from tallystick.core.rating import RatedLine
 
 __all__ = ["LineItem", "bill", "map_usage_to_line_items"]
@@ -87,7 +89,9 @@ def _unknown(plan: Plan[Any], key: str) -> str:
 
 
 def _line_item(plan: Plan[Any], feature: Feature, quantity: Decimal) -> LineItem:
-    price = _feature_price(plan, feature, quantity)
+    price = feature_price(plan, feature)
+    if _boundless(feature):
+        price = replace(price, included=quantity)
     rated = rate(price, Quantity(quantity))
     overage = max(ZERO, EXACT.subtract(quantity, price.included))
     return LineItem(
@@ -103,19 +107,11 @@ def _line_item(plan: Plan[Any], feature: Feature, quantity: Decimal) -> LineItem
     )
 
 
-def _feature_price(plan: Plan[Any], feature: Feature, quantity: Decimal) -> Price:
-    """Write a feature's limit and unit price as the price they are."""
+def _boundless(feature: Feature) -> bool:
+    """Whether the plan covers whatever is used of a feature."""
     if feature.limit is None:
-        included = quantity if feature.unit_price is None else ZERO
-    else:
-        included = Decimal(feature.limit) if feature.limit >= 0 else quantity
-    return Price(
-        id=feature.key,
-        name=feature.description or feature.key,
-        currency=plan.currency,
-        shape=PerUnit(feature.unit_price if feature.unit_price is not None else ZERO),
-        included=included,
-    )
+        return feature.unit_price is None
+    return feature.limit < 0
 
 
 def bill(

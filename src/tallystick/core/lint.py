@@ -14,18 +14,20 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.canonical import to_tree
-from tallystick.core.hints import price_hints
+from tallystick.core.hints import placed, price_hints
 from tallystick.core.period import cadence_of
 from tallystick.core.plan_hints import plan_hints
-from tallystick.core.wording import and_words, billed_words
+from tallystick.core.terms import cadence_of_price, fitting
+from tallystick.core.wording import and_words, billed_words, own_cadence_words
 from tallystick.errors import InvalidInput, Problem, TallystickError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
     from tallystick.core.catalog import Catalog, Plan, Product
+    from tallystick.core.price import Price
 
-__all__ = ["cadence_problems", "lint"]
+__all__ = ["cadence_problems", "lint", "mixed_cadence_problems"]
 
 _PAIR: Final = 2
 _NUMBER: Final = re.compile(r"\[([0-9]+)\]")
@@ -41,7 +43,8 @@ def lint(catalog: Catalog[Any, Any]) -> tuple[Problem, ...]:
         to_tree(catalog)
     except InvalidInput as refused:
         return (Problem("", str(refused), "write what a file could hold"),)
-    problems = sorted(cadence_problems(catalog), key=_place)
+    found = chain(cadence_problems(catalog), mixed_cadence_problems(catalog))
+    problems = sorted(found, key=_place)
     hints = sorted(chain(price_hints(catalog), plan_hints(catalog)), key=_place)
     return (*problems, *hints)
 
@@ -63,6 +66,33 @@ def cadence_problems(catalog: Catalog[Any, Any]) -> Iterator[Problem]:
             if key is not None and len(group) > 1 and uncounted:
                 path = f"products[{number}].plans[{uncounted[-1]}].interval_count"
                 yield _look_alike(path, product, [product.plans[i] for i in group])
+
+
+def mixed_cadence_problems(catalog: Catalog[Any, Any]) -> Iterator[Problem]:
+    """Find prices whose own periods do not nest in their plan's, nor the plan's in theirs.
+
+    Months nest in years and weeks of days; months and weeks never meet.
+    """
+    for path, plan in placed(catalog):
+        for number, price in enumerate(plan.prices):
+            place = f"{path}.prices[{number}].interval"
+            if price.interval is not None and plan.one_time:
+                yield Problem(place, "means nothing on a one-time plan", "leave it out")
+            elif price.interval is not None and not _nests(price, plan):
+                yield Problem(
+                    place,
+                    f"{price.id} is billed {own_cadence_words(price)}, {plan.id}"
+                    f" {billed_words(plan)}: neither goes evenly into the other",
+                    "write a cadence of which the other is a whole multiple",
+                )
+
+
+def _nests(price: Price, plan: Plan[Any]) -> bool:
+    try:
+        own, whole = cadence_of_price(price, plan), cadence_of(plan)
+    except TallystickError:  # a count below one, which the reader reports
+        return True
+    return own is None or whole is None or fitting(own, whole)
 
 
 def _cadence(plan: Plan[Any]) -> Hashable:

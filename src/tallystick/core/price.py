@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from tallystick.core.number import ZERO
 
 if TYPE_CHECKING:
+    from tallystick.core.catalog import Interval
     from tallystick.core.currency import Currency
 
 __all__ = [
@@ -166,6 +167,10 @@ class Price:
     `minimum_quantity` units are charged; `minimum` and `maximum` are minor units for a period.
     `allow_negative` prices a negative quantity as the mirror of the positive one; without it a
     negative quantity counts as zero.
+
+    `interval` is its own cadence where it is not the plan's: a yearly plan with monthly usage;
+    `interval_count` None is 1.  `group_by` names properties of its meter: each group of them is a
+    line of its own, rated by itself.
     """
 
     id: str
@@ -184,3 +189,6 @@ class Price:
     maximum: Decimal | None = None
     allow_negative: bool = False
     provider_id: str | None = None
+    interval: Interval | None = None
+    interval_count: int | None = None
+    group_by: tuple[str, ...] = ()

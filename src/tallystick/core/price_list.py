@@ -51,6 +51,7 @@ _TEXTS: Final = frozenset(
         "round_packages",
         "operation",
         "rounding",
+        "interval",
     }
 )
 """The keys of a native price whose texts are words; the texts of all others are figures."""
@@ -149,6 +150,7 @@ def _more_of(plan: Plan[Any]) -> dict[str, Any]:
         limits=limits or None,
         description=plan.description,
         setupFee=_major(plan.setup_fee, plan.currency) if plan.setup_fee else None,
+        minimumCommitment=_amount(plan.minimum_commitment, plan.currency),
         badge=plan.badge,
         highlighted=plan.highlighted or None,
     )
@@ -189,7 +191,7 @@ def _figure(key: str, value: object) -> object:
     if isinstance(value, Mapping):
         return _camel(value)
     if isinstance(value, list):
-        return [_camel(entry) for entry in value]
+        return [_camel(entry) if isinstance(entry, Mapping) else entry for entry in value]
     return Decimal(value) if isinstance(value, str) and key not in _TEXTS else value
 
 

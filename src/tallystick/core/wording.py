@@ -38,6 +38,7 @@ __all__ = [
     "limit_words",
     "line_words",
     "money_words",
+    "own_cadence_words",
     "per_words",
     "percent_change",
     "plan_price_words",
@@ -67,16 +68,27 @@ def money_words(minor: Decimal, money: Currency) -> str:
     return f"{amount_words(minor, money)} {money}"
 
 
-def per_words(plan: Plan[Any]) -> str:
-    """Say what one period is: `a month`, `every 3 months`, or `once`."""
+def per_words(plan: Plan[Any], price: Price | None = None) -> str:
+    """Say what one period is: `a month`, `every 3 months`, or `once`; that of a price may differ."""
     if plan.interval is None:
         return "once"
-    return f"a {plan.interval}" if plan.count == 1 else f"every {plan.count} {plan.interval}s"
+    interval, count = plan.interval, plan.count
+    if price is not None and price.interval is not None:
+        interval, count = price.interval, price.interval_count or 1
+    return f"a {interval}" if count == 1 else f"every {count} {interval}s"
 
 
 def billed_words(plan: Plan[Any]) -> str:
     """Say how often a plan is billed: `every month`, `every 3 months`, or `once`."""
     return per_words(plan).replace("a ", "every ", 1)
+
+
+def own_cadence_words(price: Price) -> str:
+    """Say how often a line is billed by itself: `every month`, or `with the plan`."""
+    if price.interval is None:
+        return "with the plan"
+    count = price.interval_count or 1
+    return f"every {price.interval}" if count == 1 else f"every {count} {price.interval}s"
 
 
 def feature_words(key: str) -> str:
@@ -146,7 +158,7 @@ def plan_price_words(plan: Plan[Any]) -> str:
         return "on request"
     if primary is None:
         return "free"
-    period = "" if primary.basis == "usage" else f" {per_words(plan)}"
+    period = "" if primary.basis == "usage" else f" {per_words(plan, primary)}"
     others = len(plan.prices) - 1
     more = f" and {others} more line{'' if others == 1 else 's'}" if others else ""
     return f"{price_words(primary)}{period}{more}"

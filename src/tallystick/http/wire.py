@@ -98,6 +98,9 @@ class Line(_Shape):
     maximum_spend: Number | None = None
     convert: Conversion | None = None
     allow_negative: bool | None = None
+    interval: Literal["day", "week", "month", "year"] | None = None
+    interval_count: Annotated[int, Field(ge=1)] | None = None
+    group_by: list[str] | None = None
 
 
 class Limit(_Shape):
@@ -137,6 +140,7 @@ class PlanEntry(_Shape):
     limits: list[Limit] | None = None
     description: str | None = None
     setup_fee: Number | None = None
+    minimum_commitment: Number | None = None
     badge: str | None = None
     highlighted: bool | None = None
 

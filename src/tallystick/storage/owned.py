@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint, select, tuple_
+from sqlalchemy import UniqueConstraint, select, tuple_
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Table
@@ -48,12 +48,14 @@ def page_of(
 def _key(table: Table) -> list[Column[Any]]:
     """Choose the columns that tell a customer's rows apart: of a key with the owner in it, if any.
 
-    One that begins with the owner is best, because an index then holds the rows side by side.
+    One that begins with the owner is best, because an index then holds the rows side by side; of
+    several such, the table's own.  A key with NULLs in it tells nothing apart.
     """
-    keys = [
+    keys = [list(table.primary_key.columns)]
+    keys += [
         list(each.columns)
-        for each in table.constraints
-        if isinstance(each, (PrimaryKeyConstraint, UniqueConstraint))
+        for each in sorted(table.constraints, key=lambda each: str(each.name))
+        if isinstance(each, UniqueConstraint) and not any(c.nullable for c in each.columns)
     ]
     return [column for column in min(keys, key=_distance) if column.name != OWNER]
 

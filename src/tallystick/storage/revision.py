@@ -42,10 +42,16 @@ def apply(revision: str, file: str, *, sqlite: Sequence[str], postgresql: Sequen
     )
 
 
-def undo(revision: str, names: Sequence[str], functions: Sequence[str] = ()) -> None:
+def undo(
+    revision: str,
+    names: Sequence[str],
+    functions: Sequence[str] = (),
+    statements: Sequence[str] = (),
+) -> None:
     """Drop tables, the last first, where they hold nothing, and take the revision off the log.
 
     `functions` are those that PostgreSQL's triggers call; on SQLite a trigger goes with its table.
+    `statements` take back, on both, what was done to tables that stay.
 
     Raises MigrationRefused before anything is touched where one has rows, and for a script of SQL,
     which could not look.
@@ -65,6 +71,8 @@ def undo(revision: str, names: Sequence[str], functions: Sequence[str] = ()) -> 
         op.execute(f"DROP TABLE {_named('{s}{p}', tables)}{name}")
     for name in functions if op.get_context().dialect.name == "postgresql" else ():
         op.execute(f"DROP FUNCTION {_named('{s}{p}', tables)}{name}()")
+    for statement in statements:
+        op.execute(_named(statement, tables))
 
 
 def _tables() -> Tables:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.errors import SetupError
+from tallystick.storage.billing_tables import BILLING_GRANTS
 from tallystick.storage.role_facts import facts_of
 from tallystick.storage.scope import ALL_SETTING, CUSTOMER_SETTING
 from tallystick.storage.tables import Tables
@@ -37,6 +38,7 @@ GRANTS: Final[Mapping[str, frozenset[str]]] = {
     "usage_days": frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"}),
     "usage_values": frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"}),
     "migration_log": frozenset({"SELECT"}),
+    **BILLING_GRANTS,
 }
 """What the role may do with each table, by its name without the prefix; the rest is nothing."""
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from tallystick.errors import SetupError
+from tallystick.storage.billing_tables import make_billing_tables
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
 
 __all__ = ["PREFIX", "Tables"]
@@ -67,6 +68,19 @@ class Tables:
         self.usage_days = _usage_days(self.metadata, prefix)
         self.usage_values = _usage_values(self.metadata, prefix)
         self.migration_log = _migration_log(self.metadata, prefix)
+        billing = make_billing_tables(self.metadata, prefix, self.usage_events)
+        self.subscriptions = billing.subscriptions
+        self.subscription_moves = billing.subscription_moves
+        self.trials = billing.trials
+        self.invoices = billing.invoices
+        self.invoice_lines = billing.invoice_lines
+        self.invoice_items = billing.invoice_items
+        self.invoice_series = billing.invoice_series
+        self.payments = billing.payments
+        self.journal = billing.journal
+        self.balances = billing.balances
+        self.sellers = billing.sellers
+        self.usage_watermark = billing.usage_watermark
 
     @property
     def version_table(self) -> str:

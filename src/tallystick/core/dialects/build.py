@@ -10,9 +10,8 @@ from tallystick.core.catalog import Catalog, Feature, Plan, Product
 from tallystick.core.currency import Currency
 from tallystick.core.currency import currency as currency_of
 from tallystick.core.dialects.meters import meter_of
-from tallystick.core.dialects.prices import amount_of, price_of
+from tallystick.core.dialects.prices import amount_of, check_cadence, price_of
 from tallystick.core.number import ZERO, exact_sum
-from tallystick.core.period import Cadence, longer_than_three_years
 from tallystick.core.price import Flat, Price
 from tallystick.core.rules import hints_of, problems_of
 from tallystick.core.spelling import did_you_mean
@@ -25,7 +24,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Builder"]
 
-_LONG = 10_000
+_PER_PERIOD = (
+    "interval",
+    "interval_count",
+    "trial_days",
+    "minimum_commitment",
+    "invoice_threshold",
+)
+"""What only a plan with periods has."""
+
 _UNREAD = Currency("???", 4)
 """Stands for a currency that could not be read, so that what follows is checked all the same.
 
@@ -48,6 +55,7 @@ class Builder:
         self._plans: dict[str, str] = {}
         self._prices: dict[str, tuple[Price | None, str]] = {}
         self._metered: list[tuple[Record, str]] = []
+        self._grouped: list[tuple[Record, Price]] = []
         self._feature_keys: set[str] = set()
 
     def add_meters(self, records: list[Record]) -> None:
@@ -67,6 +75,8 @@ class Builder:
             if self.meters and meter not in known:
                 cure = did_you_mean(meter, known) or "declare it under meters"
                 record.problem("meter", f"there is no meter {meter!r}", cure)
+        for record, price in self._grouped:
+            self._check_groups(record, price)
         return Catalog(
             products=tuple(products),
             provider=self.provider,
@@ -74,6 +84,16 @@ class Builder:
             dialect=self.report.dialect,
             hints=self.report.hints,
         )
+
+    def _check_groups(self, record: Record, price: Price) -> None:
+        """Hold the groups of a price to those of its meter."""
+        meter = self.meters.get(price.meter or price.id)
+        known = () if meter is None else meter.group_by
+        for name in price.group_by:
+            if name not in known and "meter" not in record.bad:
+                cure = did_you_mean(name, known) or "name it in the meter's group_by"
+                text = f"{name!r} is no group of meter {price.meter!r}"
+                record.problem("group_by", text, cure)
 
     def product(self, record: Record, default_currency: str | None) -> Product:
         """Build a product of the products and native dialects."""
@@ -173,6 +193,8 @@ class Builder:
             features=self._features(record),
             provider=provider,
             setup_fee=setup_fee,
+            minimum_commitment=_amount(record, "minimum_commitment", currency),
+            invoice_threshold=_amount(record, "invoice_threshold", currency),
             coupons=_tuple(record.get("coupons")),
             coupon_ids=_tuple(record.get("coupon_ids")),
             **_shared(
@@ -214,6 +236,8 @@ class Builder:
         price = price_of(record, currency)
         if "meter" in record:
             self._metered.append((record, record["meter"]))
+        if price is not None and price.group_by:
+            self._grouped.append((record, price))
         if "id" in record:
             first, place = self._prices.setdefault(record["id"], (price, record.at("id")))
             same_plan = place.rpartition("[")[0] == record.at("id").rpartition("[")[0]
@@ -249,17 +273,17 @@ class Builder:
             )
 
     def _cadence(self, record: Record, *, one_time: bool, custom: bool) -> None:
-        interval, count = record.get("interval"), record.get("interval_count", 1)
         if one_time:
-            for name in ("interval", "interval_count", "trial_days"):
-                if record.get(name) is not None:
-                    record.problem(name, "means nothing on a one-time plan")
-        elif interval is None:
+            own = ((line, name) for line in record.get("prices", ()) for name in _PER_PERIOD[:2])
+            for part, name in [*((record, name) for name in _PER_PERIOD), *own]:
+                if part.get(name) is not None:
+                    part.problem(name, "means nothing on a one-time plan")
+        elif record.get("interval") is None:
             if not custom and not record.bad & {"interval", "payment_type"}:
                 cure = f"or say {self.report.named('payment_type')}: one-time"
                 record.problem("interval", "is missing: a recurring plan has an interval", cure)
-        elif longer_than_three_years(Cadence(interval, min(count, _LONG))):
-            record.problem("interval_count", f"{count:,} {interval}s are more than three years")
+        else:
+            check_cadence(record)
 
     def _provider_limits(
         self, record: Record, provider: str | None, prices: list[Price], setup_fee: Decimal
@@ -305,6 +329,10 @@ class Builder:
 def _shared(record: Record, *names: str) -> dict[str, Any]:
     """Give the fields whose name and meaning are the same in the value; absent ones default."""
     return {name: record[name] for name in names if name in record}
+
+
+def _amount(record: Record, name: str, currency: Currency) -> Decimal | None:
+    return amount_of(record, name, currency) if name in record else None
 
 
 def _tuple(entries: list[str] | None) -> tuple[str, ...] | None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from tallystick.core.meter import MOST_GROUPS
 from tallystick.core.money import to_minor
 from tallystick.core.number import ZERO, plain
+from tallystick.core.period import Cadence, longer_than_three_years
 from tallystick.core.price import (
     Basis,
     Conversion,
@@ -32,8 +34,9 @@ if TYPE_CHECKING:
     from tallystick.core.currency import Currency
     from tallystick.core.dialects.report import Record
 
-__all__ = ["amount_of", "price_of"]
+__all__ = ["amount_of", "check_cadence", "price_of"]
 
+_LONG: Final = 10_000
 _LEDGER_BOUND: Final = Decimal(2**63)
 _TIERS: Final = frozenset({"tiers", "tiers_mode"})
 _SHAPED: Final = (
@@ -238,11 +241,17 @@ def price_of(record: Record, currency: Currency) -> Price | None:
         strangers |= _MODIFIERS - {"discount_percent", "discount_amount"}
     elif not reading.counts_units:
         strangers |= _OF_UNITS
+    if reading.basis != "usage":
+        strangers |= {"group_by"}
     for name in record.written:
         if name in strangers:
             record.problem(name, f"means nothing on a {record['type']} price")
     if reading.basis == "usage":
         _needs(record, "unit", "say what one unit is called")
+    if "interval_count" in record and "interval" not in record and "interval" not in record.bad:
+        record.problem("interval_count", "says nothing without an interval")
+    check_cadence(record)
+    count = record.get("interval_count")
     price_id = record.get("id", "")
     return Price(
         id=price_id,
@@ -261,7 +270,25 @@ def price_of(record: Record, currency: Currency) -> Price | None:
         maximum=_spend(record, "maximum_spend", currency),
         allow_negative=record.get("allow_negative", False),
         provider_id=record.get("provider_id"),
+        interval=record.get("interval"),
+        interval_count=None if count == 1 else count,
+        group_by=_groups(record),
     )
+
+
+def check_cadence(record: Record) -> None:
+    """Note a cadence that is longer than a catalogue may have."""
+    interval, count = record.get("interval"), record.get("interval_count", 1)
+    if interval is not None and longer_than_three_years(Cadence(interval, min(count, _LONG))):
+        record.problem("interval_count", f"{count:,} {interval}s are more than three years")
+
+
+def _groups(record: Record) -> tuple[str, ...]:
+    names = record.get("group_by", [])
+    if len(names) > MOST_GROUPS or len(set(names)) < len(names):
+        record.problem("group_by", f"names at most {MOST_GROUPS} properties, each once")
+        return ()
+    return tuple(names)
 
 
 def _conversion(record: Record) -> Conversion | None:

@@ -1,0 +1,128 @@
+"""An invoice, or a credit note, as a value: its lines, its sums, who owes whom.
+
+How one is reckoned from what is due is in `core.reckoning`, the sums a person can redo in
+`core.invoice_explain`, how it looks on paper in `core.invoice_text` and `core.invoice_html`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from tallystick.core.frozen import FrozenDict
+from tallystick.core.money import Money
+from tallystick.core.subscription import Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+    from tallystick.core.charge import ChargeKind
+    from tallystick.core.currency import Currency
+    from tallystick.core.period import Instant, Period
+
+__all__ = [
+    "RECKONING",
+    "DocumentKind",
+    "Invoice",
+    "InvoiceLine",
+    "InvoiceStatus",
+    "Party",
+]
+
+RECKONING: Final = 1
+"""The version of the reckoning: a change of any figure of an old document makes the next one."""
+
+DocumentKind: TypeAlias = Literal["invoice", "credit_note"]
+"""Whether it asks for money or gives some back."""
+
+InvoiceStatus: TypeAlias = Literal["draft", "open", "paid", "void", "uncollectible"]
+"""How a document stands.  A credit note is `draft`, then `paid`: it is settled as it is issued."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """Who sells or who buys, as it stood when the document was issued."""
+
+    name: str | None = None
+    email: str | None = None
+    address: Mapping[str, str] = field(default_factory=FrozenDict)
+    tax_ids: tuple[tuple[str, str], ...] = ()
+    locale: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceLine:
+    """One line.  `amount` is rounded, once; the sums of a document are sums of its lines.
+
+    `price` is the id of a price of `offer` (a plan version), `item` which item of the subscription
+    it is for.  `group` tells lines of one price apart that are billed by group, as pairs of name
+    and text.  `part` is the cause of a line that is not its window's own.  `quantity` is what was
+    measured or bought, `billed` what of it is charged.  `share` is (part, whole) in seconds where
+    less than the whole period is charged.  `evidence` says what was measured and how it was
+    priced, as plain JSON values: the steps that `core.invoice_explain` makes sums of.
+    """
+
+    kind: ChargeKind | Literal["late"]
+    description: str
+    price: str
+    item: str = "plan"
+    offer: str | None = None
+    window: Period | None = None
+    group: tuple[tuple[str, str | None], ...] = ()
+    part: str = ""
+    quantity: Decimal
+    billed: Decimal
+    unit: str = ""
+    unit_price: Decimal | None = None
+    share: tuple[int, int] | None = None
+    amount: Money
+    discount: Money
+    credit: Money
+    tax: Money
+    evidence: Mapping[str, Any] = field(default_factory=FrozenDict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice:
+    """A document.
+
+    `at` is the instant of its cause, `finalize_at` when it may be issued (`at` and its grace).
+    Usage counts that arrived before `watermark`, which is the same instant.  `subtotal` is the sum
+    of the lines, `total` what is asked for after discounts, promotional credits and taxes;
+    `balance` is what the customer's balance and paid credits pay of it and `amount_due` the rest.
+    A credit note has its sums below zero; `credits` is the invoice it corrects.
+
+    A draft has no number, no seller and no buyer yet.
+    """
+
+    id: str
+    customer: str
+    kind: DocumentKind = "invoice"
+    status: InvoiceStatus = "draft"
+    cause: str
+    subscription: str | None = None
+    currency: Currency
+    at: Instant
+    finalize_at: Instant
+    watermark: Instant
+    number: str | None = None
+    issued_at: Instant | None = None
+    due_at: Instant | None = None
+    seller: Party | None = None
+    buyer: Party | None = None
+    terms: Terms = field(default_factory=Terms)
+    lines: tuple[InvoiceLine, ...] = ()
+    subtotal: Money
+    discount: Money
+    credit: Money
+    tax: Money
+    total: Money
+    balance: Money
+    amount_due: Money
+    credits: str | None = None
+    reckoning: int = RECKONING
+
+    def __hash__(self) -> int:
+        """Hash by id."""
+        return hash(self.id)

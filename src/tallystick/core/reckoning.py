@@ -1,0 +1,178 @@
+"""The reckoning: from what is due and what was used to a document, in one visible list of steps.
+
+::
+
+    rate the lines   units are converted, free units leave, the price is taken, its own discount,
+                     maximum and minimum follow, then the share of time, and the line is rounded
+    discounts        coupons take their part of the rounded lines, as what is shown adds up
+    minimum          what is missing to a minimum commitment, of what is really paid: after coupons
+    promotions       promotional credits lower what is sold, so they come before tax
+    tax              each rate once on the taxable sum
+    balance          paid credits and the customer's balance pay what is asked, tax included
+
+Nothing here asks a database or a clock.  The same input gives the same bytes for ever: a change of
+any figure makes the next `core.invoice.RECKONING`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from tallystick.core.frozen import FrozenDict
+from tallystick.core.invoice import Invoice
+from tallystick.core.money import Money
+from tallystick.core.reckoned_lines import minimum_line, rated_lines
+from tallystick.core.subscription import Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tallystick.core.catalog import Plan
+    from tallystick.core.charge import Due
+    from tallystick.core.currency import Currency
+    from tallystick.core.invoice import InvoiceLine, Party
+    from tallystick.core.period import Instant
+    from tallystick.core.reckoned_lines import Late, OneOff, Used
+
+__all__ = ["STEPS", "Bill", "Facts", "finalize", "reckon"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything a document is reckoned from.
+
+    `used` is what was measured for the charges of the due, by their place in it; `billed` what
+    earlier documents asked for in the window of a minimum commitment, minor units by place.
+    `items` are one-off items that wait, `late` usage of windows that were billed before.
+    `balance` is what the customer has to its credit, minor units.
+    """
+
+    id: str
+    customer: str
+    subscription: str | None
+    currency: Currency
+    due: Due
+    finalize_at: Instant
+    offers: Mapping[str, Plan[Any]]
+    used: Mapping[int, Sequence[Used]] = field(default_factory=FrozenDict)
+    billed: Mapping[int, int] = field(default_factory=FrozenDict)
+    items: tuple[OneOff, ...] = ()
+    late: tuple[Late, ...] = ()
+    balance: int = 0
+    terms: Terms = field(default_factory=Terms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """A document on its way through the steps: its lines, and what pays it."""
+
+    lines: tuple[InvoiceLine, ...] = ()
+    balance: int = 0
+
+
+def _rate(_bill: Bill, facts: Facts) -> Bill:
+    return Bill(lines=rated_lines(facts.due, facts.offers, facts.used, facts.items, facts.late))
+
+
+def _discounts(bill: Bill, _facts: Facts) -> Bill:
+    """Leave the lines as they are: nobody can be given a coupon yet."""
+    return bill
+
+
+def _minimum(bill: Bill, facts: Facts) -> Bill:
+    lines = list(bill.lines)
+    for place, charge in enumerate(facts.due.charges):
+        if charge.kind == "minimum":
+            line = minimum_line(charge, facts.offers, facts.billed.get(place, 0), bill.lines)
+            lines += [] if line is None else [line]
+    return replace(bill, lines=tuple(lines))
+
+
+def _promotions(bill: Bill, _facts: Facts) -> Bill:
+    """Leave the lines as they are: nobody can be granted a credit yet."""
+    return bill
+
+
+def _tax(bill: Bill, _facts: Facts) -> Bill:
+    """Leave the lines as they are: there are no rates yet."""
+    return bill
+
+
+def _balance(bill: Bill, facts: Facts) -> Bill:
+    """Pay what is asked from the balance, as far as it goes."""
+    total = sum(_asked(line) for line in bill.lines)
+    return replace(bill, balance=max(0, min(facts.balance, total)))
+
+
+STEPS: Final[tuple[Callable[[Bill, Facts], Bill], ...]] = (
+    _rate,
+    _discounts,
+    _minimum,
+    _promotions,
+    _tax,
+    _balance,
+)
+"""The steps, in the only order there is; the head of this module says why."""
+
+
+def _asked(line: InvoiceLine) -> int:
+    return line.amount.minor - line.discount.minor - line.credit.minor + line.tax.minor
+
+
+def reckon(facts: Facts) -> Invoice:
+    """Reckon a draft.
+
+    Raises UnknownPlan, InvalidUsage (a price cannot count what was measured), OutOfBounds.
+    """
+    bill = Bill()
+    for step in STEPS:
+        bill = step(bill, facts)
+    unit = facts.currency
+    zero = Money.zero(unit)
+    subtotal = Money.total((line.amount for line in bill.lines), unit)
+    discount = Money.total((line.discount for line in bill.lines), unit)
+    credit = Money.total((line.credit for line in bill.lines), unit)
+    tax = Money.total((line.tax for line in bill.lines), unit)
+    total = subtotal - discount - credit + tax
+    balance = Money(bill.balance, unit)
+    return Invoice(
+        id=facts.id,
+        customer=facts.customer,
+        kind="invoice" if total >= zero else "credit_note",
+        cause=facts.due.cause,
+        subscription=facts.subscription,
+        currency=unit,
+        at=facts.due.at,
+        finalize_at=facts.finalize_at,
+        watermark=facts.finalize_at,
+        terms=facts.terms,
+        lines=bill.lines,
+        subtotal=subtotal,
+        discount=discount,
+        credit=credit,
+        tax=tax,
+        total=total,
+        balance=balance,
+        amount_due=max(total - balance, zero),
+    )
+
+
+def finalize(
+    draft: Invoice, *, number: str, due_at: Instant, seller: Party, buyer: Party
+) -> Invoice:
+    """Give the document as it is issued: with its number, and as seller and buyer stand now.
+
+    It is issued at the instant at which it could be, whenever that is done.  Where nothing is left
+    to pay, it is paid.
+    """
+    settled = draft.amount_due.minor == 0
+    return replace(
+        draft,
+        status="paid" if settled else "open",
+        number=number,
+        issued_at=draft.finalize_at,
+        due_at=due_at,
+        seller=seller,
+        buyer=buyer,
+    )

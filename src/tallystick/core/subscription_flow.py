@@ -1,0 +1,450 @@
+"""What time and moves do to a subscription: the one place where its spans open and close.
+
+`Flow` is a subscription in motion: it lives as long as one call of `core.subscription_moves` and
+collects the documents that fall due.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tallystick.core.calendar import at_wall_clock, first_boundary, shift, wall_clock
+from tallystick.core.change import policy_of
+from tallystick.core.charge import Charge, Due
+from tallystick.core.period import Cadence, Period, cadence_of, instant_text, to_the_second
+from tallystick.core.span import MINIMUM, credit_for, credit_minor, period_from, with_hole
+from tallystick.core.subscription import MAIN, TERMINAL, Item
+from tallystick.core.subscription_spans import closed, fill
+from tallystick.core.terms import item_plan, prices_of
+from tallystick.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tallystick.core.catalog import Plan
+    from tallystick.core.move import Change, Proration, Timing
+    from tallystick.core.period import Instant
+    from tallystick.core.subscription import PauseMode, Planned, Span, State, Subscription
+
+__all__ = ["Flow", "plan_id", "when_next"]
+
+
+def plan_id(offer: str) -> str:
+    """Give the id of the plan that a plan version is of: `pro@2` is of `pro`."""
+    return offer.rpartition("@")[0] or offer
+
+
+def when_next(now: Subscription) -> Instant | None:
+    """Give when something happens next by itself; None where nothing ever will."""
+    if now.state in TERMINAL:
+        return None
+    times = [now.begins_at, now.cancel_at, now.ends_at, now.resumes_at]
+    times += [planned.at for planned in now.planned]
+    if not _frozen(now):
+        times += [span.end for span in now.spans]
+        times += [now.period.end if now.period is not None else None]
+    return min((at for at in times if at is not None), default=None)
+
+
+def _frozen(now: Subscription) -> bool:
+    """Whether its periods stand still: in a pause that moves their ends on."""
+    return now.state == "paused" and now.pause_mode == "extend"
+
+
+class Flow:
+    """A subscription while time passes and moves are made: `now`, and the documents `dues`."""
+
+    def __init__(self, subscription: Subscription, offers: Mapping[str, Plan[Any]]) -> None:
+        """Take a subscription up where it stands."""
+        self.now = subscription
+        self.offers = offers
+        self.dues: list[Due] = []
+
+    # --- time -------------------------------------------------------------------------------------
+
+    def advance(self, until: Instant) -> None:
+        """Let everything happen that time brings up to and with an instant."""
+        until = to_the_second(until)
+        while (at := when_next(self.now)) is not None and at <= until:
+            self._tick(at)
+
+    def _tick(self, at: Instant) -> None:
+        """Let happen what time brings at one instant, in its order."""
+        self.now = replace(self.now, clock=at)
+        if self.now.begins_at == at:
+            self._begin(at)
+        elif self._is_boundary(at):
+            self._boundary(at)
+        elif (planned := self._planned_for(at)) is not None:
+            self._take_up(planned, at)
+        elif at in {self.now.cancel_at, self.now.ends_at}:
+            self._stop(at, f"end/{instant_text(at)}")
+        elif self.now.resumes_at == at:
+            self.resume(at, f"resume/{instant_text(at)}")
+
+    def _is_boundary(self, at: Instant) -> bool:
+        now = self.now
+        if _frozen(now):
+            return False
+        ends = now.period is not None and now.period.end == at
+        return ends or any(span.end == at for span in now.spans)
+
+    def _planned_for(self, at: Instant) -> Planned | None:
+        return next((each for each in self.now.planned if each.at == at), None)
+
+    def _take_up(self, planned: Planned, at: Instant) -> None:
+        """Make a change that was planned for a date."""
+        left = tuple(each for each in self.now.planned if each is not planned)
+        self.now = replace(self.now, planned=left)
+        change = planned.change
+        self.exchange(self.changed(change), at, f"change/{planned.number}", change.proration)
+
+    # --- beginning --------------------------------------------------------------------------------
+
+    def paid_elsewhere(self, until: Instant) -> None:
+        """Be active from the start, and begin to charge only later."""
+        begins = self.now.begins_at
+        self.now = replace(self.now, state="active", started_at=begins, begins_at=until)
+
+    def _begin(self, at: Instant) -> None:
+        now = replace(self.now, begins_at=None, started_at=self.now.started_at or at)
+        if at in {now.cancel_at, now.ends_at}:
+            self.now = now
+            self._stop(at, "")
+        elif now.state == "scheduled" and now.trial_days is not None:
+            wall = shift(wall_clock(at, now.zone), Cadence("day"), now.trial_days)
+            end = at_wall_clock(wall, now.zone)
+            self.now = replace(now, state="trialing", trial_end=end, begins_at=end)
+        elif now.state == "trialing" and now.after_trial == "canceled":
+            self.now = now
+            self.terminate(at, "canceled", "", credit=False)
+        elif now.state == "trialing" and now.after_trial == "paused":
+            self.now = replace(now, state="paused", pause_mode="keep", paused_at=at)
+        else:
+            self.now = replace(now, state="active")
+            self._due(f"boundary/{now.id}/{instant_text(at)}", at, self._first_charges(at))
+
+    def _first_charges(self, at: Instant) -> list[Charge]:
+        """Begin the first period: the set-up fee, one-time prices, then fees in advance."""
+        now = self.now
+        plan = item_plan(now.items[0], self.offers)
+        cadence = cadence_of(plan)
+        charges: list[Charge] = []
+        if plan.setup_fee:
+            charges.append(Charge(kind="setup", item=now.items[0], price=""))
+        if cadence is not None:
+            anchor = now.anchor
+            if anchor is None:
+                anchor = first_boundary(at, cadence, now.zone) if now.aligned else at
+            self.now = replace(now, anchor=anchor, period=self._next_period(at, anchor, cadence))
+        return charges + self._fill(at)
+
+    def _next_period(self, at: Instant, anchor: Instant, cadence: Cadence) -> Period:
+        return Period(at, period_from(at, anchor, cadence, self.now.zone)[0])
+
+    # --- the boundary -----------------------------------------------------------------------------
+
+    def _boundary(self, at: Instant) -> None:
+        """Close what ends, let planned changes take effect, open what follows: one document."""
+        now = self.now
+        ended = [span for span in now.spans if span.end == at]
+        charges = [closed(now, span, at) for span in ended]
+        self.now = replace(now, spans=tuple(span for span in now.spans if span.end != at))
+        if at in {now.cancel_at, now.ends_at}:
+            charges += self._end(at, credit=now.cancel_credit, part="")
+            self.now = replace(self.now, state=self._ending(at), ended_at=at)
+        elif now.period is not None and now.period.end == at:
+            charges += self._turn(at)
+        elif now.state != "paused":
+            charges += self._fill(at)
+        self._due(
+            f"boundary/{now.id}/{instant_text(at)}",
+            at,
+            [each for each in charges if each is not None],
+            final=self.now.state in TERMINAL,
+        )
+
+    def _turn(self, at: Instant) -> list[Charge | None]:
+        """End the plan's own period, let changes planned for it take effect, begin the next."""
+        charges: list[Charge | None] = []
+        planned = self.now.planned
+        waits = tuple(
+            each if each.periods is None else replace(each, periods=each.periods - 1)
+            for each in planned
+            if each.periods != 1
+        )
+        before = self._main_cadence(self.now.items)
+        self.now = replace(self.now, planned=waits)
+        for each in planned:
+            if each.periods == 1:
+                items = self.changed(each.change)
+                charges += self._close(items, at, "", "none")[0]
+                self.now = replace(self.now, items=items)
+        cadence = self._main_cadence(self.now.items)
+        if cadence is None or before is None or not cadence.same_as(before):
+            self.now = replace(self.now, anchor=at)  # the day of the change
+        anchor = self.now.anchor or at
+        period = None if cadence is None else self._next_period(at, anchor, cadence)
+        self.now = replace(self.now, period=period)
+        return charges if self.now.state == "paused" else [*charges, *self._fill(at)]
+
+    def _main_cadence(self, items: tuple[Item, ...]) -> Cadence | None:
+        return cadence_of(item_plan(items[0], self.offers))
+
+    def _ending(self, at: Instant) -> State:
+        return "canceled" if self.now.cancel_at == at else "ended"
+
+    # --- changes ----------------------------------------------------------------------------------
+
+    @property
+    def has_period(self) -> bool:
+        """Whether a period runs, whose end a change could wait for."""
+        return self.now.period is not None and self.now.begins_at is None
+
+    def end_of_period(self) -> Instant | None:
+        """Give the end of the present period, or of the trial."""
+        if self.now.begins_at is not None:
+            return self.now.begins_at
+        return None if self.now.period is None else self.now.period.end
+
+    def timing_of(self, items: tuple[Item, ...]) -> Timing:
+        """Give when a change takes effect where nobody says: the latest of what its parts ask."""
+        return policy_of(self.now.items, items, self.offers).timing
+
+    def changed(self, change: Change) -> tuple[Item, ...]:
+        """Give the items after a change.  Raises InvalidInput for an add-on that is not there."""
+        main, *others = self.now.items
+        offer = change.offer or main.offer
+        overrides = main.overrides if change.overrides is None else change.overrides
+        main = replace(main, offer=offer, seats=change.seats or main.seats, overrides=overrides)
+        if change.overrides is None and offer != self.now.items[0].offer and overrides:
+            known = prices_of(replace(main, overrides={}), self.offers)
+            main = replace(
+                main, overrides={key: each for key, each in overrides.items() if key in known}
+            )
+        kept = {item.key: item for item in others}
+        for key in change.remove:
+            if kept.pop(key, None) is None:
+                raise InvalidInput(
+                    f"there is no add-on {key!r} to remove", {"remove": [f"no add-on {key!r}"]}
+                )
+        for add_on in change.add:
+            key = plan_id(add_on.offer)
+            kept[key] = Item(key, add_on.offer, add_on.seats)
+        return (main, *kept.values())
+
+    def exchange(
+        self,
+        items: tuple[Item, ...],
+        at: Instant,
+        part: str,
+        proration: Proration | None,
+    ) -> None:
+        """Have other items from an instant on; charge for it as asked, or as the table says."""
+        if self.now.begins_at is not None or (self.now.state == "paused" and not self.has_period):
+            self.now = replace(self.now, items=items)  # nothing has been charged yet
+            return
+        policy = policy_of(self.now.items, items, self.offers)
+        mode = proration or policy.proration
+        if policy.restarts:
+            charges = self._restart(items, at, part, mode)
+            mode = "invoice_now"
+        else:
+            if _frozen(self.now):
+                self._thaw(at)
+            charges = self._swap(items, at, part, mode)
+        if mode == "invoice_now":
+            self._due(self._cause(part), at, charges)
+        else:
+            self.now = replace(self.now, waiting=(*self.now.waiting, *charges))
+
+    def _fill(
+        self, at: Instant, part: str = "", like: Sequence[Span] = (), *, free: bool = False
+    ) -> list[Charge]:
+        self.now, charges = fill(self.now, self.offers, at, part, like, free=free)
+        return charges
+
+    def _swap(
+        self, items: tuple[Item, ...], at: Instant, part: str, mode: Proration
+    ) -> list[Charge]:
+        """Have other items for the rest of the period, and charge for it."""
+        charges, left, gone = self._close(items, at, part, mode)
+        self.now = replace(self.now, items=items)
+        if self.now.state == "paused":
+            return charges
+        fees = self._fill(at, part, gone, free=mode == "none")
+        if mode == "none":
+            self._inherit(at, left)
+        return charges + fees
+
+    def _close(
+        self, items: tuple[Item, ...], at: Instant, part: str, mode: Proration
+    ) -> tuple[list[Charge], int, list[Span]]:
+        """Close the spans of what is gone or different.
+
+        A price that stays as it is goes on uncut, and its tiers do not start again.  Gives what is
+        charged, what was paid and is not given back, and the spans that are gone.
+        """
+        kept: list[Span] = []
+        gone: list[Span] = []
+        for span in self.now.spans:
+            after = self._same_price(span, items)
+            if after is None:
+                gone.append(span)
+            else:
+                kept.append(replace(span, item=after))
+        charges, left = self._give_back(gone, at, part, mode, cut=True)
+        self.now = replace(self.now, spans=tuple(kept))
+        return charges, left, gone
+
+    def _same_price(self, span: Span, items: tuple[Item, ...]) -> Item | None:
+        """Give the item that goes on charging a span's price as before; None where none does."""
+        after = next((item for item in items if item.key == span.item.key), None)
+        if after is None:
+            return None
+        if span.price == MINIMUM:
+            plans = (item_plan(span.item, self.offers), item_plan(after, self.offers))
+            return after if plans[0].minimum_commitment == plans[1].minimum_commitment else None
+        old = prices_of(span.item, self.offers)[span.price]
+        if prices_of(after, self.offers).get(span.price) != old:
+            return None
+        counts_seats = span.advance and (old.basis == "seats" or span.item.key != MAIN)
+        return None if counts_seats and span.item.seats != after.seats else after
+
+    def _give_back(
+        self, gone: Sequence[Span], at: Instant, part: str, mode: Proration, *, cut: bool = False
+    ) -> tuple[list[Charge], int]:
+        """Close spans: usage in arrears, credits for the rest of fees; and what is not credited."""
+        charges: list[Charge] = []
+        left = 0
+        for span in gone:
+            charge = closed(self.now, span, at, cut=cut)
+            if charge is not None:
+                charges.append(charge)
+            if not span.advance:
+                continue
+            credit = credit_minor(prices_of(span.item, self.offers)[span.price], span, at)
+            if mode == "none":
+                left += credit
+            elif credit:
+                charges.append(credit_for(span, at, part, by_value=mode == "value_capped"))
+        return charges, left
+
+    def _inherit(self, at: Instant, paid: int) -> None:
+        """Count what was paid for the rest of a period for what took its place without a charge."""
+        spans = list(self.now.spans)
+        for place, span in enumerate(spans):
+            if span.advance and span.start == at and paid:
+                spans[place] = replace(span, invoiced=paid)
+                break
+        self.now = replace(self.now, spans=tuple(spans))
+
+    def _restart(
+        self, items: tuple[Item, ...], at: Instant, part: str, mode: Proration
+    ) -> list[Charge]:
+        """Begin a new cycle with a change of interval: everything is closed and charged anew."""
+        if _frozen(self.now):
+            self._thaw(at)
+        charges, _ = self._give_back(self.now.spans, at, part, mode, cut=True)
+        cadence = self._main_cadence(items)
+        self.now = replace(self.now, items=items, spans=(), anchor=at, period=None, aligned=False)
+        if cadence is not None:
+            self.now = replace(self.now, period=self._next_period(at, at, cadence))
+        return charges if self.now.state == "paused" else charges + self._fill(at, part)
+
+    # --- pauses -----------------------------------------------------------------------------------
+
+    def pause(self, at: Instant, mode: PauseMode, resumes: Instant | None, part: str) -> None:
+        """Stand still: keep the boundaries and give the rest of fees back, or freeze them."""
+        now = self.now
+        spans, waiting = now.spans, now.waiting
+        if mode == "keep":
+            fees = [span for span in spans if span.advance]
+            credits, _ = self._give_back(fees, at, part, "next_invoice")
+            spans = tuple(span for span in spans if not span.advance)
+            waiting = (*waiting, *credits)
+        self.now = replace(
+            now,
+            state="paused",
+            paused_at=at,
+            pause_mode=mode,
+            resumes_at=resumes,
+            spans=spans,
+            waiting=waiting,
+        )
+
+    def resume(self, at: Instant, part: str) -> None:
+        """Go on: charge for the rest of the period, or move its end by the length of the pause."""
+        if _frozen(self.now):
+            self._thaw(at)
+            self.now = replace(self.now, state="active", paused_at=None, resumes_at=None)
+            return
+        now = self.now
+        since = now.paused_at
+        spans = now.spans
+        if since is not None and since < at:
+            spans = tuple(
+                with_hole(span, Period(max(since, span.start), at)) if span.start < at else span
+                for span in spans
+            )
+        self.now = replace(now, state="active", paused_at=None, resumes_at=None, spans=spans)
+        first = now.period is None  # a trial that ended into a pause
+        charges = self._first_charges(at) if first else self._fill(at, part)
+        self._due(self._cause(part), at, charges)
+
+    def _thaw(self, at: Instant) -> None:
+        """Move everything on by the pause so far, which is no part of any period."""
+        now = self.now
+        if now.paused_at is None or now.paused_at >= at or now.period is None:
+            return
+        length = at - now.paused_at
+        hole = Period(now.paused_at, at)
+        end = now.period.end + length
+        self.now = replace(
+            now,
+            paused_at=at,
+            spans=tuple(with_hole(span, hole, moved=length) for span in now.spans),
+            period=Period(now.period.start, end),
+            anchor=end,
+        )
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def _stop(self, at: Instant, part: str) -> None:
+        self.terminate(at, self._ending(at), part, credit=self.now.cancel_credit)
+
+    def terminate(self, at: Instant, state: State, part: str, *, credit: bool) -> None:
+        """End it at once: usage up to now, what waits, and the rest of fees if asked."""
+        charges = self._end(at, credit=credit, part=part)
+        self.now = replace(self.now, state=state, ended_at=at)
+        self._due(self._cause(part), at, charges, final=True)
+
+    def _end(self, at: Instant, *, credit: bool, part: str) -> list[Charge]:
+        if _frozen(self.now):
+            self._thaw(at)
+        charges, _ = self._give_back(self.now.spans, at, part, "next_invoice" if credit else "none")
+        self.now = replace(
+            self.now,
+            spans=(),
+            planned=(),
+            period=None,
+            begins_at=None,
+            resumes_at=None,
+            paused_at=None,
+        )
+        return charges
+
+    def _cause(self, part: str) -> str:
+        """Name the cause of a document after what made it: `change/SUBSCRIPTION/4`."""
+        kind, _, rest = part.partition("/")
+        return f"{kind}/{self.now.id}/{rest}"
+
+    def _due(
+        self, cause: str, at: Instant, charges: Sequence[Charge], *, final: bool = False
+    ) -> None:
+        """Let a document fall due, with what waits; none where there is nothing to charge."""
+        all_ = (*self.now.waiting, *charges)
+        self.now = replace(self.now, waiting=())
+        if all_:
+            self.dues.append(Due(cause=cause, at=at, charges=all_, final=final))

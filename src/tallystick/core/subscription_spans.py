@@ -1,0 +1,124 @@
+"""The spans of a subscription: opened for every price that has none, closed with what is charged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tallystick.core.charge import Charge
+from tallystick.core.period import Period, cadence_of
+from tallystick.core.span import (
+    MINIMUM,
+    closing,
+    fee_charge,
+    fee_minor,
+    new_span,
+    period_from,
+    share_of,
+)
+from tallystick.core.terms import cadence_of_price, item_plan, prices_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tallystick.core.catalog import Plan
+    from tallystick.core.period import Cadence, Instant
+    from tallystick.core.subscription import Item, Span, Subscription
+
+__all__ = ["closed", "fill"]
+
+
+def closed(now: Subscription, span: Span, at: Instant, *, cut: bool = False) -> Charge | None:
+    """Give what is charged in arrears for a span that ends, leaving a running pause out.
+
+    It is `cut` where a change of price ends it.
+    """
+    if now.state == "paused" and now.paused_at is not None:
+        start = max(now.paused_at, span.start)
+        if start < at:
+            span = replace(span, holes=(*span.holes, Period(start, at)))
+    return closing(span, at, cut=cut)
+
+
+def fill(
+    now: Subscription,
+    offers: Mapping[str, Plan[Any]],
+    at: Instant,
+    part: str = "",
+    like: Sequence[Span] = (),
+    *,
+    free: bool = False,
+) -> tuple[Subscription, list[Charge]]:
+    """Open a span for each price that has none, and give what is charged in advance.
+
+    Those that take the place of others in the same period have their ends and their whole period
+    (`like`).  `free` charges nothing.
+    """
+    running = {(span.item.key, span.price) for span in now.spans}
+    spans: list[Span] = []
+    charges: list[Charge] = []
+    once = list(now.paid_once)
+    for item in now.items:
+        for price, cadence, advance in _prices(item, offers):
+            key = f"{item.key}/{price}"
+            if cadence is not None and (item.key, price) not in running:
+                span = _open(now, offers, item, price, (at, cadence), like, advance=advance)
+                if advance and not free:
+                    span = _charged(span, offers)
+                    charges.append(fee_charge(span, part))
+                spans.append(span)
+            elif cadence is None and advance and key not in once:
+                once.append(key)
+                charges += [] if free else [Charge(kind="fee", item=item, price=price, part=part)]
+    return replace(now, spans=(*now.spans, *spans), paid_once=tuple(once)), charges
+
+
+def _prices(
+    item: Item, offers: Mapping[str, Plan[Any]]
+) -> Iterator[tuple[str, Cadence | None, bool]]:
+    """Give the prices of an item: id, cadence, and whether it is charged in advance."""
+    plan = item_plan(item, offers)
+    for key, price in prices_of(item, offers).items():
+        yield key, cadence_of_price(price, plan), price.basis != "usage"
+    if plan.minimum_commitment is not None and not plan.one_time:
+        yield MINIMUM, cadence_of(plan), False
+
+
+def _charged(span: Span, offers: Mapping[str, Plan[Any]]) -> Span:
+    """Note what is charged for a span in advance."""
+    price = prices_of(span.item, offers)[span.price]
+    share = share_of(Period(span.start, span.end), span.whole, span.holes)
+    return replace(span, invoiced=fee_minor(price, span.item, share))
+
+
+def _open(
+    now: Subscription,
+    offers: Mapping[str, Plan[Any]],
+    item: Item,
+    price: str,
+    when: tuple[Instant, Cadence],
+    like: Sequence[Span],
+    *,
+    advance: bool,
+) -> Span:
+    at, cadence = when
+    for old in like:
+        if old.end > at and _cadence(old, offers).same_as(cadence):
+            times = (at, old.end, old.whole)
+            return new_span(item, price, times, advance=advance, holes=old.holes, cut=True)
+    end, whole = period_from(at, now.anchor or at, cadence, now.zone)
+    if advance:  # usage is measured whenever it ends
+        stops = (now.cancel_at, now.ends_at)
+        end = min([end, *(stop for stop in stops if stop is not None and stop > at)])
+    return new_span(item, price, (at, end, whole), advance=advance)
+
+
+def _cadence(span: Span, offers: Mapping[str, Plan[Any]]) -> Cadence:
+    """Give the cadence of a span, which it has by being one."""
+    plan = item_plan(span.item, offers)
+    if span.price == MINIMUM:
+        found = cadence_of(plan)
+    else:
+        found = cadence_of_price(prices_of(span.item, offers)[span.price], plan)
+    assert found is not None  # noqa: S101 - what is paid once has no span
+    return found
