@@ -15,6 +15,7 @@ from tallystick.core.diff_price import (
     Words,
     amount_change,
     matched_lines,
+    optional_amount_change,
     price_changes,
     shown,
     unlike,
@@ -25,15 +26,12 @@ from tallystick.core.wording import (
     feature_words,
     limit_words,
     line_words,
-    money_words,
     plan_price_words,
     price_words,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from decimal import Decimal
-
     from tallystick.core.catalog import Catalog
     from tallystick.core.currency import Currency
 
@@ -303,24 +301,14 @@ def _plan_field(name: str, old: Plan[Any], new: Plan[Any]) -> Iterator[Words]:
     elif name == "setup_fee":
         yield amount_change((before, old.currency, ""), (after, new.currency, ""), "set-up fee")
     elif name in _AMOUNTS:
-        yield _amount_words(name, (before, old.currency), (after, new.currency))
+        old_side, new_side = (before, old.currency, ""), (after, new.currency, "")
+        yield optional_amount_change(old_side, new_side, name.replace("_", " "))
     elif name in {"coupons", "coupon_ids"}:
         yield from _list_words("coupon" if name == "coupons" else "coupon id", before, after)
     elif name in _FREE_JSON:
         yield _json_words(name, before, after)
     else:
         yield _plain(name, before, after)
-
-
-def _amount_words(
-    name: str, old: tuple[Decimal | None, Currency], new: tuple[Decimal | None, Currency]
-) -> Words:
-    """Tell how an amount of a plan changed that may be absent."""
-    label = name.replace("_", " ")
-    if old[0] is not None and new[0] is not None:
-        return amount_change((old[0], old[1], ""), (new[0], new[1], ""), label)
-    sides = ["none" if minor is None else money_words(minor, money) for minor, money in (old, new)]
-    return Words(f"{label} {sides[0]} → {sides[1]}", *sides)
 
 
 def _trial(before: int | None, after: int | None) -> Words:
@@ -385,17 +373,7 @@ def _feature_words_of(
             sides = (limit_words(before), limit_words(after))
             yield Words(f"limit {sides[0]} → {sides[1]}", *sides)
         elif name == "unit_price":
-            yield _overage(before, after, money)
+            old_side, new_side = (before, money[0], " each"), (after, money[1], " each")
+            yield optional_amount_change(old_side, new_side, "beyond the limit")
         elif name != "key":
             yield _plain(name, before, after)
-
-
-def _overage(
-    before: Decimal | None, after: Decimal | None, money: tuple[Currency, Currency]
-) -> Words:
-    label = "beyond the limit"
-    if before is not None and after is not None:
-        return amount_change((before, money[0], " each"), (after, money[1], " each"), label)
-    old = "none" if before is None else f"{money_words(before, money[0])} each"
-    new = "none" if after is None else f"{money_words(after, money[1])} each"
-    return Words(f"{label} {old} → {new}", old, new)

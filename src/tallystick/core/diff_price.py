@@ -32,7 +32,15 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Plan
     from tallystick.core.price import Tier
 
-__all__ = ["Words", "amount_change", "matched_lines", "price_changes", "shown", "unlike"]
+__all__ = [
+    "Words",
+    "amount_change",
+    "matched_lines",
+    "optional_amount_change",
+    "price_changes",
+    "shown",
+    "unlike",
+]
 
 _LONGEST: Final = 60
 _MONEY: Final = frozenset({"amount", "fixed", "free_volume", "minimum", "maximum"})
@@ -104,6 +112,20 @@ def amount_change(
     change = percent_change(Fraction(old[0]), Fraction(new[0]))
     percent = f" ({change})" if change else ""
     return Words(f"{label} {amount_words(old[0], old[1])} → {sides[1]}{percent}", *sides)
+
+
+def optional_amount_change(
+    old: tuple[Decimal | None, Currency, str], new: tuple[Decimal | None, Currency, str], label: str
+) -> Words:
+    """Say how an amount changed that may be absent: `minimum commitment none → 500.00 USD`."""
+    (before, *was), (after, *has) = old, new
+    if before is not None and after is not None:
+        return amount_change((before, *was), (after, *has), label)
+    sides = [
+        "none" if minor is None else f"{money_words(minor, money)}{per}"
+        for minor, money, per in (old, new)
+    ]
+    return Words(f"{label} {sides[0]} → {sides[1]}", *sides)
 
 
 def matched_lines(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tallystick.core.currency import Currency
     from tallystick.core.rating.line import Component, RatedLine, Step
 
-__all__ = ["explain"]
+__all__ = ["explain", "money_text", "number_text"]
 
 _SIGNS: Final = {"multiply": "×", "divide": "÷"}
 _ROUNDINGS: Final = {
@@ -47,20 +47,20 @@ def _texts(  # noqa: C901, PLR0912 - a table: one case for each step
     step: Step, currency: Currency
 ) -> list[str]:
     figures = step.inputs
-    result = _number(step.result)
+    result = number_text(step.result)
     match step.name:
         case "floor":
             return [_floored(step, currency)]
         case "mirror":
-            return [f"priced as its mirror: {_number(figures[0])} × -1 = {result}"]
+            return [f"priced as its mirror: {number_text(figures[0])} × -1 = {result}"]
         case "convert":
             return [_converted(step)]
         case "included":
             if figures[0] <= figures[1]:
-                return [f"{_number(figures[0])} within {_number(figures[1])} included: 0"]
-            return [f"{_number(figures[0])} - {_number(figures[1])} included = {result}"]
+                return [f"{number_text(figures[0])} within {number_text(figures[1])} included: 0"]
+            return [f"{number_text(figures[0])} - {number_text(figures[1])} included = {result}"]
         case "minimum quantity":
-            return [f"{_number(figures[0])} is below the minimum quantity: {result}"]
+            return [f"{number_text(figures[0])} is below the minimum quantity: {result}"]
         case "defer":
             return ["volume tiers are settled at the period's end: 0"]
         case "price":
@@ -72,61 +72,61 @@ def _texts(  # noqa: C901, PLR0912 - a table: one case for each step
         case "minimum":
             return [f"at least the minimum: {_pair(step, currency)}"]
         case "round":
-            exact, settled = _money(figures[0], currency), _money(step.result, currency)
+            exact, settled = money_text(figures[0], currency), money_text(step.result, currency)
             shown = settled if exact == settled else f"{exact} = {settled}"
             return [f"rounded half away from zero: {shown}"]
         case "earlier":
-            total, billed = (_money(figure, currency) for figure in figures)
-            return [f"{total} - {billed} billed earlier = {_money(step.result, currency)}"]
+            total, billed = (money_text(figure, currency) for figure in figures)
+            return [f"{total} - {billed} billed earlier = {money_text(step.result, currency)}"]
         case _:
             assert_never(step.name)
 
 
 def _floored(step: Step, currency: Currency) -> str:
     if step.how == "transactions":
-        kept, back = (_number(figure) for figure in step.inputs)
-        return f"{kept} - {back} transactions given back = {_number(step.result)}"
-    write = _money(step.inputs[0], currency) if step.how == "amount" else _number(step.inputs[0])
+        kept, back = (number_text(figure) for figure in step.inputs)
+        return f"{kept} - {back} transactions given back = {number_text(step.result)}"
+    write = money_text(step.inputs[0], currency) if step.how == "amount" else number_text(step.inputs[0])
     return f"{write} is below zero and counts as nothing: 0"
 
 
 def _converted(step: Step) -> str:
     quantity, factor, multiple = step.inputs
     operation, rounding = step.how.split()
-    sum_ = f"{_number(quantity)} {_SIGNS[operation]} {_number(factor)}"
+    sum_ = f"{number_text(quantity)} {_SIGNS[operation]} {number_text(factor)}"
     if rounding != "none":
-        return f"{sum_}, {_ROUNDINGS[rounding]} to a multiple of {_number(multiple)} = " + _number(
+        return f"{sum_}, {_ROUNDINGS[rounding]} to a multiple of {number_text(multiple)} = " + number_text(
             step.result
         )
     if operation == "divide" and exact_product(step.result, factor) != quantity:
         sum_ += ", kept to 12 decimals"
-    return f"{sum_} = {_number(step.result)}"
+    return f"{sum_} = {number_text(step.result)}"
 
 
 def _priced(step: Step, currency: Currency) -> list[str]:
     texts = [_component(part, currency) for part in step.components]
-    amounts = [_money(part.amount, currency) for part in step.components]
+    amounts = [money_text(part.amount, currency) for part in step.components]
     if len(amounts) != 1:
-        texts.append(f"sum: {' + '.join(amounts) or '0'} = {_money(step.result, currency)}")
+        texts.append(f"sum: {' + '.join(amounts) or '0'} = {money_text(step.result, currency)}")
     return texts
 
 
 def _component(part: Component, currency: Currency) -> str:
     name = "" if part.name == "units" else f"{part.name}: "  # a lone product speaks for itself
     if part.counts == "money":
-        quantity, unit = _money(part.quantity, currency), _number(part.unit)
+        quantity, unit = money_text(part.quantity, currency), number_text(part.unit)
     else:
-        quantity, unit = _number(part.quantity), _money(part.unit, currency)
-    return f"{name}{quantity} × {unit} = {_money(part.amount, currency)}"
+        quantity, unit = number_text(part.quantity), money_text(part.unit, currency)
+    return f"{name}{quantity} × {unit} = {money_text(part.amount, currency)}"
 
 
 def _discounted(step: Step, currency: Currency) -> str:
     exact, figure = step.inputs
-    left = _money(step.result, currency)
+    left = money_text(step.result, currency)
     if step.how == "amount":
-        return f"discount: {_money(exact, currency)} - {_money(figure, currency)} = {left}"
-    share = f"{_money(exact, currency)} × {_number(figure)} ÷ 100"
-    return f"discount of {_number(figure)} %: {_money(exact, currency)} - {share} = {left}"
+        return f"discount: {money_text(exact, currency)} - {money_text(figure, currency)} = {left}"
+    share = f"{money_text(exact, currency)} × {number_text(figure)} ÷ 100"
+    return f"discount of {number_text(figure)} %: {money_text(exact, currency)} - {share} = {left}"
 
 
 def _pair(step: Step, currency: Currency) -> str:
@@ -134,11 +134,11 @@ def _pair(step: Step, currency: Currency) -> str:
     before = step.inputs[0]
     change = EXACT.subtract(step.result, before)
     sign = "-" if change < 0 else "+"
-    size = _money(change.copy_abs(), currency)
-    return f"{_money(before, currency)} {sign} {size} = {_money(step.result, currency)}"
+    size = money_text(change.copy_abs(), currency)
+    return f"{money_text(before, currency)} {sign} {size} = {money_text(step.result, currency)}"
 
 
-def _number(value: Decimal) -> str:
+def number_text(value: Decimal) -> str:
     """Write a number in full, with commas between thousands and no zeros that say nothing."""
     text = format(value, ",f")
     if "." in text:
@@ -146,9 +146,9 @@ def _number(value: Decimal) -> str:
     return "0" if text == "-0" else text
 
 
-def _money(minor: Decimal, currency: Currency) -> str:
+def money_text(minor: Decimal, currency: Currency) -> str:
     """Write an exact figure in major units with at least the currency's decimals."""
-    text = _number(minor.scaleb(-currency.decimals, EXACT))
+    text = number_text(minor.scaleb(-currency.decimals, EXACT))
     whole, _, fraction = text.partition(".")
     fraction = fraction.ljust(currency.decimals, "0")
     return f"{whole}.{fraction} {currency}" if fraction else f"{whole} {currency}"

@@ -69,7 +69,7 @@ def money_words(minor: Decimal, money: Currency) -> str:
 
 
 def per_words(plan: Plan[Any], price: Price | None = None) -> str:
-    """Say what one period is: `a month`, `every 3 months`, or `once`; that of a price may differ."""
+    """Say what one period is, of a plan or of a price: `a month`, `every 3 months`, `once`."""
     if plan.interval is None:
         return "once"
     interval, count = plan.interval, plan.count

@@ -342,11 +342,11 @@ def _invoice_lines(names: _Names) -> Table:
         _needed("billed", Exact),
         *map(_minor, ("amount", "discount", "credit", "tax")),
         _needed("evidence"),
-        UniqueConstraint(
-            _OWNER,
-            *("subscription_id", "item", "price_id", "kind", "window_start", "window_end"),
+        Index(
+            f"uq_{names.prefix}invoice_lines_once",
+            *(_OWNER, "subscription_id", "item", "price_id", "kind", "window_start", "window_end"),
             *("group_key", "part"),
-            name=f"uq_{names.prefix}invoice_lines_once",
+            unique=True,
         ),
         names.refers("invoice_lines", "invoice_id", "invoices"),
         CheckConstraint("position > 0", name="position"),

@@ -239,8 +239,6 @@ MADE: Final = (
         tax BIGINT NOT NULL,
         evidence TEXT NOT NULL,
         CONSTRAINT pk_{p}invoice_lines PRIMARY KEY (customer_id, invoice_id, position),
-        CONSTRAINT uq_{p}invoice_lines_once UNIQUE (customer_id, subscription_id, item, price_id,
-            kind, window_start, window_end, group_key, part),
         CONSTRAINT fk_{p}invoice_lines_invoice_id FOREIGN KEY (customer_id, invoice_id)
             REFERENCES {s}{p}invoices (customer_id, id),
         CONSTRAINT ck_{p}invoice_lines_position CHECK (position > 0),
@@ -249,6 +247,10 @@ MADE: Final = (
         ),
         CONSTRAINT ck_{p}invoice_lines_window CHECK (window_start <= window_end)
     )
+    """,
+    """
+    CREATE UNIQUE INDEX uq_{p}invoice_lines_once ON {s}{p}invoice_lines (customer_id,
+        subscription_id, item, price_id, kind, window_start, window_end, group_key, part)
     """,
     """
     CREATE TABLE {s}{p}invoice_items (

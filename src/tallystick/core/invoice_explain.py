@@ -1,0 +1,152 @@
+"""A document as sums that a person can redo with a calculator, line by line.
+
+::
+
+    Pro  1 × 30.00 USD = 30.00 USD
+    Pro  from 2027-03-15T12:00:00Z to 2027-03-31T00:00:00Z: 1,339,200 of 2,678,400 seconds
+    Pro  30.00 USD × 1,339,200 ÷ 2,678,400 = 15.00 USD
+
+Left of the last `=` stands what to type, right of it what must come out, rounded half away from
+zero to the currency's decimals where the sum has more.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tallystick.core.evidence import rated_of
+from tallystick.core.explain import explain, money_text, number_text
+from tallystick.core.money import Money
+from tallystick.core.period import instant_text
+
+if TYPE_CHECKING:
+    from tallystick.core.currency import Currency
+    from tallystick.core.invoice import Invoice, InvoiceLine
+
+__all__ = ["explain_line", "explain_sums"]
+
+
+def explain_line(line: InvoiceLine) -> tuple[str, ...]:
+    """Give the sums of one line, in the order in which they were done; the last gives its amount."""
+    label = line.description
+    return tuple(f"{label}  {text}" for text in (*_period(line), *_reckoned(line)))
+
+
+def explain_sums(invoice: Invoice) -> tuple[str, ...]:
+    """Give the sums below the lines: subtotal, total, and what is left to pay."""
+    texts = [_sum("subtotal", [line.amount for line in invoice.lines], invoice.subtotal)]
+    parts = [invoice.subtotal, -invoice.discount, -invoice.credit, invoice.tax]
+    texts.append(_sum("total", [part for part in parts if part.minor] or parts[:1], invoice.total))
+    if invoice.balance.minor:
+        texts.append(_sum("to pay", [invoice.total, -invoice.balance], invoice.amount_due))
+    return tuple(texts)
+
+
+def _sum(name: str, parts: list[Money], result: Money) -> str:
+    terms = " + ".join(map(_amount, parts)) or "0"
+    return f"{name}  {terms.replace('+ -', '- ')} = {_amount(result)}"
+
+
+def _amount(money: Money) -> str:
+    return money_text(Decimal(money.minor), money.currency)
+
+
+def _period(line: InvoiceLine) -> list[str]:
+    if line.window is None:
+        return []
+    text = f"from {instant_text(line.window.start)} to {instant_text(line.window.end)}"
+    if line.share is not None:
+        part, whole = (number_text(Decimal(seconds)) for seconds in line.share)
+        text += f": {part} of {whole} seconds"
+    return [text]
+
+
+def _reckoned(line: InvoiceLine) -> list[str]:
+    match line.kind:
+        case "fee" | "credit":
+            return _fee(line)
+        case "usage" | "late":
+            return _usage(line)
+        case "minimum":
+            return [_minimum(line)]
+        case "setup" | "item":
+            return [_product(line)]
+
+
+def _steps(line: InvoiceLine) -> list[str]:
+    """Give the sums of the price itself, without its name in front of each."""
+    rated = rated_of(line.evidence, line.amount.currency, price_id=line.price, name="")
+    return [text.partition("  ")[2] for text in explain(rated)]
+
+
+def _usage(line: InvoiceLine) -> list[str]:
+    texts = _steps(line)
+    if line.kind == "late":
+        currency = line.amount.currency
+        billed = Decimal(line.evidence["billed"])
+        total = billed + line.amount.minor
+        texts.append(
+            f"late: {money_text(total, currency)} - {money_text(billed, currency)} billed earlier"
+            f" = {_amount(line.amount)}"
+        )
+    return texts
+
+
+def _fee(line: InvoiceLine) -> list[str]:
+    """Give the price of a whole period, then its share, then what a credit is bounded by."""
+    currency = line.amount.currency
+    exact = Decimal(line.evidence["exact"])
+    texts = _steps(line)[:-1]  # it is rounded only after the share
+    one = _last_step(line)
+    if one is not None and one != exact:
+        texts.append(
+            f"{number_text(line.quantity)} × {money_text(one, currency)}"
+            f" = {money_text(exact, currency)}"
+        )
+    sum_ = money_text(exact, currency)
+    if line.share is not None:
+        part, whole = (number_text(Decimal(seconds)) for seconds in line.share)
+        sum_ += f" × {part} ÷ {whole}"
+    return [*texts, *_given(line, sum_, currency)]
+
+
+def _last_step(line: InvoiceLine) -> Decimal | None:
+    """Give the exact figure of the price for one."""
+    rounding = [step for step in line.evidence["steps"] if step[0] == "round"]
+    return Decimal(rounding[-1][1][0]) if rounding else None
+
+
+def _given(line: InvoiceLine, sum_: str, currency: Currency) -> list[str]:
+    if line.kind == "fee":
+        return [f"rounded half away from zero: {sum_} = {_amount(line.amount)}"]
+    texts = []
+    bounds = [sum_]
+    if "unused" in line.evidence:
+        left, whole = line.evidence["unused"]
+        exact = money_text(Decimal(line.evidence["exact"]), currency)
+        bounds.append(f"{exact} × {left} ÷ {whole}")
+        texts.append(f"unused allowance: {left} of {whole}")
+    if line.evidence.get("cap") is not None:
+        bounds.append(money_text(Decimal(line.evidence["cap"]), currency))
+        texts.append(f"was invoiced and is left: {bounds[-1]}")
+    least = f"-min({'; '.join(bounds)})" if len(bounds) > 1 else f"-({sum_})"
+    return [*texts, f"rounded half away from zero: {least} = {_amount(line.amount)}"]
+
+
+def _minimum(line: InvoiceLine) -> str:
+    currency = line.amount.currency
+    minimum = money_text(Decimal(line.evidence["minimum"]), currency)
+    billed = money_text(Decimal(line.evidence["billed"]), currency)
+    part, whole = (number_text(Decimal(seconds)) for seconds in line.evidence["share"])
+    share = minimum if part == whole else f"round({minimum} × {part} ÷ {whole})"
+    return f"{share} - {billed} charged = {_amount(line.amount)}"
+
+
+def _product(line: InvoiceLine) -> str:
+    unit = line.unit_price
+    if unit is None:
+        return f"{_amount(line.amount)} = {_amount(line.amount)}"
+    price = money_text(unit, line.amount.currency)
+    return f"{number_text(line.quantity)} × {price} = {_amount(line.amount)}"
+
