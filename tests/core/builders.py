@@ -30,6 +30,7 @@ from tallystick.core.price import (
 )
 
 if TYPE_CHECKING:
+    from tallystick.core.catalog import Interval
     from tallystick.core.currency import Currency
     from tallystick.core.price import Shape
 
@@ -146,6 +147,9 @@ shapes: st.SearchStrategy[Shape] = st.one_of(
 )
 
 
+intervals: st.SearchStrategy[Interval | None] = st.sampled_from([None, "day", "week", "month"])
+
+
 @st.composite
 def metered_prices(draw: st.DrawFn) -> Price:
     """Draw a metered price with any of the modifiers."""
@@ -153,6 +157,7 @@ def metered_prices(draw: st.DrawFn) -> Price:
     least = draw(st.none() | amounts)
     shape = draw(shapes)
     counted = not isinstance(shape, (Percentage, Dynamic))
+    own = draw(intervals)
     return Price(
         id=price_id,
         currency=USD,
@@ -168,6 +173,8 @@ def metered_prices(draw: st.DrawFn) -> Price:
         maximum=draw(st.none() | amounts.map(lambda n: n + (least or 0))),
         allow_negative=draw(st.booleans()),
         provider_id=draw(st.none() | words),
+        interval=own,
+        interval_count=None if own is None else draw(st.none() | st.integers(2, 3)),
     )
 
 
@@ -207,6 +214,8 @@ def plans(draw: st.DrawFn, plan_id: str) -> Plan:
         display_name=draw(st.none() | words),
         trial_days=draw(st.none() | st.integers(1, 90)),
         setup_fee=draw(st.just(Decimal(0)) | amounts),
+        minimum_commitment=draw(st.none() | st.integers(1, 10**9).map(Decimal)),
+        invoice_threshold=draw(st.none() | st.integers(1, 10**9).map(Decimal)),
         coupons=draw(st.none() | st.lists(words, max_size=2).map(tuple)),
         coupon_ids=draw(st.none() | st.lists(words, max_size=2).map(tuple)),
         business_rules=draw(st.none() | st.dictionaries(words, json_values, max_size=3)),

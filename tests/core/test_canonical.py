@@ -331,6 +331,39 @@ def test_a_meter_and_the_provider_show_in_the_digest() -> None:
     assert len(found) == 4
 
 
+def test_a_catalogue_without_the_fields_of_later_versions_keeps_its_digest() -> None:
+    assert digest(catalog(PRO)) == (
+        "sha256:1d95f756b945f1ce4fe6e0454255c00223345cf164ec723f41a88c1c58d54388"
+    )
+
+
+def test_periods_groups_and_commitments_are_written_and_show_in_the_digest() -> None:
+    traffic = metered(PerUnit(usd("1")), id="traffic")
+    own = replace(traffic, interval="month", interval_count=3, group_by=("region", "size"))
+    tree = price_to_tree(own, USD)
+    assert list(tree)[-3:] == ["interval", "interval_count", "group_by"]
+    assert (tree["interval"], tree["interval_count"]) == ("month", 3)
+    assert tree["group_by"] == ["region", "size"]
+    yearly = plan("p", traffic, interval="year")
+    others = [
+        plan("p", replace(traffic, interval="month"), interval="year"),
+        plan("p", replace(traffic, interval="month", interval_count=3), interval="year"),
+        plan("p", replace(traffic, group_by=("region",)), interval="year"),
+        replace(yearly, minimum_commitment=usd("500")),
+        replace(yearly, invoice_threshold=usd("500")),
+    ]
+    assert len({digest(catalog(offer)) for offer in [yearly, *others]}) == 6
+    assert plan_to_tree(others[3])["minimum_commitment"] == "500"
+    meters = {"traffic": Meter(key="traffic", group_by=("region",))}
+    for offer in others:
+        assert read_catalog(to_tree(catalog(offer, meters=meters))) == catalog(offer, meters=meters)
+
+
+def test_one_interval_is_one_interval_written_or_not() -> None:
+    line = metered(PerUnit(usd("1")), interval="month")
+    assert price_to_tree(replace(line, interval_count=1)) == price_to_tree(line)
+
+
 def test_a_percentage_off_and_an_amount_off_are_two_things() -> None:
     ten = [
         replace(flat("20"), discount=off) for off in (PercentOff(Decimal(10)), FixedOff(usd("10")))

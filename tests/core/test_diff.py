@@ -99,6 +99,10 @@ def test_percentages_are_exact_and_rounded_for_display(old: str, new: str, perce
         (replace(PRO, trial_days=14), replace(PRO, trial_days=30), ["Pro: trial 14 → 30 days"]),
         (replace(PRO, trial_days=14), PRO, ["Pro: trial of 14 days removed"]),
         (PRO, replace(PRO, setup_fee=usd("99")), ["Pro: set-up fee 0.00 → 99.00 USD"]),
+        (PRO, replace(PRO, minimum_commitment=usd("500")),
+         ["Pro: minimum commitment none → 500.00 USD"]),
+        (replace(PRO, invoice_threshold=usd("100")), replace(PRO, invoice_threshold=usd("50")),
+         ["Pro: invoice threshold 100.00 → 50.00 USD (-50 %)"]),
         (PRO, replace(PRO, coupons=("Save 10",)), ["Pro: coupon 'Save 10' added"]),
         (PRO, replace(PRO, coupons=()), ["Pro: coupons none → none"]),
         (replace(PRO, coupon_ids=("a", "b")), replace(PRO, coupon_ids=("b", "a")),
@@ -241,6 +245,9 @@ def test_a_unit_without_a_name_is_a_unit() -> None:
         ({"provider_id": "price_1"}, "call: the provider's id none → 'price_1'"),
         ({"shape": Dynamic()}, "call: 1.00 USD per call → the price of each event times 1"),
         ({"id": "new", "meter": "calls"}, "call: line calls is now new"),
+        ({"interval": "month"}, "call: billed with the plan → every month"),
+        ({"interval": "week", "interval_count": 2}, "call: billed with the plan → every 2 weeks"),
+        ({"group_by": ("region", "size")}, "call: a line for each none → region, size"),
     ],
 )  # fmt: skip
 def test_each_modifier_has_its_words(change: dict[str, Any], words: str) -> None:
@@ -263,6 +270,13 @@ def test_each_modifier_has_its_words(change: dict[str, Any], words: str) -> None
 def test_each_part_of_a_shape_has_its_words(old: Any, new: Any, words: list[str]) -> None:
     sides = [plan("p", metered(shape)) for shape in (old, new)]
     assert texts(*sides) == [f"P: {text}" for text in words]
+
+
+def test_a_fee_with_its_own_cadence_is_told_by_it() -> None:
+    old, new = (plan("p", flat(cost, interval="month"), interval="year") for cost in ("5", "6"))
+    assert texts(old, new) == ["P: price 5.00 → 6.00 USD a month (+20 %)"]
+    (added,) = diff(catalog(PRO), catalog(PRO, new))[-1:]
+    assert added.text == "plan P added: 6.00 USD a month"
 
 
 def test_a_new_price_id_does_not_make_another_line() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallystick.core.catalog import Catalog
-from tallystick.core.lint import cadence_problems, lint
+from tallystick.core.lint import cadence_problems, lint, mixed_cadence_problems
 from tallystick.core.price import Conversion, Flat, Graduated, PerUnit, Tier, Volume
 from tallystick.core.rating import Quantity, rate
 from tallystick.errors import Problem
@@ -111,6 +111,55 @@ def test_twelve_months_and_a_year_are_one_cadence() -> None:
 def test_three_plans_alike_are_one_problem() -> None:
     (problem,) = cadence_problems(catalog(product("x", *map(uncounted, "abc"))))
     assert "a, b and c of product x would all be billed every month" in problem.text
+
+
+@pytest.mark.parametrize(
+    ("own", "of_plan", "fits"),
+    [
+        (("month", None), ("year", 1), True),
+        (("month", 3), ("year", 1), True),
+        (("year", 1), ("month", 1), True),
+        (("month", 12), ("year", 1), True),
+        (("month", 2), ("month", 3), False),
+        (("month", 5), ("year", 1), False),
+        (("day", 1), ("week", 1), True),
+        (("week", 2), ("day", 7), True),
+        (("week", 1), ("month", 1), False),
+        (("day", 30), ("month", 1), False),
+        (("month", 1), (None, None), False),
+    ],
+)
+def test_a_price_bills_in_periods_that_nest_in_its_plans(
+    own: tuple[Any, Any], of_plan: tuple[Any, Any], *, fits: bool
+) -> None:
+    price = flat("5", interval=own[0], interval_count=own[1])
+    offer = plan("p", price, interval=of_plan[0], interval_count=of_plan[1])
+    problems = list(mixed_cadence_problems(catalog(offer)))
+    assert [p.path for p in problems] == (
+        [] if fits else ["products[0].plans[0].prices[0].interval"]
+    )
+    assert [p for p in lint(catalog(offer)) if p.severity == "problem"] == problems
+
+
+def test_a_cadence_that_does_not_nest_is_told_in_words() -> None:
+    offer = plan("pro", flat("5", interval="week"), interval_count=3)
+    (problem,) = mixed_cadence_problems(catalog(offer))
+    assert problem.text == (
+        "base is billed every week, pro every 3 months: neither goes evenly into the other"
+    )
+
+
+def test_a_threshold_that_no_usage_can_reach_is_worth_a_look() -> None:
+    ways = [
+        (
+            plan("p", flat("5"), invoice_threshold=usd("100")),
+            ["products[0].plans[0].invoice_threshold"],
+        ),
+        (plan("p", metered(PerUnit(usd("1"))), invoice_threshold=usd("100")), []),
+        (plan("p", feature("calls", 5, unit_price=Decimal(1)), invoice_threshold=usd("1")), []),
+    ]
+    for offer, expected in ways:
+        assert paths(offer) == expected
 
 
 def test_problems_come_before_hints() -> None:

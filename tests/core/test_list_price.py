@@ -9,6 +9,7 @@ import pytest
 
 from tallystick.core.dialects import read_catalog
 from tallystick.core.list_price import list_price_per_year
+from tests.core.builders import flat, plan
 
 
 def yearly(*prices: dict[str, Any], seats: int = 1, **offer: Any) -> Fraction:
@@ -36,6 +37,18 @@ USAGE = {"id": "u", "type": "per_unit", "unit": "call", "cost": "1"}
 )
 def test_a_flat_fee_counts_as_often_as_it_is_due(offer: dict[str, Any], minor: Fraction) -> None:
     assert yearly(FLAT, **offer) == minor
+
+
+def test_a_fee_with_its_own_cadence_counts_as_often_as_that() -> None:
+    monthly = {**SEAT, "interval": "month"}
+    assert yearly(FLAT, monthly, interval="year", seats=2) == 1_000 + 12 * 1_000
+    assert yearly({**FLAT, "interval": "year"}, interval="month") == 1_000
+
+
+def test_prices_of_ones_own_take_the_place_of_the_list() -> None:
+    sold = plan("p", flat("10"))
+    assert list_price_per_year(sold, prices=[flat("5")]) == 12 * 500
+    assert list_price_per_year(sold, prices=[]) == 0
 
 
 def test_seats_count_and_usage_does_not() -> None:

@@ -461,5 +461,34 @@ def test_the_full_view_adds_after_the_compact_keys_and_changes_none() -> None:
     }
 
 
+def test_the_full_view_writes_periods_groups_and_the_commitment() -> None:
+    line = Price(
+        id="traffic",
+        currency=USD,
+        shape=PerUnit(Decimal(8)),
+        unit="GB",
+        meter="traffic",
+        interval="month",
+        interval_count=3,
+        group_by=("region",),
+    )
+    entry = only(
+        plan(line, minimum_commitment=Decimal(50000), invoice_threshold=Decimal(1)), "full"
+    )
+    assert entry["minimumCommitment"] == Decimal(500)
+    assert entry["prices"] == [
+        {
+            "id": "traffic",
+            "type": "per_unit",
+            "cost": Decimal("0.08"),
+            "unit": "GB",
+            "interval": "month",
+            "intervalCount": 3,
+            "groupBy": ["region"],
+        }
+    ]
+    assert "invoiceThreshold" not in entry
+
+
 def test_the_full_view_of_a_bare_plan_adds_only_its_lines() -> None:
     assert list(only(plan(), "full").items())[7:] == [("prices", [])]

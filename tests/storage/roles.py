@@ -21,6 +21,7 @@ from tallystick.storage.tables import Tables
 from tallystick.storage.types import json_text
 from tallystick.storage.unit import Storage
 from tests.databases import new_postgresql, postgresql_server
+from tests.storage.billing_rows import fill_billing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,6 +173,7 @@ def fill(unit: Unit, customer: str) -> None:
     c.execute(insert(tables.usage_events).values(event(customer)))
     c.execute(insert(tables.usage_days).values(place))
     c.execute(insert(tables.usage_values).values({**place, "value": "x"}))
+    fill_billing(unit, customer, 1)
 
 
 def counts(unit: Unit) -> dict[str, int]:

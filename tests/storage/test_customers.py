@@ -16,6 +16,7 @@ from tallystick.errors import Conflict
 from tallystick.storage import customers
 from tallystick.storage.owned import kind_of, owned_tables, page_of
 from tallystick.storage.tables import Tables
+from tests.storage.billing_rows import fill_billing
 
 if TYPE_CHECKING:
     from tallystick.storage.unit import Storage, Unit
@@ -136,6 +137,8 @@ def test_a_table_of_tomorrow_is_found_too() -> None:
 
 def fill(unit: Unit, customer: str, n: int) -> None:
     tables = unit.tables
+    customers.add(unit, bare(customer))
+    fill_billing(unit, customer, n)
     meter = {"key": "m", "digest": customer, "definition": {}, "state": "ready"}
     meter_id = unit.connection.execute(
         insert(tables.meters).values(meter).returning(tables.meters.c.id)

@@ -32,6 +32,7 @@ from tallystick.core.wording import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
     from tallystick.core.catalog import Catalog
     from tallystick.core.currency import Currency
 

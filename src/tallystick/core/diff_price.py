@@ -118,9 +118,8 @@ def optional_amount_change(
     old: tuple[Decimal | None, Currency, str], new: tuple[Decimal | None, Currency, str], label: str
 ) -> Words:
     """Say how an amount changed that may be absent: `minimum commitment none → 500.00 USD`."""
-    (before, *was), (after, *has) = old, new
-    if before is not None and after is not None:
-        return amount_change((before, *was), (after, *has), label)
+    if old[0] is not None and new[0] is not None:
+        return amount_change((old[0], *old[1:]), (new[0], *new[1:]), label)
     sides = [
         "none" if minor is None else f"{money_words(minor, money)}{per}"
         for minor, money, per in (old, new)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from tallystick.core.evidence import evidence_of
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.invoice import InvoiceLine
-from tallystick.core.money import Money, Rate, settle
+from tallystick.core.money import Money, settle
 from tallystick.core.number import round_quotient
 from tallystick.core.price import PerUnit
 from tallystick.core.proration import share
@@ -24,16 +24,17 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Plan
     from tallystick.core.charge import Charge, Due
-    from tallystick.core.currency import Currency
+    from tallystick.core.period import Period
     from tallystick.core.price import Price
     from tallystick.core.proration import TimeShare
     from tallystick.core.rating import RatedLine
     from tallystick.core.rating.line import Earlier
     from tallystick.core.rating.usage import Measured
 
-__all__ = ["Late", "OneOff", "Used", "minimum_line", "rated_lines"]
+__all__ = ["Late", "OneOff", "Used", "counts_for_minimum", "minimum_line", "rated_lines"]
 
-_ONE: Decimal = Decimal(1)
+_ONE: Final = Decimal(1)
+_FOR_MINIMUM: Final = frozenset({"fee", "usage", "late", "credit"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +64,12 @@ class Late:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneOff:
-    """Something sold once, beside every plan: `quantity` of it at `unit` minor units each."""
+    """Something sold once, beside every plan: `amount` is for all of the quantity."""
 
     id: str
     description: str
     quantity: Decimal
-    unit: Decimal
+    amount: Money
 
 
 def rated_lines(
@@ -86,8 +87,7 @@ def rated_lines(
     for place, charge in enumerate(due.charges):
         lines += _lines(charge, offers, used.get(place, ()))
     lines += [line for each in late if (line := _late_line(each, offers)) is not None]
-    currency = None if not due.charges else item_plan(due.charges[0].item, offers).currency
-    return tuple(lines + [_one_off(item, currency) for item in items if currency is not None])
+    return (*lines, *map(_one_off, items))
 
 
 def _lines(
@@ -311,11 +311,7 @@ def minimum_line(
     here = sum(
         line.amount.minor - line.discount.minor
         for line in lines
-        if line.item == charge.item.key
-        and line.window is not None
-        and line.window.start >= charge.window.start
-        and line.window.end <= charge.window.end
-        and line.kind != "setup"
+        if counts_for_minimum(charge, line.kind, line.item, line.window)
     )
     billed = Money(before + here, plan.currency)
     minimum = settle(plan.minimum_commitment, plan.currency)
@@ -329,9 +325,22 @@ def minimum_line(
     )
 
 
-def _one_off(item: OneOff, currency: Currency) -> InvoiceLine:
-    amount = Rate(item.unit, currency).charge(item.quantity)
-    zero = Money.zero(currency)
+def counts_for_minimum(charge: Charge, kind: str, item: str, window: Period | None) -> bool:
+    """Whether a line counts for a minimum commitment: a fee, usage, or what was given back of it.
+
+    It counts where it begins.  A change that cuts the period gives back the rest of its fees, from
+    the cut on.
+    """
+    mine = charge.window
+    if mine is None or window is None or item != charge.item.key or kind not in _FOR_MINIMUM:
+        return False
+    if kind == "credit" and charge.cut:
+        return mine.start <= window.start <= mine.end
+    return mine.start <= window.start < mine.end
+
+
+def _one_off(item: OneOff) -> InvoiceLine:
+    zero = Money.zero(item.amount.currency)
     return InvoiceLine(
         kind="item",
         description=item.description,
@@ -340,10 +349,8 @@ def _one_off(item: OneOff, currency: Currency) -> InvoiceLine:
         part=f"item/{item.id}",
         quantity=item.quantity,
         billed=item.quantity,
-        unit_price=item.unit,
-        amount=amount,
+        amount=item.amount,
         discount=zero,
         credit=zero,
         tax=zero,
-        evidence=FrozenDict({}),
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick.core.calendar import next_boundary, period_containing
 from tallystick.core.charge import Charge
-from tallystick.core.number import round_quotient
+from tallystick.core.number import exact_product, round_quotient
 from tallystick.core.period import Period
 from tallystick.core.proration import TimeShare
 from tallystick.core.rating import rate
@@ -69,7 +69,7 @@ def fee_exact(price: Price, item: Item) -> Decimal:
     """Give what a flat or per-seat price asks for a whole period, unrounded minor units."""
     if price.basis == "seats":
         return rate(price, Quantity(Decimal(item.seats))).exact
-    return rate(price, Quantity(_ONE)).exact * quantity_for(item, price)
+    return exact_product(rate(price, Quantity(_ONE)).exact, quantity_for(item, price))
 
 
 def fee_minor(price: Price, item: Item, share: TimeShare) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tallystick.core.calendar import period_containing
 from tallystick.core.charge import Charge
 from tallystick.core.period import Period, cadence_of
 from tallystick.core.span import (
@@ -48,11 +49,12 @@ def fill(
     like: Sequence[Span] = (),
     *,
     free: bool = False,
+    cut: bool = False,
 ) -> tuple[Subscription, list[Charge]]:
     """Open a span for each price that has none, and give what is charged in advance.
 
-    Those that take the place of others in the same period have their ends and their whole period
-    (`like`).  `free` charges nothing.
+    Those that take the place of others in the same period (`like`), or join others there, have
+    their ends and their whole period.  `free` charges nothing; `cut` is for a change in mid-period.
     """
     running = {(span.item.key, span.price) for span in now.spans}
     spans: list[Span] = []
@@ -62,7 +64,8 @@ def fill(
         for price, cadence, advance in _prices(item, offers):
             key = f"{item.key}/{price}"
             if cadence is not None and (item.key, price) not in running:
-                span = _open(now, offers, item, price, (at, cadence), like, advance=advance)
+                when = (at, cadence)
+                span = _open(now, offers, item, price, when, like, advance=advance, cut=cut)
                 if advance and not free:
                     span = _charged(span, offers)
                     charges.append(fee_charge(span, part))
@@ -100,17 +103,38 @@ def _open(
     like: Sequence[Span],
     *,
     advance: bool,
+    cut: bool,
 ) -> Span:
     at, cadence = when
-    for old in like:
-        if old.end > at and _cadence(old, offers).same_as(cadence):
+    for old in (*like, *now.spans):
+        if old.advance == advance and old.start <= at < old.end:
+            if not _cadence(old, offers).same_as(cadence):
+                continue
+            cut = cut and old.whole.start < at
             times = (at, old.end, old.whole)
-            return new_span(item, price, times, advance=advance, holes=old.holes, cut=True)
-    end, whole = period_from(at, now.anchor or at, cadence, now.zone)
+            return new_span(item, price, times, advance=advance, holes=old.holes, cut=cut)
+    end, whole = _period(now, offers, at, cadence)
+    cut = cut and whole.start < at
     if advance:  # usage is measured whenever it ends
         stops = (now.cancel_at, now.ends_at)
         end = min([end, *(stop for stop in stops if stop is not None and stop > at)])
-    return new_span(item, price, (at, end, whole), advance=advance)
+    return new_span(item, price, (at, end, whole), advance=advance, cut=cut)
+
+
+def _period(
+    now: Subscription, offers: Mapping[str, Plan[Any]], at: Instant, cadence: Cadence
+) -> tuple[Instant, Period]:
+    """Give the end of the period that begins at an instant, and the whole one it is a part of.
+
+    What has the cadence of the plan itself ends with the plan's period, also where it begins on
+    a day from which a period could run whole intervals.
+    """
+    anchor, mine = now.anchor or at, now.period
+    own = cadence_of(item_plan(now.items[0], offers))
+    if mine is None or own is None or at not in mine or not own.same_as(cadence):
+        return period_from(at, anchor, cadence, now.zone)
+    around = period_containing(anchor, cadence, at, now.zone)
+    return mine.end, around if around.end == mine.end else mine
 
 
 def _cadence(span: Span, offers: Mapping[str, Plan[Any]]) -> Cadence:

@@ -112,15 +112,14 @@ def _instant_text(at: datetime) -> str:
 
 @lru_cache(maxsize=16_384)
 def _instant(text: str) -> datetime:
-    if _OURS.fullmatch(text) is not None:
-        try:
-            return datetime.fromisoformat(text)  # several times as fast, for what we wrote
-        except ValueError:
-            pass  # a day that no month has: what is wrong is said below
     try:
+        if _OURS.fullmatch(text) is not None:
+            return datetime.fromisoformat(text)  # several times as fast, for what we wrote
         return parse_instant(text)
     except InvalidInput as refused:
         raise Fault(f"must be an instant: {refused}") from None
+    except ValueError as error:
+        raise Fault(f"must be an instant: {text!r} is not on the calendar: {error}") from None
 
 
 def _write_instant(value: object) -> str:

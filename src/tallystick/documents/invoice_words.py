@@ -1,6 +1,6 @@
 """The fixed words of an invoice in the languages that documents are written in.
 
-Numbers, money and dates are not words: they come from the locale's own rules (`documents.locale`).
+Numbers, money and dates are not words: they come from the locale's own rules (`documents.formats`).
 """
 
 from __future__ import annotations

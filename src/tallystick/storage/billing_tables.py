@@ -116,7 +116,7 @@ class _Names(NamedTuple):
     metadata: MetaData
     prefix: str
 
-    def table(self, name: str, *parts: Any, **options: Any) -> Table:  # noqa: ANN401 - SQLAlchemy's own
+    def table(self, name: str, *parts: Any, **options: Any) -> Table:
         return Table(f"{self.prefix}{name}", self.metadata, *parts, **options)
 
     def refers(self, table: str, column: str, to: str) -> ForeignKeyConstraint:
@@ -147,7 +147,7 @@ def _key(name: str) -> Column[Any]:
     return Column(name, Key, primary_key=True)
 
 
-def _needed(name: str, kind: Any = Text) -> Column[Any]:  # noqa: ANN401 - a column's type
+def _needed(name: str, kind: Any = Text) -> Column[Any]:
     return Column(name, kind, nullable=False)
 
 
@@ -188,9 +188,7 @@ def _subscriptions(names: _Names) -> Table:
         _currency_check(),
         CheckConstraint("plan_version > 0", name="plan_version"),
         CheckConstraint("moves > 0", name="moves"),
-        names.where(
-            "uq_{p}subscriptions_live", _OWNER, "group_key", words=_LIVE, unique=True
-        ),
+        names.where("uq_{p}subscriptions_live", _OWNER, "group_key", words=_LIVE, unique=True),
         names.where("ix_{p}subscriptions_due", "due_at", "id", words=_DUE),
     )
 
@@ -269,9 +267,7 @@ def _invoices(names: _Names) -> Table:
         names.refers("invoices", "subscription_id", "subscriptions"),
         names.refers("invoices", "credits_id", "invoices"),
         *_invoice_checks(),
-        names.where(
-            "ix_{p}invoices_to_issue", "finalize_at", _OWNER, "cause", words=_TO_ISSUE
-        ),
+        names.where("ix_{p}invoices_to_issue", "finalize_at", _OWNER, "cause", words=_TO_ISSUE),
         Index(f"ix_{names.prefix}invoices_number_text", "number_text"),
         Index(f"ix_{names.prefix}invoices_subscription_id", _OWNER, "subscription_id"),
         Index(f"ix_{names.prefix}invoices_credits_id", _OWNER, "credits_id"),

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, func, insert, select
+from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tallystick.core.published import CatalogVersion, PlanVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from sqlalchemy import Row, Select
 
+    from tallystick.core.period import Instant
     from tallystick.storage.tables import Tables
     from tallystick.storage.unit import Unit
 
-__all__ = ["add", "every", "newest", "newest_plans", "plan", "plan_numbers", "text_of"]
+__all__ = [
+    "add",
+    "every",
+    "mark_sold",
+    "newest",
+    "newest_plans",
+    "plan",
+    "plan_numbers",
+    "text_of",
+]
 
 
 def add(unit: Unit, version: CatalogVersion, text: str, plans: Collection[PlanVersion]) -> bool:
@@ -109,3 +119,13 @@ def _plan_row(plan: PlanVersion) -> dict[str, object]:
         "catalog_number": plan.catalog_number,
         "tree": plan.text,
     }
+
+
+def mark_sold(unit: Unit, refs: Iterable[str], at: Instant) -> None:
+    """Note when plan versions, `pro@2`, were first sold."""
+    c = unit.tables.plan_versions.c
+    for ref in sorted(set(refs)):
+        plan_id, _, version = ref.rpartition("@")
+        mine = and_(c.plan_id == plan_id, c.version == int(version), c.sold_at.is_(None))
+        if unit.connection.execute(select(c.plan_id).where(mine)).first() is not None:
+            unit.connection.execute(update(unit.tables.plan_versions).where(mine).values(sold_at=at))

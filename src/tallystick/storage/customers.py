@@ -14,14 +14,16 @@ from tallystick.core.frozen import FrozenDict
 from tallystick.errors import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import ColumnElement, RowMapping
 
     from tallystick.core.period import Instant
     from tallystick.storage.unit import Unit
 
-__all__ = ["add", "by_email", "by_provider", "change", "get", "page"]
+__all__ = ["add", "by_email", "by_provider", "change", "get", "page", "several"]
+
+_AT_ONCE: Final = 500
 
 
 def add(unit: Unit, customer: Customer) -> None:
@@ -44,6 +46,16 @@ def add(unit: Unit, customer: Customer) -> None:
 def get(unit: Unit, customer_id: str) -> Customer | None:
     """Give a customer by its own id."""
     return next(iter(_found(unit, unit.tables.customers.c.id == customer_id)), None)
+
+
+def several(unit: Unit, ids: Sequence[str]) -> dict[str, Customer]:
+    """Give customers by their ids, those that there are."""
+    found: dict[str, Customer] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ids[start : start + _AT_ONCE]
+        where = unit.tables.customers.c.id.in_(some)
+        found |= {each.id: each for each in _found(unit, where, len(some))}
+    return found
 
 
 def by_provider(unit: Unit, provider_id: str) -> Customer | None:

@@ -421,6 +421,97 @@ def test_a_limit_with_a_price_and_a_metered_line_would_charge_twice() -> None:
     assert "charged twice" in problems(tree)["products[0].plans[0].limits"]
 
 
+GROUPED: dict[str, Any] = {**NATIVE_PLAN["prices"][0], "meter": "calls", "group_by": ["region"]}
+
+
+def test_a_price_has_its_own_cadence_and_groups_in_both_spellings() -> None:
+    snake = native({**GROUPED, "interval": "month", "interval_count": 3}, interval="year")
+    bare = {name: GROUPED[name] for name in GROUPED if name != "group_by"}
+    camel = native(
+        {**bare, "interval": "month", "intervalCount": 3, "groupBy": ["region"]}, interval="year"
+    )
+    for tree in (snake, camel):
+        tree["meters"] = [{"key": "calls", "group_by": ["region"]}]
+    price = read_catalog(snake)["a"].prices[0]
+    assert (price.interval, price.interval_count, price.group_by) == ("month", 3, ("region",))
+    assert read_catalog(camel) == read_catalog(snake)
+
+
+def test_an_interval_count_of_one_says_nothing_that_was_not_said() -> None:
+    tree = native({**NATIVE_PLAN["prices"][0], "interval": "month", "interval_count": 1})
+    assert read_catalog(tree)["a"].prices[0].interval_count is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"interval_count": 3}, "interval_count"),
+        ({"interval": "fortnight"}, "interval"),
+        ({"interval": "year", "interval_count": 4}, "interval_count"),
+        ({"interval": "day", "interval_count": 10**17}, "interval_count"),
+        ({"interval": "month", "interval_count": 0}, "interval_count"),
+        ({"group_by": ["region", "region"]}, "group_by"),
+        ({"group_by": list("abcdef")}, "group_by"),
+        ({"group_by": "region"}, "group_by"),
+        ({"group_by": [5]}, "group_by[0]"),
+    ],
+)
+def test_a_cadence_or_groups_that_mean_nothing_are_told(fields: dict[str, Any], place: str) -> None:
+    tree = native({**NATIVE_PLAN["prices"][0], **fields})
+    assert f"products[0].plans[0].prices[0].{place}" in problems(tree)
+
+
+@pytest.mark.parametrize(
+    ("meters", "said"),
+    [
+        ([{"key": "calls", "group_by": ["regions"]}], "'region' is no group of meter 'calls'"),
+        ([{"key": "calls"}], "'region' is no group of meter 'calls'"),
+        ([], "'region' is no group of meter 'calls'"),
+    ],
+)
+def test_a_price_is_grouped_by_what_its_meter_tells_apart(meters: list[Any], said: str) -> None:
+    tree = native(GROUPED) | {"meters": meters}
+    assert problems(tree) == {"products[0].plans[0].prices[0].group_by": said}
+
+
+def test_only_usage_is_told_apart_in_groups() -> None:
+    for line_type in ("flat", "per_seat"):
+        tree = native({"id": "x", "type": line_type, "cost": 5, "group_by": ["region"]})
+        (text,) = problems(tree).values()
+        assert text == f"means nothing on a {line_type} price"
+
+
+def test_a_plan_has_a_minimum_commitment_and_an_invoice_threshold() -> None:
+    tree = native(NATIVE_PLAN["prices"][0], minimum_commitment="500", invoiceThreshold=100)
+    found = read_catalog(tree)["a"]
+    assert (found.minimum_commitment, found.invoice_threshold) == (Decimal(50000), Decimal(10000))
+    assert define_plans([listed(minimumCommitment=5)])["free"].minimum_commitment == 500
+    for wrong in (0, -1, "0.001", 10**17, "x", None, True):
+        place = "products[0].plans[0].minimum_commitment"
+        assert place in problems(native(NATIVE_PLAN["prices"][0], minimum_commitment=wrong))
+
+
+def test_what_counts_by_period_means_nothing_on_a_one_time_plan() -> None:
+    once = {"id": "x", "type": "flat", "cost": 5, "interval": "month"}
+    tree = native(once, payment_type="one-time", minimum_commitment=5, invoice_threshold=5)
+    del tree["products"][0]["plans"][0]["interval"]
+    assert problems(tree) == {
+        f"products[0].plans[0].{place}": "means nothing on a one-time plan"
+        for place in ("minimum_commitment", "invoice_threshold", "prices[0].interval")
+    }
+
+
+def test_a_set_up_fee_is_charged_where_tallystick_itself_takes_the_money() -> None:
+    abilities = {
+        "manual": Abilities(name="manual", setup_fee=True),
+        "small": Abilities(name="small", setup_fee=False),
+    }
+    for provider in (None, "manual"):
+        tree = native(NATIVE_PLAN["prices"][0], setup_fee=5, provider=provider)
+        tree["provider"] = "small"
+        assert read_catalog(tree, abilities=abilities)["a"].setup_fee == 500
+
+
 def test_what_a_provider_cannot_do_is_told() -> None:
     abilities = {"small": Abilities(name="small", setup_fee=False, lines_per_plan=1)}
     seat = {"id": "s", "name": "S", "type": "per_seat", "cost": 5}

@@ -87,10 +87,12 @@ class Builder:
 
     def _check_groups(self, record: Record, price: Price) -> None:
         """Hold the groups of a price to those of its meter."""
+        if record.bad & {"meter", "group_by"}:
+            return
         meter = self.meters.get(price.meter or price.id)
         known = () if meter is None else meter.group_by
         for name in price.group_by:
-            if name not in known and "meter" not in record.bad:
+            if name not in known:
                 cure = did_you_mean(name, known) or "name it in the meter's group_by"
                 text = f"{name!r} is no group of meter {price.meter!r}"
                 record.problem("group_by", text, cure)

@@ -391,8 +391,7 @@ CASES: Final = (
     ),
     (
         *("invoices", "invoices_status", "UPDATE OF status"),
-        "OLD.status <> NEW.status AND"
-        f" OLD.status || '>' || NEW.status NOT IN ({ALLOWED})",
+        f"OLD.status <> NEW.status AND OLD.status || '>' || NEW.status NOT IN ({ALLOWED})",
         "a document never goes from that status to this one",
     ),
     (
@@ -409,6 +408,24 @@ KEPT: Final = {
     "invoice_items": "an item is never removed",
 }
 LINE: Final = "a line is never added to a document that was issued"
+# A line waits here for whoever is about to issue its document.  Documents are looked up by their
+# key, whatever the size of the table was when the query was planned.
+FUNCTION: Final = """
+    CREATE OR REPLACE FUNCTION {s}{p}refuse_line() RETURNS trigger LANGUAGE plpgsql
+        SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    BEGIN
+        IF EXISTS (
+            SELECT FROM (
+                SELECT i.status FROM {s}{p}invoices i WHERE (i.customer_id, i.id) IN (
+                    SELECT DISTINCT a.customer_id, a.invoice_id FROM added a
+                ) FOR SHARE OF i
+            ) found WHERE found.status <> 'draft'
+        ) THEN
+            RAISE EXCEPTION USING MESSAGE = '{line}', ERRCODE = 'restrict_violation';
+        END IF;
+        RETURN NULL;
+    END $$
+"""
 
 
 def _triggers_on_sqlite() -> Iterator[str]:
@@ -450,24 +467,7 @@ def _triggers_on_postgresql() -> Iterator[str]:
             f"CREATE TRIGGER {{p}}{table}_kept BEFORE DELETE OR TRUNCATE"
             f" ON {{s}}{{p}}{table} FOR EACH STATEMENT {refused.format(why)}"
         )
-    # A line waits here for whoever is about to issue its document.  Documents are looked up by
-    # their key, whatever the size of the table was when the query was planned.
-    yield f"""
-        CREATE FUNCTION {{s}}{{p}}refuse_line() RETURNS trigger LANGUAGE plpgsql
-            SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
-        BEGIN
-            IF EXISTS (
-                SELECT FROM (
-                    SELECT i.status FROM {{s}}{{p}}invoices i WHERE (i.customer_id, i.id) IN (
-                        SELECT DISTINCT a.customer_id, a.invoice_id FROM added a
-                    ) FOR SHARE OF i
-                ) found WHERE found.status <> 'draft'
-            ) THEN
-                RAISE EXCEPTION USING MESSAGE = '{LINE}', ERRCODE = 'restrict_violation';
-            END IF;
-            RETURN NULL;
-        END $$
-    """
+    yield FUNCTION.replace("{line}", LINE)
     yield (
         "CREATE TRIGGER {p}invoice_lines_added AFTER INSERT ON {s}{p}invoice_lines"
         " REFERENCING NEW TABLE AS added FOR EACH STATEMENT"

@@ -1,0 +1,347 @@
+"""Issuing: drafts whose grace is over become documents, in order, each for ever.
+
+A batch is one transaction.  It holds the series of numbers, so only one process issues at a time;
+what it needs is read for the whole batch, the reckoning is in core, and what comes out is written
+in a few statements.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from tallystick.app.billed_usage import Asked, used_for
+from tallystick.app.offers import Offers
+from tallystick.app.seller import settings_of
+from tallystick.core.invoice import Party
+from tallystick.core.period import instant_text
+from tallystick.core.reckoned_lines import OneOff, counts_for_minimum
+from tallystick.core.reckoning import Facts, finalize, reckon
+from tallystick.core.seller import buyer_of
+from tallystick.core.settlement import issued as issued_entries
+from tallystick.core.settlement import noted, shared_credit
+from tallystick.core.trees import bytes_of
+from tallystick.errors import TallystickError
+from tallystick.storage import (
+    balances,
+    customers,
+    invoice_items,
+    invoice_lines,
+    invoices,
+    journal,
+    series,
+    usage_watermark,
+)
+from tallystick.storage.invoice_rows import sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tallystick.core.charge import Charge
+    from tallystick.core.invoice import Invoice, InvoiceLine
+    from tallystick.core.period import Instant
+    from tallystick.core.seller import Seller
+    from tallystick.core.settlement import Transfer
+    from tallystick.storage.invoice_lines import BilledLine
+    from tallystick.storage.invoice_rows import Draft, Issued
+    from tallystick.storage.unit import Unit
+
+__all__ = ["Batch", "drafted", "issue_batch"]
+
+_SERIES: Final = {"invoice": "invoice", "credit_note": "credit_note"}
+_DIGITS: Final = 6
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a batch came to: documents issued, drafts without any amount, drafts set aside."""
+
+    issued: list[Invoice] = field(default_factory=list)
+    empty: list[Invoice] = field(default_factory=list)
+    set_aside: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """Count the drafts that are done with."""
+        return len(self.issued) + len(self.empty) + len(self.set_aside)
+
+
+def issue_batch(unit: Unit, until: Instant, *, before: Instant | None, limit: int) -> Batch:
+    """Issue the drafts that may be by then, the first first, and only `before` an instant."""
+    held = series.hold_series(unit, _SERIES.values())
+    drafts = invoices.claim_drafts(unit, until, limit, before=before)
+    batch = Batch()
+    if drafts:
+        _Issuing(unit, drafts, held).issue(batch)
+    return batch
+
+
+def drafted(unit: Unit, draft: Draft, watermark: Instant | None = None) -> Invoice:
+    """Reckon a draft as it stands now, and change nothing."""
+    early = draft if watermark is None else replace(draft, finalize_at=watermark)
+    return _Issuing(unit, [early], {}).reckoned(early)
+
+
+class _Issuing:
+    """One batch on its way: what was read for all of it, and what is to be written."""
+
+    def __init__(
+        self, unit: Unit, drafts: Sequence[Draft], held: Mapping[str, tuple[int, str]]
+    ) -> None:
+        self.unit, self.drafts = unit, drafts
+        self.next = {name: number for name, (number, _) in held.items()}
+        self.chain = {name: chain for name, (_, chain) in held.items()}
+        self.offers = Offers(unit)
+        self.seller: Seller = settings_of(unit)
+        people = sorted({draft.customer for draft in drafts})
+        self.customers = customers.several(unit, people)
+        keys = {(draft.customer, draft.currency.code) for draft in drafts}
+        self.balances = dict(balances.hold(unit, keys)) if held else {}
+        self.taken: dict[tuple[str, str], int] = {}
+        self.given: list[tuple[str, Invoice]] = []
+        self.items: dict[str, list[invoice_items.InvoiceItem]] = defaultdict(list)
+        for item in invoice_items.waiting_items(unit, people):
+            self.items[item.customer].append(item)
+        self.lines: dict[tuple[str, str], list[BilledLine]] = defaultdict(list)
+        self.just_now: dict[tuple[str, str], list[InvoiceLine]] = defaultdict(list)
+        self._read_lines()
+        self.ready: list[Issued] = []
+        self.entries: list[journal.Entry] = []
+        self.used_items: list[tuple[str, str, str]] = []
+
+    def _read_lines(self) -> None:
+        """Read what was billed before, where a draft stands on it."""
+        wanted = {
+            (draft.customer, draft.subscription_id)
+            for draft in self.drafts
+            if draft.subscription_id is not None
+            and any(charge.kind == "minimum" for charge in draft.due.charges)
+        }
+        if wanted:
+            for line in invoice_lines.billed_lines(self.unit, wanted):
+                self.lines[line.customer, line.subscription or ""].append(line)
+
+    # --- the batch --------------------------------------------------------------------------------
+
+    def issue(self, batch: Batch) -> None:
+        usage_watermark.close_usage(self.unit, max(draft.finalize_at for draft in self.drafts))
+        for draft in self.drafts:
+            try:
+                invoice = self.reckoned(draft)
+            except TallystickError as refused:
+                self._set_aside(draft, refused)
+                batch.set_aside.append(draft.id)
+                continue
+            self.just_now[draft.customer, draft.subscription_id or ""] += invoice.lines
+            if any(line.amount.minor for line in invoice.lines):
+                batch.issued.append(self._close(draft, invoice))
+            else:
+                batch.empty.append(invoice)
+        self._write(batch)
+
+    def reckoned(self, draft: Draft) -> Invoice:
+        """Reckon one draft from what was read."""
+        charges = draft.due.charges
+        used = {
+            place: used_for(self.unit, self.offers, self._asked(draft, charge))
+            for place, charge in enumerate(charges)
+            if charge.kind == "usage" or charge.by_value
+        }
+        billed = {
+            place: self._billed(draft, charge)
+            for place, charge in enumerate(charges)
+            if charge.kind == "minimum"
+        }
+        return reckon(
+            Facts(
+                id=draft.id,
+                customer=draft.customer,
+                subscription=draft.subscription_id,
+                currency=draft.currency,
+                due=draft.due,
+                finalize_at=draft.finalize_at,
+                offers=self.offers,
+                used=used,
+                billed=billed,
+                items=self._one_offs(draft),
+                balance=self._balance(draft),
+                terms=draft.terms,
+            )
+        )
+
+    def _asked(self, draft: Draft, charge: Charge) -> Asked:
+        return Asked(draft.customer, charge, draft.finalize_at, settled=False)
+
+    def _one_offs(self, draft: Draft) -> tuple[OneOff, ...]:
+        """Give the items that wait for this document: its subscription's, or anybody's."""
+        return tuple(
+            OneOff(
+                id=item.id,
+                description=item.description,
+                quantity=item.quantity,
+                amount=item.amount,
+            )
+            for item in self.items[draft.customer]
+            if item.amount.currency == draft.currency
+            and item.subscription in {None, draft.subscription_id}
+            and item.at <= draft.due.at
+        )
+
+    def _billed(self, draft: Draft, charge: Charge) -> int:
+        """Give what earlier documents asked for, of a minimum's item and window."""
+        key = (draft.customer, draft.subscription_id or "")
+        before = sum(
+            line.amount.minor - line.discount.minor
+            for line in self.lines[key]
+            if line.status != "void"
+            and counts_for_minimum(charge, line.kind, line.item, line.window)
+        )
+        return before + sum(
+            line.amount.minor - line.discount.minor
+            for line in self.just_now[key]
+            if counts_for_minimum(charge, line.kind, line.item, line.window)
+        )
+
+    def _balance(self, draft: Draft) -> int:
+        key = (draft.customer, draft.currency.code)
+        return self.balances.get(key, 0) - self.taken.get(key, 0)
+
+    # --- one document -----------------------------------------------------------------------------
+
+    def _close(self, draft: Draft, invoice: Invoice) -> Invoice:
+        """Number a document, freeze who sells and buys, and note what it means for the books."""
+        name = _SERIES[invoice.kind]
+        number = self.next[name]
+        self.next[name] = number + 1
+        prefix = self.seller.invoice_prefix
+        if invoice.kind == "credit_note":
+            prefix = self.seller.credit_note_prefix
+        days = draft.terms.net_days
+        net = timedelta(days=self.seller.net_days if days is None else days)
+        customer = self.customers.get(draft.customer)
+        done = finalize(
+            invoice,
+            number=f"{prefix}{number:0{_DIGITS}}",
+            due_at=invoice.finalize_at + net,
+            seller=self.seller.party,
+            buyer=Party() if customer is None else buyer_of(customer),
+        )
+        sealed_one = sealed(done, name, number, self.chain[name])
+        self.chain[name] = sealed_one.chain
+        self.ready.append(sealed_one)
+        self._settle(done)
+        return done
+
+    def _settle(self, invoice: Invoice) -> None:
+        key = (invoice.customer, invoice.currency.code)
+        if invoice.balance.minor:
+            self.taken[key] = self.taken.get(key, 0) + invoice.balance.minor
+        for item in self._items_of(invoice):
+            self.used_items.append((invoice.customer, item, invoice.id))
+        if invoice.kind == "credit_note":
+            self.given.append((invoice.customer, invoice))
+        else:
+            self._post(invoice, issued_entries(invoice))
+
+    def _items_of(self, invoice: Invoice) -> list[str]:
+        found = [line.part.removeprefix("item/") for line in invoice.lines if line.kind == "item"]
+        waiting = self.items[invoice.customer]
+        self.items[invoice.customer] = [item for item in waiting if item.id not in found]
+        return found
+
+    def _post(self, invoice: Invoice, transfers: Sequence[Transfer]) -> None:
+        assert invoice.issued_at is not None  # noqa: S101 - it was just issued
+        self.entries += [
+            journal.Entry(
+                customer=invoice.customer,
+                at=invoice.issued_at,
+                cause=f"{invoice.kind}/{invoice.id}",
+                debit=each.debit,
+                credit=each.credit,
+                amount=each.amount,
+            )
+            for each in transfers
+        ]
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    def _write(self, batch: Batch) -> None:
+        unit = self.unit
+        if batch.empty:
+            invoices.drop_empty(unit, batch.empty)
+        if not self.ready:
+            return
+        invoices.issue(unit, self.ready)
+        for name in {each.series for each in self.ready}:
+            count = sum(each.series == name for each in self.ready)
+            series.take_numbers(unit, name, count)
+            series.put_chain(unit, name, self.chain[name])
+        if self.used_items:
+            invoice_items.put_on_invoice(unit, self.used_items)
+        self._give_back()
+        taken = [
+            (customer, each.invoice.balance)
+            for each in self.ready
+            if (customer := each.invoice.customer) and each.invoice.balance.minor
+        ]
+        if taken:
+            balances.take(unit, taken)
+        if self.entries:
+            journal.post(unit, self.entries)
+
+    def _give_back(self) -> None:
+        """Let credit notes lower what is due on the invoices they correct; the rest is a balance."""
+        for customer, note in self.given:
+            given = -note.total.minor
+            left = []
+            for key in self._corrected(note):
+                found = invoices.hold_invoices(self.unit, [key]).get(key)
+                if found is not None and found.invoice.kind == "invoice":
+                    room = found.invoice.total.minor - found.noted
+                    left.append((key[1], room, found.left))
+            shares = shared_credit(given, left)
+            for share in shares:
+                invoices.add_credited(
+                    self.unit, customer, share.invoice, lowered=share.lowered, given=share.given
+                )
+            lowered = sum(share.lowered for share in shares)
+            self._post(note, noted(note, lowered))
+            if given > lowered:
+                rest = replace(note.total, minor=given - lowered)
+                balances.add(self.unit, [(customer, rest)])
+
+    def _corrected(self, note: Invoice) -> list[tuple[str, str]]:
+        """Give the documents that billed what a credit note gives back, the oldest first."""
+        if note.subscription is None:
+            return []
+        owner = (note.customer, note.subscription)
+        prices = {line.price for line in note.lines if line.amount.minor < 0}
+        before = invoice_lines.billed_lines(self.unit, [owner], prices=prices)
+        found: dict[tuple[str, str], None] = {}
+        for line in before:
+            if line.invoice != note.id and line.amount.minor > 0 and line.status != "void":
+                touched = any(
+                    each.window is not None
+                    and line.window is not None
+                    and each.price == line.price
+                    and each.window.overlaps(line.window)
+                    for each in note.lines
+                    if each.amount.minor < 0
+                )
+                if touched:
+                    found[note.customer, line.invoice] = None
+        return list(found)
+
+    def _set_aside(self, draft: Draft, why: TallystickError) -> None:
+        reason = {
+            "code": getattr(why, "code", type(why).__name__),
+            "message": str(why),
+            "at": instant_text(draft.finalize_at),
+            "input": f"sha256:{hashlib.sha256(bytes_of(draft.due)).hexdigest()}",
+            "replay": f"tallystick invoice preview {draft.id}",
+        }
+        text = json.dumps(reason, ensure_ascii=False, sort_keys=True)
+        invoices.set_aside(self.unit, draft.customer, draft.id, text)

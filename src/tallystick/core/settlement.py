@@ -1,0 +1,94 @@
+"""What issuing, paying and giving back mean for the books: transfers between accounts.
+
+An entry moves an amount from one account to another, so every one of them sums to zero.  An account
+holds what was debited to it less what was credited; `receivable` is what customers owe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from tallystick.core.money import Money
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tallystick.core.invoice import Invoice
+
+__all__ = ["ACCOUNTS", "Account", "Credited", "Transfer", "issued", "noted", "shared_credit"]
+
+Account: TypeAlias = Literal["receivable", "revenue", "tax", "balance", "cash", "bad_debt"]
+"""The accounts there are.  `balance` is what customers have to their credit."""
+
+ACCOUNTS: Final[tuple[Account, ...]] = (
+    "receivable",
+    "revenue",
+    "tax",
+    "balance",
+    "cash",
+    "bad_debt",
+)
+"""The accounts in the order in which they are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """An amount, more than nothing, from `credit` to `debit`."""
+
+    debit: Account
+    credit: Account
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Credited:
+    """What a credit note gives back of one invoice: so much lowers what is due on it."""
+
+    invoice: str
+    given: int
+    lowered: int
+
+
+def issued(invoice: Invoice) -> tuple[Transfer, ...]:
+    """Give the entries of an invoice: what is owed, and what the balance pays of it at once."""
+    sold = invoice.total - invoice.tax
+    return _some(
+        Transfer("receivable", "revenue", sold),
+        Transfer("receivable", "tax", invoice.tax),
+        Transfer("balance", "receivable", invoice.balance),
+    )
+
+
+def noted(note: Invoice, lowered: int) -> tuple[Transfer, ...]:
+    """Give the entries of a credit note, of which `lowered` minor units lower what is due.
+
+    The rest is the customer's: it goes to its balance.
+    """
+    tax = -note.tax
+    given = -note.total
+    to_due = Money(lowered, note.currency)
+    return _some(
+        Transfer("revenue", "receivable", given - tax),
+        Transfer("tax", "receivable", tax),
+        Transfer("receivable", "balance", given - to_due),
+    )
+
+
+def shared_credit(given: int, left: Sequence[tuple[str, int, int]]) -> tuple[Credited, ...]:
+    """Share what a credit note gives back among the invoices whose lines it corrects.
+
+    `left` are the invoices, the oldest first: id, what may still be given back of it, what is still
+    due on it, minor units.  What none of them can bear is not shared: it is the balance's alone.
+    """
+    shares = []
+    for invoice, room, due in left:
+        part = min(given, room)
+        if part > 0:
+            shares.append(Credited(invoice, part, min(part, due)))
+            given -= part
+    return tuple(shares)
+
+
+def _some(*transfers: Transfer) -> tuple[Transfer, ...]:
+    return tuple(each for each in transfers if each.amount.minor > 0)

@@ -1,0 +1,205 @@
+"""The lines of documents as rows: by them it is found what was billed before, and for which time.
+
+Lines are added while their document is a draft and never change.  In the key of a line nothing is
+NULL: what it has not is an empty text, and a line for no time has the year 1970 as its window.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import select, tuple_
+
+from tallystick.core.currency import currency
+from tallystick.core.frozen import FrozenDict
+from tallystick.core.money import Money
+from tallystick.core.number import plain
+from tallystick.core.period import Period
+from tallystick.storage.batches import insert_cells, moments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from decimal import Decimal
+
+    from sqlalchemy import RowMapping, Select
+
+    from tallystick.core.invoice import Invoice, InvoiceLine
+    from tallystick.core.period import Instant
+    from tallystick.storage.arrays import Cell
+    from tallystick.storage.unit import Unit
+
+__all__ = ["BilledLine", "billed_lines", "insert_lines", "lines_of"]
+
+_COLUMNS: Final = (
+    ("customer_id", "text"),
+    ("invoice_id", "text"),
+    ("position", "bigint"),
+    ("subscription_id", "text"),
+    ("item", "text"),
+    ("price_id", "text"),
+    ("offer", "text"),
+    ("kind", "text"),
+    ("window_start", "timestamptz"),
+    ("window_end", "timestamptz"),
+    ("group_key", "text"),
+    ("part", "text"),
+    ("quantity", "numeric"),
+    ("billed", "numeric"),
+    ("amount", "bigint"),
+    ("discount", "bigint"),
+    ("credit", "bigint"),
+    ("tax", "bigint"),
+    ("evidence", "text"),
+)
+_NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BilledLine:
+    """One line of a document as it was billed, and on which: all of it but its words.
+
+    `position` counts from 1.  `status` and `at` are the document's; what is on one that is `empty`
+    was looked at and came to nothing, what is on one that is `void` is not asked for any more.
+    """
+
+    customer: str
+    invoice: str
+    position: int
+    status: str
+    at: Instant
+    subscription: str | None
+    item: str
+    price: str
+    offer: str | None
+    kind: str
+    window: Period | None
+    group: tuple[tuple[str, str | None], ...]
+    part: str
+    quantity: Decimal
+    billed: Decimal
+    amount: Money
+    discount: Money
+    credit: Money
+    tax: Money
+    evidence: Mapping[str, Any]
+
+
+def insert_lines(unit: Unit, invoices: Sequence[Invoice]) -> None:
+    """Store the lines of documents that are drafts still, in one statement.
+
+    What the database refuses leaves here as it is: `invoices.issue` says what it means.
+    """
+    moment = moments(unit)
+    rows = [
+        _cells(invoice, position, line, moment)
+        for invoice in invoices
+        for position, line in enumerate(invoice.lines, start=1)
+    ]
+    insert_cells(unit, unit.tables.invoice_lines, _COLUMNS, rows)
+
+
+def _cells(
+    invoice: Invoice, position: int, line: InvoiceLine, moment: Callable[[Instant | None], Cell]
+) -> tuple[Cell, ...]:
+    return (
+        *(invoice.customer, invoice.id, position, invoice.subscription or ""),
+        *(line.item, line.price, line.offer or "", line.kind),
+        moment(_NO_TIME if line.window is None else line.window.start),
+        moment(_NO_TIME if line.window is None else line.window.end),
+        *(_json(line.group) if line.group else "", line.part),
+        *(plain(line.quantity), plain(line.billed)),
+        *(line.amount.minor, line.discount.minor, line.credit.minor, line.tax.minor),
+        _json(line.evidence),
+    )
+
+
+_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def lines_of(
+    unit: Unit, invoices: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[BilledLine, ...]]:
+    """Give the lines of documents, by customer and document id."""
+    lines = unit.tables.invoice_lines
+    found: dict[tuple[str, str], list[BilledLine]] = {key: [] for key in invoices}
+    for some in _chunks(found):
+        query = _selected(unit).where(tuple_(lines.c.customer_id, lines.c.invoice_id).in_(some))
+        for line in _read(unit, query):
+            found[line.customer, line.invoice].append(line)
+    return {key: tuple(each) for key, each in found.items()}
+
+
+def billed_lines(
+    unit: Unit,
+    subscriptions: Collection[tuple[str, str]],
+    *,
+    prices: Collection[str] | None = None,
+    window: Period | None = None,
+) -> list[BilledLine]:
+    """Give what was billed for subscriptions, each as (customer, id), "" for none.
+
+    Of these prices, and for times that touch the window, if given.  In the order in which the
+    documents came to be, and of their lines.
+    """
+    c = unit.tables.invoice_lines.c
+    found: list[BilledLine] = []
+    for some in _chunks(subscriptions):
+        query = _selected(unit).where(tuple_(c.customer_id, c.subscription_id).in_(some))
+        if prices is not None:
+            query = query.where(c.price_id.in_(sorted(prices)))
+        if window is not None:
+            query = query.where(c.window_start < window.end, c.window_end > window.start)
+        found += _read(unit, query)
+    return sorted(found, key=lambda line: (line.customer, line.at, line.invoice, line.position))
+
+
+def _chunks(keys: Collection[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    ordered = sorted(set(keys))
+    return [ordered[start : start + _AT_ONCE] for start in range(0, len(ordered), _AT_ONCE)]
+
+
+def _selected(unit: Unit) -> Select[Any]:
+    lines, invoices = unit.tables.invoice_lines, unit.tables.invoices
+    same = (lines.c.customer_id == invoices.c.customer_id) & (lines.c.invoice_id == invoices.c.id)
+    columns = (*lines.c, invoices.c.status, invoices.c.currency, invoices.c.at)
+    return select(*columns).select_from(lines.join(invoices, same))
+
+
+def _read(unit: Unit, query: Select[Any]) -> list[BilledLine]:
+    c = unit.tables.invoice_lines.c
+    rows = unit.connection.execute(query.order_by(c.customer_id, c.invoice_id, c.position))
+    return list(map(_line, rows.mappings()))
+
+
+def _line(row: RowMapping) -> BilledLine:
+    code, start = currency(row["currency"]), row["window_start"]
+    timeless = start == row["window_end"] == _NO_TIME
+    return BilledLine(
+        customer=row["customer_id"],
+        invoice=row["invoice_id"],
+        position=row["position"],
+        status=row["status"],
+        at=row["at"],
+        subscription=row["subscription_id"] or None,
+        item=row["item"],
+        price=row["price_id"],
+        offer=row["offer"] or None,
+        kind=row["kind"],
+        window=None if timeless else Period(start, row["window_end"]),
+        group=tuple((name, value) for name, value in json.loads(row["group_key"] or "[]")),
+        part=row["part"],
+        quantity=row["quantity"],
+        billed=row["billed"],
+        amount=Money(row["amount"], code),
+        discount=Money(row["discount"], code),
+        credit=Money(row["credit"], code),
+        tax=Money(row["tax"], code),
+        evidence=FrozenDict(json.loads(row["evidence"])),
+    )

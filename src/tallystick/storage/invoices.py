@@ -1,0 +1,392 @@
+"""Documents as rows: drafts wait to be issued; what was issued changes only in what is paid of it.
+
+The database holds the rules: one document for each cause of a customer, numbers without a twin,
+statuses that only go forward, never more paid than is due, never more refunded than was paid.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import and_, case, literal, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+
+from tallystick.errors import Conflict, InvalidInput, NotFound
+from tallystick.storage.batches import insert_cells, moments, rows_of, update_rows
+from tallystick.storage.invoice_lines import insert_lines
+from tallystick.storage.invoice_rows import (
+    document_of,
+    draft_of,
+    draft_row,
+    invoice_row,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sqlalchemy import ColumnElement
+
+    from tallystick.core.invoice import Invoice
+    from tallystick.core.period import Instant
+    from tallystick.storage.arrays import Cell
+    from tallystick.storage.invoice_rows import Document, DocumentStatus, Draft, Issued
+    from tallystick.storage.unit import Unit
+
+__all__ = [
+    "add_credited",
+    "add_paid",
+    "add_refunded",
+    "claim_drafts",
+    "drop_empty",
+    "find_invoice",
+    "find_invoices",
+    "hold_invoices",
+    "insert_drafts",
+    "invoice_by_cause",
+    "invoice_by_number",
+    "issue",
+    "list_invoices",
+    "retry",
+    "set_aside",
+    "set_status",
+    "stopped",
+]
+
+_KEY: Final = (("customer_id", "text"), ("id", "text"))
+_DRAFT: Final = (
+    *_KEY,
+    ("subscription_id", "text"),
+    ("kind", "text"),
+    ("status", "text"),
+    ("cause", "text"),
+    ("currency", "text"),
+    ("at", "timestamptz"),
+    ("finalize_at", "timestamptz"),
+    ("watermark", "timestamptz"),
+    ("due", "text"),
+    *((name, "bigint") for name in ("subtotal", "discount", "credit", "tax", "total")),
+    *((name, "bigint") for name in ("balance", "amount_due")),
+    *((name, "bigint") for name in ("paid", "credited", "noted", "refunded", "net_days")),
+    ("memo", "text"),
+    ("po_number", "text"),
+)
+_ISSUED: Final = (
+    *_KEY,
+    ("kind", "text"),
+    ("status", "text"),
+    ("issued_at", "timestamptz"),
+    ("due_at", "timestamptz"),
+    ("series", "text"),
+    ("number", "bigint"),
+    ("number_text", "text"),
+    ("body", "text"),
+    ("digest", "text"),
+    ("chain", "text"),
+    *((name, "bigint") for name in ("subtotal", "discount", "credit", "tax", "total")),
+    *((name, "bigint") for name in ("balance", "amount_due")),
+    ("credits_id", "text"),
+    ("net_days", "bigint"),
+    ("memo", "text"),
+    ("po_number", "text"),
+)
+_MINE: Final = "d.customer_id = {customer_id} AND d.id = {id}"
+_TIMES: Final = frozenset({"at", "finalize_at", "watermark", "issued_at", "due_at"})
+
+
+# --- drafts ---------------------------------------------------------------------------------------
+
+
+def insert_drafts(unit: Unit, drafts: Sequence[Draft]) -> list[Draft]:
+    """Store drafts, unless their customer has a document for the cause; give those that are new.
+
+    Of several for one cause the first counts.
+    """
+    first = {(draft.customer, draft.cause): draft for draft in reversed(drafts)}
+    new = [draft for draft in drafts if first[draft.customer, draft.cause] is draft]
+    known = _known_causes(unit, list(first))
+    new = [draft for draft in new if (draft.customer, draft.cause) not in known]
+    rows = [_cells(unit, _DRAFT, draft_row(draft)) for draft in new]
+    ending = " ON CONFLICT (customer_id, cause) DO NOTHING"
+    if insert_cells(unit, unit.tables.invoices, _DRAFT, rows, ending) == len(rows):
+        return new
+    # Somebody else stored one between our look and our word: ours are those of our ids.
+    ours = {row["id"] for row in rows_of(unit, unit.tables.invoices, _NAMES, _keys(new))}
+    return [draft for draft in new if draft.id in ours]
+
+
+def _known_causes(unit: Unit, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    c = unit.tables.invoices.c
+    found: set[tuple[str, str]] = set()
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        query = select(c.customer_id, c.cause).where(tuple_(c.customer_id, c.cause).in_(some))
+        found |= {(row[0], row[1]) for row in unit.connection.execute(query)}
+    return found
+
+
+_NAMES: Final = ("customer_id", "id")
+_AT_ONCE: Final = 500
+
+
+def _keys(drafts: Sequence[Draft]) -> list[tuple[str, str]]:
+    return [(draft.customer, draft.id) for draft in drafts]
+
+
+def _cells(
+    unit: Unit, columns: Sequence[tuple[str, str]], row: Mapping[str, Any]
+) -> tuple[Cell, ...]:
+    moment = moments(unit)
+    return tuple(moment(row[name]) if name in _TIMES else row[name] for name, _ in columns)
+
+
+def claim_drafts(
+    unit: Unit, until: Instant, limit: int, *, before: Instant | None = None
+) -> list[Draft]:
+    """Give the drafts that may be issued by then, in the order in which they are numbered.
+
+    Up to and with `until`, and where it is given only `before` an instant.  They are locked until
+    the transaction ends; who else asks waits.
+    """
+    table = unit.tables.invoices
+    c = table.c
+    where = [c.status == "draft", c.set_aside.is_(None), c.finalize_at <= until]
+    if before is not None:
+        where.append(c.finalize_at < before)
+    query = (
+        select(table)
+        .where(*where)
+        .order_by(c.finalize_at, c.customer_id, c.cause)
+        .limit(limit)
+        .with_for_update(key_share=True)
+    )
+    return list(map(draft_of, unit.connection.execute(query).mappings()))
+
+
+def issue(unit: Unit, issued: Sequence[Issued]) -> None:
+    """Turn drafts into documents: their lines, their figures and their numbers, for ever.
+
+    All or none.  Raises Conflict where one is no draft any more, a number is taken, or a line was
+    billed before.
+    """
+    rows = [_cells(unit, _ISSUED, invoice_row(each)) for each in issued]
+    changes = {name: f"{{{name}}}" for name, _ in _ISSUED[len(_KEY) :]}
+    _close(unit, [each.invoice for each in issued], _ISSUED, rows, changes)
+
+
+def drop_empty(unit: Unit, invoices: Sequence[Invoice]) -> None:
+    """Close drafts of which no line has an amount: no document, but their lines count as billed.
+
+    All or none.  Raises Conflict where one is no draft any more or has an amount.
+    """
+    if any(line.amount.minor for invoice in invoices for line in invoice.lines):
+        raise Conflict("a document with an amount is issued, not dropped")
+    rows = [(invoice.customer, invoice.id) for invoice in invoices]
+    _close(unit, invoices, _KEY, rows, {"status": "'empty'"})
+
+
+def _close(
+    unit: Unit,
+    invoices: Sequence[Invoice],
+    columns: Sequence[tuple[str, str]],
+    rows: Sequence[Sequence[Cell]],
+    changes: Mapping[str, str],
+) -> None:
+    """Write the lines of drafts, then what they become: in this order, as drafts take lines."""
+    where = f"{_MINE} AND d.status = 'draft'"
+    try:
+        with unit.savepoint():
+            insert_lines(unit, invoices)
+            done = update_rows(unit, unit.tables.invoices, columns, rows, changes, where)
+            if done != len(rows):
+                raise Conflict(_NO_DRAFT)
+    except IntegrityError as refused:
+        raise _refusal(refused) from None
+
+
+_NO_DRAFT: Final = "a document is no draft any more: it was issued meanwhile"
+
+
+def _refusal(refused: IntegrityError) -> Exception:
+    """Say what a constraint means; what is no rule of documents is a mistake of ours."""
+    said = str(refused.orig)
+    if "lines_once" in said or "lines.window_start" in said:
+        return Conflict("a line was billed before: its price, time and part are taken")
+    if "series_number" in said or "invoices.series" in said:
+        return Conflict("a number of the series is taken: take the next ones")
+    if "document that was issued" in said or "_invoice_lines" in said and "position" in said:
+        return Conflict(_NO_DRAFT)
+    return refused
+
+
+def set_aside(unit: Unit, customer: str, id_: str, reason: str) -> None:
+    """Leave a draft out of all claims, for a reason (JSON).  Raises NotFound."""
+    _put_aside(unit, customer, id_, reason)
+
+
+def retry(unit: Unit, customer: str, id_: str) -> None:
+    """Take a draft that was set aside into the claims again.  Raises NotFound."""
+    _put_aside(unit, customer, id_, None)
+
+
+def _put_aside(unit: Unit, customer: str, id_: str, reason: str | None) -> None:
+    table = unit.tables.invoices
+    asked = update(table).where(table.c.customer_id == customer, table.c.id == id_)
+    if unit.connection.execute(asked.values(set_aside=reason)).rowcount == 0:
+        raise NotFound("invoice", id_)
+
+
+def stopped(unit: Unit, limit: int) -> tuple[tuple[str, str, str], ...]:
+    """Give what was set aside: customer, id and reason, in the order of their ids."""
+    c = unit.tables.invoices.c
+    query = select(c.customer_id, c.id, c.set_aside).where(c.set_aside.is_not(None))
+    rows = unit.connection.execute(query.order_by(c.id).limit(limit))
+    return tuple((row[0], row[1], row[2]) for row in rows)
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def find_invoice(unit: Unit, id_: str, *, customer: str | None = None) -> Document | None:
+    """Give a document by its id; of another customer than is named, None."""
+    c = unit.tables.invoices.c
+    return _one(unit, [c.id == id_, *([] if customer is None else [c.customer_id == customer])])
+
+
+def invoice_by_cause(unit: Unit, customer: str, cause: str) -> Document | None:
+    """Give the document that a customer has for a cause, or None."""
+    c = unit.tables.invoices.c
+    return _one(unit, [c.customer_id == customer, c.cause == cause])
+
+
+def invoice_by_number(unit: Unit, number: str) -> Document | None:
+    """Give the document with a printed number, or None; of several series, of the first by name."""
+    return _one(unit, [unit.tables.invoices.c.number_text == number])
+
+
+def _one(unit: Unit, where: Sequence[ColumnElement[bool]]) -> Document | None:
+    table = unit.tables.invoices
+    query = select(table).where(*where).order_by(table.c.series, table.c.id).limit(1)
+    row = unit.connection.execute(query).mappings().first()
+    return None if row is None else document_of(row)
+
+
+def find_invoices(unit: Unit, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Document]:
+    """Give documents by customer and id, those that there are."""
+    return _documents(unit, keys, lock=False)
+
+
+def hold_invoices(unit: Unit, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Document]:
+    """Give documents by customer and id, locked until the transaction ends."""
+    return _documents(unit, keys, lock=True)
+
+
+def _documents(
+    unit: Unit, keys: Collection[tuple[str, str]], *, lock: bool
+) -> dict[tuple[str, str], Document]:
+    found = rows_of(unit, unit.tables.invoices, _NAMES, keys, lock=lock)
+    return {(row["customer_id"], row["id"]): document_of(row) for row in found}
+
+
+def list_invoices(
+    unit: Unit,
+    limit: int,
+    after: str | None = None,
+    *,
+    customer: str | None = None,
+    subscription: str | None = None,
+    statuses: Collection[DocumentStatus] | None = None,
+) -> tuple[Document, ...]:
+    """Give documents in the order of their ids, those after one of them.
+
+    Without `statuses`, all but those that came to nothing.
+    """
+    table = unit.tables.invoices
+    c = table.c
+    query = select(table).where(c.id > ("" if after is None else after))
+    query = query.where(c.status != "empty" if statuses is None else c.status.in_(sorted(statuses)))
+    if customer is not None:
+        query = query.where(c.customer_id == customer)
+    if subscription is not None:
+        query = query.where(c.subscription_id == subscription)
+    rows = unit.connection.execute(query.order_by(c.id).limit(limit))
+    return tuple(map(document_of, rows.mappings()))
+
+
+# --- after it was issued --------------------------------------------------------------------------
+
+
+def set_status(unit: Unit, customer: str, id_: str, status: DocumentStatus) -> Document:
+    """Void an open document, or call it uncollectible; what is paid becomes so by `add_paid`.
+
+    Raises NotFound; Conflict where a document that stands as it does cannot go there.
+    """
+    table = unit.tables.invoices
+    asked = update(table).where(table.c.customer_id == customer, table.c.id == id_)
+    try:
+        with unit.savepoint():
+            query = asked.values(status=status).returning(*table.c)
+            row = unit.connection.execute(query).mappings().first()
+    except IntegrityError:
+        found = find_invoice(unit, id_, customer=customer)
+        now = "" if found is None else f", it is {found.status}"
+        raise Conflict(f"the document {id_!r} cannot become {status}{now}", id=id_) from None
+    if row is None:
+        raise NotFound("invoice", id_)
+    return document_of(row)
+
+
+def add_paid(unit: Unit, customer: str, id_: str, minor: int) -> Document:
+    """Note a payment; a document of which nothing is left becomes paid.
+
+    Raises NotFound; Conflict where less is left to be paid.
+    """
+    c = unit.tables.invoices.c
+    return _settle(unit, (customer, id_), {"paid": minor}, c.status.in_(_OWING))
+
+
+def add_credited(unit: Unit, customer: str, id_: str, *, lowered: int, given: int) -> Document:
+    """Note that a credit note gives so much back, of which so much lowers what is due.
+
+    Raises NotFound; Conflict where less is due, or less was invoiced and not given back yet.
+    """
+    c = unit.tables.invoices.c
+    where = c.status.in_((*_OWING, "paid")) & (c.noted + literal(given) <= c.total)
+    return _settle(unit, (customer, id_), {"credited": lowered, "noted": given}, where)
+
+
+def add_refunded(unit: Unit, customer: str, id_: str, minor: int) -> Document:
+    """Note a refund.  Raises NotFound; Conflict where less was paid and not refunded yet."""
+    c = unit.tables.invoices.c
+    where = c.refunded + literal(minor) <= c.paid
+    return _settle(unit, (customer, id_), {"refunded": minor}, where)
+
+
+_OWING: Final = ("open", "uncollectible")
+
+
+def _settle(
+    unit: Unit, key: tuple[str, str], more: Mapping[str, int], where: ColumnElement[bool]
+) -> Document:
+    """Add to what happened since, where the rules hold in the row as it is at that moment."""
+    if any(minor < 0 for minor in more.values()) or not any(more.values()):
+        raise InvalidInput("the amount is to be more than nothing")
+    table = unit.tables.invoices
+    c = table.c
+    settled = c.paid + c.credited + literal(more.get("paid", 0) + more.get("credited", 0))
+    asked = update(table).where(c.customer_id == key[0], c.id == key[1], c.kind == "invoice")
+    values: dict[str, Any] = {name: c[name] + literal(minor) for name, minor in more.items()}
+    paid = and_(c.status.in_(_OWING), settled == c.amount_due)
+    values["status"] = case((paid, "paid"), else_=c.status)
+    query = asked.where(where, settled <= c.amount_due).values(values).returning(*c)
+    row = unit.connection.execute(query).mappings().first()
+    if row is not None:
+        return document_of(row)
+    found = find_invoice(unit, key[1], customer=key[0])
+    if found is None:
+        raise NotFound("invoice", key[1])
+    raise Conflict(
+        f"the document {key[1]!r} is {found.status}, with {found.left} minor units left to be "
+        f"paid, {found.paid} paid, {found.refunded} refunded and {found.noted} given back: that "
+        "amount is more than can be",
+        id=key[1],
+    )

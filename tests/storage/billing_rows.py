@@ -1,0 +1,74 @@
+"""Rows of billing that belong to a customer: as many as are asked for, in every table."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tallystick.core.currency import CODES, currency
+from tallystick.core.money import Money
+from tallystick.storage import balances, invoice_items, invoices, moves, payments, subscriptions
+from tallystick.storage.invoice_items import InvoiceItem
+from tallystick.storage.journal import Entry, post
+from tallystick.storage.payments import Payment
+from tests.storage.billing_values import (
+    AT,
+    draft,
+    eur,
+    invoice,
+    issued,
+    later,
+    line,
+    move,
+    subscription,
+)
+
+if TYPE_CHECKING:
+    from tallystick.storage.unit import Unit
+
+__all__ = ["fill_billing"]
+
+
+def fill_billing(unit: Unit, customer: str, count: int) -> None:
+    """Give a customer, who is stored already, so many rows in each table of billing."""
+    codes = sorted(CODES)[:count]
+    for place, code in enumerate(codes):
+        id_ = f"{customer}_{place:03}"
+        one = subscription(id_, customer, group=f"g{place}")
+        subscriptions.insert_subscription(unit, one, later(days=place), AT)
+        moves.add_moves(unit, [move(1, id_, customer=customer)])
+        moves.hold_trial(unit, [f"customer/{id_}"], customer, id_, AT)
+        of = draft(id_, customer, subscription_id=id_)
+        invoices.insert_drafts(unit, [of])
+        issued(unit, [invoice(of, line())])
+        invoice_items.add_item(
+            unit,
+            InvoiceItem(
+                customer=customer,
+                id=id_,
+                description="Hours",
+                quantity=Decimal(1),
+                amount=eur(1),
+                at=AT,
+            ),
+        )
+        payments.add_payment(
+            unit,
+            Payment(
+                customer=customer, id=id_, invoice=id_, amount=eur(1), at=AT, method="transfer"
+            ),
+        )
+        post(
+            unit,
+            [
+                Entry(
+                    customer=customer,
+                    at=AT,
+                    cause=f"invoice/{id_}",
+                    debit="receivable",
+                    credit="revenue",
+                    amount=eur(1),
+                )
+            ],
+        )
+        balances.add(unit, [(customer, Money(1, currency(code)))])
