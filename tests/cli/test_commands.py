@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tallystick.app.catalog import load_catalog
+from tallystick.cli import main
 from tallystick.cli.commands import app
 from tallystick.core.diff import diff
 from tallystick.core.price_list import price_list_body
@@ -319,3 +320,15 @@ def test_conformance_closes_with_the_counts(tmp_path: Path) -> None:
 
 def test_the_version_is_told() -> None:
     assert run("--version").stdout.startswith("tallystick 0.")
+
+
+def test_ctrl_c_while_the_commands_are_loaded_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tallystick.cli.output.never_fail", interrupt)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130

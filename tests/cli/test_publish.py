@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tallystick import Tallystick
+from tallystick.app import meters
 from tallystick.cli import ledger
 from tallystick.cli.commands import app
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typer.testing import Result
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+URL = "sqlite:///b.db"
 AS_POSTED = str(EXAMPLES / "products-as-posted.json")
 
 
@@ -164,3 +166,35 @@ def test_an_author_is_who_is_logged_in_or_named(monkeypatch: pytest.MonkeyPatch)
     result = run("publish", "--yes")
     assert result.exit_code == 2
     assert "--author" in result.stderr
+
+
+def test_a_new_meter_counts_what_is_stored_already() -> None:
+    with Tallystick("sqlite:///b.db") as tally:
+        tally.usage.record("acme", "apiRequests", id="e1", quantity=5)
+    result = run("publish", "--yes")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1].startswith("published version 1")
+    assert result.stderr.startswith("counting what is stored for ")
+    assert {row["rollups"] for row in json.loads(run("meters", "-d", URL, "--json").stdout)} == {
+        "ready"
+    }
+    assert run("publish").stderr == ""
+
+
+def test_what_was_interrupted_while_counting_is_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Tallystick("sqlite:///b.db") as tally:
+        tally.usage.record("acme", "apiRequests", id="e1", quantity=5)
+    with monkeypatch.context() as patched:
+        patched.setattr(meters, "_build", _interrupt)
+        result = run("publish", "--yes")
+    assert result.exit_code == 130
+    assert "published version 1" in result.stdout
+    assert "building" in run("meters", "-d", URL).stdout
+    assert run("publish").stdout == "nothing to do: this is version 1, as published\n"
+    assert "building" not in run("meters", "-d", URL).stdout
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

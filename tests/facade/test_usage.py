@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,57 @@ def test_an_event_counts_once_and_is_corrected(tally: Tallystick) -> None:
     assert [event.kind for event in usage.export()] == ["use", "amend", "void"]
 
 
+def test_an_amendment_keeps_what_it_does_not_name(tally: Tallystick) -> None:
+    usage = tally.usage
+    october = Period(datetime(2026, 10, 1, tzinfo=UTC), NOVEMBER.start)
+    sent = {"id": "1", "quantity": 5, "properties": {"region": "eu"}}
+    usage.record("acme", "calls", **sent, occurred_at="2026-11-02T00:00:00Z")
+    moved = {"occurred_at": "2026-10-31T00:00:00Z", "correction_id": "moved"}
+    usage.amend("acme", "1", **moved)
+    assert usage.amend("acme", "1", quantity=7, correction_id="more") == "accepted"
+    (figure,) = usage.read("acme", "calls", october, group_by=["region"])
+    assert (figure.quantity, figure.group) == (Decimal(7), ("eu",)), "it stays in October"
+    assert usage.quantity("acme", "calls", NOVEMBER) == 0
+    usage.amend("acme", "1", properties={"region": "us"}, correction_id="us")
+    assert usage.amend("acme", "1", **moved) == "duplicate", "a repeat says what it said then"
+    assert usage.amend("acme", "1", quantity=7, correction_id="more") == "duplicate"
+    with pytest.raises(Conflict):
+        usage.amend("acme", "1", quantity=8, correction_id="more")
+    usage.void("acme", "1")
+    assert usage.amend("acme", "1", quantity=7, correction_id="more") == "duplicate"
+
+
+def test_amendments_at_one_moment_keep_what_the_other_named(storage_postgresql: Storage) -> None:
+    with Tallystick(storage_postgresql.engine, catalog=CATALOG, clock=FrozenClock(NOW)) as tally:
+        usage = tally.usage
+        usage.record("acme", "calls", id="1", quantity=5)
+        with storage_postgresql.engine.connect() as first, ThreadPoolExecutor() as pool:
+            usage.amend("acme", "1", quantity=7, connection=first)
+            second = pool.submit(usage.amend, "acme", "1", properties={"region": "eu"})
+            with pytest.raises(TimeoutError):
+                second.result(0.3)
+            first.commit()
+            assert second.result(30) == "accepted"
+        (figure,) = usage.read("acme", "calls", NOVEMBER, group_by=["region"])
+        assert (figure.quantity, figure.group) == (Decimal(7), ("eu",))
+
+
+def test_nothing_is_filled_into_what_is_recorded(tally: Tallystick) -> None:
+    usage = tally.usage
+    assert usage.record("acme", "calls", id="1") == "accepted"
+    tree = {"id": "1", "customer": "acme", "type": "calls"}
+    assert usage.record_many([tree]).statuses == ("duplicate",), "as it comes over HTTP"
+    assert usage.quantity("acme", "calls", NOVEMBER) == 1, "a sum counts what says no value as 1"
+    gauge = create_billing_schema(
+        {"meters": [{"key": "seats", "aggregation": "last"}], "products": []}
+    )
+    with Tallystick(tally.storage.engine, catalog=gauge, clock=FrozenClock(NOW)) as other:
+        other.usage.record("acme", "seats", id="2", quantity=50)
+        with pytest.raises(InvalidUsage, match="quantity is missing: meter 'seats'"):
+            other.usage.record("acme", "seats", id="3")
+        assert other.usage.quantity("acme", "seats", NOVEMBER) == 50
+
+
 def test_what_is_not_there_and_what_is_no_event(tally: Tallystick) -> None:
     usage = tally.usage
     with pytest.raises(NotFound):
@@ -140,6 +192,29 @@ def test_a_hosts_transaction_decides(tally: Tallystick) -> None:
         assert tally.usage.quantity("acme", "calls", NOVEMBER, connection=connection) == 1
         connection.rollback()
     assert tally.usage.quantity("acme", "calls", NOVEMBER) == 0
+
+
+def test_the_same_id_without_a_time_is_one_event_to_a_buffer(
+    tally: Tallystick, tmp_path: Path
+) -> None:
+    clock = FrozenClock(NOW)
+    tally.clock = clock
+    for place in range(3):
+        with UsageBuffer(tally, folder=tmp_path / str(place), durable=place == 1) as buffer:
+            for _ in range(2):
+                clock.advance(timedelta(minutes=5))
+                buffer.record("acme", "calls", id="same", quantity=2)
+            assert buffer.flush(30)
+            state = buffer.state()
+        assert (state.stored, state.duplicates, state.rejected) == (
+            int(not place),
+            2 - (not place),
+            0,
+        )
+    tree = {"id": "same", "customer": "acme", "type": "calls", "properties": {"quantity": 2}}
+    assert tally.usage.record_many([tree]).statuses == ("duplicate",), "over HTTP too"
+    (event,) = tally.usage.export()
+    assert event.occurred_at == NOW + timedelta(minutes=5), "when the first was taken"
 
 
 def test_a_buffer_over_a_real_ledger(tally: Tallystick, tmp_path: Path) -> None:

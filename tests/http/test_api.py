@@ -6,12 +6,13 @@ from typing import Any
 
 import jsonschema
 import pytest
+from fastapi import FastAPI, HTTPException
 from starlette.testclient import TestClient
 
 from tallystick import problems
 from tallystick.core.catalog import Catalog
-from tallystick.errors import InvalidInput
-from tallystick.http.api import create_app
+from tallystick.errors import InvalidInput, StorageUnavailable
+from tallystick.http.api import answer_errors, create_app
 from tallystick.http.wire import schemas
 
 ROUTES = ["/", "/docs", "/openapi.json", "/healthz", "/readyz", "/static/page.css"]
@@ -192,3 +193,36 @@ def test_the_described_shapes_are_exact() -> None:
     assert {"type": "null"} in plan["properties"]["price"]["anyOf"]
     with pytest.raises(jsonschema.ValidationError):
         matches({"ok": True, "data": {"products": [], "more": 1}}, "PriceList")
+
+
+def failing(error: Exception) -> TestClient:
+    """Give a service with one route, which fails."""
+    app = FastAPI()
+    answer_errors(app)
+
+    @app.get("/")
+    def fail() -> None:
+        raise error
+
+    return TestClient(app, raise_server_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "wait"),
+    [
+        (StorageUnavailable("the database is locked"), 503, "1"),
+        (HTTPException(429), 429, "1"),
+        (HTTPException(503), 503, "1"),
+        (HTTPException(503, headers={"retry-after": "30"}), 503, "30"),
+        (HTTPException(429, headers={"Retry-After": "60"}), 429, "60"),
+        (HTTPException(403), 403, None),
+        (ValueError("no"), 500, None),
+    ],
+)
+def test_who_may_come_again_is_told_when_once(
+    error: Exception, status: int, wait: str | None
+) -> None:
+    answer = failing(error).get("/")
+    assert answer.status_code == status
+    assert answer.headers.get_list("retry-after") == ([] if wait is None else [wait])
+    assert answer.headers["content-type"] == "application/json"

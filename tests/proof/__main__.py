@@ -11,9 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.proof.boundaries import BOUNDARIES
 from tests.proof.paths import PATHS
 from tests.proof.places import KINDS, place
-from tests.proof.sweep import BOUNDARIES, prepare, uncrashed
+from tests.proof.sweep import prepare, uncrashed
 
 
 def main() -> None:

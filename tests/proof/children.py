@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from tests.proof.settings import PATIENCE
+
 __all__ = ["KILLED", "Child", "Report", "fork", "run"]
 
 Report: TypeAlias = Callable[[Any], None]
@@ -25,7 +27,7 @@ Report: TypeAlias = Callable[[Any], None]
 KILLED: Final = 137
 """The exit code of a child that died at its boundary: what a shell shows for SIGKILL."""
 
-_PATIENCE: Final = 120.0  # seconds; a child that takes longer hangs
+_HANGS: Final = 5 * PATIENCE  # a child that takes longer
 
 
 @dataclass
@@ -37,10 +39,11 @@ class Child:
     told: list[Any] = field(default_factory=list)
     code: int | None = None
     _rest: bytes = b""
+    _silent: bool = False
 
     def wait(self) -> int:
         """Read until the child is gone; give its exit code, -9 where SIGKILL ended it."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _HANGS
         while self.code is None and self.listen(deadline - time.monotonic()):
             continue
         return self._gone()
@@ -53,6 +56,7 @@ class Child:
         chunk = os.read(self.pipe, 1 << 16)
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         self.told.extend(json.loads(line) for line in lines)
+        self._silent = not chunk  # the last thing that a process does is to close what it has open
         return bool(chunk)
 
     def kill(self) -> int:
@@ -64,8 +68,8 @@ class Child:
     def _gone(self) -> int:
         if self.code is None:
             done, status = os.waitpid(self.pid, os.WNOHANG)
-            deadline = time.monotonic() + 1
-            while not done and time.monotonic() < deadline:
+            deadline = time.monotonic() + PATIENCE
+            while self._silent and not done and time.monotonic() < deadline:
                 time.sleep(0.001)
                 done, status = os.waitpid(self.pid, os.WNOHANG)
             if not done:

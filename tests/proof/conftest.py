@@ -1,8 +1,13 @@
-"""What was reached is printed: a proof that does not say how much it tried is not believed."""
+"""What was reached is counted: a proof that does not say how much it tried is not believed.
+
+The counts are printed, and compared, in tests/conftest.py: it is read by the process that collects
+the reports, also where others run the tests.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
@@ -12,13 +17,15 @@ from tests.proof.places import KINDS, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.proof.places import Place
 
 __all__ = ["Count", "storage", "storage_postgresql", "storage_sqlite_file"]
 
 Count: TypeAlias = Callable[[str], None]
+
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture
@@ -34,8 +41,9 @@ def somewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]
         yield found
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was reached (here for a run without xdist; see report.py)."""
-    from tests.proof.report import print_report  # noqa: PLC0415 - pytest imports this file by path
-
-    print_report(terminalreporter)
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all tests of this folder: whatever leaves the proof out, leaves out all of it."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.proof)

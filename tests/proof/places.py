@@ -5,21 +5,26 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
+from psycopg.errors import ObjectInUse
 from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from tests.databases import postgresql_server
+from tests.proof.settings import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Engine
 
-__all__ = ["KINDS", "Kind", "Place", "place"]
+__all__ = ["KINDS", "Kind", "Place", "in_memory", "place"]
 
 Kind: TypeAlias = Literal["sqlite", "postgresql"]
 """The databases that other processes can open, too."""
@@ -99,6 +104,18 @@ def place(kind: Kind, folder: Path) -> Iterator[Place]:
         served.drop()
 
 
+@contextmanager
+def in_memory() -> Iterator[Path]:
+    """Give a folder in memory, where the system has one: a process that dies takes no file along.
+
+    The files of SQLite are as they would be on a disk, and nobody waits for one.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - its folder is made with a name that nobody guesses
+    where = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="tallystick-", dir=where) as folder:
+        yield Path(folder)
+
+
 @functools.cache
 def _administration() -> Engine:
     url = postgresql_server().set(drivername="postgresql+psycopg")
@@ -106,5 +123,14 @@ def _administration() -> Engine:
 
 
 def _administer(statement: str) -> None:
-    with _administration().connect() as connection:
-        connection.exec_driver_sql(statement)
+    """Ask the server; who still is in a database that is copied is a process that has died."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with _administration().connect() as connection:
+                connection.exec_driver_sql(statement)
+        except OperationalError as refused:
+            if not isinstance(refused.orig, ObjectInUse) or time.monotonic() > deadline:
+                raise
+        else:
+            return

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tallystick.http.keys import Keys
 from tallystick.http.server import run
 from tallystick.http.usage import EVENTS
 from tests.proof.children import fork
+from tests.proof.settings import PATIENCE
 from tests.proof.usage_calls import CATALOG, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tests.proof.children import Child, Report
 
-__all__ = ["Answer", "post", "start"]
+__all__ = ["Answer", "post", "reserved", "start"]
 
 _KEY: Final = "the-key-of-the-proof"
-_SECONDS: Final = 30
 
 
 class Answer(NamedTuple):
@@ -31,14 +33,29 @@ class Answer(NamedTuple):
     body: dict[str, Any]
 
 
-def start(url: str, port: int) -> tuple[Child, int]:
-    """Start the server on a port (0: any) and wait until it listens; give the port."""
+@contextmanager
+def reserved() -> Iterator[int]:
+    """Give a port that nobody else gets meanwhile, also while a server is away from it.
+
+    A socket that is bound and does not listen keeps the system from giving the port away.  A port
+    that is only free would be taken now and then: by a client that calls it in vain, and so
+    connects to itself.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+def start(url: str, port: int) -> Child:
+    """Start the server on a reserved port and wait until it listens."""
     child = fork(lambda report: _serve(url, port, report))
-    while not child.told and child.listen(_SECONDS):
+    while not child.told and child.listen(PATIENCE):
         continue
-    assert child.told, child.errors()
-    address = str(child.told[0]).split()[-1]
-    return child, int(address.rsplit(":", 1)[1].split("/")[0])
+    if not child.told:
+        child.kill()
+        raise AssertionError(f"the server does not listen: {child.errors()}")
+    return child
 
 
 def _serve(url: str, port: int, report: Report) -> None:
@@ -48,7 +65,7 @@ def _serve(url: str, port: int, report: Report) -> None:
 
 def post(port: int, trees: Sequence[object]) -> Answer:
     """Send events.  Raises OSError or HTTPException where no answer comes."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     headers = {"Authorization": f"Bearer {_KEY}", "Content-Type": "application/json"}
     try:
         connection.request("POST", EVENTS, json.dumps(trees), headers)

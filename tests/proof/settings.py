@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 from typing import Final
 
-__all__ = ["FULL", "times"]
+__all__ = ["FULL", "PATIENCE", "WHOLE", "times"]
 
-FULL: Final = os.environ.get("PROOF") == "full"
+_ASKED: Final = os.environ.get("PROOF")
+
+FULL: Final = _ASKED == "full"
 """Whether this is `make proof`."""
+
+WHOLE: Final = FULL or _ASKED == "share"
+"""Whether this run answers for the proof: then what it does not reach fails it."""
+
+PATIENCE: Final = 120.0
+"""How many seconds something may take that normally takes none: machines are busy."""
 
 
 def times(usual: int, full: int) -> int:

@@ -11,8 +11,7 @@ import functools
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any
 
 from tests.proof.children import KILLED, Child, run
 from tests.proof.injector import Injector, install
@@ -25,20 +24,9 @@ if TYPE_CHECKING:
     from tallystick.wiring import Tallystick
     from tests.proof.children import Report
     from tests.proof.paths import WritePath
-    from tests.proof.places import Kind, Place
+    from tests.proof.places import Place
 
-__all__ = [
-    "BOUNDARIES",
-    "Uncrashed",
-    "committed_numbers",
-    "crashed",
-    "prepare",
-    "sweep",
-    "uncrashed",
-]
-
-BOUNDARIES: Final = Path(__file__).with_name("boundaries.json")
-"""How many boundaries each path has to reach: `python -m tests.proof --update` writes it."""
+__all__ = ["Uncrashed", "crashed", "prepare", "sweep", "uncrashed"]
 
 
 @dataclass(frozen=True)
@@ -49,11 +37,6 @@ class Uncrashed:
     pictures: tuple[State, ...]  # what was kept: at the start, and after each commit
     commits_before: tuple[int, ...]  # how many commits were made when a boundary is met
     end: State = field(repr=False)
-
-
-def committed_numbers() -> dict[str, dict[Kind, int]]:
-    """Give the number of boundaries of each path and database that is committed with the code."""
-    return cast("dict[str, dict[Kind, int]]", json.loads(BOUNDARIES.read_text("utf-8")))
 
 
 def prepare(path: WritePath, place: Place) -> None:

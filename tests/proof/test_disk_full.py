@@ -96,7 +96,6 @@ def limit_pages(tally: Tallystick) -> Callable[[], None]:
     return make_room
 
 
-@pytest.mark.proof
 @pytest.mark.parametrize(
     ("fill", "sentence"),
     [

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import random
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 from sqlalchemy import make_url
 
 from tests.proof.children import fork
-from tests.proof.settings import times
+from tests.proof.settings import PATIENCE, times
 from tests.proof.state import sound, state
-from tests.proof.usage_calls import event, opened, ready, record_many, total
+from tests.proof.usage_calls import event, insisted, opened, ready, record_many, total
 
 if TYPE_CHECKING:
     from tests.proof.children import Child, Report
@@ -41,6 +41,11 @@ def number_of(key: str) -> int:
     return int(key.removeprefix("e"))
 
 
+def is_hot(journal: Path) -> bool:
+    """Tell whether SQLite has to roll back; a journal that is kept is blank at its beginning."""
+    return journal.exists() and journal.read_bytes()[:8].strip(b"\0") != b""
+
+
 def write_on(url: str, acks: Path, report: Report) -> None:
     """Write batches that overlap, from a little before the last acknowledgment, for ever."""
     at = max(map(number_of, acknowledged(acks)), default=0)
@@ -49,7 +54,7 @@ def write_on(url: str, acks: Path, report: Report) -> None:
         while True:
             numbers = range(max(0, at - OVERLAP), at + BATCH)
             trees = [event(f"e{n}", n % 9 + 1) for n in numbers]
-            recorded = record_many(tally, trees)
+            recorded = insisted(partial(record_many, tally, trees), report)
             assert not recorded.rejected
             acknowledge(file, [str(tree["id"]) for tree in trees])
             report("acknowledged")
@@ -58,12 +63,11 @@ def write_on(url: str, acks: Path, report: Report) -> None:
 
 def first_sign(child: Child) -> None:
     """Wait until it has written something, so that a kill finds it at work."""
-    while not child.told and child.listen(30):
+    while "acknowledged" not in child.told and child.listen(PATIENCE):
         continue
-    assert child.told, child.errors()
+    assert "acknowledged" in child.told, child.errors()
 
 
-@pytest.mark.proof
 def test_no_kill_loses_or_doubles_what_was_acknowledged(
     somewhere: Place, tmp_path: Path, count: Count
 ) -> None:
@@ -84,7 +88,7 @@ def test_no_kill_loses_or_doubles_what_was_acknowledged(
             codes = [child.kill() for child in children]
         assert codes == [-9] * WRITERS, "\n".join(child.errors() for child in children)
         killed += WRITERS
-        hot += somewhere.kind == "sqlite" and journal.exists()
+        hot += somewhere.kind == "sqlite" and is_hot(journal)
 
     told = acknowledged(acks)
     rows = state(somewhere.url)["usage_events"]

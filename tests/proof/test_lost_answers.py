@@ -52,7 +52,6 @@ class Fates:
         return fate
 
 
-@pytest.mark.proof
 def test_a_commit_whose_answer_was_lost_counts_once(served: Place, count: Count) -> None:
     fates, sent = Fates(), 0
     with Proxy(served.url, fates) as proxy, opened(proxy.url) as tally:

@@ -9,12 +9,10 @@ import resource
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.proof.children import fork
 from tests.proof.places import place
-from tests.proof.served import post, start
-from tests.proof.settings import times
+from tests.proof.served import post, reserved, start
+from tests.proof.settings import PATIENCE, times
 from tests.proof.state import sound, state
 from tests.proof.usage_calls import event, opened, ready, total
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 KILLS = times(10, 500)
 CLIENTS = 8
 BATCH = 5
-PATIENCE = 30
 NO_ANSWER = (OSError, http.client.HTTPException)
 
 
@@ -77,7 +74,6 @@ def await_more(folder: Path) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.proof
 def test_a_server_that_is_killed_under_load_forgets_nothing(
     somewhere: Place, tmp_path: Path, count: Count
 ) -> None:
@@ -86,21 +82,22 @@ def test_a_server_that_is_killed_under_load_forgets_nothing(
     folder = tmp_path / "acks"
     folder.mkdir()
     dice = random.Random(4)  # noqa: S311 - moments that can be repeated, as far as moments can
-    server, port = start(somewhere.url, 0)
-    clients = [
-        fork(lambda _report, n=n: send_on(port, n, folder / str(n)))  # type: ignore[misc]  # n is bound at once
-        for n in range(CLIENTS)
-    ]
-    try:
-        for kill in range(KILLS):
-            await_more(folder)
-            time.sleep(dice.uniform(0.005, times(100, 500) / 1000))
-            assert server.kill() == -9, server.errors()
-            if kill < KILLS - 1:
-                server, port = start(somewhere.url, port)
-    finally:
-        server.kill()
-        codes = [client.kill() for client in clients]
+    with reserved() as port:
+        server = start(somewhere.url, port)
+        clients = [
+            fork(lambda _report, n=n: send_on(port, n, folder / str(n)))  # type: ignore[misc]  # n is bound at once
+            for n in range(CLIENTS)
+        ]
+        try:
+            for kill in range(KILLS):
+                await_more(folder)
+                time.sleep(dice.uniform(0.005, times(100, 500) / 1000))
+                assert server.kill() == -9, server.errors()
+                if kill < KILLS - 1:
+                    server = start(somewhere.url, port)
+        finally:
+            server.kill()
+            codes = [client.kill() for client in clients]
     assert codes == [-9] * CLIENTS, "\n".join(client.errors() for client in clients)
 
     told = acknowledged(folder)
@@ -120,12 +117,11 @@ def test_a_server_that_is_killed_under_load_forgets_nothing(
     )
 
 
-@pytest.mark.proof
 def test_on_a_full_disk_a_server_says_503_and_heals_by_itself(tmp_path: Path, count: Count) -> None:
-    with place("sqlite", tmp_path) as file:
+    with place("sqlite", tmp_path) as file, reserved() as port:
         with opened(file.url) as tally:
             ready(tally)
-        server, port = start(file.url, 0)
+        server = start(file.url, port)
         told: set[str] = set()
         try:
             before = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)

@@ -10,42 +10,56 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.proof.boundaries import committed_numbers
 from tests.proof.paths import PATHS
-from tests.proof.places import KINDS, place
+from tests.proof.places import KINDS, in_memory, place
+from tests.proof.report import LEAST, Swept
 from tests.proof.settings import FULL
-from tests.proof.sweep import committed_numbers, crashed, prepare, sweep, uncrashed
+from tests.proof.sweep import crashed, prepare, sweep, uncrashed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.proof.conftest import Count
     from tests.proof.places import Kind, Place
     from tests.proof.sweep import Uncrashed
 
-MOST_ON_POSTGRESQL = 24
 NUMBERS = committed_numbers()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with in_memory() as found:
+        yield found
+
+
+@pytest.fixture(params=KINDS)
+def here(request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
+    with place(request.param, folder) as found:
+        yield found
 
 
 def chosen(found: Uncrashed, place: Place) -> list[int]:
     """Choose the boundaries to die at: all, or of many those around commits and some others."""
-    every = range(1, len(found.met) + 1)
-    if FULL or place.kind == "sqlite" or len(every) <= MOST_ON_POSTGRESQL:
-        return list(every)
-    near = {n for n in every if "COMMIT" in found.met[n - 1]}
-    step = -(-len(every) // (MOST_ON_POSTGRESQL - len(near)))
-    return sorted(near | set(every[::step]))
+    every = list(range(1, len(found.met) + 1))
+    if FULL or place.kind == "sqlite" or len(every) <= LEAST:
+        return every
+    near = [n for n in every if "COMMIT" in found.met[n - 1]]
+    others = [n for n in every if n not in near]
+    more = min(len(others), max(LEAST - len(near), LEAST // 4))
+    return sorted([*near, *(others[n * len(others) // more] for n in range(more))])
 
 
 def test_every_path_has_its_number_of_boundaries() -> None:
     assert sorted(NUMBERS) == sorted(PATHS)
 
 
-@pytest.mark.proof
 @pytest.mark.parametrize("name", PATHS)
 def test_a_crash_anywhere_loses_nothing_and_doubles_nothing(
-    name: str, somewhere: Place, count: Count
+    name: str, here: Place, count: Count, record_property: Callable[[str, object], None]
 ) -> None:
-    path, place = PATHS[name], somewhere
+    path, place = PATHS[name], here
     prepare(path, place)
     found = uncrashed(path, place)
     wanted = NUMBERS[name][place.kind]
@@ -56,6 +70,7 @@ def test_a_crash_anywhere_loses_nothing_and_doubles_nothing(
     numbers = chosen(found, place)
     reached = sweep(path, place, found, numbers)
     assert reached == len(numbers)
+    record_property("proof-swept", list(Swept(name, place.kind, len(found.met), reached)))
     sample = "" if reached == len(found.met) else "  (a sample; all by `make proof`)"
     count(
         f"crash sweep  {name:<20} {place.kind:<11} {reached:>4} of {len(found.met):>4} "
@@ -67,10 +82,9 @@ TWICE = [(name, kind) for kind in KINDS for name in PATHS if FULL]
 USUALLY_TWICE: list[tuple[str, Kind]] = [("record", "sqlite"), ("amend", "sqlite")]
 
 
-@pytest.mark.proof
 @pytest.mark.parametrize(("name", "kind"), TWICE or USUALLY_TWICE)
 def test_a_second_crash_while_recovering_changes_nothing(
-    name: str, kind: Kind, tmp_path: Path, count: Count
+    name: str, kind: Kind, folder: Path, count: Count
 ) -> None:
     """Crash at every boundary of the recovery.
 
@@ -79,12 +93,12 @@ def test_a_second_crash_while_recovering_changes_nothing(
     what each commit left.
     """
     path, reached, last = PATHS[name], 0, 0
-    with place(kind, tmp_path) as here:
+    with place(kind, folder) as here:
         prepare(path, here)
         first = uncrashed(path, here)
         last = len(first.pictures) - 1
     for commit in range(1 if kind == "sqlite" else last, last + 1):
-        with place(kind, tmp_path) as here:
+        with place(kind, folder) as here:
             prepare(path, here)
             crashed(path, here, first, commit)
             found = uncrashed(path, here)

@@ -6,20 +6,35 @@ The meters have every way of adding up, so that each kind of roll-up is crashed 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tallystick.core.dialects import read_catalog
 from tallystick.core.period import Period
+from tallystick.errors import StorageUnavailable
 from tallystick.testing.clock import FrozenClock
 from tallystick.wiring import Tallystick
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
 
     from tallystick.app.usage import Recorded
+    from tests.proof.children import Report
 
-__all__ = ["AT", "CATALOG", "METERS", "event", "opened", "ready", "record", "record_many", "total"]
+__all__ = [
+    "AT",
+    "CATALOG",
+    "METERS",
+    "event",
+    "insisted",
+    "opened",
+    "ready",
+    "record",
+    "record_many",
+    "total",
+]
+
+T = TypeVar("T")
 
 AT: Final = datetime(2026, 11, 21, 12, tzinfo=UTC)
 """The time at which everything here arrives."""
@@ -88,6 +103,23 @@ def record(tally: Tallystick, tree: dict[str, Any]) -> str:
 def record_many(tally: Tallystick, trees: Sequence[object]) -> Recorded:
     """Record many events and corrections at once."""
     return tally.usage.record_many(trees)
+
+
+def insisted(act: Callable[[], T], report: Report) -> T:
+    """Do again what was told to try again: on a SQLite file one of two writers may never come in.
+
+    SQLite asks for its lock now and then and stands in no queue, so that who writes without a
+    pause can keep another out for the ten seconds after which this is said.  PostgreSQL has no
+    such excuse.
+    """
+    for _ in range(5):
+        try:
+            return act()
+        except StorageUnavailable as refused:
+            if "in use by others" not in str(refused):
+                raise
+            report({"waited": str(refused)})
+    return act()
 
 
 def total(tally: Tallystick, meter: str = "requests", customer: str = "acme") -> Decimal:

@@ -15,7 +15,8 @@ from sqlalchemy import func, insert, select
 
 from tallystick.storage.engine import open_engine
 from tallystick.storage.migrate import migrate
-from tallystick.storage.role import grant_role, owned
+from tallystick.storage.owned import owners
+from tallystick.storage.role import grant_role
 from tallystick.storage.scope import ALL
 from tallystick.storage.tables import Tables
 from tallystick.storage.types import json_text
@@ -180,10 +181,10 @@ def counts(unit: Unit) -> dict[str, int]:
     """Count the rows of every table that customers own."""
     return {
         name: unit.connection.execute(select(func.count()).select_from(column.table)).scalar_one()
-        for name, column in owned(unit.tables).items()
+        for name, column in owners(unit.tables).items()
     }
 
 
 def each(number: int) -> dict[str, int]:
     """Give what `counts` gives where every table has so many rows."""
-    return dict.fromkeys(owned(OURS), number)
+    return dict.fromkeys(owners(OURS), number)

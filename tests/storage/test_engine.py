@@ -95,13 +95,13 @@ def test_sqlite_is_opened_to_lose_nothing(tmp_path: Path) -> None:
         "synchronous": 2,
         "foreign_keys": 1,
         "busy_timeout": 10_000,
-        "journal_mode": "wal" if safe else "delete",
+        "journal_mode": "wal" if safe else "persist",
         "mmap_size": 0,
     }
 
 
 @pytest.mark.parametrize(
-    ("version", "journal"), [((3, 51, 2), "delete"), ((3, 51, 3), "wal"), ((4, 0, 0), "wal")]
+    ("version", "journal"), [((3, 51, 2), "persist"), ((3, 51, 3), "wal"), ((4, 0, 0), "wal")]
 )
 def test_the_journal_is_chosen_by_version(
     version: tuple[int, int, int],
@@ -132,7 +132,7 @@ def test_a_file_left_in_another_journal_is_brought_to_the_safe_one(
     other.close()
     engine = open_engine(f"sqlite:///{file}")
     with engine.connect() as connection:
-        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "delete"
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "persist"
     engine.dispose()
 
 

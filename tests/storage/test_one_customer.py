@@ -23,7 +23,7 @@ from tallystick.app.customer import (
 from tallystick.app.usage import export, quantity, read, record_many
 from tallystick.core.meter import Meter
 from tallystick.core.period import Period
-from tallystick.storage.role import owned
+from tallystick.storage.owned import owners
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -60,7 +60,7 @@ class Watch:
 
     def of_customers(self) -> list[tuple[str, Any]]:
         """Give the statements that speak of a table that customers own."""
-        names = "|".join(owned(self.storage.tables))
+        names = "|".join(owners(self.storage.tables))
         return [(said, bound) for said, bound in self.said if re.search(rf"\b({names})\b", said)]
 
     def strays(self, customer: str) -> list[str]:
@@ -146,8 +146,8 @@ def test_handing_over_names_it_in_every_statement(watched: Watch) -> None:
         page = export_page(unit, ONE)
         while page.place is not None:
             page = export_page(unit, ONE, page.place)
-    assert {table for table in owned(watched.storage.tables) if _spoken_of(watched, table)} == set(
-        owned(watched.storage.tables)
+    assert {table for table in owners(watched.storage.tables) if _spoken_of(watched, table)} == set(
+        owners(watched.storage.tables)
     )
     assert watched.strays(ONE) == []
 

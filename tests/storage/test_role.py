@@ -23,10 +23,12 @@ from tallystick.core.period import Period
 from tallystick.errors import Conflict, InvalidInput, MigrationRefused, NotFound, SetupError
 from tallystick.storage import migrate as migrating
 from tallystick.storage.migrate import migrate
-from tallystick.storage.role import GRANTS, POLICIES, SEQUENCES, owned
+from tallystick.storage.owned import owners
+from tallystick.storage.role import GRANTS, POLICIES, SEQUENCES
 from tallystick.storage.scope import ALL, NOBODY, Scope, bound, one_customer
 from tallystick.storage.tables import Tables
 from tallystick.storage.unit import Storage
+from tallystick.storage.usage import stored_events
 from tests.storage.roles import (
     AT,
     OURS,
@@ -62,7 +64,7 @@ NOT_ALLOWED = "may not do this, or not for this customer"
 def test_every_table_of_a_customer_is_found_also_one_that_is_new() -> None:
     tables = Tables()
     Table("tallystick_invoices", tables.metadata, Column("customer_id", Text))
-    assert owned(tables).keys() == {
+    assert owners(tables).keys() == {
         "tallystick_customers",
         "tallystick_usage_events",
         "tallystick_usage_days",
@@ -117,7 +119,7 @@ def test_the_catalog_of_the_database_shows_it(ledger: Ledger) -> None:
             ),
             {"role": ledger.role},
         )
-        assert {row[0] for row in rows} == set(owned(OURS))
+        assert {row[0] for row in rows} == set(owners(OURS))
         assert all(forced and set(policies) == set(POLICIES) for _, forced, policies in rows)
         assert (views.all(), definers.all(), owns.all()) == ([], [], [])
 
@@ -351,10 +353,10 @@ def test_on_sqlite_it_changes_nothing(storage_sqlite_file: Storage) -> None:
         "INSERT INTO tallystick_migration_log VALUES ('x', 'x', now())",
         *(f"TRUNCATE {name}" for name in OURS.metadata.tables),
         *(f"DROP TABLE {name}" for name in OURS.metadata.tables),
-        *(f"ALTER TABLE {name} DISABLE ROW LEVEL SECURITY" for name in owned(OURS)),
-        *(f"ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY" for name in owned(OURS)),
-        *(f"DROP POLICY one_customer ON {name}" for name in owned(OURS)),
-        *(f"CREATE POLICY mine ON {name} USING (true)" for name in owned(OURS)),
+        *(f"ALTER TABLE {name} DISABLE ROW LEVEL SECURITY" for name in owners(OURS)),
+        *(f"ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY" for name in owners(OURS)),
+        *(f"DROP POLICY one_customer ON {name}" for name in owners(OURS)),
+        *(f"CREATE POLICY mine ON {name} USING (true)" for name in owners(OURS)),
         "SELECT setval('tallystick_usage_events_seq_seq', 1)",
         "CREATE TABLE mine (id int)",
         "CREATE VIEW mine AS SELECT * FROM tallystick_customers",
@@ -441,9 +443,7 @@ def test_usage_is_recorded_and_read_as_the_role(tally: Tallystick) -> None:
         with tally.begin() as unit:
             unit.as_customer(customer)
             assert quantity(unit, CALLS, customer, MONTH) == Decimal(n)
-            others = {"a": "b", "b": "a", "c": "a"}[customer]
-            assert quantity(unit, CALLS, others, MONTH) == 0
-            assert {e.customer for e in export(unit)} <= {customer}
+            assert {e.customer for e in stored_events(unit)} <= {customer}
     assert len(list(tally.customers.export("a"))) == 5
     assert tally.verify().ok
 

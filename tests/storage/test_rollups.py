@@ -17,6 +17,7 @@ from tallystick.core.fold import fold
 from tallystick.core.meter import Meter
 from tallystick.core.period import Period
 from tallystick.errors import NotFound
+from tallystick.storage import usage_fill
 from tallystick.storage.meters import find_meter, hold_alone, register
 from tests.usage_histories import METERS, after, event, rolled_up
 
@@ -215,7 +216,7 @@ def test_events_that_arrive_meanwhile_are_neither_lost_nor_doubled(
     """Record, correct and void between every two steps of the building."""
     record(storage, *some(0, 40))
     monkeypatch.setattr(keeping, "_FEW", 1)
-    monkeypatch.setattr(keeping, "_CUSTOMERS_AT_ONCE", 2)
+    monkeypatch.setattr(usage_fill, "_AT_ONCE", 7)
     step = getattr(keeping, moment)
     arrived = iter(range(40, 64, 4))
 

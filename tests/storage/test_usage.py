@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tallystick.app.meters import prepare
 from tallystick.app.usage import export, quantity, record_many
 from tallystick.core.event import digest
 from tallystick.core.period import Period
-from tallystick.errors import InvalidUsage, SetupError
-from tallystick.storage.usage import digests_of, events_at, next_orders
+from tallystick.errors import InvalidInput, InvalidUsage, SetupError
+from tallystick.storage.usage import digests_of, events_at
+from tallystick.storage.usage_insert import insert_events, next_orders
 from tests.usage_histories import METERS, after, event, rolled_up, tables_of
 
 if TYPE_CHECKING:
@@ -128,6 +130,49 @@ def test_texts_come_back_as_they_were_sent(storage: Storage) -> None:
         assert [each.id for each in stored] == [each.id for each in sent]
         assert [each.occurred_at for each in stored] == [each.occurred_at for each in sent]
     assert recorded(storage, *sent).duplicates == len(odd)
+
+
+def test_many_texts_come_back_as_they_were_sent(storage: Storage) -> None:
+    odd = ['a"b', "back\\slash", "NULL", "None", "{x,y}", "é😀\n\tz\r", "\\N", "\\.", "%s :p0 $1"]
+    sent = [
+        event(
+            f"id\t{n}\r\n\\{odd[n % 9]}", after(n), source=odd[n % 7], properties={"x": odd[n % 9]}
+        )
+        for n in range(500)
+    ]
+    assert recorded(storage, *sent).accepted == 500
+    with storage.look() as unit:
+        stored = list(export(unit))
+    named = [(each.id, each.source, each.properties) for each in stored]
+    assert named == [(each.id, each.source, each.properties) for each in sent]
+    assert recorded(storage, *sent).duplicates == 500
+
+
+def test_many_corrections_are_stored_with_their_targets(storage: Storage) -> None:
+    recorded(storage, *[event(f"e{n}", after(n)) for n in range(250)])
+    voids = [void(f"v{n}", f"e{n}") for n in range(250)]
+    assert recorded(storage, *voids).accepted == 250
+    assert recorded(storage, *voids).duplicates == 250
+    assert (total(storage), count(storage)) == (0, 500)
+
+
+def test_after_a_repeat_large_batches_are_stored_as_well(storage: Storage) -> None:
+    """Who repeats a batch is stored event by event for a while, and then at once again."""
+    batches = [[event(f"e{turn}-{n}", after(n)) for n in range(200)] for turn in range(20)]
+    assert recorded(storage, *batches[0]).accepted == 200
+    assert recorded(storage, *batches[0]).duplicates == 200
+    assert [recorded(storage, *batch).accepted for batch in batches[1:]] == [200] * 19
+    assert recorded(storage, *batches[19]).duplicates == 200
+    assert (total(storage), count(storage)) == (4000, 4000)
+
+
+def test_a_character_that_cannot_be_stored_is_refused_in_a_large_batch(
+    storage_postgresql: Storage,
+) -> None:
+    bad = replace(event("e", after(0)), id="a\0b")
+    with pytest.raises(InvalidInput, match="cannot be stored"):
+        recorded(storage_postgresql, *[event(f"e{n}", after(n)) for n in range(300)], bad)
+    assert count(storage_postgresql) == 0
 
 
 def test_large_batches_are_told_apart_one_by_one(storage: Storage) -> None:
@@ -274,6 +319,47 @@ def test_places_are_never_given_twice(storage: Storage) -> None:
         found = [each.order or 0 for each in export(unit)]
         assert found == sorted(set(found))
         assert min(next_orders(unit, 1)) > max(found)
+
+
+@pytest.mark.parametrize("what", ["change", "change of nothing", "removal", "removal of all"])
+def test_the_database_refuses_to_change_or_remove_an_event(storage: Storage, what: str) -> None:
+    recorded(storage, event("a", after(0)))
+    events = storage.tables.usage_events
+    statement = {
+        "change": update(events).values(properties="{}"),
+        "change of nothing": update(events).values(id=events.c.id),
+        "removal": delete(events).where(events.c.id == "a"),
+        "removal of all": delete(events),
+    }[what]
+    before = tables_of(storage, "usage_events")
+    with (
+        pytest.raises(DBAPIError, match="a stored event is never changed or removed: correct it"),
+        storage.begin() as unit,
+    ):
+        unit.connection.execute(statement)
+    assert tables_of(storage, "usage_events") == before
+
+
+def test_events_cannot_be_emptied_at_once(storage_postgresql: Storage) -> None:
+    with (
+        pytest.raises(DBAPIError, match="never changed or removed"),
+        storage_postgresql.begin() as unit,
+    ):
+        unit.connection.execute(text("TRUNCATE tallystick_usage_events"))
+
+
+def test_only_a_taken_key_is_passed_over_and_a_taken_place_is_an_error(storage: Storage) -> None:
+    first = event("a", after(0))
+    with storage.begin() as unit:
+        (place,) = next_orders(unit, 1)
+        assert insert_events(unit, [(place, first, "{}", digest(first))], 1) is None
+        (later,) = next_orders(unit, 1)
+        assert insert_events(unit, [(later, first, "{}", digest(first))], 1) == set()
+        unit.commit()
+    other = event("b", after(0))
+    with pytest.raises(IntegrityError), storage.begin() as unit:
+        insert_events(unit, [(place, other, "{}", digest(other))], 1)
+    assert count(storage) == 1
 
 
 def test_who_records_the_same_at_once_counts_once(storage: Storage) -> None:

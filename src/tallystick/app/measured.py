@@ -36,6 +36,7 @@ def measured(
     percentage or dynamic price is given its transactions one by one, from the events themselves:
     the property `amount`, in major units.
     """
+    unit.as_customer(customer)
     single = {
         price.meter or price.id
         for price in plan.prices

@@ -18,18 +18,20 @@ from tallystick.storage.meters import (
     set_state,
 )
 from tallystick.storage.rollups import clear_meter
-from tallystick.storage.usage import customers_of, last_order, stored_events
-from tallystick.storage.usage_days import rebuild_customer, recount_since
+from tallystick.storage.usage import last_order, stored_events
+from tallystick.storage.usage_days import recount_since
+from tallystick.storage.usage_fill import START, fill_page
+from tallystick.storage.usage_known import PlainReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tallystick.core.meter import Meter
     from tallystick.storage.unit import Storage, Unit
+    from tallystick.storage.usage_fill import Place
 
 __all__ = ["KeptMeter", "meter_states", "prepare", "rebuild"]
 
-_CUSTOMERS_AT_ONCE: Final = 50
 _FEW: Final = 1_000
 
 
@@ -65,16 +67,15 @@ def rebuild(unit: Unit, meter: Meter) -> None:
     Nobody records until the transaction ends.  Raises NotFound for a meter that was never
     registered.
     """
+    unit.as_all()
     hold_alone(unit)
     kept = find_meter(unit, meter)
     if kept is None:
         raise NotFound("meter", meter.key)
     clear_meter(unit, kept.id)
-    after = ""
-    while some := customers_of(unit, meter.event_type, after, _FEW):
-        for customer in some:
-            rebuild_customer(unit, kept, customer)
-        after = some[-1]
+    after, reader = START, PlainReader(kept.meter)
+    while (page := fill_page(unit, kept, after, reader)) is not None:
+        after = page
     set_state(unit, kept.id, "ready")
 
 
@@ -91,11 +92,12 @@ def _registered(unit: Unit, meters: tuple[Meter, ...]) -> list[KeptMeter]:
 
 
 def _build(storage: Storage, kept: KeptMeter) -> None:
-    """Fill the roll-ups of a meter, customer by customer, then add what arrived meanwhile."""
+    """Fill the roll-ups of a meter, page by page, then add what arrived meanwhile."""
     since = storage.attempt(_seen)
-    after: str | None = ""
+    after: Place | None = START
+    reader = PlainReader(kept.meter)
     while after is not None:
-        after = storage.attempt(partial(_fill, kept=kept, after=after))
+        after = storage.attempt(partial(_fill, kept=kept, after=after, reader=reader))
     few = _FEW
     while True:
         up_to = storage.attempt(partial(_finish, kept=kept, since=since, few=few))
@@ -111,16 +113,11 @@ def _seen(unit: Unit) -> int:
     return last_order(unit)
 
 
-def _fill(unit: Unit, *, kept: KeptMeter, after: str) -> str | None:
-    """Fill some customers; give the last of them, None where there are no more."""
+def _fill(unit: Unit, *, kept: KeptMeter, after: Place, reader: PlainReader) -> Place | None:
+    """Fill the days of some events; give the last of them, None where there are no more."""
     hold(unit)
     hold_meter(unit, kept.id)
-    if not is_building(unit, kept.id):
-        return None
-    some = customers_of(unit, kept.meter.event_type, after, _CUSTOMERS_AT_ONCE)
-    for customer in some:
-        rebuild_customer(unit, kept, customer)
-    return some[-1] if some else None
+    return fill_page(unit, kept, after, reader) if is_building(unit, kept.id) else None
 
 
 def _catch_up(unit: Unit, *, kept: KeptMeter, since: int, up_to: int) -> None:

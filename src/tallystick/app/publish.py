@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.app.meters import prepare
 from tallystick.core.canonical import digest
 from tallystick.core.catalog import Catalog
 from tallystick.core.diff import diff
 from tallystick.core.lint import lint
+from tallystick.core.meter import meters_of
 from tallystick.core.period import to_the_second
 from tallystick.core.published import (
     CatalogVersion,
@@ -21,14 +23,27 @@ from tallystick.core.published import (
 from tallystick.core.text import text_at
 from tallystick.errors import Conflict, InvalidCatalog, NotFound, StorageUnavailable, UnknownPlan
 from tallystick.storage import catalogs
+from tallystick.storage.meter_states import drop_retired, keep_only
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tallystick.app.meters import KeptMeter
     from tallystick.core.catalog import Plan
     from tallystick.core.diff import Change
+    from tallystick.core.meter import Meter
     from tallystick.core.period import Instant
-    from tallystick.storage.unit import Unit
+    from tallystick.storage.unit import Storage, Unit
 
-__all__ = ["Publication", "plan_version", "preview", "publish", "published", "versions"]
+__all__ = [
+    "Publication",
+    "plan_version",
+    "prepare_meters",
+    "preview",
+    "publish",
+    "published",
+    "versions",
+]
 
 _ATTEMPTS: Final = 5
 _LONGEST_NUMBER: Final = 18
@@ -66,6 +81,9 @@ def publish(
     A catalogue with the digest of the newest version changes nothing.  `onto` is the number of
     the version that the author looked at: where another is the newest by now, nothing is stored.
 
+    From then on the roll-ups of its meters are kept and of no other; `prepare_meters` fills those
+    that are new from the events there are.
+
     Raises InvalidCatalog with every problem, InvalidInput for an author that is no name, Conflict.
     """
     wanted = _Wanted(catalog, text_at(author, "author"))
@@ -77,9 +95,23 @@ def publish(
             raise _overtaken(unit, onto)
         plans = wanted.new_plans(unit, found.version.number)
         if catalogs.add(unit, found.version, wanted.text, plans):
+            keep_only(unit, meters_of(wanted.catalog).values())
             refs = tuple(plan.ref for plan in plans)
             return Publication(found.version, found.onto, found.changes, refs, stored=True)
     raise StorageUnavailable("others keep publishing at the same moment: try again", again=True)
+
+
+def prepare_meters(storage: Storage, meters: Iterable[Meter]) -> tuple[KeptMeter, ...]:
+    """Fill the roll-ups of these meters from the events, and drop those that nobody keeps.
+
+    May be interrupted, called again, and called by several processes at once; meanwhile every meter
+    is read to the same figures.
+
+    Raises StorageUnavailable.
+    """
+    kept = prepare(storage, meters)
+    drop_retired(storage)
+    return kept
 
 
 def preview(unit: Unit, at: Instant, catalog: Catalog[Any, Any], *, author: str) -> Publication:

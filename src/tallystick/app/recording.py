@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from tallystick.core.event import UsageEvent, digest, parse_event, settled
-from tallystick.core.property import within_bounds
+from tallystick.core.property import properties_text, within_bounds
 from tallystick.core.reading import check_correction, check_event
 from tallystick.errors import Conflict, InvalidUsage, NotFound, RuleError, StorageUnavailable
 from tallystick.storage.meters import hold, hold_targets, kept_meters
@@ -17,10 +17,9 @@ from tallystick.storage.usage import (
     digests_of,
     event_key,
     events_at,
-    insert_events,
-    next_orders,
 )
 from tallystick.storage.usage_days import add_usage, days_touched
+from tallystick.storage.usage_insert import insert_events, next_orders
 from tallystick.storage.usage_tally import tallied
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from tallystick.core.period import Instant
     from tallystick.storage.meters import KeptMeter
     from tallystick.storage.unit import Unit
+    from tallystick.storage.usage_insert import Stored
     from tallystick.storage.usage_tally import Tally
 
 __all__ = ["Late", "Recorded", "Rejection", "Status", "recorded"]
@@ -151,6 +151,7 @@ class _Batch:
         self.late: dict[int, tuple[str, ...]] = {}
         self.events: dict[int, UsageEvent] = {}
         self.keys: dict[int, EventKey] = {}
+        self.texts: dict[int, str] = {}
         self.digests: dict[int, str] = {}
         self.orders: dict[int, int] = {}
         self.kept: Sequence[KeptMeter] = ()
@@ -207,8 +208,20 @@ class _Batch:
         """Give the digest of what was sent; a correction is settled only afterwards."""
         known = self.digests.get(index)
         if known is None:
-            known = self.digests[index] = digest(self.events[index])
+            event = self.events[index]
+            text = self.texts[index] = properties_text(event.properties)
+            known = self.digests[index] = digest(event, text)
         return known
+
+    def _of_index(self, index: int) -> EventKey:
+        """Give a key as the index has it, in which events of one time lie side by side."""
+        customer, source, key = self.keys[index]
+        return source, key, customer
+
+    def _stored(self, index: int) -> Stored:
+        """Give what is to be stored of an item."""
+        code = self._digest(index)
+        return self.orders[index], self.events[index], self.texts[index], code
 
     # --- one round: items of different keys ---
 
@@ -285,9 +298,8 @@ class _Batch:
         """Insert events; give those that are new, and compare the others with what is stored."""
         if not indexes:
             return []
-        ordered = sorted(indexes, key=self.keys.__getitem__)  # nobody waits in a circle
-        rows = ((self.orders[i], self.events[i], self._digest(i)) for i in ordered)
-        new = insert_events(self.unit, rows, len(ordered), meanwhile)
+        ordered = sorted(indexes, key=self._of_index)  # nobody waits in a circle
+        new = insert_events(self.unit, map(self._stored, ordered), len(ordered), meanwhile)
         if new is None:
             return indexes
         old = [index for index in indexes if self.orders[index] not in new]
@@ -307,9 +319,9 @@ class _Batch:
             return []
         targets = {_target_key(self.events[index]) for index in indexes}
         hold_targets(self.unit, targets)
-        self._order(indexes)  # only now: whatever they correct has its place already
         known = digests_of(self.unit, [self.keys[index] for index in indexes])
         found = events_at(self.unit, targets)
+        self._order(indexes)  # only now: whatever they correct has its place already
         earlier: dict[EventKey, list[UsageEvent]] = {}
         for correction in corrections_of(self.unit, targets):
             earlier.setdefault(_target_key(correction), []).append(correction)

@@ -34,7 +34,8 @@ def use_tree(
 ) -> dict[str, object]:
     """Write an event of use, to be parsed like any other.
 
-    `quantity` is the property of that name; None stands for what `properties` say, else for 1.
+    `quantity` is the property of that name; None leaves it to what `properties` say.  Nothing is
+    filled in: what is sent in another way without a quantity is the same event.
     Raises InvalidUsage for a quantity that is no number, or that is said twice.
     """
     said: dict[str, object] = dict(_mapping(properties))
@@ -43,7 +44,6 @@ def use_tree(
             text = "is said twice: as quantity= and in the properties"
             raise InvalidUsage(f"quantity {text}", {"properties.quantity": [text]})
         said["quantity"] = quantity_of(quantity, negative=True)
-    said.setdefault("quantity", 1)
     tree: dict[str, object] = {"id": id, "source": source, "customer": customer, "type": type}
     if occurred_at is not None:
         tree["occurred_at"] = occurred_at
@@ -77,13 +77,15 @@ def void_id(source: str, key: str) -> str:
 def event_text(event: UsageEvent) -> str:
     """Write an event as one line of JSON that `parse_event` reads: numbers exact, nothing lost.
 
-    The time is always there, also where it was filled in on arrival.
+    Where no time was sent there is none here either, and `received_at` says what stands for it:
+    so the event is the same to a ledger that knows it, and keeps its time in another.
     """
     fields = [("id", event.id), ("source", event.source), ("customer", event.customer)]
     if event.type:
         fields.append(("type", event.type))
-    if event.kind != "void" and (event.timed or event.kind == "use"):
-        fields.append(("occurred_at", instant_text(event.occurred_at)))
+    if event.kind == "use" or (event.kind == "amend" and event.timed):
+        name = "occurred_at" if event.timed else "received_at"
+        fields.append((name, instant_text(event.occurred_at)))
     parts = [f'"{name}":{encode_basestring(text)}' for name, text in fields]
     if event.kind != "void":
         parts.append(f'"properties":{properties_text(event.properties)}')

@@ -89,8 +89,10 @@ def read(
     by some of the meter's own `group_by`.  `group` picks groups.  `as_of` looks back: what arrived
     after it is not seen.  Read in a unit of `storage.look()` to see one moment throughout.
 
-    Raises InvalidUsage for a property that the meter is not grouped by, InvalidPeriod.
+    Raises InvalidUsage for a property that the meter is not grouped by, InvalidPeriod; one of them
+    where the answer would have more than 10,000 figures.
     """
+    unit.as_customer(customer)
     back = None if as_of is None else instant(as_of)
     return tuple(
         read_figures(
@@ -127,4 +129,8 @@ def export(
 
     Memory stays small, however many there are.
     """
+    if customer is None:
+        unit.as_all()
+    else:
+        unit.as_customer(customer)
     return stored_events(unit, customer=customer, period=period)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tallystick.cli.arguments import AsJson, Usage, ends_well
-from tallystick.cli.ledger import Database, Prefix, Schema, Yes, agreed, json_value, ledger
+from tallystick.cli.ledger import Yes, agreed, json_value, over_ledger
 from tallystick.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
     from tallystick.core.customer import Customer
+    from tallystick.wiring import Tallystick
 
 __all__ = ["customers"]
 
@@ -42,7 +43,9 @@ _Metadata = Annotated[_Pairs, typer.Option(metavar="NAME=TEXT", help="Your own t
 
 @customers.command()
 @ends_well
+@over_ledger
 def create(
+    tally: Tallystick,
     id_: _Id,
     name: _Name = None,
     email: _Email = None,
@@ -53,30 +56,25 @@ def create(
     address: _Address = None,
     tax_id: _TaxId = None,
     metadata: _Metadata = None,
-    database: Database = None,
-    tables: Prefix = "tallystick_",
-    schema: Schema = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a customer.  Exit status 1 where the id is taken."""
     fields = _fields(
         name, email, currency, time_zone, locale, provider_id, address, tax_id, metadata
     )
-    with ledger(database, tables, schema) as tally:
-        _print(tally.customers.create(id_, **fields), as_json=as_json)
+    _print(tally.customers.create(id_, **fields), as_json=as_json)
 
 
 @customers.command()
 @ends_well
+@over_ledger
 def show(
+    tally: Tallystick,
     id_: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="Your id of the customer.")
     ] = None,
     email: Annotated[str | None, typer.Option(help="Ask by e-mail instead.")] = None,
     provider_id: Annotated[str | None, typer.Option(help="Ask by the provider's id.")] = None,
-    database: Database = None,
-    tables: Prefix = "tallystick_",
-    schema: Schema = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a customer, by your id, the provider's, or e-mail."""
@@ -85,11 +83,10 @@ def show(
     asked = [each for each in (id_, email, provider_id) if each is not None]
     if len(asked) != 1:
         raise Usage("ask by ID, --email or --provider-id, one of the three")
-    with ledger(database, tables, schema) as tally:
-        if id_ is not None:
-            found: Customer | None = tally.customers.get(id_)
-        else:
-            found = tally.customers.find(email=email, provider_id=provider_id)
+    if id_ is not None:
+        found: Customer | None = tally.customers.get(id_)
+    else:
+        found = tally.customers.find(email=email, provider_id=provider_id)
     if found is None:
         raise NotFound("customer", asked[0])
     _print(found, as_json=as_json)
@@ -97,7 +94,9 @@ def show(
 
 @customers.command()
 @ends_well
+@over_ledger
 def update(
+    tally: Tallystick,
     id_: _Id,
     name: _Name = None,
     email: _Email = None,
@@ -111,9 +110,6 @@ def update(
     clear: Annotated[
         list[str] | None, typer.Option(metavar="FIELD", help="Take a field away; repeat.")
     ] = None,
-    database: Database = None,
-    tables: Prefix = "tallystick_",
-    schema: Schema = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what is named and nothing else.  Address, tax ids and metadata are replaced whole."""
@@ -127,27 +123,24 @@ def update(
         fields[key] = None
     if not fields:
         raise Usage("say what changes: see --help")
-    with ledger(database, tables, schema) as tally:
-        _print(tally.customers.update(id_, **fields), as_json=as_json)
+    _print(tally.customers.update(id_, **fields), as_json=as_json)
 
 
 @customers.command("list")
 @ends_well
+@over_ledger
 def list_(
+    tally: Tallystick,
     limit: Annotated[int, typer.Option(help="How many: 1 to 100.")] = 20,
     starting_after: Annotated[
         str | None, typer.Option(metavar="ID", help="The last of the page before.")
     ] = None,
-    database: Database = None,
-    tables: Prefix = "tallystick_",
-    schema: Schema = None,
     as_json: AsJson = False,
 ) -> None:
     """List customers in the order of their ids, page by page."""
     from tallystick.core.customer import customer_tree
 
-    with ledger(database, tables, schema) as tally:
-        page = tally.customers.list(limit=limit, starting_after=starting_after)
+    page = tally.customers.list(limit=limit, starting_after=starting_after)
     if as_json:
         say_json({"customers": [customer_tree(each) for each in page], "cursor": page.cursor})
         return
@@ -159,42 +152,38 @@ def list_(
 
 @customers.command()
 @ends_well
+@over_ledger
 def export(
+    tally: Tallystick,
     id_: _Id,
-    database: Database = None,
-    tables: Prefix = "tallystick_",
-    schema: Schema = None,
 ) -> None:
     """Print all that is kept of a customer as JSON Lines, a record a line.
 
     Example: tallystick customers export acme > acme.jsonl
     """
-    with ledger(database, tables, schema) as tally:
-        for record in tally.customers.export(id_):
-            say_json({"kind": record.kind, "record": json_value(record.values)}, line=True)
+    for record in tally.customers.export(id_):
+        say_json({"kind": record.kind, "record": json_value(record.values)}, line=True)
 
 
 @customers.command()
 @ends_well
+@over_ledger
 def forget(
+    tally: Tallystick,
     id_: _Id,
     yes: Yes = False,
-    database: Database = None,
-    tables: Prefix = "tallystick_",
-    schema: Schema = None,
     as_json: AsJson = False,
 ) -> None:
     """Clear name, e-mail, locale, address, tax ids and metadata of a customer, for good.
 
     The id stays, and with it usage and documents.
     """
-    with ledger(database, tables, schema) as tally:
-        found = tally.customers.get(id_)
-        question = f"Forget {found.name or 'the customer'} ({id_})? This cannot be taken back."
-        if found.forgotten_at is None and not agreed(question, yes=yes, quiet=as_json):
-            say("nothing was changed")
-            raise typer.Exit(1)
-        _print(tally.customers.forget(id_), as_json=as_json)
+    found = tally.customers.get(id_)
+    question = f"Forget {found.name or 'the customer'} ({id_})? This cannot be taken back."
+    if found.forgotten_at is None and not agreed(question, yes=yes, quiet=as_json):
+        say("nothing was changed")
+        raise typer.Exit(1)
+    _print(tally.customers.forget(id_), as_json=as_json)
 
 
 def _fields(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -13,9 +15,21 @@ from tallystick.cli.arguments import Usage
 from tallystick.cli.migrate import Database, Prefix, Schema
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tallystick.wiring import Tallystick
 
-__all__ = ["Database", "Prefix", "Schema", "Yes", "agreed", "is_terminal", "json_value", "ledger"]
+__all__ = [
+    "Database",
+    "Prefix",
+    "Schema",
+    "Yes",
+    "agreed",
+    "is_terminal",
+    "json_value",
+    "ledger",
+    "over_ledger",
+]
 
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", help="Do it without asking; needed outside a terminal.")
@@ -38,6 +52,35 @@ def ledger(database: str | None, tables: str, schema: str | None) -> Tallystick:
         if not file.startswith("file:") and not Path(file).exists():
             raise SetupError(f"there is no {file}: run `tallystick migrate` first")
     return tally
+
+
+def over_ledger(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command a ledger, opened by three options that it thereby has: which database it is.
+
+    The ledger is the command's first argument, by place.
+    """
+
+    def run(
+        *,
+        database: Database = None,
+        tables: Prefix = "tallystick_",
+        schema: Schema = None,
+        **given: Any,  # noqa: ANN401 - what the command itself asks for
+    ) -> None:
+        with ledger(database, tables, schema) as tally:
+            command(tally, **given)
+
+    *options, _ = inspect.signature(run, eval_str=True).parameters.values()
+    functools.update_wrapper(run, command)
+    hints = get_type_hints(command, localns={"Tallystick": object}, include_extras=True)
+    _, *own = inspect.signature(command).parameters.values()
+    described = [each.replace(annotation=hints[each.name]) for each in own]
+    signature = inspect.Signature(
+        [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*described, *options)]
+    )
+    run.__signature__ = signature  # type: ignore[attr-defined]  # what Typer reads
+    run.__annotations__ = {each.name: each.annotation for each in signature.parameters.values()}
+    return run
 
 
 def agreed(question: str, *, yes: bool, quiet: bool = False) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 from tallystick.cli.arguments import AsJson, Environment, Usage, ends_well, opened
 from tallystick.cli.ledger import Database, Prefix, Schema, Yes, agreed, json_value, ledger
-from tallystick.cli.output import say, say_json, say_table
+from tallystick.cli.output import say, say_json, say_table, warn
 
 if TYPE_CHECKING:
     from tallystick.app.publish import Publication
@@ -42,7 +43,8 @@ def publish(
 ) -> None:
     """Store a catalogue as the next version, after showing what changes.
 
-    A plan that changed becomes `pro@2`; what was published before stays as it was.
+    A plan that changed becomes `pro@2`; what was published before stays as it was. A new meter
+    counts the events that are stored already.
     Exit status: 0 published, or nothing to do; 1 declined, or another was quicker.
     """
     if list_:
@@ -56,13 +58,8 @@ def publish(
         name = author if author is not None else _user()
         seen = tally.publish(catalog, author=name, preview=True)
         done = seen if seen.unchanged else _publish(tally, catalog, name, seen, yes, as_json)
-    if as_json:
-        say_json(_tree(done))
-    elif done.unchanged:
-        say(f"nothing to do: this is version {done.onto}, as published")
-    else:
-        new = f", new: {', '.join(done.plans)}" if done.plans else ", no plan changed"
-        say(f"published version {done.version.number}{new}")
+        _print(done, as_json=as_json)
+        _prepare(tally)
 
 
 def _publish(
@@ -79,7 +76,27 @@ def _publish(
     if not agreed(question, yes=yes, quiet=as_json):
         say("nothing was published")
         raise typer.Exit(1)
-    return tally.publish(catalog, author=author, onto=seen.onto)
+    return tally.publish(catalog, author=author, onto=seen.onto, prepare=False)
+
+
+def _print(done: Publication, *, as_json: bool) -> None:
+    if as_json:
+        say_json(_tree(done))
+    elif done.unchanged:
+        say(f"nothing to do: this is version {done.onto}, as published")
+    else:
+        new = f", new: {', '.join(done.plans)}" if done.plans else ", no plan changed"
+        say(f"published version {done.version.number}{new}")
+
+
+def _prepare(tally: Tallystick) -> None:
+    """Fill the roll-ups that are new: it is published by now, so this may take its time."""
+    ready = {each.meter.key for each in tally.usage.kept() if each.state == "ready"}
+    new = [key for key in tally.usage.meters() if key not in ready]
+    if new:
+        sys.stdout.flush()
+        warn(f"counting what is stored for {', '.join(new)}; Ctrl-C leaves it for later")
+    tally.usage.prepare()
 
 
 def _user() -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tallystick.cli.arguments import AsJson, Usage, ends_well, plan_of, quantity
-from tallystick.cli.ledger import Database, Prefix, Schema, ledger
+from tallystick.cli.ledger import over_ledger
 from tallystick.cli.output import say, say_json, say_table, whole
 from tallystick.cli.usage_import import import_
 
@@ -50,7 +49,9 @@ _OwnId = Annotated[
 
 @usage.command()
 @ends_well
+@over_ledger
 def show(
+    tally: Tallystick,
     customer: _Customer,
     start: _From = None,
     end: _To = None,
@@ -70,38 +71,36 @@ def show(
     plan: Annotated[
         str | None, typer.Option(help="Rate the usage by this plan, and print the lines.")
     ] = None,
-    database: Database = None,
-    tables: Prefix = "tallystick_",
-    schema: Schema = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a customer used: every meter, this month (UTC) unless you say otherwise.
 
     Example: tallystick usage show acme --meter requests --window day --from 2026-10-01
     """
-    with ledger(database, tables, schema) as tally:
-        period = _period(tally, start, end)
-        if plan is not None:
-            if meter or group_by or window or as_of:
-                raise Usage("--plan rates the whole period: leave the other options out")
-            _rated(tally, customer, plan, period, as_json=as_json)
-            return
-        meters = _meters(tally, meter)
-        if group_by and len(meters) != 1:
-            raise Usage("--group-by tells the groups of one meter apart: name it with --meter")
-        back = None if as_of is None else _moment(as_of, "--as-of")
-        figures = [
-            (each, figure)
-            for each in meters
-            for figure in tally.usage.read(
-                customer,
-                each,
-                period,
-                group_by=group_by or (),
-                window=window,  # type: ignore[arg-type]  # what it may be, the reading says
-                as_of=back,
-            )
-        ]
+    period = _period(tally, start, end)
+    if plan is not None:
+        if meter or group_by or window or as_of:
+            raise Usage("--plan rates the whole period: leave the other options out")
+        _rated(tally, customer, plan, period, as_json=as_json)
+        return
+    if window not in {None, "hour", "day", "month"}:
+        raise Usage(f"--window is hour, day or month, not {window!r}")
+    meters = _meters(tally, meter)
+    if group_by and len(meters) != 1:
+        raise Usage("--group-by tells the groups of one meter apart: name it with --meter")
+    back = None if as_of is None else _moment(as_of, "--as-of")
+    figures = [
+        (each, figure)
+        for each in meters
+        for figure in tally.usage.read(
+            customer,
+            each,
+            period,
+            group_by=group_by or (),
+            window=window,  # type: ignore[arg-type]  # it is one of those
+            as_of=back,
+        )
+    ]
     if as_json:
         say_json(_figures_tree(customer, period, figures, group_by or []))
     else:
@@ -110,16 +109,15 @@ def show(
 
 @usage.command()
 @ends_well
+@over_ledger
 def export(
+    tally: Tallystick,
     customer: Annotated[str | None, typer.Option(metavar="CUSTOMER", help="Only theirs.")] = None,
     start: _From = None,
     end: _To = None,
     format_: Annotated[
         str, typer.Option("--format", metavar="jsonl|csv", help="How it is written.")
     ] = "jsonl",
-    database: Database = None,
-    tables: Prefix = "tallystick_",
-    schema: Schema = None,
 ) -> None:
     """Print stored events and corrections in the order of arrival, one a line.
 
@@ -130,42 +128,39 @@ def export(
 
     if format_ not in {"jsonl", "csv"}:
         raise Usage(f"--format is jsonl or csv, not {format_!r}")
-    with ledger(database, tables, schema) as tally:
-        period = None if start is None and end is None else _period(tally, start, end)
-        events = tally.usage.export(customer=customer, period=period)
-        if format_ == "jsonl":
-            for event in events:
-                # A correction has its target's type, and was mostly sent without one.
-                sent = event if event.kind == "use" else replace(event, type="")
-                sys.stdout.write(f"{event_text(sent)}\n")
-            return
-        table = csv.writer(sys.stdout, lineterminator="\n")
-        table.writerow(_COLUMNS)
+    period = None if start is None and end is None else _period(tally, start, end)
+    events = tally.usage.export(customer=customer, period=period)
+    if format_ == "jsonl":
         for event in events:
-            table.writerow(_cells(event))
+            sys.stdout.write(f"{event_text(event)}\n")
+        return
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(_COLUMNS)
+    for event in events:
+        table.writerow(_cells(event))
 
 
 @usage.command()
 @ends_well
+@over_ledger
 def void(
+    tally: Tallystick,
     customer: _Customer,
     id_: _Id,
     source: _Source = "api",
     own_id: _OwnId = None,
-    database: Database = None,
-    tables: Prefix = "tallystick_",
-    schema: Schema = None,
     as_json: AsJson = False,
 ) -> None:
     """Take an event back: it stays, and counts no more."""
-    with ledger(database, tables, schema) as tally:
-        status = tally.usage.void(customer, id_, source=source, correction_id=own_id)
+    status = tally.usage.void(customer, id_, source=source, correction_id=own_id)
     _corrected(status, f"voided {id_}", as_json=as_json)
 
 
 @usage.command()
 @ends_well
+@over_ledger
 def amend(
+    tally: Tallystick,
     customer: _Customer,
     id_: _Id,
     quantity_: Annotated[
@@ -180,9 +175,6 @@ def amend(
     ] = None,
     source: _Source = "api",
     own_id: _OwnId = None,
-    database: Database = None,
-    tables: Prefix = "tallystick_",
-    schema: Schema = None,
     as_json: AsJson = False,
 ) -> None:
     """Correct an event by another one.  What is not named stays as it is."""
@@ -197,10 +189,9 @@ def amend(
     if not changes and occurred_at is None:
         raise Usage("say what changes: --quantity, --property or --occurred-at")
     at = None if occurred_at is None else _moment(occurred_at, "--occurred-at")
-    with ledger(database, tables, schema) as tally:
-        status = tally.usage.amend(
-            customer, id_, properties=changes, occurred_at=at, source=source, correction_id=own_id
-        )
+    status = tally.usage.amend(
+        customer, id_, properties=changes, occurred_at=at, source=source, correction_id=own_id
+    )
     _corrected(status, f"amended {id_}", as_json=as_json)
 
 

@@ -8,29 +8,28 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from tallystick.cli.arguments import AsJson, ends_well
-from tallystick.cli.ledger import Database, Prefix, Schema, json_value, ledger
+from tallystick.cli.ledger import json_value, over_ledger
 from tallystick.cli.output import say, say_json
 from tallystick.core.number import plain
 
 if TYPE_CHECKING:
     from tallystick.app.verify import Checked, Report
+    from tallystick.wiring import Tallystick
 
 __all__ = ["verify"]
 
 
 @ends_well
+@over_ledger
 def verify(
-    database: Database = None,
-    tables: Prefix = "tallystick_",
-    schema: Schema = None,
+    tally: Tallystick,
     as_json: AsJson = False,
 ) -> None:
     """Check the invariants of everything that is stored; changes nothing.
 
     Prints each row that breaks one.  Exit status: 0 all hold, 1 one is broken.
     """
-    with ledger(database, tables, schema) as tally:
-        report = tally.verify()
+    report = tally.verify()
     if as_json:
         say_json({"ok": report.ok, "checks": [_tree(each) for each in report.checks]})
     else:

@@ -40,6 +40,7 @@ __all__ = [
     "Target",
     "UsageEvent",
     "Value",
+    "as_sent",
     "digest",
     "parse_each",
     "parse_event",
@@ -67,6 +68,8 @@ _NATIVE: Final = {
     "type": "type",
     "occurred_at": "occurred_at",
     "occurredAt": "occurred_at",
+    "received_at": "received_at",
+    "receivedAt": "received_at",
     "properties": "properties",
     "void": "void",
     "amend": "amend",
@@ -111,15 +114,20 @@ def parse_event(tree: object, *, received_at: Instant) -> UsageEvent:
 
     Native: `id`, `customer`, `type`, and as they are needed `source`, `occurred_at`, `properties`.
     A correction has `void` or `amend` instead of a type: the id of its target, or an object of
-    its `source` and `id`.  In CloudEvents `subject` is the customer, `time` the time, `data` the
-    properties; a correction has the extension attribute `void` or `amend`, and its `time` is its
-    own, not its target's.  Other extension attributes are left alone.
+    its `source` and `id`.  `received_at` is for whoever passes an event on: when it reached them,
+    which stands for the time where none was sent and is no part of the digest.
+
+    In CloudEvents `subject` is the customer, `time` the time, `data` the properties; a correction
+    has the extension attribute `void` or `amend`, and its `time` is its own, not its target's.
+    Other extension attributes are left alone.
 
     Raises InvalidUsage with a path for everything that is wrong.
     """
     arrival = instant(received_at)
     sent = usual(tree)
-    if sent is not None and (sent.occurred_at or arrival) - arrival <= _AHEAD:
+    if sent is not None and max(sent.occurred_at or arrival, sent.received_at or arrival) <= (
+        arrival + _AHEAD
+    ):
         return _of_sent(sent, arrival)
     if not isinstance(tree, Mapping):
         text = f"an event is an object, not {shown(tree)}"
@@ -133,7 +141,7 @@ def _of_sent(sent: Sent, received_at: Instant) -> UsageEvent:
         source=DEFAULT_SOURCE if sent.source is None else sent.source,
         customer=sent.customer,
         type=sent.type,
-        occurred_at=received_at if sent.occurred_at is None else sent.occurred_at,
+        occurred_at=sent.occurred_at or sent.received_at or received_at,
         properties=sent.properties,
         received_at=received_at,
         timed=sent.occurred_at is not None,
@@ -186,7 +194,8 @@ class _Reader:
         type_ = self._id("type") if named else ""
         target = self._target(kind, source, key) if kind != "use" else None
         timed = self.fields.get("occurred_at") is not None and not (self.cloud and kind != "use")
-        occurred_at = self._time() if timed else self.received_at
+        taken = self._time("received_at")
+        occurred_at = self._time("occurred_at") if timed else taken
         properties = self._properties()
         self._fits(kind)
         if self.bad:
@@ -265,8 +274,12 @@ class _Reader:
                 if self.fields.get(name) and not (self.cloud and name == "occurred_at"):
                     self.problem(self.names[name], "means nothing beside void: it takes all back")
 
-    def _time(self) -> Instant:
-        value, path = self.fields["occurred_at"], self.names["occurred_at"]
+    def _time(self, name: str) -> Instant:
+        """Read a time, where it was sent; its arrival stands for it where it was not."""
+        value = self.fields.get(name)
+        if value is None:
+            return self.received_at
+        path = self.names[name]
         try:
             at = _instant_of(value)
         except InvalidPeriod as refused:
@@ -317,18 +330,23 @@ def _instant_of(value: object) -> Instant:
     return at
 
 
-def digest(event: UsageEvent) -> str:
+def digest(event: UsageEvent, properties: str | None = None) -> str:
     """Give `sha256:` and 64 hexadecimal digits of what was sent.
 
     What was filled in (a time, a quantity of 1) is no part of it, so a retry of an event
     without a time has the digest of the first.  It does not see the order of keys, how a number
     is spelled (1, 1.0 and 1.00), in which zone a time is written, nor whether the event came as a
     CloudEvent.  It tells the number 1 from the text "1", and a null from an absent property.
+
+    `properties` is the text that `properties_text` made of them, for who has it already.
     """
-    at = f'"occurred_at":"{instant_text(event.occurred_at)}",' if event.timed else ""
+    if properties is None:
+        properties = properties_text(event.properties)
+    timed = event.timed and event.kind != "void"  # a void has no time, however it was made
+    at = f'"occurred_at":"{instant_text(event.occurred_at)}",' if timed else ""
     text = (
         f'{{"customer":{encode_basestring(event.customer)},"id":{encode_basestring(event.id)},{at}'
-        f'"properties":{properties_text(event.properties)},'
+        f'"properties":{properties},'
         f'"source":{encode_basestring(event.source)},"type":{encode_basestring(event.type)}}}'
     )
     if event.target is not None:
@@ -357,3 +375,14 @@ def settled(correction: UsageEvent, target: UsageEvent) -> UsageEvent:
     own = correction.timed and correction.kind == "amend"
     at = correction.occurred_at if own else target.occurred_at
     return replace(correction, type=target.type, occurred_at=at, timed=True)
+
+
+def as_sent(event: UsageEvent, stored: str) -> UsageEvent:
+    """Give a stored event as it was sent, which its stored digest tells.
+
+    What was filled in is taken back: the `timed` of a time, and the type of a correction.
+    """
+    types = (event.type,) if event.kind == "use" else ("", event.type)
+    timed = (True, False) if event.kind == "use" else (False, True)
+    forms = (replace(event, type=type_, timed=told) for type_ in types for told in timed)
+    return next((form for form in forms if digest(form) == stored), event)

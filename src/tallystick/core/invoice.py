@@ -1,7 +1,7 @@
 """An invoice, or a credit note, as a value: its lines, its sums, who owes whom.
 
 How one is reckoned from what is due is in `core.reckoning`, the sums a person can redo in
-`core.invoice_explain`, how it looks on paper in `core.invoice_text` and `core.invoice_html`.
+`core.invoice_explain`, how it looks on paper in `tallystick.documents`.
 """
 
 from __future__ import annotations

@@ -52,14 +52,28 @@ def text_of(value: Value) -> str | None:
 
 def properties_text(properties: Mapping[str, Value]) -> str:
     """Write properties as canonical JSON, numbers exact: the text to store and to digest."""
-    # No name with its quotes is the beginning of another, so the pairs sort as their names do.
-    pairs = sorted(f"{encode_basestring(name)}:{_json(v)}" for name, v in properties.items())
+    pairs = []
+    for name, value in properties.items():
+        if type(value) is str:
+            text = encode_basestring(value)
+        else:
+            text = _number(value) if type(value) is Decimal else _json(value)
+        pairs.append(f"{encode_basestring(name)}:{text}")
+    pairs.sort()  # no name with its quotes is the beginning of another: they sort as names do
     return "{" + ",".join(pairs) + "}"
 
 
 def properties_of(text: str) -> Mapping[str, Value]:
     """Read what `properties_text` wrote."""
     return FrozenDict(json.loads(text, parse_int=Decimal, parse_float=Decimal))
+
+
+def _number(number: Decimal) -> str:
+    """Write a number in its plain form, which is how most are written anyway."""
+    text = str(number)
+    if text.isdigit() or ("." in text and text[-1] != "0" and "E" not in text):
+        return text
+    return plain(number)
 
 
 def _json(value: Value) -> str:
@@ -70,6 +84,9 @@ def _json(value: Value) -> str:
 
 def within_bounds(number: Decimal) -> bool:
     """Whether a decimal is finite, with at most 18 digits before the point and 12 after it."""
+    text = str(number)
+    if len(text) <= QUANTITY_DECIMALS and text.isdigit():
+        return True  # as nearly all are
     exponent = number.as_tuple().exponent
     fits = isinstance(exponent, int) and -QUANTITY_DECIMALS <= exponent <= 0
     return fits and -_BOUND < number < _BOUND

@@ -32,7 +32,10 @@ _MARKS: Final = ((4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":"))
 
 
 class Sent(NamedTuple):
-    """The fields of an event of use as they were sent; no time where none was."""
+    """The fields of an event of use as they were sent; no time where none was.
+
+    `received_at` is when somebody took it in who passes it on.
+    """
 
     id: str
     source: str | None
@@ -40,6 +43,7 @@ class Sent(NamedTuple):
     type: str
     occurred_at: Instant | None
     properties: Mapping[str, Value]
+    received_at: Instant | None = None
 
 
 def usual(tree: object) -> Sent | None:
@@ -50,16 +54,20 @@ def usual(tree: object) -> Sent | None:
     if not (_plain(key) and _plain(customer) and _plain(kind)):
         return None
     left = len(tree) - 3
-    source = at = None
-    if "source" in tree:
-        left -= 1
-        source = tree["source"]
-        if not _plain(source):
-            return None
+    left -= "source" in tree
+    source = tree.get("source")
+    if "source" in tree and not _plain(source):
+        return None
+    at = taken = None
     if "occurred_at" in tree:
         left -= 1
         at = _time(tree["occurred_at"])
         if at is None:
+            return None
+    if "received_at" in tree:
+        left -= 1
+        taken = _time(tree["received_at"])
+        if taken is None:
             return None
     properties: Mapping[str, Value] | None = _NONE
     if "properties" in tree:
@@ -67,7 +75,7 @@ def usual(tree: object) -> Sent | None:
         properties = _properties(tree["properties"])
     if left or properties is None:
         return None
-    return Sent(key, source, customer, kind, at, properties)
+    return Sent(key, source, customer, kind, at, properties, taken)
 
 
 _NONE: Final[Mapping[str, Value]] = FrozenDict()

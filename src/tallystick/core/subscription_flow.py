@@ -7,7 +7,7 @@ collects the documents that fall due.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.calendar import at_wall_clock, first_boundary, shift, wall_clock
 from tallystick.core.change import policy_of
@@ -16,7 +16,7 @@ from tallystick.core.period import Cadence, Period, cadence_of, instant_text, to
 from tallystick.core.span import MINIMUM, credit_for, credit_minor, period_from, with_hole
 from tallystick.core.subscription import MAIN, TERMINAL, Item
 from tallystick.core.subscription_spans import closed, fill
-from tallystick.core.terms import item_plan, prices_of
+from tallystick.core.terms import cadence_of_price, item_plan, prices_of
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Plan
     from tallystick.core.move import Change, Proration, Timing
     from tallystick.core.period import Instant
+    from tallystick.core.price import Price
     from tallystick.core.subscription import PauseMode, Planned, Span, State, Subscription
 
 __all__ = ["Flow", "plan_id", "when_next"]
+
+_SET_UP: Final = f"{MAIN}/"  # what stands in `paid_once` for the plan's set-up fee
 
 
 def plan_id(offer: str) -> str:
@@ -39,12 +42,25 @@ def when_next(now: Subscription) -> Instant | None:
     """Give when something happens next by itself; None where nothing ever will."""
     if now.state in TERMINAL:
         return None
-    times = [now.begins_at, now.cancel_at, now.ends_at, now.resumes_at]
-    times += [planned.at for planned in now.planned]
+    times = [now.ends_at, now.resumes_at, *(planned.at for planned in now.planned)]
+    end = _end_of_period(now)
     if not _frozen(now):
-        times += [span.end for span in now.spans]
-        times += [now.period.end if now.period is not None else None]
+        times += [now.cancel_at, end, *(span.end for span in now.spans)]
+    elif now.cancel_at != end:
+        times.append(now.cancel_at)  # the end of the period moves on, and a cancellation with it
     return min((at for at in times if at is not None), default=None)
+
+
+def _end_of_period(now: Subscription) -> Instant | None:
+    """Give the end of the present period, or of what comes before the first."""
+    if now.begins_at is not None:
+        return now.begins_at
+    return None if now.period is None else now.period.end
+
+
+def _silent(now: Subscription) -> bool:
+    """Whether nothing is charged in advance: in a pause that leaves the boundaries."""
+    return now.state == "paused" and now.pause_mode == "keep"
 
 
 def _frozen(now: Subscription) -> bool:
@@ -72,13 +88,13 @@ class Flow:
     def _tick(self, at: Instant) -> None:
         """Let happen what time brings at one instant, in its order."""
         self.now = replace(self.now, clock=at)
-        if self.now.begins_at == at:
+        if self.now.begins_at == at and not _frozen(self.now):
             self._begin(at)
         elif self._is_boundary(at):
             self._boundary(at)
         elif (planned := self._planned_for(at)) is not None:
             self._take_up(planned, at)
-        elif at in {self.now.cancel_at, self.now.ends_at}:
+        elif self._ends(at):
             self._stop(at, f"end/{instant_text(at)}")
         elif self.now.resumes_at == at:
             self.resume(at, f"resume/{instant_text(at)}")
@@ -90,6 +106,11 @@ class Flow:
         ends = now.period is not None and now.period.end == at
         return ends or any(span.end == at for span in now.spans)
 
+    def _ends(self, at: Instant) -> bool:
+        now = self.now
+        waits = _frozen(now) and now.cancel_at == _end_of_period(now)
+        return at == now.ends_at or (at == now.cancel_at and not waits)
+
     def _planned_for(self, at: Instant) -> Planned | None:
         return next((each for each in self.now.planned if each.at == at), None)
 
@@ -97,21 +118,23 @@ class Flow:
         """Make a change that was planned for a date."""
         left = tuple(each for each in self.now.planned if each is not planned)
         self.now = replace(self.now, planned=left)
-        change = planned.change
-        self.exchange(self.changed(change), at, f"change/{planned.number}", change.proration)
+        items = self.changed(planned.change, planned=True)
+        self.exchange(items, at, f"change/{planned.number}", planned.change.proration)
 
     # --- beginning --------------------------------------------------------------------------------
 
     def paid_elsewhere(self, until: Instant) -> None:
         """Be active from the start, and begin to charge only later."""
         begins = self.now.begins_at
-        self.now = replace(self.now, state="active", started_at=begins, begins_at=until)
+        self.now = replace(
+            self.now, state="active", started_at=begins, begins_at=until, paid_once=(_SET_UP,)
+        )
 
     def _begin(self, at: Instant) -> None:
         now = replace(self.now, begins_at=None, started_at=self.now.started_at or at)
         if at in {now.cancel_at, now.ends_at}:
             self.now = now
-            self._stop(at, "")
+            self._stop(at, f"end/{instant_text(at)}")
         elif now.state == "scheduled" and now.trial_days is not None:
             wall = shift(wall_clock(at, now.zone), Cadence("day"), now.trial_days)
             end = at_wall_clock(wall, now.zone)
@@ -122,23 +145,39 @@ class Flow:
         elif now.state == "trialing" and now.after_trial == "paused":
             self.now = replace(now, state="paused", pause_mode="keep", paused_at=at)
         else:
-            self.now = replace(now, state="active")
+            starts = now.state in {"scheduled", "trialing"}
+            self.now = replace(now, state="active") if starts else now
+            self._take_up_first(at)
             self._due(f"boundary/{now.id}/{instant_text(at)}", at, self._first_charges(at))
+
+    def _take_up_first(self, at: Instant) -> None:
+        """Have what was planned for the very beginning before anything is charged."""
+        while (planned := self._planned_for(at)) is not None:
+            left = tuple(each for each in self.now.planned if each is not planned)
+            items = self.changed(planned.change, planned=True)
+            self.now = replace(self.now, planned=left, items=items)
 
     def _first_charges(self, at: Instant) -> list[Charge]:
         """Begin the first period: the set-up fee, one-time prices, then fees in advance."""
         now = self.now
         plan = item_plan(now.items[0], self.offers)
         cadence = cadence_of(plan)
-        charges: list[Charge] = []
-        if plan.setup_fee:
-            charges.append(Charge(kind="setup", item=now.items[0], price=""))
-        if cadence is not None:
-            anchor = now.anchor
-            if anchor is None:
-                anchor = first_boundary(at, cadence, now.zone) if now.aligned else at
-            self.now = replace(now, anchor=anchor, period=self._next_period(at, anchor, cadence))
-        return charges + self._fill(at)
+        anchor = now.anchor
+        if anchor is None:
+            anchor = at if cadence is None or not now.aligned else first_boundary(at, cadence, now.zone)
+        period = None if cadence is None else self._next_period(at, anchor, cadence)
+        self.now = replace(now, anchor=anchor, period=period)
+        if _silent(now):
+            return []
+        return self._set_up(plan) + self._fill(at)
+
+    def _set_up(self, plan: Plan[Any]) -> list[Charge]:
+        """Give the set-up fee, once."""
+        now = self.now
+        if not plan.setup_fee or _SET_UP in now.paid_once:
+            return []
+        self.now = replace(now, paid_once=(*now.paid_once, _SET_UP))
+        return [Charge(kind="setup", item=now.items[0], price="")]
 
     def _next_period(self, at: Instant, anchor: Instant, cadence: Cadence) -> Period:
         return Period(at, period_from(at, anchor, cadence, self.now.zone)[0])
@@ -156,7 +195,7 @@ class Flow:
             self.now = replace(self.now, state=self._ending(at), ended_at=at)
         elif now.period is not None and now.period.end == at:
             charges += self._turn(at)
-        elif now.state != "paused":
+        elif not _silent(now):
             charges += self._fill(at)
         self._due(
             f"boundary/{now.id}/{instant_text(at)}",
@@ -178,8 +217,10 @@ class Flow:
         self.now = replace(self.now, planned=waits)
         for each in planned:
             if each.periods == 1:
-                items = self.changed(each.change)
-                charges += self._close(items, at, "", "none")[0]
+                items = self.changed(each.change, planned=True)
+                # what has a period of its own, which runs on, is credited for the rest of it
+                part = f"change/{each.number}"
+                charges += self._close(items, at, part, "next_invoice")[0]
                 self.now = replace(self.now, items=items)
         cadence = self._main_cadence(self.now.items)
         if cadence is None or before is None or not cadence.same_as(before):
@@ -187,7 +228,7 @@ class Flow:
         anchor = self.now.anchor or at
         period = None if cadence is None else self._next_period(at, anchor, cadence)
         self.now = replace(self.now, period=period)
-        return charges if self.now.state == "paused" else [*charges, *self._fill(at)]
+        return charges if _silent(self.now) else [*charges, *self._fill(at)]
 
     def _main_cadence(self, items: tuple[Item, ...]) -> Cadence | None:
         return cadence_of(item_plan(items[0], self.offers))
@@ -204,28 +245,32 @@ class Flow:
 
     def end_of_period(self) -> Instant | None:
         """Give the end of the present period, or of the trial."""
-        if self.now.begins_at is not None:
-            return self.now.begins_at
-        return None if self.now.period is None else self.now.period.end
+        return _end_of_period(self.now)
 
     def timing_of(self, items: tuple[Item, ...]) -> Timing:
         """Give when a change takes effect where nobody says: the latest of what its parts ask."""
         return policy_of(self.now.items, items, self.offers).timing
 
-    def changed(self, change: Change) -> tuple[Item, ...]:
-        """Give the items after a change.  Raises InvalidInput for an add-on that is not there."""
+    def changed(self, change: Change, *, planned: bool = False) -> tuple[Item, ...]:
+        """Give the items after a change.
+
+        Raises InvalidInput for an add-on to remove that is not there, and for overrides of prices
+        that are not there.  One that was `planned` leaves these out: something came between.
+        """
         main, *others = self.now.items
-        offer = change.offer or main.offer
+        offer = main.offer if change.offer is None else change.offer
         overrides = main.overrides if change.overrides is None else change.overrides
-        main = replace(main, offer=offer, seats=change.seats or main.seats, overrides=overrides)
-        if change.overrides is None and offer != self.now.items[0].offer and overrides:
+        seats = main.seats if change.seats is None else change.seats
+        inherited = change.overrides is None and offer != main.offer
+        main = replace(main, offer=offer, seats=seats, overrides=overrides)
+        if overrides and (planned or inherited):
             known = prices_of(replace(main, overrides={}), self.offers)
             main = replace(
                 main, overrides={key: each for key, each in overrides.items() if key in known}
             )
         kept = {item.key: item for item in others}
         for key in change.remove:
-            if kept.pop(key, None) is None:
+            if kept.pop(key, None) is None and not planned:
                 raise InvalidInput(
                     f"there is no add-on {key!r} to remove", {"remove": [f"no add-on {key!r}"]}
                 )
@@ -260,9 +305,15 @@ class Flow:
             self.now = replace(self.now, waiting=(*self.now.waiting, *charges))
 
     def _fill(
-        self, at: Instant, part: str = "", like: Sequence[Span] = (), *, free: bool = False
+        self,
+        at: Instant,
+        part: str = "",
+        like: Sequence[Span] = (),
+        *,
+        free: bool = False,
+        cut: bool = False,
     ) -> list[Charge]:
-        self.now, charges = fill(self.now, self.offers, at, part, like, free=free)
+        self.now, charges = fill(self.now, self.offers, at, part, like, free=free, cut=cut)
         return charges
 
     def _swap(
@@ -271,9 +322,9 @@ class Flow:
         """Have other items for the rest of the period, and charge for it."""
         charges, left, gone = self._close(items, at, part, mode)
         self.now = replace(self.now, items=items)
-        if self.now.state == "paused":
+        if _silent(self.now):
             return charges
-        fees = self._fill(at, part, gone, free=mode == "none")
+        fees = self._fill(at, part, gone, free=mode == "none", cut=True)
         if mode == "none":
             self._inherit(at, left)
         return charges + fees
@@ -307,10 +358,15 @@ class Flow:
             plans = (item_plan(span.item, self.offers), item_plan(after, self.offers))
             return after if plans[0].minimum_commitment == plans[1].minimum_commitment else None
         old = prices_of(span.item, self.offers)[span.price]
-        if prices_of(after, self.offers).get(span.price) != old:
+        new = prices_of(after, self.offers).get(span.price)
+        if new != old or self._cadence_key(old, span.item) != self._cadence_key(old, after):
             return None
         counts_seats = span.advance and (old.basis == "seats" or span.item.key != MAIN)
         return None if counts_seats and span.item.seats != after.seats else after
+
+    def _cadence_key(self, price: Price, item: Item) -> tuple[str, int] | None:
+        cadence = cadence_of_price(price, item_plan(item, self.offers))
+        return None if cadence is None else cadence.key
 
     def _give_back(
         self, gone: Sequence[Span], at: Instant, part: str, mode: Proration, *, cut: bool = False
@@ -351,7 +407,7 @@ class Flow:
         self.now = replace(self.now, items=items, spans=(), anchor=at, period=None, aligned=False)
         if cadence is not None:
             self.now = replace(self.now, period=self._next_period(at, at, cadence))
-        return charges if self.now.state == "paused" else charges + self._fill(at, part)
+        return charges if _silent(self.now) else charges + self._fill(at, part)
 
     # --- pauses -----------------------------------------------------------------------------------
 
@@ -376,8 +432,9 @@ class Flow:
 
     def resume(self, at: Instant, part: str) -> None:
         """Go on: charge for the rest of the period, or move its end by the length of the pause."""
-        if _frozen(self.now):
-            self._thaw(at)
+        if _frozen(self.now) or self.now.begins_at is not None:
+            if _frozen(self.now):
+                self._thaw(at)
             self.now = replace(self.now, state="active", paused_at=None, resumes_at=None)
             return
         now = self.now
@@ -390,24 +447,29 @@ class Flow:
             )
         self.now = replace(now, state="active", paused_at=None, resumes_at=None, spans=spans)
         first = now.period is None  # a trial that ended into a pause
-        charges = self._first_charges(at) if first else self._fill(at, part)
+        # what was had before in this period was closed by a change in the pause
+        cut = since is not None and now.period is not None and since > now.period.start
+        charges = self._first_charges(at) if first else self._fill(at, part, cut=cut)
         self._due(self._cause(part), at, charges)
 
     def _thaw(self, at: Instant) -> None:
         """Move everything on by the pause so far, which is no part of any period."""
         now = self.now
-        if now.paused_at is None or now.paused_at >= at or now.period is None:
+        end = _end_of_period(now)
+        if now.paused_at is None or now.paused_at >= at or end is None:
             return
-        length = at - now.paused_at
         hole = Period(now.paused_at, at)
-        end = now.period.end + length
+        moved = end + (at - now.paused_at)
         self.now = replace(
             now,
             paused_at=at,
-            spans=tuple(with_hole(span, hole, moved=length) for span in now.spans),
-            period=Period(now.period.start, end),
-            anchor=end,
+            cancel_at=moved if now.cancel_at == end else now.cancel_at,
+            spans=tuple(with_hole(span, hole, moved=moved - end) for span in now.spans),
         )
+        if now.period is None:
+            self.now = replace(self.now, begins_at=moved)
+        else:
+            self.now = replace(self.now, period=Period(now.period.start, moved), anchor=moved)
 
     # --- the end ----------------------------------------------------------------------------------
 

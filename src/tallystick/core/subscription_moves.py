@@ -10,25 +10,27 @@ end of a pause.  A move on that very instant comes after all of them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from tallystick.core.calendar import check_zone
 from tallystick.core.currency import currency
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.move import (
+    Billing,
     Cancel,
     Change,
     Keep,
     Lapse,
     Pause,
     Phase,
+    Proration,
     Recover,
     Resume,
     Start,
     Unplan,
 )
 from tallystick.core.period import instant_text, to_the_second
-from tallystick.core.subscription import MAIN, Item, Planned, Subscription
+from tallystick.core.subscription import MAIN, AfterTrial, Item, Planned, Subscription
 from tallystick.core.subscription_flow import Flow, plan_id, when_next
 from tallystick.core.terms import check_item, prices_of
 from tallystick.errors import Conflict, InvalidInput, NotFound
@@ -112,7 +114,7 @@ def start(id_: str, move: Start, at: Instant, offers: Mapping[str, Plan[Any]]) -
     """
     at = to_the_second(at)
     begins = to_the_second(move.starts_at) if move.starts_at is not None else at
-    _check_start(move, begins)
+    _check_start(move, at, begins)
     unit = currency(move.currency)
     phases = _phases(move.phases)
     first, planned = _planned(move, phases, offers)
@@ -145,11 +147,17 @@ def start(id_: str, move: Start, at: Instant, offers: Mapping[str, Plan[Any]]) -
     return Outcome(flow.now, tuple(flow.dues))
 
 
-def _check_start(move: Start, begins: Instant) -> None:
+def _check_start(move: Start, at: Instant, begins: Instant) -> None:
     bad: dict[str, list[str]] = {}
     days = move.trial_days
     if days is not None and (type(days) is not int or not 1 <= days <= _LONGEST_TRIAL):
         bad["trial_days"] = [f"is a whole number of days from 1 to {_LONGEST_TRIAL:,}"]
+    if move.after_trial not in get_args(AfterTrial):
+        bad["after_trial"] = [f"is one of {', '.join(get_args(AfterTrial))}"]
+    if move.billing not in get_args(Billing):
+        bad["billing"] = [f"is one of {', '.join(get_args(Billing))}"]
+    if move.paid_until is not None and begins > at:
+        bad["starts_at"] = ["lies in the future: paid_until is for one that runs elsewhere already"]
     if move.paid_until is not None and days is not None:
         bad["paid_until"] = ["and trial_days exclude each other"]
     if move.paid_until is not None and to_the_second(move.paid_until) <= begins:
@@ -190,7 +198,8 @@ def _planned(
         check_item(after, offers, currency(move.currency))
         periods += phase.periods or 0
         if after != before:
-            change = Change(offer=after.offer, overrides=after.overrides, proration="none")
+            offer = None if after.offer == before.offer else after.offer
+            change = Change(offer=offer, overrides=after.overrides)
             planned.append(Planned(number=1, change=change, periods=periods))
     return items[0], tuple(planned)
 
@@ -256,20 +265,33 @@ def _refused(subscription: Subscription, kind: MoveKind) -> str:
 
 
 def _change(flow: Flow, move: Change, at: Instant, number: int) -> None:
+    _check_words(move)
     items = _changed_items(flow, move)
     if move.at is not None:
-        if move.timing is not None:
-            raise _bad("timing", "and a date exclude each other")
         date = to_the_second(move.at)
         if date <= at:
             raise _bad("at", f"lies not in the future: {instant_text(date)}")
         _plan(flow, Planned(number=number, change=move, at=date))
         return
     timing = move.timing or flow.timing_of(items)
-    if timing == "now" or not flow.has_period:
-        flow.exchange(items, at, f"change/{number}", move.proration)
-    else:
+    begins = flow.now.begins_at
+    # who has paid nothing yet can have less at once, unless they ask for another time
+    waits = move.timing is not None or flow.now.state not in {"scheduled", "trialing"}
+    if timing == "period_end" and flow.has_period:
         _plan(flow, Planned(number=number, change=move, periods=1))
+    elif timing == "period_end" and begins is not None and waits:
+        _plan(flow, Planned(number=number, change=move, at=begins))
+    else:
+        flow.exchange(items, at, f"change/{number}", move.proration)
+
+
+def _check_words(move: Change) -> None:
+    if move.timing not in {None, "now", "period_end"}:
+        raise _bad("timing", "is now or period_end")
+    if move.proration not in {None, *get_args(Proration)}:
+        raise _bad("proration", f"is one of {', '.join(get_args(Proration))}")
+    if move.at is not None and move.timing is not None:
+        raise _bad("timing", "and a date exclude each other")
 
 
 def _changed_items(flow: Flow, move: Change) -> tuple[Item, ...]:

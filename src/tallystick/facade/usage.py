@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-from itertools import islice
-from typing import TYPE_CHECKING, Final
+from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from tallystick.app import meters as keeping
 from tallystick.app import publish as publishing
 from tallystick.app import usage as using
+from tallystick.app.exports import exported
 from tallystick.app.imports import Imported, import_lines, tried
 from tallystick.app.measured import measured
 from tallystick.app.sent import correction_tree, use_tree, void_id
@@ -18,7 +18,8 @@ from tallystick.core.number import quantity_of
 from tallystick.core.reading import effective
 from tallystick.errors import NotFound
 from tallystick.storage import catalogs
-from tallystick.storage.usage import corrections_of, events_at, stored_events
+from tallystick.storage.meters import hold, hold_targets
+from tallystick.storage.usage import corrections_of, events_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,15 +34,14 @@ if TYPE_CHECKING:
     from tallystick.app.usage import Figure, Recorded, Status, Window
     from tallystick.core.catalog import Plan
     from tallystick.core.event import UsageEvent
-    from tallystick.core.period import Period
+    from tallystick.core.period import Instant, Period
     from tallystick.core.rating.usage import Measured
     from tallystick.files.events import EventFile
     from tallystick.storage.unit import Unit
+    from tallystick.storage.usage import EventKey
     from tallystick.wiring import Tallystick
 
 __all__ = ["Usage"]
-
-_PAGE: Final = 1_000
 
 
 class Usage:
@@ -144,14 +144,14 @@ class Usage:
             changed["quantity"] = quantity_of(quantity, negative=True)
 
         def amend(unit: Unit, at: datetime) -> Status:
-            kept = _standing(unit, customer, source, id)
+            kept, moved = _standing(unit, (customer, source, id), own)
             tree = correction_tree(
                 "amend",
                 customer,
                 (source, id),
                 id=own,
                 properties={**kept, **changed},
-                occurred_at=occurred_at,
+                occurred_at=moved if occurred_at is None else occurred_at,
             )
             return using.record(unit, tree, self.meters_in(unit), at)
 
@@ -218,18 +218,14 @@ class Usage:
     def export(
         self, *, customer: str | None = None, period: Period | None = None
     ) -> Iterator[UsageEvent]:
-        """Give the stored events and corrections in the order of arrival, one by one.
+        """Give the events and corrections as they were sent, in the order of arrival, one by one.
 
-        Nobody waits for whoever reads: each page is a look of its own at the database.
+        Those that are stored when the first is asked for, and no other.  On PostgreSQL a reading
+        transaction is open until the last was given or the iterator is closed.  A correction has
+        the type and the time that it was sent with, mostly none; `record_many` of them changes
+        nothing here, and gives the same figures elsewhere.
         """
-        after = 0
-        while True:
-            look = partial(_page, customer=customer, period=period, after=after)
-            page = self._tally.act(look, reading=True)
-            yield from page
-            if len(page) < _PAGE:
-                return
-            after = page[-1].order or after
+        return exported(self._tally.storage, customer=customer, period=period)
 
     def import_file(
         self,
@@ -286,9 +282,10 @@ class Usage:
         """Have the roll-ups of every meter kept from now on, and filled from old events.
 
         Without them the figures are the same, read from the events themselves.  May be called any
-        number of times, also while others record.
+        number of times, also while others record.  `publish` has done it by itself, but where it
+        was interrupted or in a host's transaction.
         """
-        return keeping.prepare(self._tally.storage, self.meters().values())
+        return publishing.prepare_meters(self._tally.storage, self.meters().values())
 
     def kept(self) -> tuple[KeptMeter, ...]:
         """List the meters whose roll-ups are kept, and whether they are ready."""
@@ -315,18 +312,22 @@ class Usage:
         return found
 
 
-def _standing(unit: Unit, customer: str, source: str, key: str) -> Mapping[str, object]:
-    """Give the properties that an event has by now.  Raises NotFound."""
-    keys = {(customer, source, key)}
-    target = events_at(unit, keys).get((customer, source, key))
+def _standing(
+    unit: Unit, key: EventKey, correction_id: str
+) -> tuple[Mapping[str, object], Instant | None]:
+    """Give the properties that an event has by now, and its time where it was moved in time.
+
+    Where that correction is stored already: those it met, so that a repeat says the same again.
+    Raises NotFound.
+    """
+    hold(unit)
+    hold_targets(unit, {key})  # nobody corrects it between this look and the amendment
+    target = events_at(unit, {key}).get(key)
     if target is None:
-        raise NotFound("event", f"{source}/{key}")
-    standing = effective([target, *corrections_of(unit, keys)])
-    return (standing or (target,))[0].properties
-
-
-def _page(
-    unit: Unit, _at: datetime, *, customer: str | None, period: Period | None, after: int
-) -> list[UsageEvent]:
-    events = stored_events(unit, customer=customer, period=period, after=after)
-    return list(islice(events, _PAGE))
+        raise NotFound("event", f"{key[1]}/{key[2]}")
+    earlier = takewhile(
+        lambda each: (each.source, each.id) != (key[1], correction_id), corrections_of(unit, {key})
+    )
+    standing = next(iter(effective([target, *earlier])), target)
+    moved = standing.occurred_at != target.occurred_at
+    return standing.properties, standing.occurred_at if moved else None

@@ -37,7 +37,6 @@ __all__ = ["answer_errors", "create_app"]
 
 MAX_BODY: Final = 1_048_576
 _INTERNAL: Final = problems.STATUS["INTERNAL_ERROR"]
-_UNAVAILABLE: Final = problems.STATUS["SERVICE_UNAVAILABLE"]
 
 
 def create_app(
@@ -135,9 +134,7 @@ async def _of_rules(request: Request, error: Exception) -> Response:  # noqa: AR
     answer = problems.of(error)
     if answer.status == _INTERNAL:
         raise error  # what the operator has to cure is logged and answered without a word of it
-    # A sender may come again at once: what it sends twice is counted once.
-    headers = {"Retry-After": "1"} if answer.status == _UNAVAILABLE else {}
-    return problem_response(answer, headers)
+    return problem_response(answer)
 
 
 async def _of_framework(request: Request, error: Exception) -> Response:

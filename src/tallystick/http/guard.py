@@ -38,17 +38,19 @@ _ON_EVERY_ANSWER: Final = (
 def problem_response(answer: problems.Answer, headers: Mapping[str, str] | None = None) -> Response:
     """Write an answer to an error as a response; never cached."""
     text = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":"))
+    given = {name.lower(): value for name, value in (headers or {}).items()}
+    usual = {
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        **answer.headers,
+    }
     return Response(
         # What a caller sent may hold a lone surrogate, which has no UTF-8 but has an escape.
         text.encode("utf-8", errors="backslashreplace"),
         status_code=answer.status,
         media_type="application/json",
-        headers={
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            **answer.headers,
-            **(headers or {}),
-        },
+        # Whoever raised it may know better how long to wait, in whatever case it is spelt.
+        headers={name.lower(): value for name, value in usual.items()} | given,
     )
 
 

@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from sqlalchemy import Text, cast, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tallystick.core.meter import definition, definition_digest, meter_of_definition
+from tallystick.core.meter import Meter, definition, definition_digest, meter_of_definition
 from tallystick.errors import SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from tallystick.core.meter import Meter
+    from tallystick.core.meter import Aggregation
     from tallystick.storage.unit import Unit
 
 __all__ = [
     "KeptMeter",
     "MeterState",
+    "digest_of",
     "find_meter",
     "hold",
     "hold_alone",
@@ -134,11 +135,44 @@ def kept_meters(unit: Unit, states: Collection[MeterState] = _READY) -> list[Kep
     ]
 
 
+def digest_of(meter: Meter) -> str:
+    """Give the digest of a meter's definition, which is asked for with every read."""
+    late_after = meter.late_after if meter.late == "refuse" else None
+    values = (meter.value, meter.allow_negative, late_after)
+    allowed = tuple(meter.filter.items())
+    return _digest(
+        (meter.key, meter.event_type, meter.aggregation), values, allowed, meter.group_by
+    )
+
+
+@lru_cache(maxsize=1024)
+def _digest(
+    names: tuple[str, str, Aggregation],
+    values: tuple[str, bool, int | None],
+    allowed: tuple[tuple[str, tuple[str, ...]], ...],
+    group_by: tuple[str, ...],
+) -> str:
+    (key, event_type, aggregation), (value, allow_negative, late_after) = names, values
+    return definition_digest(
+        Meter(
+            key=key,
+            event_type=event_type,
+            aggregation=aggregation,
+            value=value,
+            filter=dict(allowed),
+            group_by=group_by,
+            allow_negative=allow_negative,
+            late_after=late_after,
+            late="adjust" if late_after is None else "refuse",
+        )
+    )
+
+
 def find_meter(unit: Unit, meter: Meter) -> KeptMeter | None:
     """Find a meter by what its figures depend on; None where it was never registered."""
     meters = unit.tables.meters
     row = unit.connection.execute(
-        select(meters.c.id, meters.c.state).where(meters.c.digest == definition_digest(meter))
+        select(meters.c.id, meters.c.state).where(meters.c.digest == digest_of(meter))
     ).one_or_none()
     return None if row is None else KeptMeter(row.id, meter, row.state)
 
@@ -156,7 +190,7 @@ def register(unit: Unit, meters: Iterable[Meter]) -> list[KeptMeter]:
 
     Where no event was ever stored a new one is `ready` at once: call `hold_alone` before.
     """
-    wanted = {definition_digest(meter): meter for meter in meters}
+    wanted = {digest_of(meter): meter for meter in meters}
     state = "building" if _has_events(unit) else "ready"
     rows = [
         {"key": meter.key, "digest": digest, "definition": definition(meter), "state": state}

@@ -1,11 +1,12 @@
-"""What belongs to a customer: every table with a `customer_id`, read whole and page by page.
+"""What belongs to a customer: which tables, and their rows, whole and page by page.
 
-The tables are found, not listed, so one that is added later is part of every export at once.
+The tables are found, not listed, so one that is added later is part of every export and under row
+security at once.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import UniqueConstraint, select, tuple_
 
@@ -15,13 +16,19 @@ if TYPE_CHECKING:
     from tallystick.storage.tables import Tables
     from tallystick.storage.unit import Unit
 
-__all__ = ["kind_of", "owned_tables", "page_of"]
+__all__ = ["kind_of", "owned_tables", "owners", "page_of"]
 
-OWNER = "customer_id"
+OWNER: Final = "customer_id"
+
+
+def owners(tables: Tables) -> dict[str, Column[Any]]:
+    """Give the name of each table that customers own, with the column that says whose a row is."""
+    own = {tables.customers.name: tables.customers.c.id}
+    return own | {table.name: table.c[OWNER] for table in owned_tables(tables)}
 
 
 def owned_tables(tables: Tables) -> tuple[Table, ...]:
-    """Give the tables whose rows belong to a customer, in the order of their names."""
+    """Give the tables that keep what a customer has, in the order of their names."""
     found = (table for table in tables.metadata.tables.values() if OWNER in table.c)
     return tuple(sorted(found, key=lambda table: table.name))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from tallystick.errors import InvalidInput, OutOfBounds, SetupError, StorageUnavailable
+from tallystick.storage.engine import raised_inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,17 +51,25 @@ _AGAIN: Final = {
 _STATES: Final = {  # classes and codes of PostgreSQL's appendix A
     "08": "the connection to the database was lost: try again",
     "53": "the database has no room left (disk, memory or connections): try again later",
-    "57": "the database is stopping or was told to cancel: try again",
+    "57": "the database is stopping, starting or was told to cancel: try again",
     "58": "the disk of the database fails to read or write",
     "25006": "the database may only be read from",
     "28": "the database refuses this user or password",
     "3D": "the server has no database of that name",
     "55P03": _LOCKED,
 }
+_ON_CONNECTING: Final = (
+    (re.compile(r'FATAL: +database "[^"]*" does not exist'), "3D000"),
+    (re.compile(r'FATAL: .*authentication failed|FATAL: +role "[^"]*" (does|is) not'), "28000"),
+    (re.compile("FATAL: +no pg_hba.conf entry|no password supplied"), "28000"),
+    (re.compile("FATAL: .*(too many (clients|connections)|connection slots)"), "53300"),
+    (re.compile("FATAL: +the database system is"), "57P03"),
+)
 _NOT_ALLOWED: Final = (
     "the role of the database may not do this, or not for this customer: "
     "`tallystick role NAME` gives a role what it needs"
 )
+_INSIDE: Final = "user-defined function raised exception"
 _LOST: Final = "the database cannot be reached: try again"
 _TRIED_AGAIN: Final = {"08", "53", "57"}
 
@@ -79,8 +89,11 @@ def translated(*, committing: bool = False) -> Iterator[None]:
         raise ours from error
 
 
-def meaning(error: Exception, *, committing: bool = False) -> TallystickError | None:
-    """Give our error for one of the database, or None where it is a mistake in our own words."""
+def meaning(error: Exception, *, committing: bool = False) -> BaseException | None:
+    """Give our error for one of the database, or None where it is a mistake in our own words.
+
+    It is not ours where a function of ours was interrupted inside SQLite: then it is Ctrl-C again.
+    """
     if isinstance(error, OverflowError):
         return OutOfBounds("a number is too large for the database")
     if isinstance(error, UnicodeError):
@@ -93,6 +106,8 @@ def meaning(error: Exception, *, committing: bool = False) -> TallystickError | 
         return InvalidInput("a text or number cannot be stored as it is, such as a NUL character")
     code = getattr(error.orig, "sqlite_errorcode", None)
     if isinstance(code, int):
+        if str(error.orig) == _INSIDE:
+            return raised_inside()
         return _of_sqlite(code & 0xFF, str(error.orig), committing=committing)
     return _of_state(error, committing=committing)
 
@@ -106,9 +121,17 @@ def _of_sqlite(code: int, text: str, *, committing: bool) -> TallystickError | N
     return StorageUnavailable(sentence, unknown=committing and sentence != _LOCKED)
 
 
+def _state(error: DBAPIError) -> str:
+    """Give PostgreSQL's code; of a connection that it refused there are only its words."""
+    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+    if code is None and isinstance(error, OperationalError):
+        said = str(error.orig)
+        code = next((each for words, each in _ON_CONNECTING if words.search(said)), None)
+    return str(code or "")
+
+
 def _of_state(error: DBAPIError, *, committing: bool) -> TallystickError | None:
-    orig = error.orig
-    state = str(getattr(orig, "sqlstate", None) or getattr(orig, "pgcode", None) or "")
+    state = _state(error)
     if state in {"42P01", "3F000"}:
         return SetupError(_NOT_MIGRATED)
     if state == "42501":

@@ -11,10 +11,11 @@ the rows of whom the transaction names, `all_customers` where it says that it is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import BILLING_GRANTS
+from tallystick.storage.owned import owners
 from tallystick.storage.role_facts import facts_of
 from tallystick.storage.scope import ALL_SETTING, CUSTOMER_SETTING
 from tallystick.storage.tables import Tables
@@ -22,19 +23,19 @@ from tallystick.storage.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sqlalchemy import Column, Connection, Table
+    from sqlalchemy import Connection, Table
 
     from tallystick.storage.role_facts import Facts, TableFacts
     from tallystick.storage.unit import Storage
 
-__all__ = ["GRANTS", "POLICIES", "SEQUENCES", "check_role", "grant_role", "owned", "role_sql"]
+__all__ = ["GRANTS", "POLICIES", "SEQUENCES", "check_role", "grant_role", "role_sql"]
 
 GRANTS: Final[Mapping[str, frozenset[str]]] = {
     "catalog_versions": frozenset({"SELECT", "INSERT"}),
     "plan_versions": frozenset({"SELECT", "INSERT", "UPDATE (sold_at)"}),
     "customers": frozenset({"SELECT", "INSERT", "UPDATE"}),
     "usage_events": frozenset({"SELECT", "INSERT"}),
-    "meters": frozenset({"SELECT", "INSERT", "UPDATE (state)"}),
+    "meters": frozenset({"SELECT", "INSERT", "UPDATE (digest)", "UPDATE (state)"}),
     "usage_days": frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"}),
     "usage_values": frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"}),
     "migration_log": frozenset({"SELECT"}),
@@ -50,15 +51,6 @@ POLICIES: Final = ("one_customer", "all_customers")
 
 _SHOWN: Final = 4  # problems that a person can take in at once
 _LONGEST_NAME: Final = 63  # bytes, NAMEDATALEN - 1
-
-
-def owned(tables: Tables) -> dict[str, Column[Any]]:
-    """Give each table that customers own, with the column that says whose a row is."""
-    found = {tables.customers.name: tables.customers.c.id}
-    for table in tables.metadata.tables.values():
-        if "customer_id" in table.c:
-            found[table.name] = table.c.customer_id
-    return found
 
 
 # --- granting -----------------------------------------------------------------------------------
@@ -94,7 +86,7 @@ def grant_role(storage: Storage, role: str) -> None:
 
 def _statements(role: str, tables: Tables, schema: str) -> Iterator[str]:
     """Write the statements in an order in which two of us at once cannot wait for each other."""
-    whom, place, whose = _quoted(_checked(role)), _quoted(schema), owned(tables)
+    whom, place, whose = _quoted(_checked(role)), _quoted(schema), owners(tables)
     ours = [*tables.metadata.tables.values()]
     full = {table.name: f"{place}.{_quoted(table.name)}" for table in ours}
     yield f"LOCK TABLE {', '.join(full.values())} IN ACCESS EXCLUSIVE MODE"
@@ -242,7 +234,7 @@ def _of_table(found: TableFacts, table: Table, tables: Tables) -> Iterator[str]:
         yield f"it may {', '.join(sorted(found.privileges - wanted))} on {table.name}"
     if wanted - found.privileges:
         yield f"it may not {', '.join(sorted(wanted - found.privileges))} on {table.name}"
-    if table.name not in owned(tables):
+    if table.name not in owners(tables):
         return
     if not (found.secured and found.forced):
         yield f"row security is not forced on {table.name}"

@@ -164,14 +164,22 @@ def add_days(unit: Unit, states: Mapping[DayKey, tuple[Aggregation, DayState]]) 
     _upsert(unit, rows, changes)
 
 
-def put_days(unit: Unit, states: Mapping[DayKey, tuple[Aggregation, DayState, int]]) -> None:
-    """Put states, each with its number of labels, in the place of what is kept."""
+def put_days(
+    unit: Unit, states: Mapping[DayKey, tuple[Aggregation, DayState, int]], *, fresh: bool = False
+) -> None:
+    """Put states, each with its number of labels, in the place of what is kept.
+
+    `fresh` says that nothing is kept of these days, which is quicker.
+    """
     words = _words(unit)
     rows = [
         (*_cells_of(key), *_cells(aggregation, state, distinct, words))
         for key, (aggregation, state, distinct) in sorted(states.items())
     ]
-    _upsert(unit, rows, {name: f"excluded.{name}" for name, _ in _KEPT})
+    if fresh and rows:
+        insert_rows(unit, unit.tables.usage_days.fullname, (*_KEY, *_KEPT), rows)
+    elif rows:
+        _upsert(unit, rows, {name: f"excluded.{name}" for name, _ in _KEPT})
 
 
 def _upsert(unit: Unit, rows: Sequence[tuple[Cell, ...]], changes: Mapping[str, str]) -> None:

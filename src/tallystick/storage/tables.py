@@ -164,7 +164,8 @@ def _usage_events(metadata: MetaData, prefix: str) -> Table:
         Column("digest", Text, nullable=False),
         Column("target_source", Key),
         Column("target_id", Key),
-        UniqueConstraint("customer_id", "source", "id"),
+        # The id comes early: ids follow time, so new ones are written side by side.
+        UniqueConstraint("source", "id", "customer_id"),
         Index(None, "customer_id", "type", "occurred_at"),
         Index(
             f"ix_{prefix}usage_events_target",
@@ -189,7 +190,6 @@ def _usage_events(metadata: MetaData, prefix: str) -> Table:
             " AND (target_id IS NULL) = (target_source IS NULL)",
             name="target",
         ),
-        sqlite_autoincrement=True,  # a number is never given twice, not even after a deletion
     )
 
 
@@ -202,7 +202,7 @@ def _meters(metadata: MetaData, prefix: str) -> Table:
         Column("digest", Key, nullable=False, unique=True),
         Column("definition", JsonText, nullable=False),
         Column("state", Text, nullable=False),
-        CheckConstraint("state IN ('building', 'ready')", name="state"),
+        CheckConstraint("state IN ('building', 'ready', 'retired')", name="state"),
         sqlite_autoincrement=True,
     )
 

@@ -3,48 +3,38 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from sqlalchemy import and_, bindparam, func, or_, select, text, tuple_, union_all
+from sqlalchemy import and_, bindparam, func, or_, select, tuple_, union_all
 
-from tallystick.core.event import UsageEvent
-from tallystick.core.property import properties_of, properties_text
-from tallystick.storage.arrays import execute_rows, insert_rows, many
-from tallystick.storage.pipeline import can_pipeline, pipelined
-from tallystick.storage.types import micros
+from tallystick.core.event import UsageEvent, as_sent
+from tallystick.core.property import properties_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy import Column, ColumnElement, CompoundSelect, Table
 
     from tallystick.core.period import Instant, Period
-    from tallystick.storage.arrays import Cell
     from tallystick.storage.unit import Unit
 
 __all__ = [
+    "EVENT_COLUMNS",
     "EventKey",
-    "Stored",
     "corrections_of",
     "customers_of",
     "digests_of",
     "event_key",
     "events_at",
     "events_in",
-    "insert_events",
     "last_order",
-    "next_orders",
     "stored_events",
 ]
 
 EventKey: TypeAlias = tuple[str, str, str]
 """Customer, source and id: what an event is unique by."""
 
-Stored: TypeAlias = tuple[int, UsageEvent, str]
-"""An event to be stored, between its place in the order of arrival and its digest."""
-
-_COLUMNS: Final[Sequence[tuple[str, str]]] = (
+EVENT_COLUMNS: Final[Sequence[tuple[str, str]]] = (
     ("seq", "bigint"),
     ("customer_id", "text"),
     ("source", "text"),
@@ -58,14 +48,8 @@ _COLUMNS: Final[Sequence[tuple[str, str]]] = (
     ("target_source", "text"),
     ("target_id", "text"),
 )
-_NEXT_ORDERS: Final = text(
-    "SELECT string_agg(nextval(s.name)::text, ',') FROM"
-    " (SELECT CAST(pg_get_serial_sequence(:table, 'seq') AS regclass) AS name OFFSET 0) s,"
-    " generate_series(1, :count)"
-)
-# The key is named: other ways to be taken are errors, and fewer indexes are asked.
-_UNLESS_TAKEN: Final = " ON CONFLICT (customer_id, source, id) DO NOTHING"
-_PART: Final = 200  # events in a statement, where statements are sent before the last is answered
+"""The columns of an event, with PostgreSQL's types."""
+
 _KEYS_AT_ONCE: Final = 250
 _PAGE: Final = 1_000
 
@@ -75,127 +59,17 @@ def event_key(event: UsageEvent) -> EventKey:
     return event.customer, event.source, event.id
 
 
-# --- writing --------------------------------------------------------------------------------------
-
-
-def next_orders(unit: Unit, count: int) -> Sequence[int]:
-    """Take the next places in the order of arrival, ascending; nobody else is given them."""
-    if unit.dialect == "sqlite":
-        start = last_order(unit) + 1
-        return range(start, start + count)
-    table = unit.tables.usage_events.fullname
-    taken = unit.connection.execute(_NEXT_ORDERS, {"table": table, "count": count})
-    return [int(place) for place in taken.scalar_one().split(",")]
+# --- reading --------------------------------------------------------------------------------------
 
 
 def last_order(unit: Unit) -> int:
     """Give the last place in the order of arrival that a stored event has; 0 for none."""
-    if unit.dialect == "sqlite":
-        name = unit.tables.usage_events.name
-        # The highest place ever given, also to an event that is gone.
-        known = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
-        return unit.connection.execute(known, {"name": name}).scalar() or 0
     events = unit.tables.usage_events
     return unit.connection.execute(select(func.max(events.c.seq))).scalar() or 0
 
 
-def insert_events(
-    unit: Unit,
-    events: Iterable[Stored],
-    count: int,
-    meanwhile: Callable[[], object] = bool,
-) -> set[int] | None:
-    """Store events, each with its place and digest, unless its key is taken.
-
-    There are `count` of them, in the order of their keys so that nobody waits in a circle.  Gives
-    the places of those that are new, None where all are.  Who stores the same key at the same
-    moment waits for the other, and one of the two is new.  `meanwhile` may be called while the
-    database is at work.
-    """
-    if not count:
-        return None
-    if unit.dialect == "sqlite":
-        return _insert_sqlite(unit, list(events))
-    if count <= _PART or not can_pipeline(unit):
-        part = list(events)
-        answers = [(part, tuple(execute_rows(unit, *_insertion(unit, part)).one()))]
-    else:
-        with pipelined(unit) as send:
-            left = iter(events)
-            parts = iter(lambda: list(islice(left, _PART)), [])
-            sent = [(part, send(*_insertion(unit, part))) for part in parts]
-            meanwhile()
-        answers = [(part, fetch()) for part, fetch in sent]
-    if all(new == len(part) for part, (new, _) in answers):
-        return None
-    return {place for part, (new, places) in answers for place in _new(part, new, places)}
-
-
-def _new(part: Sequence[Stored], new: int, places: str | None) -> Iterable[int]:
-    if new == len(part):
-        return [order for order, _, _ in part]
-    return map(int, places.split(",")) if places else ()
-
-
-def _insert_sqlite(unit: Unit, events: Sequence[Stored]) -> set[int] | None:
-    table = unit.tables.usage_events
-    rows = list(zip(*_columns_of(events, micros), strict=True))
-    done = insert_rows(unit, table.fullname, _COLUMNS, rows, _UNLESS_TAKEN)
-    if done.rowcount == len(rows):
-        return None
-    places = [order for order, _, _ in events]
-    found = unit.connection.execute(
-        select(table.c.seq).where(table.c.seq >= min(places), table.c.seq <= max(places))
-    )
-    return set(found.scalars())
-
-
-def _insertion(unit: Unit, events: Sequence[Stored]) -> tuple[str, dict[str, Cell]]:
-    """Write the statement that stores some events: how many are new, and which where not all."""
-    query, given = many(_COLUMNS, _columns_of(events, str))
-    names = ", ".join(name for name, _ in _COLUMNS)
-    words = (
-        f"WITH stored AS (INSERT INTO {unit.tables.usage_events.fullname} ({names})"  # noqa: S608 - names of ours
-        f" OVERRIDING SYSTEM VALUE {query}{_UNLESS_TAKEN} RETURNING seq)"
-        " SELECT count(*), CASE WHEN count(*) < CAST(:sent AS bigint)"
-        " THEN string_agg(CAST(seq AS text), ',') END FROM stored"
-    )
-    return words, {**given, "sent": len(events)}
-
-
-def _columns_of(
-    events: Sequence[Stored], moment: Callable[[Instant], Cell]
-) -> list[Sequence[Cell]]:
-    """Write events as the columns of their table."""
-    each = [event for _, event, _ in events]
-    arrivals: dict[Instant, Cell] = {}
-    for event in each:
-        arrived = event.received_at or event.occurred_at
-        if arrived not in arrivals:
-            arrivals[arrived] = moment(arrived)
-    nowhere: tuple[str | None, str | None] = (None, None)
-    targets = [event.target or nowhere for event in each]
-    return [
-        [order for order, _, _ in events],
-        [event.customer for event in each],
-        [event.source for event in each],
-        [event.id for event in each],
-        [event.kind for event in each],
-        [event.type for event in each],
-        [moment(event.occurred_at) for event in each],
-        [arrivals[event.received_at or event.occurred_at] for event in each],
-        [properties_text(event.properties) for event in each],
-        [digest for _, _, digest in events],
-        [source for source, _ in targets],
-        [key for _, key in targets],
-    ]
-
-
-# --- reading --------------------------------------------------------------------------------------
-
-
 def _selected(table: Table) -> list[Column[Any]]:
-    return [table.c[name] for name, _ in _COLUMNS if name != "digest"]
+    return [table.c[name] for name, _ in EVENT_COLUMNS if name != "digest"]
 
 
 def _event(row: Sequence[Any]) -> UsageEvent:
@@ -336,10 +210,12 @@ def stored_events(
     period: Period | None = None,
     after: int = 0,
     up_to: int | None = None,
+    sent: bool = False,
 ) -> Iterator[UsageEvent]:
-    """Give the stored events in the order of arrival, page by page: everything, as it was sent.
+    """Give the stored events in the order of arrival, page by page: everything.
 
-    `after` and `up_to` are places in that order.  The period is that of `occurred_at`.
+    `after` and `up_to` are places in that order.  The period is that of `occurred_at`.  Each is
+    as it is stored, or as it was `sent`: without what was filled in.
     """
     table = unit.tables.usage_events
     where: list[ColumnElement[bool]] = []
@@ -349,12 +225,12 @@ def stored_events(
         where += [table.c.occurred_at >= period.start, table.c.occurred_at < period.end]
     if up_to is not None:
         where.append(table.c.seq <= up_to)
+    columns = _selected(table)
     while True:
-        query = select(*_selected(table)).where(*where, table.c.seq > after)
-        page = [
-            _event(row) for row in unit.connection.execute(query.order_by(table.c.seq).limit(_PAGE))
-        ]
-        yield from page
+        query = select(table.c.digest, *columns).where(*where, table.c.seq > after)
+        page = unit.connection.execute(query.order_by(table.c.seq).limit(_PAGE)).all()
+        for digest, *row in page:
+            yield as_sent(_event(row), digest) if sent else _event(row)
         if len(page) < _PAGE:
             return
-        after = page[-1].order or after
+        after = page[-1].seq

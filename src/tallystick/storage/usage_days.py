@@ -1,11 +1,10 @@
-"""Keeping roll-ups up: what new events add, what a correction changes, the same from nothing."""
+"""Keeping roll-ups up: what new events add, what a correction changes, what arrived meanwhile."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Final
-
-from sqlalchemy import delete, select
 
 from tallystick.core.aggregate import DayState, day_of, labels_of, merged, states_of
 from tallystick.core.reading import group_key, reading_of, readings_of
@@ -21,7 +20,7 @@ from tallystick.storage.rollups import (
 from tallystick.storage.usage import corrections_of, event_key, events_at, events_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from tallystick.core.event import UsageEvent
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
     from tallystick.storage.usage_tally import Tally
 
-__all__ = ["add_usage", "days_touched", "rebuild_customer", "recount", "recount_since"]
+__all__ = ["add_usage", "days_touched", "recount", "recount_since"]
 
 _DAY: Final = timedelta(days=1)
 _AT_ONCE: Final = 20_000
@@ -95,82 +94,38 @@ def recount(unit: Unit, meters: Iterable[KeptMeter], keys: Iterable[DayKey]) -> 
         events = events_in(unit, customer, type_, start, start + _DAY)
         for meter_id in sorted({key[0] for key in wanted}):
             only = {key for key in wanted if key[0] == meter_id}
-            _write(unit, by_id[meter_id], events, (day, day + _DAY), only)
+            _write(unit, by_id[meter_id], events, day, only)
 
 
 def _write(
-    unit: Unit,
-    kept: KeptMeter,
-    events: Sequence[UsageEvent],
-    days: tuple[date, date],
-    only: set[DayKey] | None = None,
+    unit: Unit, kept: KeptMeter, events: Sequence[UsageEvent], day: date, only: set[DayKey]
 ) -> None:
-    """Write the days that lie in a stretch of one customer's, whole; or `only` some of them."""
+    """Write some groups of one customer's day as its events leave them."""
     customer = events[0].customer if events else ""
-    readings = [
-        reading
-        for reading in readings_of(kept.meter, events)
-        if days[0] <= day_of(reading.at) < days[1]
-    ]
+    readings = [r for r in readings_of(kept.meter, events) if day_of(r.at) == day]
     counts = {
         (kept.id, customer, group_key(group), day): of_day
-        for (group, day), of_day in labels_of(readings).items()
+        for (group, _), of_day in labels_of(readings).items()
     }
     states = {
         (kept.id, customer, group_key(group), day): state
-        for (group, day), state in states_of(kept.meter, readings).items()
+        for (group, _), state in states_of(kept.meter, readings).items()
     }
-    if only is not None:
-        drop_days(unit, only - set(states))
-        states = {key: state for key, state in states.items() if key in only}
-        counts = {key: of_day for key, of_day in counts.items() if key in only}
+    drop_days(unit, only - set(states))
     kind = kept.meter.aggregation
-    put_days(unit, {k: (kind, s, len(counts.get(k, ()))) for k, s in states.items()})
+    put_days(unit, {k: (kind, s, len(counts.get(k, ()))) for k, s in states.items() if k in only})
     if kind == "unique":
-        put_labels(unit, only or (), counts)
+        put_labels(unit, only, {key: of_day for key, of_day in counts.items() if key in only})
 
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-# --- from nothing ---------------------------------------------------------------------------------
-
-
-def rebuild_customer(unit: Unit, kept: KeptMeter, customer: str) -> None:
-    """Build one customer's roll-ups of a meter from the events, in the place of what is kept."""
-    for table in (unit.tables.usage_values, unit.tables.usage_days):
-        mine = (table.c.meter_id == kept.id, table.c.customer_id == customer)
-        unit.connection.execute(delete(table).where(*mine))
-    for start, end in _stretches(unit, customer, kept.meter.event_type):
-        events = events_in(unit, customer, kept.meter.event_type, _midnight(start), _midnight(end))
-        _write(unit, kept, events, (start, end))
-
-
-def _stretches(unit: Unit, customer: str, type_: str) -> Iterator[tuple[date, date]]:
-    """Cut a customer's history into whole days, some thousand events at once."""
-    events = unit.tables.usage_events
-    mine = select(events.c.occurred_at).where(
-        events.c.customer_id == customer, events.c.type == type_
-    )
-    in_time = mine.order_by(events.c.occurred_at)
-    first = unit.connection.execute(in_time.limit(1)).scalar()
-    while first is not None:
-        start = day_of(first)
-        from_here = in_time.where(events.c.occurred_at >= _midnight(start))
-        far = unit.connection.execute(from_here.offset(_AT_ONCE).limit(1)).scalar()
-        if far is None:
-            last = mine.order_by(events.c.occurred_at.desc()).limit(1)
-            far = unit.connection.execute(last).scalar_one()
-        end = day_of(far) + _DAY
-        yield start, end
-        later = in_time.where(events.c.occurred_at >= _midnight(end)).limit(1)
-        first = unit.connection.execute(later).scalar()
-
-
 def recount_since(unit: Unit, kept: KeptMeter, events: Iterable[UsageEvent]) -> None:
     """Count the days again on which these events or their targets stand, in any version."""
-    mine = [event for event in events if event.type == kept.meter.event_type]
-    targets = {event_key(e) if e.target is None else (e.customer, *e.target) for e in mine}
-    found = [*events_at(unit, targets).values(), *corrections_of(unit, targets)]
-    recount(unit, [kept], days_touched([kept], found))
+    left = (event for event in events if event.type == kept.meter.event_type)
+    while mine := list(islice(left, _AT_ONCE)):
+        targets = {event_key(e) if e.target is None else (e.customer, *e.target) for e in mine}
+        found = [*events_at(unit, targets).values(), *corrections_of(unit, targets)]
+        recount(unit, [kept], days_touched([kept], found))

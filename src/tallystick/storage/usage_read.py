@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from sqlalchemy import and_, func, select
-
-from tallystick.core.aggregate import Cut, Span, cut, day_of, quantity_of_states
+from tallystick.core.aggregate import Cut, DayState, Span, cut, day_of, quantity_of_states
 from tallystick.core.calendar import boundary
 from tallystick.core.fold import selects, shrunk
-from tallystick.core.number import ZERO
+from tallystick.core.number import ZERO, exact_sum
 from tallystick.core.period import Cadence, Period
-from tallystick.core.reading import group_of_key, readings_of
-from tallystick.errors import InvalidPeriod
-from tallystick.storage.meters import find_meter
-from tallystick.storage.rollups import state_of_row
-from tallystick.storage.usage import events_in
+from tallystick.errors import InvalidPeriod, InvalidUsage
+from tallystick.storage.usage_asked import HELD, midnight_of
+from tallystick.storage.usage_known import known_by_days, known_by_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from datetime import date
     from decimal import Decimal
 
-    from tallystick.core.aggregate import DayState
     from tallystick.core.meter import Meter
     from tallystick.core.period import Instant
     from tallystick.core.reading import Group, Reading
     from tallystick.storage.unit import Unit
+    from tallystick.storage.usage_known import Known
 
 __all__ = ["Figure", "Window", "read_figures", "windows_of"]
 
@@ -39,7 +36,8 @@ Window: TypeAlias = Literal["hour", "day", "month"]
 _DAY: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
 _MOST_WINDOWS: Final = 10_000
-_HELD: Final = frozenset({"last", "time_weighted"})
+_MOST_FIGURES: Final = 10_000
+_MOST_LEVELS: Final = 200_000  # of a group at the start of a window, in one answer
 _AT: Final = attrgetter("at")
 
 
@@ -50,20 +48,6 @@ class Figure:
     period: Period
     quantity: Decimal
     group: Group = ()
-
-
-@dataclass(slots=True)
-class _Known:
-    """What is known of one group, over the whole period that was asked for.
-
-    `days` and `readings` are in the order of time; `before` is the level at the start, None where
-    no reading came before it.
-    """
-
-    days: list[tuple[date, DayState]] = field(default_factory=list)
-    labels: list[tuple[date, str]] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
-    before: Decimal | None = None
 
 
 # --- windows --------------------------------------------------------------------------------------
@@ -122,53 +106,112 @@ def read_figures(
 ) -> list[Figure]:
     """Give a meter's figures, equal to a fold over the raw events.
 
-    Raises InvalidUsage for a property that the meter is not grouped by, InvalidPeriod.
+    Raises InvalidUsage for a property that the meter is not grouped by, InvalidPeriod; either for
+    more than 10,000 figures.
     """
     windows = windows_of(period, window)
     names = tuple(dict.fromkeys(group_by))
     for asked in (dict.fromkeys(names), group or {}):
         selects(meter, asked, (None,) * len(meter.group_by))  # a property it is not grouped by
-    kept = None if as_of is not None else find_meter(unit, meter)
-    ready = kept is not None and kept.state == "ready" and window != "hour"
-    if ready and kept is not None:
-        known = _from_days(unit, meter, kept.id, customer, period)
-    else:
-        known = _from_events(unit, meter, customer, period, as_of)
-    taken = {each: facts for each, facts in known.items() if selects(meter, group or {}, each)}
-    return [
-        figure for part in windows for figure in _figures(meter, taken, part, names, days=ready)
-    ]
+    kept = as_of is None and window != "hour"
+    known = known_by_days(unit, meter, customer, period) if kept else None
+    days = known is not None
+    if known is None:
+        known = known_by_events(unit, meter, customer, period, as_of)
+    shown = {
+        each: shrunk(meter, names, each) for each in known if selects(meter, group or {}, each)
+    }
+    _check(meter, windows, shown)
+    figures: list[Figure] = []
+    for part, here in zip(windows, _present(meter, known, windows, shown), strict=True):
+        whole = cut(part) if days else Cut(day_of(part.start), day_of(part.start), (part,))
+        spans: dict[Group, list[Span]] = {} if names else {(): []}
+        for each in here:
+            span = _span(meter, known[each], part, whole)
+            if span is not None:
+                spans.setdefault(shown[each], []).append(span)
+        figures += _figures(meter, part, spans)
+    return figures
 
 
-def _figures(
-    meter: Meter, known: Mapping[Group, _Known], part: Period, names: Sequence[str], *, days: bool
-) -> Iterator[Figure]:
-    whole = cut(part) if days else Cut(day_of(part.start), day_of(part.start), (part,))
-    spans: dict[Group, list[Span]] = {}
-    for group, facts in known.items():
-        span, there = _span(meter, facts, part, whole)
-        if there:
-            spans.setdefault(shrunk(meter, names, group), []).append(span)
-    if not names:
-        spans = {(): [span for some in spans.values() for span in some]}
-    for group in sorted(spans, key=lambda g: tuple((text is not None, text or "") for text in g)):
+def _check(meter: Meter, windows: Sequence[Period], shown: Mapping[Group, Group]) -> None:
+    """Refuse a question whose answer would be too long, or takes too long to work out."""
+    groups, count = len(set(shown.values())), len(windows)
+    levels = count * len(shown) if meter.aggregation in HELD else 0
+    if count * groups <= _MOST_FIGURES and (count == 1 or levels <= _MOST_LEVELS):
+        return
+    if count == 1:
+        text = f"{groups:,} groups are more than {_MOST_FIGURES:,} figures: name fewer properties"
+        raise InvalidUsage(f"group_by: {text}", {"group_by": [text]})
+    raise InvalidPeriod(
+        f"{count:,} windows of {len(shown):,} groups are too many for one answer (it has at most "
+        f"{_MOST_FIGURES:,} figures): ask for less time or longer windows, or name fewer "
+        "properties to group by"
+    )
+
+
+def _present(
+    meter: Meter, known: Mapping[Group, Known], windows: Sequence[Period], shown: Collection[Group]
+) -> list[Collection[Group]]:
+    """Give the groups that may have a figure in each window."""
+    if len(windows) == 1 or meter.aggregation in HELD:
+        return [shown] * len(windows)
+    starts = [part.start for part in windows]
+    found: list[set[Group]] = [set() for _ in windows]
+    for group in shown:
+        times = [reading.at for reading in known[group].readings]
+        times += [midnight_of(day) for day, _ in known[group].days]
+        for at in times:
+            found[bisect_right(starts, at) - 1].add(group)
+    return list(found)
+
+
+def _figures(meter: Meter, part: Period, spans: Mapping[Group, Sequence[Span]]) -> Iterator[Figure]:
+    for group in sorted(spans, key=_shown_order):
         yield Figure(part, quantity_of_states(meter, part, spans[group]), group)
 
 
-def _span(meter: Meter, facts: _Known, part: Period, whole: Cut) -> tuple[Span, bool]:
-    """Give what is known of a group in one window, and whether it has a figure there at all."""
-    first = bisect_left(facts.days, (whole.first,), key=lambda day: (day[0],))
-    after = bisect_left(facts.days, (whole.after,), key=lambda day: (day[0],))
+def _shown_order(group: Group) -> list[tuple[bool, str]]:
+    return [(text is not None, text or "") for text in group]
+
+
+def _span(meter: Meter, facts: Known, part: Period, whole: Cut) -> Span | None:
+    """Give what is known of a group in one window; None where it has no figure there."""
+    first = bisect_left(facts.days, whole.first, key=_day_of)
+    after = bisect_left(facts.days, whole.after, key=_day_of)
+    states = [state for _, state in facts.days[first:after]]
     edges = [reading for edge in whole.edges for reading in _between(facts.readings, edge)]
-    before = _level(facts, part, first) if meter.aggregation in _HELD else None
-    labels = frozenset(text for day, text in facts.labels if whole.first <= day < whole.after)
-    span = Span(
-        states=tuple(state for _, state in facts.days[first:after]),
-        edges=tuple(edges),
-        before=ZERO if before is None else before,
-        labels=labels,
+    if meter.aggregation in HELD:
+        before = _level(facts, part, first)
+        if not (states or edges or before is not None):
+            return None
+        if meter.aggregation == "last":
+            states, edges = states[-1:], edges[-1:]
+        return Span(states=tuple(states), edges=tuple(edges), before=before or ZERO)
+    if not (states or edges):
+        return None
+    labels = {text for day, text in facts.labels if whole.first <= day < whole.after}
+    labels.update(reading.label for reading in edges if reading.label is not None)
+    return Span(states=(_together(states, edges, part),), labels=frozenset(labels))
+
+
+def _day_of(entry: tuple[date, DayState]) -> date:
+    return entry[0]
+
+
+def _together(states: Sequence[DayState], edges: Sequence[Reading], part: Period) -> DayState:
+    """Put days and readings together where neither their times nor their order matter."""
+    values = [reading.value for reading in edges]
+    return DayState(
+        n=sum(state.n for state in states) + len(values),
+        total=exact_sum(*(state.total for state in states), *values),
+        least=min([state.least for state in states] + values),
+        most=max([state.most for state in states] + values),
+        first_at=part.start,
+        last_at=part.start,
+        last_order=0,
+        last_value=ZERO,
     )
-    return span, bool(span.states or edges or before is not None)
 
 
 def _between(readings: Sequence[Reading], part: Period) -> Sequence[Reading]:
@@ -176,7 +219,7 @@ def _between(readings: Sequence[Reading], part: Period) -> Sequence[Reading]:
     return readings[first : bisect_left(readings, part.end, key=_AT)]
 
 
-def _level(facts: _Known, part: Period, first: int) -> Decimal | None:
+def _level(facts: Known, part: Period, first: int) -> Decimal | None:
     """Give the level of a group at the start of a window; None before its first reading."""
     place = bisect_left(facts.readings, part.start, key=_AT)
     reading = facts.readings[place - 1] if place else None
@@ -184,100 +227,3 @@ def _level(facts: _Known, part: Period, first: int) -> Decimal | None:
     if reading is not None and (state is None or state.last_at < reading.at):
         return reading.value
     return facts.before if state is None else state.last_value
-
-
-# --- what is known --------------------------------------------------------------------------------
-
-
-def _from_events(
-    unit: Unit, meter: Meter, customer: str, period: Period, as_of: Instant | None
-) -> dict[Group, _Known]:
-    """Read everything from the events; a level needs all that came before, too."""
-    start = None if meter.aggregation in _HELD else period.start
-    known: dict[Group, _Known] = {}
-    events = events_in(unit, customer, meter.event_type, start, period.end)
-    for reading in readings_of(meter, events, as_of=as_of):
-        _note(known, reading, period)
-    return known
-
-
-def _note(known: dict[Group, _Known], reading: Reading, period: Period) -> None:
-    """Take up a reading, one after another in the order of time."""
-    if reading.at in period:
-        known.setdefault(reading.group, _Known()).readings.append(reading)
-    elif reading.at < period.start:
-        known.setdefault(reading.group, _Known()).before = reading.value
-
-
-def _from_days(
-    unit: Unit, meter: Meter, meter_id: int, customer: str, period: Period
-) -> dict[Group, _Known]:
-    """Read whole days from the roll-ups, and the ragged ends from the events."""
-    whole = cut(period)
-    known: dict[Group, _Known] = {}
-    held = meter.aggregation in _HELD
-    if held:
-        for key, row in _latest_days(unit, meter_id, customer, day_of(period.start)):
-            known.setdefault(group_of_key(key), _Known()).before = row
-    parts = [(edge.start, edge.end) for edge in whole.edges]
-    if held and parts and parts[0][0] == period.start:
-        midnight = datetime.combine(day_of(period.start), time(), UTC)
-        parts[0] = (midnight, parts[0][1])
-    if parts:
-        (start, end), *more = parts
-        events = events_in(unit, customer, meter.event_type, start, end, *more)
-        for reading in readings_of(meter, events):
-            if any(since <= reading.at < until for since, until in parts):
-                _note(known, reading, period)
-    if whole.first < whole.after:
-        _take_days(unit, known, meter_id, customer, whole)
-        if meter.aggregation == "unique":
-            _take_labels(unit, known, meter_id, customer, whole)
-    return known
-
-
-def _take_days(
-    unit: Unit, known: dict[Group, _Known], meter_id: int, customer: str, whole: Cut
-) -> None:
-    days = unit.tables.usage_days
-    query = select(days).where(
-        days.c.meter_id == meter_id,
-        days.c.customer_id == customer,
-        days.c.day >= whole.first,
-        days.c.day < whole.after,
-    )
-    for row in unit.connection.execute(query.order_by(days.c.day)):
-        group = group_of_key(row.group_key)
-        known.setdefault(group, _Known()).days.append((row.day, state_of_row(row)))
-
-
-def _take_labels(
-    unit: Unit, known: dict[Group, _Known], meter_id: int, customer: str, whole: Cut
-) -> None:
-    values = unit.tables.usage_values
-    query = select(values.c.group_key, values.c.day, values.c.value).where(
-        values.c.meter_id == meter_id,
-        values.c.customer_id == customer,
-        values.c.day >= whole.first,
-        values.c.day < whole.after,
-    )
-    for key, day, label in unit.connection.execute(query):
-        known.setdefault(group_of_key(key), _Known()).labels.append((day, label))
-
-
-def _latest_days(
-    unit: Unit, meter_id: int, customer: str, before: date
-) -> Iterator[tuple[str, Decimal]]:
-    """Give the last value of each group on the last day it has before a day."""
-    days = unit.tables.usage_days
-    mine = and_(days.c.meter_id == meter_id, days.c.customer_id == customer, days.c.day < before)
-    latest = (
-        select(days.c.group_key, func.max(days.c.day).label("day"))
-        .where(mine)
-        .group_by(days.c.group_key)
-        .subquery()
-    )
-    query = select(days.c.group_key, days.c.last_value).join(
-        latest, and_(latest.c.group_key == days.c.group_key, latest.c.day == days.c.day)
-    )
-    yield from (tuple(row) for row in unit.connection.execute(query.where(mine)))

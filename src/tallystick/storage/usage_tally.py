@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tallystick.core.aggregate import DayState, day_of, labels_of, states_of
 from tallystick.core.number import EXACT, QUANTITY_DECIMALS, ZERO
 from tallystick.core.property import within_bounds
-from tallystick.core.reading import group_key, group_of, is_late, reading_of
+from tallystick.core.reading import feeds, group_key, group_of, is_late, reading_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ Arrived: TypeAlias = tuple[int, "UsageEvent"]
 _Place: TypeAlias = "tuple[str, date]"  # the customer and the UTC day
 _ADDS: Final = frozenset({"count", "sum", "average", "min", "max"})
 _MIDNIGHT: Final = time()
-_NO_GROUP: Final = group_key(())
+_group_key: Final = lru_cache(maxsize=4096)(group_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +69,12 @@ def _add(found: Tally, kept: KeptMeter, place: _Place, events: list[Arrived]) ->
     meter, (customer, day) = kept.meter, place
     if meter.late == "refuse":
         events = [arrived for arrived in events if not is_late(meter, arrived[1])]
-    if meter.aggregation in _ADDS and not meter.filter:
-        groups: dict[Group, list[Arrived]] = {(): events}
-        if meter.group_by:
-            groups = {}
-            for arrived in events:
-                groups.setdefault(group_of(meter, arrived[1]), []).append(arrived)
-        for group, here in groups.items():
+    if meter.aggregation in _ADDS:
+        for group, here in _groups(meter, events).items():
             state = _plain_state(meter, day, here)
             if state is None:
                 break
-            key = (kept.id, customer, group_key(group) if group else _NO_GROUP, day)
+            key = (kept.id, customer, _group_key(group), day)
             found.days[key] = (meter.aggregation, state)
         else:
             return
@@ -94,6 +89,18 @@ def _add(found: Tally, kept: KeptMeter, place: _Place, events: list[Arrived]) ->
         found.labels[kept.id, customer, group_key(group), day] = counts
 
 
+def _groups(meter: Meter, events: list[Arrived]) -> dict[Group, list[Arrived]]:
+    """Tell the events that a meter takes apart by their groups."""
+    if meter.filter:
+        events = [arrived for arrived in events if feeds(meter, arrived[1])]
+    if not meter.group_by:
+        return {(): events} if events else {}
+    groups: dict[Group, list[Arrived]] = {}
+    for arrived in events:
+        groups.setdefault(group_of(meter, arrived[1]), []).append(arrived)
+    return groups
+
+
 def _readings(meter: Meter, events: Iterable[Arrived]) -> list[Reading]:
     ordered = meter.aggregation not in _ADDS
     found: list[Reading] = []
@@ -106,8 +113,6 @@ def _readings(meter: Meter, events: Iterable[Arrived]) -> list[Reading]:
 
 def _plain_state(meter: Meter, day: date, events: Sequence[Arrived]) -> DayState | None:
     """Count, add or compare values that are plainly right; None where they are not all that."""
-    if not events:
-        return None
     least = most = total = ZERO
     if meter.aggregation != "count":
         values = [event.properties.get(meter.value) for _, event in events]

@@ -77,7 +77,7 @@ SQLITE: Final = (
     "CREATE INDEX ix_{p}customers_email ON {s}{p}customers (email)",
     """
     CREATE TABLE {s}{p}usage_events (
-        seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+        seq INTEGER NOT NULL PRIMARY KEY,
         customer_id TEXT NOT NULL,
         source TEXT NOT NULL,
         id TEXT NOT NULL,
@@ -89,7 +89,7 @@ SQLITE: Final = (
         digest TEXT NOT NULL,
         target_source TEXT,
         target_id TEXT,
-        CONSTRAINT uq_{p}usage_events_customer_id_source_id UNIQUE (customer_id, source, id),
+        CONSTRAINT uq_{p}usage_events_source_id_customer_id UNIQUE (source, id, customer_id),
         CONSTRAINT ck_{p}usage_events_kind CHECK (kind IN ('use', 'void', 'amend')),
         CONSTRAINT ck_{p}usage_events_target CHECK (
             (kind = 'use') = (target_id IS NULL) AND (target_id IS NULL) = (target_source IS NULL)
@@ -116,7 +116,7 @@ SQLITE: Final = (
         digest TEXT NOT NULL,
         definition TEXT NOT NULL,
         state TEXT NOT NULL,
-        CONSTRAINT ck_{p}meters_state CHECK (state IN ('building', 'ready')),
+        CONSTRAINT ck_{p}meters_state CHECK (state IN ('building', 'ready', 'retired')),
         CONSTRAINT uq_{p}meters_digest UNIQUE (digest)
     )
     """,
@@ -186,6 +186,14 @@ SQLITE: Final = (
     CREATE TRIGGER {p}plan_versions_kept BEFORE DELETE ON {s}{p}plan_versions
     BEGIN SELECT RAISE(ABORT, 'a published version is never changed or removed'); END
     """,
+    """
+    CREATE TRIGGER {p}usage_events_unchanged BEFORE UPDATE ON {s}{p}usage_events
+    BEGIN SELECT RAISE(ABORT, 'a stored event is never changed or removed: correct it'); END
+    """,
+    """
+    CREATE TRIGGER {p}usage_events_kept BEFORE DELETE ON {s}{p}usage_events
+    BEGIN SELECT RAISE(ABORT, 'a stored event is never changed or removed: correct it'); END
+    """,
 )
 
 POSTGRESQL: Final = (
@@ -249,7 +257,7 @@ POSTGRESQL: Final = (
         target_source TEXT COLLATE "C",
         target_id TEXT COLLATE "C",
         CONSTRAINT pk_{p}usage_events PRIMARY KEY (seq),
-        CONSTRAINT uq_{p}usage_events_customer_id_source_id UNIQUE (customer_id, source, id),
+        CONSTRAINT uq_{p}usage_events_source_id_customer_id UNIQUE (source, id, customer_id),
         CONSTRAINT ck_{p}usage_events_kind CHECK (kind IN ('use', 'void', 'amend')),
         CONSTRAINT ck_{p}usage_events_target CHECK (
             (kind = 'use') = (target_id IS NULL) AND (target_id IS NULL) = (target_source IS NULL)
@@ -277,7 +285,7 @@ POSTGRESQL: Final = (
         definition JSONB NOT NULL,
         state TEXT NOT NULL,
         CONSTRAINT pk_{p}meters PRIMARY KEY (id),
-        CONSTRAINT ck_{p}meters_state CHECK (state IN ('building', 'ready')),
+        CONSTRAINT ck_{p}meters_state CHECK (state IN ('building', 'ready', 'retired')),
         CONSTRAINT uq_{p}meters_digest UNIQUE (digest)
     )
     """,
@@ -326,25 +334,31 @@ POSTGRESQL: Final = (
     """
     CREATE OR REPLACE FUNCTION {s}{p}refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        RAISE EXCEPTION 'a published version is never changed or removed'
-            USING ERRCODE = 'restrict_violation';
+        RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'restrict_violation';
     END $$
     """,
     """
     CREATE TRIGGER {p}catalog_versions_kept
         BEFORE UPDATE OR DELETE ON {s}{p}catalog_versions
-        FOR EACH ROW EXECUTE FUNCTION {s}{p}refuse_change()
+        FOR EACH ROW
+        EXECUTE FUNCTION {s}{p}refuse_change('a published version is never changed or removed')
     """,
     """
     CREATE TRIGGER {p}plan_versions_kept
         BEFORE DELETE OR UPDATE OF plan_id, version, digest, catalog_number, tree
         ON {s}{p}plan_versions
-        FOR EACH ROW EXECUTE FUNCTION {s}{p}refuse_change()
+        FOR EACH ROW
+        EXECUTE FUNCTION {s}{p}refuse_change('a published version is never changed or removed')
     """,
     """
     CREATE TRIGGER {p}plan_versions_sold BEFORE UPDATE OF sold_at ON {s}{p}plan_versions
         FOR EACH ROW WHEN (OLD.sold_at IS NOT NULL)
-        EXECUTE FUNCTION {s}{p}refuse_change()
+        EXECUTE FUNCTION {s}{p}refuse_change('a published version is never changed or removed')
+    """,
+    """
+    CREATE TRIGGER {p}usage_events_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON {s}{p}usage_events
+        FOR EACH STATEMENT EXECUTE FUNCTION
+        {s}{p}refuse_change('a stored event is never changed or removed: correct it')
     """,
 )
 
