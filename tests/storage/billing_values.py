@@ -37,8 +37,8 @@ __all__ = [
     "issued",
     "later",
     "line",
-    "move",
     "month",
+    "move",
     "subscription",
 ]
 
@@ -95,7 +95,8 @@ def draft(
     item = Item("plan", "pro@2")
     charge = Charge(kind="fee", item=item, price="pro", window=month(), whole=month())
     due = Due(cause=cause or f"boundary/{id_}", at=at, charges=(charge,))
-    given = {"finalize_at": at + timedelta(hours=1), "terms": Terms(net_days=14, memo="thanks")}
+    terms = Terms(net_days=14, memo="thanks")
+    given: dict[str, Any] = {"finalize_at": at + timedelta(hours=1), "terms": terms}
     return Draft(
         customer=customer,
         id=id_,

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Storage
 
 USD = currency("USD")
+INTO = (
+    "INSERT INTO tallystick_journal (customer_id, at, cause, debit, credit, minor, currency)"
+    " SELECT customer_id, at,"
+)
 
 
 def entry(minor: int = 100, **fields: Any) -> Entry:
@@ -83,9 +87,7 @@ def test_an_entry_is_posted_once(storage: Storage) -> None:
         "UPDATE tallystick_journal SET minor = 1",
         "DELETE FROM tallystick_journal",
         *(
-            "INSERT INTO tallystick_journal (customer_id, at, cause, debit, credit, minor,"
-            f" currency) SELECT customer_id, at, {cause}, debit, {credit}, {minor}, 'EUR'"
-            " FROM tallystick_journal"
+            f"{INTO} {cause}, debit, {credit}, {minor}, 'EUR' FROM tallystick_journal"
             for cause, credit, minor in (
                 ("'b'", "debit", 1),
                 ("'b'", "credit", 0),

@@ -24,9 +24,9 @@ from tallystick.core.move import (
     Unplan,
 )
 from tallystick.errors import Conflict
+from tallystick.storage import subscriptions
 from tallystick.storage.moves import add_moves, hold_trial, move_by_key, move_digest, moves_of
 from tests.storage.billing_values import AT, filled, later, move, subscription
-from tallystick.storage import subscriptions
 
 if TYPE_CHECKING:
     from tallystick.core.move import Move
@@ -51,6 +51,11 @@ EACH: list[Move] = [
     Lapse(),
     Recover(),
 ]
+
+COPIED = (
+    "INSERT INTO tallystick_subscription_moves SELECT {}, subscription_id, {}, {}, at, recorded_at,"
+    " NULL, digest, body FROM tallystick_subscription_moves"
+)
 
 
 @pytest.fixture
@@ -100,12 +105,9 @@ def test_of_two_moves_with_one_number_the_first_counts(storage: Storage) -> None
         "DELETE FROM tallystick_subscription_moves",
         "UPDATE tallystick_trials SET at = at",
         "DELETE FROM tallystick_trials",
-        "INSERT INTO tallystick_subscription_moves SELECT customer_id, subscription_id, 0, kind,"
-        " at, recorded_at, NULL, digest, body FROM tallystick_subscription_moves",
-        "INSERT INTO tallystick_subscription_moves SELECT customer_id, subscription_id, 7, 'jump',"
-        " at, recorded_at, NULL, digest, body FROM tallystick_subscription_moves",
-        "INSERT INTO tallystick_subscription_moves SELECT 'other', subscription_id, 7, kind,"
-        " at, recorded_at, NULL, digest, body FROM tallystick_subscription_moves",
+        COPIED.format("customer_id", 0, "kind"),
+        COPIED.format("customer_id", 7, "'jump'"),
+        COPIED.format("'other'", 7, "kind"),
     ],
 )
 def test_the_database_refuses_to_change_what_was_done(storage: Storage, statement: str) -> None:

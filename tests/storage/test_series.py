@@ -71,7 +71,8 @@ def test_eight_at_once_with_some_undone_leave_no_gap_and_no_twin(
                 kept.extend(range(first, first + count))
                 chains.append((chain, f"{chain}/{first}"[-40:]))
 
-    threads = [threading.Thread(target=work, args=(random.Random(seed * 8 + n),)) for n in range(8)]
+    dice = [random.Random(seed * 8 + n) for n in range(8)]  # noqa: S311 - no secret is made of it
+    threads = [threading.Thread(target=work, args=(mine,)) for mine in dice]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -31,9 +31,7 @@ def storage(storage: Storage) -> Storage:
     return storage
 
 
-def insert(
-    unit: Unit, *these: Subscription, due_at: datetime | None = None
-) -> None:
+def insert(unit: Unit, *these: Subscription, due_at: datetime | None = None) -> None:
     for each in these:
         subscriptions.insert_subscription(unit, each, due_at, AT)
 
@@ -89,8 +87,9 @@ def test_the_database_itself_refuses_a_second_live_one(storage: Storage) -> None
     ["state = 'asleep'", "currency = 'EURO'", "moves = 0", "plan_version = 0", "clock = NULL"],
 )
 def test_the_database_refuses_what_is_no_subscription(storage: Storage, changed: str) -> None:
+    statement = f"UPDATE tallystick_subscriptions SET {changed}"  # noqa: S608 - words of ours
     with pytest.raises(IntegrityError), storage.begin() as unit:
-        unit.connection.execute(text(f"UPDATE tallystick_subscriptions SET {changed}"))
+        unit.connection.execute(text(statement))
 
 
 def test_an_id_is_taken_once_and_the_customer_is_there(storage: Storage) -> None:

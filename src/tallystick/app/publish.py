@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.app.meters import prepare
+from tallystick.app.offers import Offers
 from tallystick.core.canonical import digest
 from tallystick.core.catalog import Catalog
 from tallystick.core.diff import diff
@@ -26,7 +27,7 @@ from tallystick.storage import catalogs
 from tallystick.storage.meter_states import drop_retired, keep_only
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tallystick.app.meters import KeptMeter
     from tallystick.core.catalog import Plan
@@ -81,8 +82,9 @@ def publish(
     A catalogue with the digest of the newest version changes nothing.  `onto` is the number of
     the version that the author looked at: where another is the newest by now, nothing is stored.
 
-    From then on the roll-ups of its meters are kept and of no other; `prepare_meters` fills those
-    that are new from the events there are.
+    From then on the roll-ups of its meters are kept, and of those that plan versions sold before
+    are billed by; of no other.  `prepare_meters` fills those that are new from the events there
+    are.
 
     Raises InvalidCatalog with every problem, InvalidInput for an author that is no name, Conflict.
     """
@@ -95,7 +97,7 @@ def publish(
             raise _overtaken(unit, onto)
         plans = wanted.new_plans(unit, found.version.number)
         if catalogs.add(unit, found.version, wanted.text, plans):
-            keep_only(unit, meters_of(wanted.catalog).values())
+            keep_only(unit, [*meters_of(wanted.catalog).values(), *_meters_sold(unit)])
             refs = tuple(plan.ref for plan in plans)
             return Publication(found.version, found.onto, found.changes, refs, stored=True)
     raise StorageUnavailable("others keep publishing at the same moment: try again", again=True)
@@ -163,6 +165,16 @@ def plan_version(unit: Unit, ref: str) -> Plan[str]:
     if found is None:
         raise UnknownPlan(ref)
     return published(unit, found.catalog_number)[plan_id]
+
+
+def _meters_sold(unit: Unit) -> Iterator[Meter]:
+    """Give the meters that plan versions which were sold are billed by."""
+    book = Offers(unit)
+    for ref in catalogs.sold(unit):
+        plan, meters = book[ref], book.meters(ref)
+        keys = {price.meter or price.id for price in plan.prices if price.basis == "usage"}
+        keys |= {each.meter or each.key for each in plan.features.values() if each.unit_price}
+        yield from (meters[key] for key in sorted(keys & meters.keys()))
 
 
 class _Wanted:

@@ -28,7 +28,7 @@ __all__ = ["explain_line", "explain_sums"]
 
 
 def explain_line(line: InvoiceLine) -> tuple[str, ...]:
-    """Give the sums of one line, in the order in which they were done; the last gives its amount."""
+    """Give the sums of one line, in the order of the reckoning; the last gives its amount."""
     label = line.description
     return tuple(f"{label}  {text}" for text in (*_period(line), *_reckoned(line)))
 
@@ -82,15 +82,37 @@ def _steps(line: InvoiceLine) -> list[str]:
 
 def _usage(line: InvoiceLine) -> list[str]:
     texts = _steps(line)
+    currency = line.amount.currency
+    billed = Decimal(line.evidence.get("billed", 0))
+    total = billed + line.amount.minor
+    if "exact" in line.evidence:
+        texts = [*texts[:-1], *_shared(line, total)]
     if line.kind == "late":
-        currency = line.amount.currency
-        billed = Decimal(line.evidence["billed"])
-        total = billed + line.amount.minor
         texts.append(
             f"late: {money_text(total, currency)} - {money_text(billed, currency)} billed earlier"
             f" = {_amount(line.amount)}"
         )
     return texts
+
+
+def _shared(line: InvoiceLine, total: Decimal) -> list[str]:
+    """Give the share of what a level costs for a whole period, which is rounded only then."""
+    currency = line.amount.currency
+    earlier = Decimal(line.evidence.get("earlier", 0))
+    sum_ = _share(line, money_text(Decimal(line.evidence["exact"]), currency))
+    to_date = money_text(total + earlier, currency)
+    texts = [f"rounded half away from zero: {sum_} = {to_date}"]
+    if earlier:
+        less = money_text(earlier, currency)
+        texts.append(f"{to_date} - {less} billed earlier = {money_text(total, currency)}")
+    return texts
+
+
+def _share(line: InvoiceLine, whole: str) -> str:
+    if line.share is None:
+        return whole
+    part, seconds = (number_text(Decimal(each)) for each in line.share)
+    return f"{whole} × {part} ÷ {seconds}"
 
 
 def _fee(line: InvoiceLine) -> list[str]:
@@ -104,11 +126,7 @@ def _fee(line: InvoiceLine) -> list[str]:
             f"{number_text(line.quantity)} × {money_text(one, currency)}"
             f" = {money_text(exact, currency)}"
         )
-    sum_ = money_text(exact, currency)
-    if line.share is not None:
-        part, whole = (number_text(Decimal(seconds)) for seconds in line.share)
-        sum_ += f" × {part} ÷ {whole}"
-    return [*texts, *_given(line, sum_, currency)]
+    return [*texts, *_given(line, _share(line, money_text(exact, currency)), currency)]
 
 
 def _last_step(line: InvoiceLine) -> Decimal | None:

@@ -42,7 +42,8 @@ class Used:
     """What was used, for one charge: of which group, how much, what earlier slices billed of it.
 
     For a credit capped by value it is one allowance of the plan: so much of `included` was used.
-    `last` is False for a slice that is billed before the window ends (a threshold).
+    `last` is False for a slice that is billed before the window ends (a threshold).  A `gauge` says
+    what there was at a time: in a part of a period there is as much of it, for less time.
     """
 
     measured: Measured
@@ -50,6 +51,7 @@ class Used:
     earlier: Earlier | None = None
     last: bool = True
     included: Decimal | None = None
+    gauge: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +119,7 @@ def _fee(charge: Charge, offers: Mapping[str, Plan[Any]]) -> InvoiceLine:
     exact = fee_exact(price, charge.item)
     time = _time(charge)
     amount = settle(exact, price.currency) if time is None else _part(exact, time, price)
-    return _line(charge, offers, price, exact, amount, time)
+    return _line(charge, offers, price, exact, amount=amount, time=time)
 
 
 def _credit(charge: Charge, offers: Mapping[str, Plan[Any]], used: Sequence[Used]) -> InvoiceLine:
@@ -133,7 +135,7 @@ def _credit(charge: Charge, offers: Mapping[str, Plan[Any]], used: Sequence[Used
         minor = min(minor, round_quotient(Fraction(exact) * unused))
         capped["unused"] = [str(unused.numerator), str(unused.denominator)]
     amount = Money(-max(minor, 0), price.currency)
-    return _line(charge, offers, price, exact, amount, time, capped)
+    return _line(charge, offers, price, exact, amount=amount, time=time, more=capped)
 
 
 def _unused(used: Sequence[Used]) -> Fraction:
@@ -162,6 +164,7 @@ def _line(
     offers: Mapping[str, Plan[Any]],
     price: Price,
     exact: Decimal,
+    *,
     amount: Money,
     time: TimeShare | None,
     more: Mapping[str, Any] = FrozenDict(),
@@ -201,15 +204,39 @@ def _name(charge: Charge, offers: Mapping[str, Plan[Any]], price: Price | None) 
 
 
 def _rated(charge: Charge, offers: Mapping[str, Plan[Any]], used: Used) -> RatedLine:
+    """Price what was measured, of which a change may have cut the period.
+
+    What was counted has its allowances by time then.  A level keeps them, ten seats being ten
+    however short the time, and the amount is shared out.
+    """
     price = prices_of(charge.item, offers)[charge.price]
-    time = _time(charge)
-    if charge.cut and time is not None:
+    time = _cut(charge)
+    if time is None:
+        return rate(price, used.measured, earlier=used.earlier, last=used.last)
+    if not used.gauge:
         price = scaled_allowance(price, time.part, time.whole)
-    return rate(price, used.measured, earlier=used.earlier, last=used.last)
+        return rate(price, used.measured, earlier=used.earlier, last=used.last)
+    rated = rate(price, used.measured, last=used.last)
+    amount = _part(rated.exact, time, price)
+    return replace(rated, amount=amount if used.earlier is None else amount - used.earlier.billed)
+
+
+def _cut(charge: Charge) -> TimeShare | None:
+    """Give the share of the period that a change left of it; None where nothing cut it."""
+    time = _time(charge) if charge.cut else None
+    return None if time is None or time.part == time.whole else time
+
+
+def _evidence(charge: Charge, rated: RatedLine, used: Used, **more: object) -> Mapping[str, Any]:
+    if not used.gauge or _cut(charge) is None:
+        return evidence_of(rated, more=more)
+    if used.earlier is not None:
+        more["earlier"] = used.earlier.billed.minor
+    return evidence_of(rated, exact=rated.exact, more=more)
 
 
 def _usage(charge: Charge, offers: Mapping[str, Plan[Any]], used: Used) -> InvoiceLine | None:
-    """Price what was measured; its allowances count by time where a change cut the period."""
+    """Give the line of what was measured."""
     rated = _rated(charge, offers, used)
     if not rated.measured and not rated.amount.minor:
         return None
@@ -224,9 +251,8 @@ def _used_line(
     amount: Money,
 ) -> InvoiceLine:
     price = prices_of(charge.item, offers)[charge.price]
-    time = _time(charge)
+    time = _cut(charge)
     zero = Money.zero(amount.currency)
-    cut = charge.cut and time is not None and time.part != time.whole
     return InvoiceLine(
         kind=charge.kind,
         description=_name(charge, offers, price),
@@ -240,17 +266,17 @@ def _used_line(
         billed=rated.billed,
         unit=price.unit,
         unit_price=price.shape.unit if isinstance(price.shape, PerUnit) else None,
-        share=(time.part, time.whole) if cut and time is not None else None,
+        share=None if time is None else (time.part, time.whole),
         amount=amount,
         discount=zero,
         credit=zero,
         tax=zero,
-        evidence=evidence_of(rated),
+        evidence=_evidence(charge, rated, used),
     )
 
 
 def _late_line(late: Late, offers: Mapping[str, Plan[Any]]) -> InvoiceLine | None:
-    """Give what a billed window comes to now, less what was billed of it; None for no difference."""
+    """Give what a billed window comes to now, less what was billed; None for no difference."""
     rated = _rated(late.charge, offers, late.used)
     amount = Money(rated.amount.minor - late.billed, rated.currency)
     if not amount.minor:
@@ -260,7 +286,7 @@ def _late_line(late: Late, offers: Mapping[str, Plan[Any]]) -> InvoiceLine | Non
         line,
         kind="late",
         part=late.part,
-        evidence=evidence_of(rated, more={"billed": late.billed}),
+        evidence=_evidence(late.charge, rated, late.used, billed=late.billed),
     )
 
 

@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 
     from tallystick.core.invoice import Invoice
 
-__all__ = ["ACCOUNTS", "Account", "Credited", "Transfer", "issued", "noted", "shared_credit"]
+__all__ = [
+    "ACCOUNTS",
+    "Account",
+    "Credited",
+    "Transfer",
+    "issued",
+    "lost",
+    "noted",
+    "paid",
+    "refunded",
+    "shared_credit",
+    "voided",
+]
 
 Account: TypeAlias = Literal["receivable", "revenue", "tax", "balance", "cash", "bad_debt"]
 """The accounts there are.  `balance` is what customers have to their credit."""
@@ -60,10 +72,11 @@ def issued(invoice: Invoice) -> tuple[Transfer, ...]:
     )
 
 
-def noted(note: Invoice, lowered: int) -> tuple[Transfer, ...]:
-    """Give the entries of a credit note, of which `lowered` minor units lower what is due.
+def noted(note: Invoice, lowered: int, *, written_off: int = 0) -> tuple[Transfer, ...]:
+    """Give the entries of a credit note, of which `lowered` minor units lower what is owed.
 
-    The rest is the customer's: it goes to its balance.
+    The rest is the customer's: it goes to its balance.  What was `written_off` of what is lowered
+    is no loss any more.
     """
     tax = -note.tax
     given = -note.total
@@ -72,7 +85,35 @@ def noted(note: Invoice, lowered: int) -> tuple[Transfer, ...]:
         Transfer("revenue", "receivable", given - tax),
         Transfer("tax", "receivable", tax),
         Transfer("receivable", "balance", given - to_due),
+        Transfer("receivable", "bad_debt", Money(written_off, note.currency)),
     )
+
+
+def paid(amount: Money, *, written_off: bool = False) -> tuple[Transfer, ...]:
+    """Give the entries of a payment; where the invoice was written off, it was no loss after all."""
+    back = (Transfer("receivable", "bad_debt", amount),) if written_off else ()
+    return _some(*back, Transfer("cash", "receivable", amount))
+
+
+def refunded(amount: Money, from_balance: Money) -> tuple[Transfer, ...]:
+    """Give the entries of a refund, of which so much was to the customer's credit.
+
+    The rest is owed again, until a credit note says that it is not.
+    """
+    return _some(
+        Transfer("balance", "cash", from_balance),
+        Transfer("receivable", "cash", amount - from_balance),
+    )
+
+
+def voided(invoice: Invoice) -> tuple[Transfer, ...]:
+    """Give the entries that take an invoice back: its own, turned around."""
+    return tuple(Transfer(each.credit, each.debit, each.amount) for each in issued(invoice))
+
+
+def lost(left: Money) -> tuple[Transfer, ...]:
+    """Give the entries of writing off what is left to be paid."""
+    return _some(Transfer("bad_debt", "receivable", left))
 
 
 def shared_credit(given: int, left: Sequence[tuple[str, int, int]]) -> tuple[Credited, ...]:

@@ -40,6 +40,7 @@ __all__ = [
     "quantity_for",
     "share_of",
     "with_hole",
+    "with_pause",
 ]
 
 MINIMUM: Final = ""
@@ -50,9 +51,12 @@ _ONE: Final = Decimal(1)
 
 
 def share_of(window: Period, whole: Period, holes: Iterable[Period] = ()) -> TimeShare:
-    """Give a window's share of the whole period in seconds; holes count for neither."""
+    """Give a window's share of the whole period in seconds; holes count for neither.
+
+    Where holes leave nothing of the period, the share is nothing of it.
+    """
     holes = tuple(holes)
-    return TimeShare(_seconds(window, holes), _seconds(whole, holes))
+    return TimeShare(_seconds(window, holes), _seconds(whole, holes) or whole.seconds)
 
 
 def _seconds(period: Period, holes: tuple[Period, ...]) -> int:
@@ -178,11 +182,23 @@ def credit_for(span: Span, at: Instant, part: str, *, by_value: bool) -> Charge:
     )
 
 
-def with_hole(span: Span, hole: Period, *, moved: timedelta = timedelta()) -> Span:
-    """Take a pause out of a span, and move its end on."""
+def with_hole(span: Span, hole: Period, *, moved: timedelta) -> Span:
+    """Take a pause out of a span, and move its end on by it."""
     return replace(
         span,
         end=span.end + moved,
         whole=Period(span.whole.start, span.whole.end + moved),
         holes=(*span.holes, hole),
     )
+
+
+def with_pause(span: Span, pause: Period) -> Span:
+    """Take out a pause that leaves the boundaries.
+
+    The allowance of a period stays whole for what is left of it.  A minimum commitment counts for
+    the share of the period that was not paused, so its whole keeps its length.
+    """
+    whole = span.whole
+    if span.price == MINIMUM:
+        whole = Period(whole.start - (pause.end - pause.start), whole.end)
+    return replace(span, whole=whole, holes=(*span.holes, pause))

@@ -13,7 +13,7 @@ from tallystick.core.calendar import at_wall_clock, first_boundary, shift, wall_
 from tallystick.core.change import policy_of
 from tallystick.core.charge import Charge, Due
 from tallystick.core.period import Cadence, Period, cadence_of, instant_text, to_the_second
-from tallystick.core.span import MINIMUM, credit_for, credit_minor, period_from, with_hole
+from tallystick.core.span import MINIMUM, credit_for, credit_minor, period_from, with_hole, with_pause
 from tallystick.core.subscription import MAIN, TERMINAL, Item
 from tallystick.core.subscription_spans import closed, fill
 from tallystick.core.terms import cadence_of_price, item_plan, prices_of
@@ -164,7 +164,8 @@ class Flow:
         cadence = cadence_of(plan)
         anchor = now.anchor
         if anchor is None:
-            anchor = at if cadence is None or not now.aligned else first_boundary(at, cadence, now.zone)
+            aligned = cadence if now.aligned else None
+            anchor = at if aligned is None else first_boundary(at, aligned, now.zone)
         period = None if cadence is None else self._next_period(at, anchor, cadence)
         self.now = replace(now, anchor=anchor, period=period)
         if _silent(now):
@@ -380,10 +381,9 @@ class Flow:
                 charges.append(charge)
             if not span.advance:
                 continue
-            credit = credit_minor(prices_of(span.item, self.offers)[span.price], span, at)
             if mode == "none":
-                left += credit
-            elif credit:
+                left += credit_minor(prices_of(span.item, self.offers)[span.price], span, at)
+            elif at < span.end:  # also where nothing is left of it: the time is free for another
                 charges.append(credit_for(span, at, part, by_value=mode == "value_capped"))
         return charges, left
 
@@ -442,7 +442,7 @@ class Flow:
         spans = now.spans
         if since is not None and since < at:
             spans = tuple(
-                with_hole(span, Period(max(since, span.start), at)) if span.start < at else span
+                with_pause(span, Period(max(since, span.start), at)) if span.start < at else span
                 for span in spans
             )
         self.now = replace(now, state="active", paused_at=None, resumes_at=None, spans=spans)

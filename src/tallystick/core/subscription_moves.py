@@ -148,6 +148,15 @@ def start(id_: str, move: Start, at: Instant, offers: Mapping[str, Plan[Any]]) -
 
 
 def _check_start(move: Start, at: Instant, begins: Instant) -> None:
+    bad = _bad_words(move) | _bad_times(move, at, begins)
+    if len(move.add_ons) > _MOST_ADD_ONS:
+        bad["add_ons"] = [f"has {len(move.add_ons)} entries: {_MOST_ADD_ONS} is the most"]
+    if bad:
+        told = "; ".join(f"{path} {texts[0]}" for path, texts in bad.items())
+        raise InvalidInput(f"a subscription that cannot start: {told}", bad)
+
+
+def _bad_words(move: Start) -> dict[str, list[str]]:
     bad: dict[str, list[str]] = {}
     days = move.trial_days
     if days is not None and (type(days) is not int or not 1 <= days <= _LONGEST_TRIAL):
@@ -156,9 +165,14 @@ def _check_start(move: Start, at: Instant, begins: Instant) -> None:
         bad["after_trial"] = [f"is one of {', '.join(get_args(AfterTrial))}"]
     if move.billing not in get_args(Billing):
         bad["billing"] = [f"is one of {', '.join(get_args(Billing))}"]
+    return bad
+
+
+def _bad_times(move: Start, at: Instant, begins: Instant) -> dict[str, list[str]]:
+    bad: dict[str, list[str]] = {}
     if move.paid_until is not None and begins > at:
         bad["starts_at"] = ["lies in the future: paid_until is for one that runs elsewhere already"]
-    if move.paid_until is not None and days is not None:
+    if move.paid_until is not None and move.trial_days is not None:
         bad["paid_until"] = ["and trial_days exclude each other"]
     if move.paid_until is not None and to_the_second(move.paid_until) <= begins:
         bad["paid_until"] = ["must come after the start"]
@@ -166,11 +180,7 @@ def _check_start(move: Start, at: Instant, begins: Instant) -> None:
         bad["ends_at"] = ["must come after the start"]
     if move.anchor is not None and move.billing == "calendar":
         bad["anchor"] = ["is set by billing='calendar': give one of the two"]
-    if len(move.add_ons) > _MOST_ADD_ONS:
-        bad["add_ons"] = [f"has {len(move.add_ons)} entries: {_MOST_ADD_ONS} is the most"]
-    if bad:
-        told = "; ".join(f"{path} {texts[0]}" for path, texts in bad.items())
-        raise InvalidInput(f"a subscription that cannot start: {told}", bad)
+    return bad
 
 
 def _phases(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:

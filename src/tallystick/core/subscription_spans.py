@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.calendar import period_containing
 from tallystick.core.charge import Charge
@@ -16,6 +17,7 @@ from tallystick.core.span import (
     new_span,
     period_from,
     share_of,
+    with_pause,
 )
 from tallystick.core.terms import cadence_of_price, item_plan, prices_of
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["closed", "fill"]
 
+_SECOND: Final = timedelta(seconds=1)
+
 
 def closed(now: Subscription, span: Span, at: Instant, *, cut: bool = False) -> Charge | None:
     """Give what is charged in arrears for a span that ends, leaving a running pause out.
@@ -37,7 +41,7 @@ def closed(now: Subscription, span: Span, at: Instant, *, cut: bool = False) -> 
     if now.state == "paused" and now.paused_at is not None:
         start = max(now.paused_at, span.start)
         if start < at:
-            span = replace(span, holes=(*span.holes, Period(start, at)))
+            span = with_pause(span, Period(start, at))
     return closing(span, at, cut=cut)
 
 
@@ -127,14 +131,17 @@ def _period(
     """Give the end of the period that begins at an instant, and the whole one it is a part of.
 
     What has the cadence of the plan itself ends with the plan's period, also where it begins on
-    a day from which a period could run whole intervals.
+    a day from which a period could run whole intervals.  Where a pause moved that end on so far
+    that more than an interval is left, it is charged whole.
     """
     anchor, mine = now.anchor or at, now.period
     own = cadence_of(item_plan(now.items[0], offers))
     if mine is None or own is None or at not in mine or not own.same_as(cadence):
         return period_from(at, anchor, cadence, now.zone)
-    around = period_containing(anchor, cadence, at, now.zone)
-    return mine.end, around if around.end == mine.end else mine
+    around = period_containing(anchor, cadence, mine.end - _SECOND, now.zone)
+    if around.end != mine.end:
+        return mine.end, mine
+    return mine.end, around if around.start <= at else Period(at, mine.end)
 
 
 def _cadence(span: Span, offers: Mapping[str, Plan[Any]]) -> Cadence:

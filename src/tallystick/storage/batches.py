@@ -32,9 +32,16 @@ _KEYS_AT_ONCE: Final = 500
 
 
 def moments(unit: Unit) -> Callable[[Instant | None], Cell]:
-    """Give how this database writes an instant in a batch."""
+    """Give how this database writes an instant in a batch, where the same ones come often."""
     write: Callable[[Instant], Cell] = micros if unit.dialect == "sqlite" else str
-    return lambda at: None if at is None else write(at)
+    known: dict[Instant | None, Cell] = {None: None}
+
+    def written(at: Instant | None) -> Cell:
+        if at not in known:
+            known[at] = None if at is None else write(at)
+        return known[at]
+
+    return written
 
 
 def insert_cells(

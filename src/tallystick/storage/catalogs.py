@@ -26,6 +26,7 @@ __all__ = [
     "newest_plans",
     "plan",
     "plan_numbers",
+    "sold",
     "text_of",
 ]
 
@@ -129,3 +130,11 @@ def mark_sold(unit: Unit, refs: Iterable[str], at: Instant) -> None:
         mine = and_(c.plan_id == plan_id, c.version == int(version), c.sold_at.is_(None))
         if unit.connection.execute(select(c.plan_id).where(mine)).first() is not None:
             unit.connection.execute(update(unit.tables.plan_versions).where(mine).values(sold_at=at))
+
+
+def sold(unit: Unit) -> tuple[str, ...]:
+    """Give the plan versions, `pro@2`, that were ever sold, in order."""
+    c = unit.tables.plan_versions.c
+    query = select(c.plan_id, c.version).where(c.sold_at.is_not(None))
+    rows = unit.connection.execute(query.order_by(c.plan_id, c.version))
+    return tuple(f"{row.plan_id}@{row.version}" for row in rows)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, case, literal, select, tuple_, update
+from sqlalchemy import and_, case, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tallystick.errors import Conflict, InvalidInput, NotFound
+from tallystick.storage.arrays import insert_rows
 from tallystick.storage.batches import insert_cells, moments, rows_of, update_rows
 from tallystick.storage.invoice_lines import insert_lines
 from tallystick.storage.invoice_rows import (
@@ -22,7 +23,7 @@ from tallystick.storage.invoice_rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sqlalchemy import ColumnElement
 
@@ -103,39 +104,35 @@ def insert_drafts(unit: Unit, drafts: Sequence[Draft]) -> list[Draft]:
     """
     first = {(draft.customer, draft.cause): draft for draft in reversed(drafts)}
     new = [draft for draft in drafts if first[draft.customer, draft.cause] is draft]
-    known = _known_causes(unit, list(first))
-    new = [draft for draft in new if (draft.customer, draft.cause) not in known]
-    rows = [_cells(unit, _DRAFT, draft_row(draft)) for draft in new]
+    if unit.dialect == "sqlite":  # it has no way to say which, but there is one writer
+        known = _known_causes(unit, list(first))
+        new = [draft for draft in new if (draft.customer, draft.cause) not in known]
+    if not new:
+        return []
+    moment = moments(unit)
+    rows = [_cells(_DRAFT, draft_row(draft), moment) for draft in new]
     ending = " ON CONFLICT (customer_id, cause) DO NOTHING"
-    if insert_cells(unit, unit.tables.invoices, _DRAFT, rows, ending) == len(rows):
+    if unit.dialect == "sqlite":
+        insert_cells(unit, unit.tables.invoices, _DRAFT, rows, ending)
         return new
-    # Somebody else stored one between our look and our word: ours are those of our ids.
-    ours = {row["id"] for row in rows_of(unit, unit.tables.invoices, _NAMES, _keys(new))}
-    return [draft for draft in new if draft.id in ours]
+    table = unit.tables.invoices.fullname
+    stored = set(insert_rows(unit, table, _DRAFT, rows, f"{ending} RETURNING d.id").scalars())
+    return [draft for draft in new if draft.id in stored]
 
 
 def _known_causes(unit: Unit, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    c = unit.tables.invoices.c
-    found: set[tuple[str, str]] = set()
-    for start in range(0, len(keys), _AT_ONCE):
-        some = keys[start : start + _AT_ONCE]
-        query = select(c.customer_id, c.cause).where(tuple_(c.customer_id, c.cause).in_(some))
-        found |= {(row[0], row[1]) for row in unit.connection.execute(query)}
-    return found
+    found = rows_of(unit, unit.tables.invoices, ("customer_id", "cause"), keys)
+    return {(row["customer_id"], row["cause"]) for row in found}
 
 
 _NAMES: Final = ("customer_id", "id")
-_AT_ONCE: Final = 500
-
-
-def _keys(drafts: Sequence[Draft]) -> list[tuple[str, str]]:
-    return [(draft.customer, draft.id) for draft in drafts]
 
 
 def _cells(
-    unit: Unit, columns: Sequence[tuple[str, str]], row: Mapping[str, Any]
+    columns: Sequence[tuple[str, str]],
+    row: Mapping[str, Any],
+    moment: Callable[[Instant | None], Cell],
 ) -> tuple[Cell, ...]:
-    moment = moments(unit)
     return tuple(moment(row[name]) if name in _TIMES else row[name] for name, _ in columns)
 
 
@@ -168,7 +165,8 @@ def issue(unit: Unit, issued: Sequence[Issued]) -> None:
     All or none.  Raises Conflict where one is no draft any more, a number is taken, or a line was
     billed before.
     """
-    rows = [_cells(unit, _ISSUED, invoice_row(each)) for each in issued]
+    moment = moments(unit)
+    rows = [_cells(_ISSUED, invoice_row(each), moment) for each in issued]
     changes = {name: f"{{{name}}}" for name, _ in _ISSUED[len(_KEY) :]}
     _close(unit, [each.invoice for each in issued], _ISSUED, rows, changes)
 
@@ -213,7 +211,7 @@ def _refusal(refused: IntegrityError) -> Exception:
         return Conflict("a line was billed before: its price, time and part are taken")
     if "series_number" in said or "invoices.series" in said:
         return Conflict("a number of the series is taken: take the next ones")
-    if "document that was issued" in said or "_invoice_lines" in said and "position" in said:
+    if "document that was issued" in said or ("_invoice_lines" in said and "position" in said):
         return Conflict(_NO_DRAFT)
     return refused
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
     from tallystick.storage.usage_asked import Asked
 
-__all__ = ["Known", "PlainReader", "known_by_days", "known_by_events"]
+__all__ = ["Known", "PlainReader", "known_by_days", "known_by_events", "note_readings"]
 
 _AT: Final = attrgetter("at", "order")
 _DAY: Final = itemgetter(0)
@@ -62,11 +62,11 @@ def known_by_events(
     start = None if meter.aggregation in HELD else period.start
     known: dict[Group, Known] = {}
     events = events_in(unit, customer, meter.event_type, start, period.end)
-    _note(known, readings_of(meter, events, as_of=as_of), period)
+    note_readings(known, readings_of(meter, events, as_of=as_of), period)
     return known
 
 
-def _note(known: dict[Group, Known], readings: Iterable[Reading], period: Period) -> None:
+def note_readings(known: dict[Group, Known], readings: Iterable[Reading], period: Period) -> None:
     """Take up readings of UTC times that come in their order."""
     start, end = period.start, period.end
     for reading in readings:
@@ -141,7 +141,7 @@ def known_by_days(
         )
     else:
         readings = sorted(PlainReader(meter).read(rows.events), key=_AT)
-    _note(rows.known, readings, period)
+    note_readings(rows.known, readings, period)
     return rows.known
 
 

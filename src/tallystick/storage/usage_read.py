@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
     from tallystick.storage.usage_known import Known
 
-__all__ = ["Figure", "Window", "read_figures", "windows_of"]
+__all__ = ["Figure", "Window", "figures_of", "read_figures", "windows_of"]
 
 Window: TypeAlias = Literal["hour", "day", "month"]
 """What a period can be cut into: stretches of the UTC calendar."""
@@ -118,9 +118,23 @@ def read_figures(
     days = known is not None
     if known is None:
         known = known_by_events(unit, meter, customer, period, as_of)
-    shown = {
-        each: shrunk(meter, names, each) for each in known if selects(meter, group or {}, each)
-    }
+    return figures_of(meter, known, windows, names, group or {}, days=days)
+
+
+def figures_of(  # noqa: PLR0913 - a question has so many parts
+    meter: Meter,
+    known: Mapping[Group, Known],
+    windows: Sequence[Period],
+    names: Sequence[str],
+    group: Mapping[str, str | None],
+    *,
+    days: bool,
+) -> list[Figure]:
+    """Give the figures of what is known; `days` says that whole days are known as such.
+
+    Raises InvalidUsage and InvalidPeriod for an answer that would be too long.
+    """
+    shown = {each: shrunk(meter, names, each) for each in known if selects(meter, group, each)}
     _check(meter, windows, shown)
     figures: list[Figure] = []
     for part, here in zip(windows, _present(meter, known, windows, shown), strict=True):
