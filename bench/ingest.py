@@ -1,8 +1,8 @@
 """Usage events over HTTP, 100 a request, against the usual FastAPI, pydantic and SQLAlchemy.
 
-Each app runs in a server process of its own, on one database server, with the same sync settings;
-one client sends to them in turns, each on a kept connection.  What counts is requests a second by the
-clock on the wall, as the disk is part of storing.
+Each app runs in a server process of its own, on one database server, with the same sync and journal
+settings; one client sends to them in turns, each on a kept connection.  What counts is requests a
+second by the clock on the wall, as the disk is part of storing.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def test_an_event_is_as_it_was_recorded(opened: Any, ledger: Ledger) -> None:
         },
     }
     assert str(first["properties"]["quantity"]) == "0.100000000001"
-    assert second["occurred_at"] == "2026-11-21T09:30:00Z", "when it was recorded, not when sent"
+    assert second["received_at"] == "2026-11-21T09:30:00Z", "when it was recorded, not when sent"
     assert second["properties"] == {"quantity": 5}
 
 

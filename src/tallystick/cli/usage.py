@@ -119,9 +119,9 @@ def export(
         str, typer.Option("--format", metavar="jsonl|csv", help="How it is written.")
     ] = "jsonl",
 ) -> None:
-    """Print stored events and corrections in the order of arrival, one a line.
+    """Print stored events and corrections as they were sent, in the order of arrival, one a line.
 
-    `tallystick usage import` reads the JSON Lines.
+    `tallystick usage import` reads the JSON Lines: all of them duplicates here, the same elsewhere.
     Example: tallystick usage export --customer acme > acme.jsonl
     """
     from tallystick.app.sent import event_text

@@ -40,7 +40,7 @@ _Customer = Annotated[_Text, typer.Option(help="The customer of lines without on
 _Type = Annotated[_Text, typer.Option("--type", help="The type of lines without one.")]
 _Ids = Annotated[
     _Text,
-    typer.Option(metavar="NAME", help="Make ids NAME:LINE; for files whose lines never move."),
+    typer.Option(metavar="NAME", help="Make ids NAME:LINE; for one FILE, whose lines never move."),
 ]
 _Form = Annotated[
     _Text, typer.Option("--format", metavar="jsonl|csv|parquet", help="If the suffix says none.")
@@ -78,6 +78,8 @@ def import_(
     from tallystick.app.imports import Imported
     from tallystick.files.events import Columns
 
+    if ids is not None and len(files) > 1:
+        raise Usage("--ids takes one FILE: the same line of two would count once; run it for each")
     columns = Columns(
         names=_names(map_), source=source, customer=customer, type=type_, ids=ids, utc=utc
     )

@@ -53,8 +53,7 @@ def usual(tree: object) -> Sent | None:
     key, customer, kind = tree.get("id"), tree.get("customer"), tree.get("type")
     if not (_plain(key) and _plain(customer) and _plain(kind)):
         return None
-    left = len(tree) - 3
-    left -= "source" in tree
+    left = len(tree) - 3 - ("source" in tree)
     source = tree.get("source")
     if "source" in tree and not _plain(source):
         return None

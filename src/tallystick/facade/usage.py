@@ -74,7 +74,8 @@ class Usage:
         """Store one event: `accepted`, or `duplicate` where it is stored already.
 
         `id` is your own name for it: the same event sent again has the same one.  `quantity` is
-        1 where neither it nor the properties say otherwise.
+        the property of that name.  Nothing is filled in where it is not named: a sum counts the
+        event as 1, and a gauge refuses it.
 
         Raises InvalidUsage; Conflict where the id is taken by another body.
         """
@@ -134,7 +135,8 @@ class Usage:
     ) -> Status:
         """Correct an event: its quantity, the properties that are named, its time.
 
-        What is not named stays as it is.  Name a `correction_id` where the call may be repeated.
+        What is not named stays as it is by now, also where earlier amendments made it so.  Name a
+        `correction_id` where the call may be repeated.
 
         Raises NotFound, InvalidUsage; Conflict where the event was voided.
         """

@@ -225,6 +225,7 @@ class SentEvent(_Sent):
     type: Identifier | None = None
     source: Identifier | None = None
     occurred_at: datetime | None = None
+    received_at: datetime | None = None
     properties: Properties | None = None
     void: str | dict[str, str] | None = None
     amend: str | dict[str, str] | None = None

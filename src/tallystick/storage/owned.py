@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import UniqueConstraint, select, tuple_
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, Table
+    from sqlalchemy import Column, Index, Table
 
     from tallystick.storage.tables import Tables
     from tallystick.storage.unit import Unit
@@ -56,7 +56,8 @@ def _key(table: Table) -> list[Column[Any]]:
     """Choose the columns that tell a customer's rows apart: of a key with the owner in it, if any.
 
     One that begins with the owner is best, because an index then holds the rows side by side; of
-    several such, the table's own.  A key with NULLs in it tells nothing apart.
+    several such, the table's own.  An index that tells nobody apart does with the primary key
+    after it.  A key with NULLs in it tells nothing apart.
     """
     keys = [list(table.primary_key.columns)]
     keys += [
@@ -64,7 +65,18 @@ def _key(table: Table) -> list[Column[Any]]:
         for each in sorted(table.constraints, key=lambda each: str(each.name))
         if isinstance(each, UniqueConstraint) and not any(c.nullable for c in each.columns)
     ]
+    keys += [
+        [*each.columns, *table.primary_key.columns]
+        for each in sorted(table.indexes, key=lambda index: str(index.name))
+        if not any(name.endswith("_where") and value is not None for name, value in _options(each))
+        and not any(column.nullable for column in each.columns)
+    ]
     return [column for column in min(keys, key=_distance) if column.name != OWNER]
+
+
+def _options(index: Index) -> list[tuple[str, Any]]:
+    """Give what an index is told for each database, as the rows that it is only for."""
+    return [(str(name), value) for name, value in index.dialect_kwargs.items()]
 
 
 def _distance(key: list[Column[Any]]) -> int:

@@ -77,7 +77,7 @@ SQLITE: Final = (
     "CREATE INDEX ix_{p}customers_email ON {s}{p}customers (email)",
     """
     CREATE TABLE {s}{p}usage_events (
-        seq INTEGER NOT NULL PRIMARY KEY,
+        seq INTEGER NOT NULL,
         customer_id TEXT NOT NULL,
         source TEXT NOT NULL,
         id TEXT NOT NULL,
@@ -89,6 +89,7 @@ SQLITE: Final = (
         digest TEXT NOT NULL,
         target_source TEXT,
         target_id TEXT,
+        CONSTRAINT pk_{p}usage_events PRIMARY KEY (seq),
         CONSTRAINT uq_{p}usage_events_source_id_customer_id UNIQUE (source, id, customer_id),
         CONSTRAINT ck_{p}usage_events_kind CHECK (kind IN ('use', 'void', 'amend')),
         CONSTRAINT ck_{p}usage_events_target CHECK (
