@@ -17,6 +17,9 @@ from tallystick.core.meter import meters_of
 from tallystick.core.period import instant
 from tallystick.errors import SetupError
 from tallystick.facade.customers import Customers
+from tallystick.facade.invoices import Invoices
+from tallystick.facade.seller import Sellers
+from tallystick.facade.subscriptions import Subscriptions
 from tallystick.facade.usage import Usage
 from tallystick.storage.engine import open_engine
 from tallystick.storage.migrate import migrate, migrations
@@ -117,6 +120,9 @@ class Tallystick:
             self.price_book[default_plan]  # UnknownPlan, now rather than at the first customer
         self.customers = Customers(self)
         self.usage = Usage(self)
+        self.subscriptions = Subscriptions(self)
+        self.invoices = Invoices(self)
+        self.seller = Sellers(self)
         if role_check:
             self._check_role()
 

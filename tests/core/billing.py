@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tallystick.core.subscription import Subscription
     from tallystick.core.subscription_moves import Outcome
 
-__all__ = ["OFFERS", "USD", "Story", "day", "offers_of", "reckoned", "usd"]
+__all__ = ["OFFERS", "USD", "Story", "day", "iso", "offers_of", "reckoned", "usd"]
 
 USD: Final = currency("USD")
 
@@ -45,8 +45,13 @@ def usd(major: str) -> Money:
 
 
 def day(text: str) -> Instant:
-    """Give an instant in UTC: `day("2027-01-31")` is its midnight, `…T12:30:00` its half past 12."""
+    """Give an instant in UTC: `day("2027-01-31")` is its midnight, `…T12:30:00` half past 12."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def iso(at: Instant) -> str:
+    """Write an instant as `day` reads it."""
+    return at.replace(tzinfo=None).isoformat()
 
 
 def _flat(key: str, cost: str, **more: Any) -> dict[str, Any]:
@@ -78,7 +83,11 @@ PLANS: Final[list[dict[str, Any]]] = [
     _plan("floor", _flat("floor", "10.00"), _calls("f-calls"), minimum_commitment="50.00"),
     _plan("extra", _flat("extra", "4.00")),
     _plan(
-        "licence", _flat("licence", "99.00"), payment_type="one-time", interval=None, setup_fee="5.00"
+        "licence",
+        _flat("licence", "99.00"),
+        payment_type="one-time",
+        interval=None,
+        setup_fee="5.00",
     ),
     _plan("seats", {"id": "s", "name": "S", "type": "per_seat", "cost": "6.00"}),
 ]

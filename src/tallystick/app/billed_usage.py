@@ -14,43 +14,77 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.core.fold import fold_by
 from tallystick.core.meter import measure, meter_of
 from tallystick.core.number import quantity_of
+from tallystick.core.period import Period
 from tallystick.core.price import Dynamic, Percentage
 from tallystick.core.rating.usage import Quantity
-from tallystick.core.reading import effective, feeds
+from tallystick.core.reading import effective, feeds, readings_of
 from tallystick.core.reckoned_lines import Used
 from tallystick.core.terms import item_plan, prices_of
 from tallystick.core.usage_row import UsageRow
-from tallystick.storage.usage import events_in
-from tallystick.storage.usage_read import read_figures
+from tallystick.errors import RuleError, TallystickError
+from tallystick.storage.meters import digest_of
+from tallystick.storage.usage_arrivals import changed_since
+from tallystick.storage.usage_batch import Ask, read_many
+from tallystick.storage.usage_stretches import Stretch, events_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tallystick.app.offers import Offers
     from tallystick.core.charge import Charge
     from tallystick.core.event import UsageEvent
     from tallystick.core.meter import Meter
-    from tallystick.core.period import Instant, Period
+    from tallystick.core.period import Instant
     from tallystick.core.price import Price
     from tallystick.core.rating.usage import Measured
     from tallystick.storage.unit import Unit
+    from tallystick.storage.usage_read import Figure
 
-__all__ = ["Asked", "used_for"]
+__all__ = ["Asked", "UsageReader", "used_for"]
 
 _MICRO: Final = timedelta(microseconds=1)
+_MINUTE: Final = timedelta(minutes=1)
+_HELD: Final = frozenset({"last", "time_weighted"})
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A charge whose usage is asked for: whose, and what had arrived before `watermark`.
 
-    `settled` says that nothing arrived later that could change its figures.
+    `settled` says that nothing arrived later that could change its figures; else that is found
+    out.
     """
 
     customer: str
     charge: Charge
     watermark: Instant
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A figure that is asked for, as it was known before the watermark."""
+
+    ask: Ask
+    watermark: Instant
     settled: bool
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from others; a meter itself cannot be a key."""
+        ask = self.ask
+        meter = (digest_of(ask.meter), ask.meter.rounding)
+        return *meter, ask.customer, ask.period, ask.group_by, self.watermark
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether what arrived later could be told from what counts only by the events."""
+        return not self.settled and self.watermark - self.ask.period.end < _MINUTE
+
+    def as_of(self) -> Ask:
+        """Give the question as it is put to the events."""
+        ask = self.ask
+        return Ask(ask.meter, ask.customer, ask.period, ask.group_by, self.watermark - _MICRO)
 
 
 def used_for(unit: Unit, offers: Offers, asked: Asked) -> tuple[Used, ...]:
@@ -58,106 +92,237 @@ def used_for(unit: Unit, offers: Offers, asked: Asked) -> tuple[Used, ...]:
 
     For a credit that is capped by value: each allowance of the plan, and what was used of it.
     """
-    charge = asked.charge
-    if charge.kind == "credit":
-        return _allowances(unit, offers, asked)
-    if charge.window is None:
-        return ()
-    price = prices_of(charge.item, offers)[charge.price]
-    meter = _meter(offers, charge, price)
-    if isinstance(price.shape, (Percentage, Dynamic)):
-        return (_transactions(unit, offers, asked, meter, price),)
-    figures = _figures(unit, asked, meter, charge.window, price.group_by)
-    return tuple(
-        Used(measured=_measured(quantity), group=group) for group, quantity in figures
-    )
+    return UsageReader(unit, offers).used_for(asked)
 
 
-def _measured(quantity: Decimal) -> Measured:
-    return Quantity(quantity)
+class UsageReader:
+    """Reads what many charges used in a few statements: `ask` for all of them first."""
+
+    def __init__(self, unit: Unit, offers: Offers) -> None:
+        """Read from a transaction."""
+        self._unit, self._offers = unit, offers
+        self._figures: dict[tuple[object, ...], list[Figure] | TallystickError] = {}
+        self._events: dict[Stretch, list[UsageEvent]] = {}
+        self._questions: dict[tuple[object, ...], _Question] = {}
+        self._stretches: dict[Stretch, None] = {}
+        self._meters: dict[tuple[str, str], Meter] = {}
+
+    # --- asking -----------------------------------------------------------------------------------
+
+    def ask(self, asked: Iterable[Asked], *, by_events: bool = False) -> None:
+        """Take up what will be asked for; it is read when the first of it is."""
+        for each in asked:
+            if each.charge.kind == "credit":
+                for question, _ in self._allowances(each):
+                    self._take(question)
+            elif each.charge.window is not None:
+                price = prices_of(each.charge.item, self._offers)[each.charge.price]
+                meter = self.meter_of(each.charge, price)
+                if by_events or _by_event(each.charge, price):
+                    self._stretches.setdefault(_stretch(each, meter))
+                else:
+                    self._take(_question(each, meter, each.charge.window, price))
+
+    def _take(self, question: _Question) -> None:
+        self._questions.setdefault(question.key, question)
+
+    def meter_of(self, charge: Charge, price: Price) -> Meter:
+        """Give the meter of a metered charge, as it was published with the plan version."""
+        return self._meter_of(charge, price.meter or price.id)
+
+    def _meter_of(self, charge: Charge, name: str) -> Meter:
+        key = (charge.item.offer, name)
+        found = self._meters.get(key)
+        if found is None:
+            plan = item_plan(charge.item, self._offers)
+            meters = self._offers.meters(charge.item.offer)
+            found = self._meters[key] = meter_of(plan, name, meters)
+        return found
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """Read what was asked for: roll-ups first, then whether they know too much."""
+        wanted = [each for key, each in self._questions.items() if key not in self._figures]
+        self._questions = {}
+        plain = [each for each in wanted if not each.looks_back]
+        found = self._many([each.ask for each in plain])
+        open_ = [each for each in plain if not each.settled]
+        late = changed_since(
+            self._unit,
+            [(each.ask.customer, each.watermark, each.ask.period.end) for each in open_],
+        )
+        back = [each for each in wanted if each.looks_back]
+        back += [each for each, changed in zip(open_, late, strict=True) if changed]
+        self._keep(plain, found)
+        self._keep(back, self._many([each.as_of() for each in back]))
+        stretches = [each for each in self._stretches if each not in self._events]
+        self._stretches = {}
+        self._events |= zip(stretches, events_of(self._unit, stretches), strict=True)
+
+    def _many(self, asks: Sequence[Ask]) -> list[list[Figure] | TallystickError]:
+        """Read them all at once; where one is refused, one by one, and that one says why."""
+        try:
+            return list(read_many(self._unit, asks))
+        except RuleError as refused:
+            if len(asks) == 1:
+                return [refused]
+            return [found for ask in asks for found in self._many([ask])]
+
+    def _keep(
+        self, questions: Iterable[_Question], found: Iterable[list[Figure] | TallystickError]
+    ) -> None:
+        self._figures |= {
+            each.key: figures for each, figures in zip(questions, found, strict=True)
+        }
+
+    def _answer(self, question: _Question) -> list[Figure]:
+        key = question.key
+        if key not in self._figures:
+            self._take(question)
+            self._read()
+        found = self._figures[key]
+        if isinstance(found, TallystickError):
+            raise found
+        return found
+
+    def _events_for(self, asked: Asked, meter: Meter) -> list[UsageEvent]:
+        """Give the events of the time that counts, with all that corrects them, by arrival."""
+        stretch = _stretch(asked, meter)
+        if stretch not in self._events:
+            self._stretches.setdefault(stretch)
+            self._read()
+        return self._events[stretch]
+
+    # --- what was used ----------------------------------------------------------------------------
+
+    def arrivals(self, asked: Asked) -> list[UsageEvent]:
+        """Give the events of a metered charge with all that corrects them, by arrival."""
+        charge = asked.charge
+        meter = self.meter_of(charge, prices_of(charge.item, self._offers)[charge.price])
+        return self._events_for(asked, meter)
+
+    def used_for(self, asked: Asked, *, by_events: bool = False) -> tuple[Used, ...]:
+        """Give what was used for one charge, as the function of that name does.
+
+        `by_events` folds the events that were read once, however often and as of when it is asked.
+        """
+        charge = asked.charge
+        if charge.kind == "credit":
+            return tuple(
+                Used(measured=Quantity(self._answer(question)[0].quantity), included=included)
+                for question, included in self._allowances(asked)
+            )
+        if charge.window is None:
+            return ()
+        price = prices_of(charge.item, self._offers)[charge.price]
+        meter = self.meter_of(charge, price)
+        if isinstance(price.shape, (Percentage, Dynamic)):
+            return (Used(measured=self._transactions(asked, meter, price, charge.window)),)
+        if charge.holes or by_events:
+            return self._folded(asked, meter, price, charge.window)
+        figures = self._answer(_question(asked, meter, charge.window, price))
+        return tuple(
+            Used(
+                measured=Quantity(each.quantity),
+                group=tuple(zip(price.group_by, each.group, strict=True)),
+                gauge=meter.gauge,
+            )
+            for each in figures
+        )
+
+    def _folded(
+        self, asked: Asked, meter: Meter, price: Price, window: Period
+    ) -> tuple[Used, ...]:
+        """Give what was used outside the pauses, from the events."""
+        names, as_of = price.group_by, asked.watermark - _MICRO
+        events = self._events_for(asked, meter)
+        if asked.charge.holes:
+            paused = {
+                reading.order
+                for reading in readings_of(meter, events, as_of=as_of)
+                if any(reading.at in hole for hole in asked.charge.holes)
+            }
+            events = [event for event in events if event.order not in paused]
+        found = fold_by(meter, events, window, names, as_of=as_of)
+        if not found and not names:
+            found = {(): Decimal(0)}
+        return tuple(
+            Used(
+                measured=Quantity(quantity),
+                group=tuple(zip(names, group, strict=True)),
+                gauge=meter.gauge,
+            )
+            for group, quantity in found.items()
+        )
+
+    def _transactions(self, asked: Asked, meter: Meter, price: Price, window: Period) -> Measured:
+        """Give transactions one by one: the property `amount`, in major units."""
+        plan = item_plan(asked.charge.item, self._offers)
+        key = price.meter or price.id
+        known = effective(self._events_for(asked, meter), as_of=asked.watermark - _MICRO)
+        rows = [
+            UsageRow(key, _number(event, meter.value) or Decimal(1), _number(event, "amount"))
+            for event in known
+            if event.occurred_at in window
+            and not any(event.occurred_at in hole for hole in asked.charge.holes)
+            and feeds(meter, event)
+        ]
+        found: Mapping[str, Measured] = measure(
+            plan, rows, self._offers.meters(asked.charge.item.offer)
+        )
+        return found.get(key, Quantity(Decimal(0)))
+
+    def _allowances(self, asked: Asked) -> list[tuple[_Question, Decimal]]:
+        """Ask what was used of each allowance, in the time before the fee is given back."""
+        charge = asked.charge
+        period, until = charge.period, charge.window
+        if not charge.by_value or period is None:
+            return []
+        if until is not None and period.start < until.start < period.end:
+            period = Period(period.start, until.start)
+        plan: Any = item_plan(charge.item, self._offers)
+        prices = prices_of(charge.item, self._offers).values()
+        keys = {
+            price.meter or price.id: price.included for price in prices if price.basis == "usage"
+        }
+        keys |= {
+            feature.key: Decimal(feature.limit)
+            for feature in plan.features.values()
+            if feature.enabled and feature.reset is not None and (feature.limit or 0) > 0
+        }
+        return [
+            (
+                _Question(
+                    Ask(self._meter_of(charge, key), asked.customer, period),
+                    asked.watermark,
+                    asked.settled,
+                ),
+                included,
+            )
+            for key, included in keys.items()
+            if included
+        ]
 
 
-def _meter(offers: Offers, charge: Charge, price: Price) -> Meter:
-    plan = item_plan(charge.item, offers)
-    return meter_of(plan, price.meter or price.id, offers.meters(charge.item.offer))
+def _by_event(charge: Charge, price: Price) -> bool:
+    """Whether the events are needed one by one."""
+    return bool(charge.holes) or isinstance(price.shape, (Percentage, Dynamic))
 
 
-Groups = list[tuple[tuple[tuple[str, str | None], ...], Decimal]]
+def _question(asked: Asked, meter: Meter, window: Period, price: Price) -> _Question:
+    ask = Ask(meter, asked.customer, window, tuple(price.group_by))
+    return _Question(ask, asked.watermark, asked.settled)
 
 
-def _figures(
-    unit: Unit, asked: Asked, meter: Meter, window: Period, names: Sequence[str]
-) -> Groups:
-    if asked.charge.holes:
-        events = _events(unit, asked, meter, window)
-        found = fold_by(meter, events, window, names) if names else fold_by(meter, events, window, ())
-        groups = list(found.items()) or [((), Decimal(0))]
-        return [(tuple(zip(names, group, strict=True)), quantity) for group, quantity in groups]
-    figures = read_figures(
-        unit,
-        meter,
-        asked.customer,
-        window,
-        group_by=names,
-        as_of=None if asked.settled else asked.watermark - _MICRO,
-    )
-    if names:
-        return [(tuple(zip(names, each.group, strict=True)), each.quantity) for each in figures]
-    return [((), figures[0].quantity if figures else Decimal(0))]
-
-
-def _events(unit: Unit, asked: Asked, meter: Meter, window: Period) -> list[UsageEvent]:
-    """Give the events that count, corrected, without those in a pause.
-
-    A level goes on through time, so where one is read the events before the window count too.
-    """
-    held = meter.aggregation in {"last", "time_weighted"}
-    start = None if held else window.start
-    events = events_in(unit, asked.customer, meter.event_type, start, window.end)
-    known = effective(events, as_of=asked.watermark - _MICRO)
-    return [
-        event for event in known if not any(event.occurred_at in hole for hole in asked.charge.holes)
-    ]
-
-
-def _transactions(
-    unit: Unit, offers: Offers, asked: Asked, meter: Meter, price: Price
-) -> Used:
-    """Give transactions one by one, from the events: the property `amount`, in major units."""
-    plan = item_plan(asked.charge.item, offers)
-    key = price.meter or price.id
+def _stretch(asked: Asked, meter: Meter) -> Stretch:
+    """Give the time whose events count; of a level, all that came before."""
     window = asked.charge.window
     assert window is not None  # noqa: S101 - usage has a time
-    rows = [
-        UsageRow(key, _number(event, meter.value) or Decimal(1), _number(event, "amount"))
-        for event in _events(unit, asked, meter, window)
-        if event.occurred_at in window and feeds(meter, event)
-    ]
-    found = measure(plan, rows, offers.meters(asked.charge.item.offer))
-    return Used(measured=found.get(key, Quantity(Decimal(0))))
+    start = None if meter.aggregation in _HELD else window.start
+    return Stretch(asked.customer, meter.event_type, start, window.end)
 
 
 def _number(event: UsageEvent, name: str) -> Decimal | None:
     value = event.properties.get(name)
     return None if value is None else quantity_of(value, f"properties.{name}", negative=True)
-
-
-def _allowances(unit: Unit, offers: Offers, asked: Asked) -> tuple[Used, ...]:
-    """Give what was used of each allowance of a plan, in the time that a fee was paid for."""
-    charge = asked.charge
-    if not charge.by_value or charge.period is None:
-        return ()
-    plan: Any = item_plan(charge.item, offers)
-    found = []
-    keys = {price.meter or price.id: price.included for price in prices_of(charge.item, offers).values() if price.basis == "usage"}
-    keys |= {
-        feature.key: Decimal(feature.limit)
-        for feature in plan.features.values()
-        if feature.enabled and feature.reset is not None and (feature.limit or 0) > 0
-    }
-    for key, included in keys.items():
-        if included:
-            meter = meter_of(plan, key, offers.meters(charge.item.offer))
-            ((_, quantity),) = _figures(unit, asked, meter, charge.period, ())
-            found.append(Used(measured=Quantity(quantity), included=included))
-    return tuple(found)

@@ -8,7 +8,8 @@ Two kinds of work, each in batches of one transaction, by any number of processe
    could be issued.  It goes only as far as everything before is done, so the numbers do not tell
    how many processes there were, or how late they came.
 
-What cannot be done is set aside with its reason, and blocks nobody.
+What cannot be done is set aside with its reason, and blocks nobody.  A batch that is tried again
+gives what it did anew, so a run counts what was committed and nothing else.
 """
 
 from __future__ import annotations
@@ -17,43 +18,96 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tallystick.app.drafting import drafts_of
-from tallystick.app.issuing import issue_batch
+from tallystick.app.issuing import issue_batch, ready_usage
 from tallystick.app.offers import Offers
 from tallystick.app.seller import settings_of
+from tallystick.core.frozen import FrozenDict
 from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.subscription_moves import advance, next_at
+from tallystick.core.text import id_at
 from tallystick.core.trees import bytes_of
-from tallystick.errors import TallystickError
+from tallystick.errors import NotFound, TallystickError
 from tallystick.storage import invoices, subscriptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tallystick.core.period import Instant
     from tallystick.core.subscription import Subscription
+    from tallystick.core.subscription_moves import Outcome
     from tallystick.storage.unit import Storage, Unit
 
-__all__ = ["Run", "run_billing"]
+__all__ = ["BATCH", "Run", "SetAside", "billing_steps", "retry", "run_billing", "what_is_set_aside"]
 
 BATCH: Final = 1_000
+"""How many subscriptions or drafts are taken up in one transaction."""
+
+_FAULTS: Final = (
+    TallystickError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What goes wrong with one subscription is its own affair, also where the fault is ours."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """A subscription or a draft that is left out of runs until `retry`, and why.
+
+    `reason` has `code`, `message`, `at`, `input` (the digest of what it was made from) and
+    `replay`, the command that looks into it.
+    """
+
+    kind: Literal["subscription", "draft"]
+    customer: str
+    id: str
+    reason: Mapping[str, Any] = field(default_factory=FrozenDict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a billing run did: subscriptions that went on, documents issued, and what was set aside.
+    """What a billing run did, or a part of one: all of it was committed.
 
-    `totals` are minor units by currency.
+    `subscriptions` went on, `documents` were issued, `empty` drafts came to nothing.  `totals` are
+    minor units by currency; credit notes count below zero.
     """
 
     at: Instant
     subscriptions: int = 0
     documents: int = 0
     empty: int = 0
-    totals: Counter[str] = field(default_factory=Counter)
-    set_aside: list[str] = field(default_factory=list)
+    totals: Mapping[str, int] = field(default_factory=FrozenDict)
+    set_aside: tuple[SetAside, ...] = ()
+
+    @property
+    def did_work(self) -> bool:
+        """Whether there was anything to do."""
+        return bool(self.subscriptions or self.documents or self.empty or self.set_aside)
+
+    def __add__(self, other: Run) -> Run:
+        """Give two parts of a run as one."""
+        totals = Counter(self.totals)
+        totals.update(other.totals)
+        return Run(
+            at=self.at,
+            subscriptions=self.subscriptions + other.subscriptions,
+            documents=self.documents + other.documents,
+            empty=self.empty + other.empty,
+            totals=FrozenDict(sorted(totals.items())),
+            set_aside=(*self.set_aside, *other.set_aside),
+        )
+
+    def __hash__(self) -> int:
+        """Hash by what was counted."""
+        return hash((self.at, self.subscriptions, self.documents, self.empty))
 
 
 def run_billing(
@@ -66,81 +120,152 @@ def run_billing(
 ) -> Run:
     """Bill everything that is due at an instant; a second run changes nothing.
 
-    `limit` is the most documents to issue.  `tell` is called after every batch.
+    `limit` is the most documents to issue.  `tell` is called after every batch with all so far.
 
     Raises StorageUnavailable.
     """
     done = Run(at=to_the_second(at))
-    size = batch
-    while True:
-        count = storage.attempt(lambda unit: _advance_batch(unit, done, size), repeatable=True)  # noqa: B023 - called at once
-        if count is None:  # one of them cannot be kept: find out which
-            size = 1
-            continue
-        if not count:
-            break
-        size = batch
-        done.subscriptions += count
-        tell(done)
-    while limit is None or done.documents < limit:
-        most = batch if limit is None else min(batch, limit - done.documents)
-        issued = storage.attempt(lambda unit: _issue(unit, done, most), repeatable=True)  # noqa: B023 - called at once
-        if not issued:
-            return done
+    for step in billing_steps(storage, at, batch=batch, limit=limit):
+        done += step
         tell(done)
     return done
 
 
-def _issue(unit: Unit, done: Run, most: int) -> int:
+def billing_steps(
+    storage: Storage, at: Instant, *, batch: int = BATCH, limit: int | None = None
+) -> Iterator[Run]:
+    """Bill what is due, a batch at a time; give what each did, committed, until nothing is left."""
+    at = to_the_second(at)
+    act: Callable[[Unit], Run] = partial(_advance_batch, at=at, size=batch)
+    while (step := storage.attempt(act, repeatable=True)).did_work:
+        yield step
+    storage.attempt(lambda unit: ready_usage(unit, at))
+    issued = 0
+    while limit is None or issued < limit:
+        most = batch if limit is None else min(batch, limit - issued)
+        step = storage.attempt(partial(_issue, at=at, most=most), repeatable=True)
+        if not step.did_work:
+            return
+        issued += step.documents
+        yield step
+
+
+# --- documents ------------------------------------------------------------------------------------
+
+
+def _issue(unit: Unit, at: Instant, most: int) -> Run:
     unit.as_all()
-    first = subscriptions.lowest_due(unit, done.at)
-    found = issue_batch(unit, done.at, before=first, limit=most)
-    done.documents += len(found.issued)
-    done.empty += len(found.empty)
-    done.set_aside += found.set_aside
+    first = subscriptions.lowest_due(unit, at)
+    found = issue_batch(unit, at, before=first, limit=most)
+    totals = Counter[str]()
     for invoice in found.issued:
-        done.totals[invoice.currency.code] += invoice.total.minor
-    return len(found.issued) + len(found.empty) + len(found.set_aside)
+        totals[invoice.currency.code] += invoice.total.minor
+    stopped = _stopped_drafts(unit) if found.set_aside else ()
+    return Run(
+        at=at,
+        documents=len(found.issued),
+        empty=len(found.empty),
+        totals=FrozenDict(sorted(totals.items())),
+        set_aside=tuple(each for each in stopped if each.id in found.set_aside),
+    )
 
 
-def _advance_batch(unit: Unit, done: Run, size: int) -> int | None:
-    """Let time pass for a batch; None where the batch as a whole cannot be kept."""
+# --- subscriptions --------------------------------------------------------------------------------
+
+
+def _advance_batch(unit: Unit, at: Instant, size: int) -> Run:
+    """Let time pass for a batch: all at once, or one by one where that cannot be kept."""
     unit.as_all()
-    claimed = subscriptions.claim_due(unit, done.at, size)
-    if not claimed:
-        return 0
+    claimed = subscriptions.claim_due(unit, at, size)
     offers = Offers(unit)
-    grace = settings_of(unit).grace
-    kept = []
-    drafts = []
+    stopped = []
+    done = []
     for before in claimed:
         try:
-            outcome = advance(before, done.at, offers)
-        except TallystickError as refused:
-            _set_aside(unit, before, done, refused)
-            continue
-        kept.append((outcome.subscription, next_at(outcome.subscription)))
-        drafts += drafts_of(outcome.subscription, outcome.dues, grace)
+            done.append((before, advance(before, at, offers)))
+        except _FAULTS as fault:
+            stopped.append(_set_aside(unit, before, at, fault))
     try:
         with unit.savepoint():
-            subscriptions.save_subscriptions(unit, kept)
-            invoices.insert_drafts(unit, drafts)
-    except TallystickError as refused:
-        if len(claimed) > 1:
-            return None
-        _set_aside(unit, claimed[0], done, refused)
-    return len(claimed)
+            _keep(unit, [outcome for _, outcome in done])
+    except TallystickError:
+        stopped += _keep_each(unit, at, done)
+    return Run(at=at, subscriptions=len(claimed) - len(stopped), set_aside=tuple(stopped))
 
 
-def _set_aside(unit: Unit, subscription: Subscription, done: Run, why: TallystickError) -> None:
+def _keep(unit: Unit, outcomes: Sequence[Outcome]) -> None:
+    grace = settings_of(unit).grace
+    subscriptions.save_subscriptions(
+        unit, [(each.subscription, next_at(each.subscription)) for each in outcomes]
+    )
+    drafts = [
+        draft for each in outcomes for draft in drafts_of(each.subscription, each.dues, grace)
+    ]
+    invoices.insert_drafts(unit, drafts)
+
+
+def _keep_each(
+    unit: Unit, at: Instant, done: Sequence[tuple[Subscription, Outcome]]
+) -> list[SetAside]:
+    """Keep one by one, and set aside what cannot be."""
+    stopped = []
+    for before, outcome in done:
+        try:
+            with unit.savepoint():
+                _keep(unit, [outcome])
+        except TallystickError as refused:
+            stopped.append(_set_aside(unit, before, at, refused))
+    return stopped
+
+
+# --- what cannot be done --------------------------------------------------------------------------
+
+
+def _set_aside(unit: Unit, subscription: Subscription, at: Instant, why: Exception) -> SetAside:
     """Leave it out of further runs, with what is needed to look into it."""
+    when = instant_text(at)
     reason = {
-        "code": getattr(why, "code", type(why).__name__),
-        "message": str(why),
-        "at": instant_text(done.at),
+        "code": getattr(why, "code", TallystickError.code),
+        "message": str(why) if isinstance(why, TallystickError) else f"{type(why).__name__}: {why}",
+        "at": when,
         "input": f"sha256:{hashlib.sha256(bytes_of(subscription)).hexdigest()}",
-        "replay": f"tallystick subscriptions advance {subscription.id} --at {instant_text(done.at)}",
+        "replay": f"tallystick invoice preview {subscription.id} --at {when}",
     }
     text = json.dumps(reason, ensure_ascii=False, sort_keys=True)
     subscriptions.set_aside(unit, subscription.customer, subscription.id, text)
-    done.set_aside.append(subscription.id)
+    return SetAside(
+        kind="subscription",
+        customer=subscription.customer,
+        id=subscription.id,
+        reason=FrozenDict(reason),
+    )
+
+
+def what_is_set_aside(unit: Unit, limit: int = BATCH) -> tuple[SetAside, ...]:
+    """List what is left out of runs: subscriptions, then drafts, each by id."""
+    unit.as_all()
+    found = (_stopped("subscription", row) for row in subscriptions.stopped(unit, limit))
+    return (*found, *_stopped_drafts(unit, limit))
+
+
+def _stopped_drafts(unit: Unit, limit: int = 10**6) -> tuple[SetAside, ...]:
+    return tuple(_stopped("draft", row) for row in invoices.stopped(unit, limit))
+
+
+def _stopped(kind: Literal["subscription", "draft"], row: tuple[str, str, str]) -> SetAside:
+    customer, id_, text = row
+    return SetAside(kind=kind, customer=customer, id=id_, reason=FrozenDict(json.loads(text)))
+
+
+def retry(unit: Unit, named: object) -> SetAside:
+    """Take a subscription or a draft that was set aside into the runs again; give why it was.
+
+    Raises NotFound where nothing of that id is set aside.
+    """
+    key = id_at(named, "id")
+    found = next((each for each in what_is_set_aside(unit, 10**6) if each.id == key), None)
+    if found is None:
+        raise NotFound("subscription or draft that was set aside", key)
+    shelf = subscriptions if found.kind == "subscription" else invoices
+    shelf.retry(unit, found.customer, found.id)
+    return found

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from tallystick.app.billed_usage import Asked, used_for
+from tallystick.app.late_drafts import draft_late
 from tallystick.app.offers import Offers
 from tallystick.app.seller import settings_of
+from tallystick.app.thresholds import draft_thresholds
+from tallystick.app.usage_of_drafts import UsageOfDrafts
 from tallystick.core.invoice import Party
 from tallystick.core.period import instant_text
 from tallystick.core.reckoned_lines import OneOff, counts_for_minimum
@@ -37,6 +39,7 @@ from tallystick.storage import (
     usage_watermark,
 )
 from tallystick.storage.invoice_rows import sealed
+from tallystick.storage.sold_on import last_to_issue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_rows import Draft, Issued
     from tallystick.storage.unit import Unit
 
-__all__ = ["Batch", "drafted", "issue_batch"]
+__all__ = ["Batch", "drafted", "drafted_all", "issue_batch", "ready_usage"]
 
 _SERIES: Final = {"invoice": "invoice", "credit_note": "credit_note"}
 _DIGITS: Final = 6
@@ -79,10 +82,30 @@ def issue_batch(unit: Unit, until: Instant, *, before: Instant | None, limit: in
     return batch
 
 
+def ready_usage(unit: Unit, until: Instant) -> None:
+    """Make what was used ready to be billed, in a short transaction before any batch is issued.
+
+    Drafts are made of thresholds that were reached and of what came late; usage is closed up to the
+    last draft that may be issued by then, so no batch has to keep anybody from recording.
+    """
+    unit.as_all()
+    offers = Offers(unit)
+    draft_late(unit, offers, until)
+    draft_thresholds(unit, offers, until)
+    last = last_to_issue(unit, until)
+    if last is not None:
+        usage_watermark.close_usage(unit, last)
+
+
 def drafted(unit: Unit, draft: Draft, watermark: Instant | None = None) -> Invoice:
     """Reckon a draft as it stands now, and change nothing."""
     early = draft if watermark is None else replace(draft, finalize_at=watermark)
-    return _Issuing(unit, [early], {}).reckoned(early)
+    return drafted_all(unit, [early])[0]
+
+
+def drafted_all(unit: Unit, drafts: Sequence[Draft]) -> tuple[Invoice, ...]:
+    """Reckon drafts as they would be issued one after the other now, and change nothing."""
+    return _Issuing(unit, drafts, {}).foreseen() if drafts else ()
 
 
 class _Issuing:
@@ -99,18 +122,27 @@ class _Issuing:
         people = sorted({draft.customer for draft in drafts})
         self.customers = customers.several(unit, people)
         keys = {(draft.customer, draft.currency.code) for draft in drafts}
-        self.balances = dict(balances.hold(unit, keys)) if held else {}
+        self.balances = dict(balances.hold(unit, keys)) if held else self._seen_balances(people)
         self.taken: dict[tuple[str, str], int] = {}
         self.given: list[tuple[str, Invoice]] = []
+        self.noted: set[tuple[str, str]] = set()
         self.items: dict[str, list[invoice_items.InvoiceItem]] = defaultdict(list)
         for item in invoice_items.waiting_items(unit, people):
             self.items[item.customer].append(item)
         self.lines: dict[tuple[str, str], list[BilledLine]] = defaultdict(list)
         self.just_now: dict[tuple[str, str], list[InvoiceLine]] = defaultdict(list)
         self._read_lines()
+        self.usage = UsageOfDrafts(unit, self.offers, drafts)
         self.ready: list[Issued] = []
         self.entries: list[journal.Entry] = []
         self.used_items: list[tuple[str, str, str]] = []
+
+    def _seen_balances(self, people: Sequence[str]) -> dict[tuple[str, str], int]:
+        return {
+            (customer, money.currency.code): money.minor
+            for customer in people
+            for money in balances.balance_of(self.unit, customer)
+        }
 
     def _read_lines(self) -> None:
         """Read what was billed before, where a draft stands on it."""
@@ -129,6 +161,8 @@ class _Issuing:
     def issue(self, batch: Batch) -> None:
         usage_watermark.close_usage(self.unit, max(draft.finalize_at for draft in self.drafts))
         for draft in self.drafts:
+            if (draft.customer, draft.currency.code) in self.noted:
+                break  # what a credit note gave back can pay it: it is in the balance by then
             try:
                 invoice = self.reckoned(draft)
             except TallystickError as refused:
@@ -136,20 +170,29 @@ class _Issuing:
                 batch.set_aside.append(draft.id)
                 continue
             self.just_now[draft.customer, draft.subscription_id or ""] += invoice.lines
+            self.usage.issued(draft, invoice.lines)
             if any(line.amount.minor for line in invoice.lines):
                 batch.issued.append(self._close(draft, invoice))
             else:
                 batch.empty.append(invoice)
         self._write(batch)
 
+    def foreseen(self) -> tuple[Invoice, ...]:
+        """Reckon the drafts in their order, each after what the ones before would use up."""
+        found = []
+        for draft in sorted(self.drafts, key=lambda each: (each.finalize_at, each.cause)):
+            invoice = self.reckoned(draft)
+            found.append(invoice)
+            self.just_now[draft.customer, draft.subscription_id or ""] += invoice.lines
+            self.usage.issued(draft, invoice.lines)
+            key = (invoice.customer, invoice.currency.code)
+            self.taken[key] = self.taken.get(key, 0) + invoice.balance.minor
+            self._items_of(invoice)
+        return tuple(found)
+
     def reckoned(self, draft: Draft) -> Invoice:
         """Reckon one draft from what was read."""
         charges = draft.due.charges
-        used = {
-            place: used_for(self.unit, self.offers, self._asked(draft, charge))
-            for place, charge in enumerate(charges)
-            if charge.kind == "usage" or charge.by_value
-        }
         billed = {
             place: self._billed(draft, charge)
             for place, charge in enumerate(charges)
@@ -164,16 +207,14 @@ class _Issuing:
                 due=draft.due,
                 finalize_at=draft.finalize_at,
                 offers=self.offers,
-                used=used,
+                used=self.usage.used_for(draft),
+                late=self.usage.late_for(draft),
                 billed=billed,
                 items=self._one_offs(draft),
                 balance=self._balance(draft),
                 terms=draft.terms,
             )
         )
-
-    def _asked(self, draft: Draft, charge: Charge) -> Asked:
-        return Asked(draft.customer, charge, draft.finalize_at, settled=False)
 
     def _one_offs(self, draft: Draft) -> tuple[OneOff, ...]:
         """Give the items that wait for this document: its subscription's, or anybody's."""
@@ -243,6 +284,7 @@ class _Issuing:
             self.used_items.append((invoice.customer, item, invoice.id))
         if invoice.kind == "credit_note":
             self.given.append((invoice.customer, invoice))
+            self.noted.add(key)
         else:
             self._post(invoice, issued_entries(invoice))
 
@@ -293,22 +335,24 @@ class _Issuing:
             journal.post(unit, self.entries)
 
     def _give_back(self) -> None:
-        """Let credit notes lower what is due on the invoices they correct; the rest is a balance."""
+        """Let credit notes lower what is due on the invoices they correct; the rest is balance."""
         for customer, note in self.given:
             given = -note.total.minor
-            left = []
+            left, written_off = [], set()
             for key in self._corrected(note):
                 found = invoices.hold_invoices(self.unit, [key]).get(key)
                 if found is not None and found.invoice.kind == "invoice":
                     room = found.invoice.total.minor - found.noted
                     left.append((key[1], room, found.left))
+                    written_off |= {key[1]} if found.status == "uncollectible" else set()
             shares = shared_credit(given, left)
             for share in shares:
                 invoices.add_credited(
                     self.unit, customer, share.invoice, lowered=share.lowered, given=share.given
                 )
             lowered = sum(share.lowered for share in shares)
-            self._post(note, noted(note, lowered))
+            off = sum(share.lowered for share in shares if share.invoice in written_off)
+            self._post(note, noted(note, lowered, written_off=off))
             if given > lowered:
                 rest = replace(note.total, minor=given - lowered)
                 balances.add(self.unit, [(customer, rest)])

@@ -21,6 +21,7 @@ from tallystick.storage.usage import (
 from tallystick.storage.usage_days import add_usage, days_touched
 from tallystick.storage.usage_insert import insert_events, next_orders
 from tallystick.storage.usage_tally import tallied
+from tallystick.storage.usage_watermark import hold_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -179,9 +180,18 @@ class _Batch:
             return
         hold(self.unit)
         self.kept = kept_meters(self.unit)
+        self._arrive(hold_open(self.unit, held=True))
         left = list(self.events)
         while left:
             left = self._round(left)
+
+    def _arrive(self, closed: Instant | None) -> None:
+        """Have nothing arrive before a time that documents were made for, whatever clocks say."""
+        if closed is None:
+            return
+        for index, event in self.events.items():
+            if event.received_at is None or event.received_at < closed:
+                self.events[index] = replace(event, received_at=closed)
 
     def _order(self, indexes: list[int]) -> None:
         """Give items the next places in the order of arrival."""

@@ -22,8 +22,6 @@ from tallystick.core.trees import tree_of
 from tallystick.errors import CurrencyMismatch, InvalidInput, InvalidPeriod
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from tallystick.core.catalog import Plan
     from tallystick.core.customer import Customer
     from tallystick.core.move import Move
@@ -76,11 +74,11 @@ def _refs(move: Move | None) -> list[str]:
 
 
 def start_of(
-    unit: Unit, customer: Customer, asked: Asked, before: Move | None = None, **said: Any
+    unit: Unit, customer: Customer, asked: Asked, before: Move | None, said: Mapping[str, Any]
 ) -> Start:
     """Make the move that begins a subscription.
 
-    `said` are the other fields of `Start`, with times and terms as they were given.
+    `said` are the other fields of `Start`, with times as they were given.
 
     Raises UnknownPlan; CurrencyMismatch where the customer is billed in another currency than the
     plan's; InvalidInput.
@@ -91,8 +89,10 @@ def start_of(
         text = f"plan {plan.ref} is sold in {plan.currency}, the customer pays {customer.currency}"
         raise CurrencyMismatch(text, {"plan": [text]})
     first = before if isinstance(before, Start) else None
-    for name in ("starts_at", "paid_until", "ends_at", "anchor"):
-        said[name] = None if said.get(name) is None else instant_at(said[name], name)
+    times = {
+        name: None if said.get(name) is None else instant_at(said[name], name)
+        for name in ("starts_at", "paid_until", "ends_at", "anchor")
+    }
     return Start(
         customer=customer.id,
         group=first.group if first else _group(plan),
@@ -103,7 +103,7 @@ def start_of(
         add_ons=_add_ons(plans, asked.add, "add_ons"),
         overrides=_overrides(asked.overrides) or FrozenDict(),
         phases=_phases(plans, asked.phases),
-        **said,
+        **{**said, **times},
     )
 
 
@@ -144,7 +144,7 @@ def pause_of(mode: object, resumes_at: object) -> Pause:
     if mode not in ("keep", "extend"):  # a tuple, as it may be anything
         raise refused_at("mode", f"is keep or extend, not {shown(mode)}")
     at = None if resumes_at is None else instant_at(resumes_at, "resumes_at")
-    return Pause(mode=mode, resumes_at=at)  # type: ignore[arg-type]  # looked at above
+    return Pause(mode=mode, resumes_at=at)
 
 
 def timing_of(when: object) -> tuple[Literal["now", "period_end"] | None, Instant | None]:
@@ -253,7 +253,7 @@ def _overrides(given: object, path: str = "overrides") -> Mapping[str, Mapping[s
 def _several(given: object, path: str) -> tuple[Any, ...]:
     if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
         raise refused_at(path, f"is a list, not {shown(given)}")
-    found = []
+    found: list[Any] = []
     for each in given:
         if len(found) >= _MOST:
             raise refused_at(path, f"has more than {_MOST} entries")

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.app.verify_moves import MOVE_CHECKS
 from tallystick.storage.verify import CHECKS
+from tallystick.storage.verify_billing import BILLING_CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
     from tallystick.storage.verify import Check
 
-__all__ = ["MOST_ROWS", "Checked", "Report", "verify_ledger"]
+__all__ = ["ALL_CHECKS", "MOST_ROWS", "Checked", "Report", "verify_ledger"]
+
+ALL_CHECKS: Final[tuple[Check, ...]] = (*CHECKS, *BILLING_CHECKS, *MOVE_CHECKS)
+"""Every check there is, in the order in which they are run."""
 
 MOST_ROWS: Final = 100
 """The most rows that are told of one check."""
@@ -54,7 +59,7 @@ class Report:
         return tuple(each for each in self.checks if not each.ok)
 
 
-def verify_ledger(unit: Unit, checks: Iterable[Check] = CHECKS) -> Report:
+def verify_ledger(unit: Unit, checks: Iterable[Check] = ALL_CHECKS) -> Report:
     """Run every check in one look at the database; changes nothing."""
     unit.as_all()
     return Report(tuple(_checked(unit, check) for check in checks))

@@ -13,6 +13,8 @@ from tallystick.cli import (
     customers,
     diff,
     init,
+    invoice,
+    invoice_run,
     lint,
     meters,
     migrate,
@@ -20,7 +22,9 @@ from tallystick.cli import (
     publish,
     role,
     schema,
+    seller,
     serve,
+    subscriptions,
     types,
     usage,
     verify,
@@ -75,6 +79,7 @@ for command in (
     migrate.migrate,
     publish.publish,
     meters.meters,
+    invoice_run.worker,
     verify.verify,
     role.role,
     serve.serve,
@@ -83,3 +88,6 @@ for command in (
 
 app.add_typer(customers.customers)
 app.add_typer(usage.usage)
+app.add_typer(seller.seller)
+app.add_typer(subscriptions.subscriptions)
+app.add_typer(invoice.invoice)

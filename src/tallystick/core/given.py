@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tallystick.core.currency import Currency
     from tallystick.core.period import Instant
 
-__all__ = ["LARGEST_AMOUNT", "amount_at", "ids_at", "instant_at", "paid_amount_at"]
+__all__ = ["LARGEST_AMOUNT", "amount_at", "ids_at", "instant_at", "paid_amount_at", "whole_at"]
 
 LARGEST_AMOUNT: Final = 10**15
 """An amount that a person writes down is below this many minor units, so that sums have room."""
@@ -83,9 +83,16 @@ def ids_at(value: object, path: str) -> tuple[str, ...]:
     """Read a list of ids.  A text alone is refused: it would be a list of its letters."""
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         raise refused_at(path, f"is a list of texts, not {shown(value)}")
-    found = []
+    found: list[str] = []
     for each in value:
         if len(found) >= _MOST_IDS:
             raise refused_at(path, f"has more than {_MOST_IDS:,} entries")
         found.append(id_at(each, f"{path}[{len(found)}]"))
     return tuple(found)
+
+
+def whole_at(value: object, path: str) -> int:
+    """Read a whole number, 0 or more.  Raises InvalidInput."""
+    if type(value) is not int or not 0 <= value < LARGEST_AMOUNT:
+        raise refused_at(path, f"is a whole number, not {shown(value)}")
+    return value

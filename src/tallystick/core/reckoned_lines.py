@@ -56,12 +56,17 @@ class Used:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Late:
-    """Usage of a window that was billed before: what it comes to now, and what was billed."""
+    """Usage of a window that was billed before: what it comes to now, and what was billed.
+
+    `events` names the first of the events that came late, of `count` in all.
+    """
 
     charge: Charge
     used: Used
     billed: int
     part: str
+    events: tuple[str, ...] = ()
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,11 +287,12 @@ def _late_line(late: Late, offers: Mapping[str, Plan[Any]]) -> InvoiceLine | Non
     if not amount.minor:
         return None
     line = _used_line(late.charge, offers, late.used, rated, amount)
+    more = {"billed": late.billed, "events": list(late.events), "count": late.count}
     return replace(
         line,
         kind="late",
         part=late.part,
-        evidence=_evidence(late.charge, rated, late.used, billed=late.billed),
+        evidence=_evidence(late.charge, rated, late.used, **more),
     )
 
 
@@ -354,13 +360,13 @@ def minimum_line(
 def counts_for_minimum(charge: Charge, kind: str, item: str, window: Period | None) -> bool:
     """Whether a line counts for a minimum commitment: a fee, usage, or what was given back of it.
 
-    It counts where it begins.  A change that cuts the period gives back the rest of its fees, from
-    the cut on.
+    It counts where it begins.  A change or a cancellation that cuts the period short gives back the
+    rest of its fees, from the cut on.
     """
     mine = charge.window
     if mine is None or window is None or item != charge.item.key or kind not in _FOR_MINIMUM:
         return False
-    if kind == "credit" and charge.cut:
+    if kind == "credit" and charge.whole is not None and mine.end < charge.whole.end:
         return mine.start <= window.start <= mine.end
     return mine.start <= window.start < mine.end
 

@@ -90,20 +90,14 @@ def noted(note: Invoice, lowered: int, *, written_off: int = 0) -> tuple[Transfe
 
 
 def paid(amount: Money, *, written_off: bool = False) -> tuple[Transfer, ...]:
-    """Give the entries of a payment; where the invoice was written off, it was no loss after all."""
+    """Give the entries of a payment; what was written off before was no loss after all."""
     back = (Transfer("receivable", "bad_debt", amount),) if written_off else ()
     return _some(*back, Transfer("cash", "receivable", amount))
 
 
-def refunded(amount: Money, from_balance: Money) -> tuple[Transfer, ...]:
-    """Give the entries of a refund, of which so much was to the customer's credit.
-
-    The rest is owed again, until a credit note says that it is not.
-    """
-    return _some(
-        Transfer("balance", "cash", from_balance),
-        Transfer("receivable", "cash", amount - from_balance),
-    )
+def refunded(amount: Money) -> tuple[Transfer, ...]:
+    """Give the entries of a refund: what credit notes put to the customer's credit is paid out."""
+    return _some(Transfer("balance", "cash", amount))
 
 
 def voided(invoice: Invoice) -> tuple[Transfer, ...]:

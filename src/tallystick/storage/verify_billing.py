@@ -7,6 +7,8 @@ stands in `app.verify_moves`.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, case, func, literal, or_, select, union_all
@@ -99,7 +101,8 @@ def _usage_twice(unit: Unit) -> Rows:
     lines = _counted(unit, "usage").where(part == "").subquery().c
     key = [lines[name] for name in (*_OF_LINE, "group_key")]
     order = (lines.window_start, lines.window_end)
-    before = func.lag(lines.window_end).over(partition_by=key, order_by=order).label("before")
+    lag = func.lag(lines.window_end, type_=lines.window_end.type)
+    before = lag.over(partition_by=key, order_by=order).label("before")
     shown = select(*key, *order, lines.invoice_id, before).subquery()
     query = select(shown).where(shown.c.before > shown.c.window_start)
     return mappings(unit, query.order_by(*(shown.c[name] for name in _OF_LINE)))
@@ -126,7 +129,7 @@ def _fees_twice(unit: Unit) -> Rows:
     covered = select(
         *(steps.c[name] for name in _OF_LINE),
         steps.c.at.label("since"),
-        func.lead(steps.c.at).over(**over).label("until"),
+        func.lead(steps.c.at, type_=steps.c.at.type).over(**over).label("until"),
         func.sum(steps.c.step).over(**over).label("fees"),
     ).subquery()
     query = select(covered).where(
@@ -134,7 +137,7 @@ def _fees_twice(unit: Unit) -> Rows:
     )
     for row in mappings(unit, query.order_by(*(covered.c[name] for name in _OF_LINE))):
         if _fees_at(unit, row) > 1:
-            yield row | {"fees": int(row["fees"])}
+            yield {**row, "fees": int(row["fees"])}
 
 
 def _unprorated(unit: Unit, of: FromClause) -> ColumnElement[bool]:
@@ -155,10 +158,13 @@ def _fees_at(unit: Unit, row: Mapping[str, Any]) -> int:
     query = select(lines.kind, lines.amount, lines.window_start, lines.window_end).where(
         *mine, lines.window_start <= row["since"], lines.window_end >= row["until"]
     )
+    stretch = row["until"] - row["since"]
     count = 0
     for kind, amount, start, end in unit.connection.execute(query):
-        part = (row["until"] - row["since"]) / (end - start) if kind == "fee" else 1
-        count += (1 if round(amount * part) else 0) if kind == "fee" else -1
+        if kind == "credit":
+            count -= 1
+        elif 2 * abs(amount) * stretch >= end - start:  # half a minor unit, or more
+            count += 1
     return count
 
 
@@ -272,9 +278,39 @@ def _given_back(unit: Unit) -> Rows:
     yield from mappings(unit, broken.order_by(*key))
 
 
+def _noted_lines(unit: Unit) -> Rows:
+    """Find lines of which credit notes by hand gave back more than they asked for."""
+    lines, i = unit.tables.invoice_lines, unit.tables.invoices.c
+    asked = lines.c.amount - lines.c.discount - lines.c.credit + lines.c.tax
+    of = and_(i.customer_id == lines.c.customer_id, i.id == lines.c.invoice_id)
+    query = (
+        select(lines.c.customer_id, asked.label("asked"), lines.c.evidence)
+        .select_from(lines.join(unit.tables.invoices, of))
+        .where(i.kind == "credit_note", lines.c.kind == "item", i.status != "void")
+    )
+    given: Counter[tuple[str, str, int]] = Counter()
+    for row in mappings(unit, query):
+        evidence = json.loads(row["evidence"])
+        if "position" in evidence:
+            line = (row["customer_id"], evidence["invoice"], evidence["position"])
+            given[line] -= row["asked"]
+    for (customer, invoice, position), minor in sorted(given.items()):
+        mine = (lines.c.customer_id == customer, lines.c.invoice_id == invoice)
+        found = select(asked).where(*mine, lines.c.position == position)
+        most = unit.connection.execute(found).scalar()
+        if most is None or minor > most:
+            yield {
+                "customer_id": customer,
+                "invoice_id": invoice,
+                "position": position,
+                "asked": most,
+                "given": minor,
+            }
+
+
 BILLING_CHECKS: Final[Sequence[Check]] = (
     Check("invoice-sums", "I8", "the lines of a document add up to it", _sums),
-    Check("invoice-currencies", "I8", "a document and all it stands on is in one currency", _currencies),
+    Check("invoice-currencies", "I8", "a document stands on one currency", _currencies),
     Check("usage-windows", "I13", "no usage is billed by two windows", _usage_twice),
     Check("fee-windows", "I13", "no fee is asked twice for a time", _fees_twice),
     Check("one-live", "I16", "a customer has one live subscription in a group", _live_twice),
@@ -286,6 +322,7 @@ BILLING_CHECKS: Final[Sequence[Check]] = (
     Check("no-orphans", "I18 I20", "lines and payments are of a document that was issued", _lost),
     *BOOK_CHECKS,
     Check("invoice-limits", "I24", "no more is given back or refunded than there was", _limits),
-    Check("line-limits", "I24", "no line gives back more than was asked for", _given_back),
+    Check("line-limits", "I24", "no more is given back of a fee than was asked for", _given_back),
+    Check("noted-lines", "I24", "no line is given back twice by hand", _noted_lines),
 )
 """Every invariant of billing that is a query, in the order in which they are run."""

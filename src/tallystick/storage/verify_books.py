@@ -75,7 +75,7 @@ def _posted(unit: Unit) -> Rows:
     yield from mappings(unit, lost.where(none).order_by(posted.c.customer_id, posted.c.cause))
 
 
-def _moved(j: Any, *accounts: str, sign: int) -> ColumnElement[Any]:  # noqa: ANN401 - columns
+def _moved(j: Any, *accounts: str, sign: int) -> ColumnElement[Any]:
     """Give what an entry takes from some accounts (as income counts), or puts into them."""
     return case(
         (j.credit.in_(accounts), sign * j.minor), (j.debit.in_(accounts), -sign * j.minor), else_=0

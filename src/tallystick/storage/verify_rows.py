@@ -17,14 +17,14 @@ __all__ = ["in_batches", "mappings"]
 _PAGE: Final = 1_000
 
 
-def mappings(unit: Unit, query: Any) -> Rows:  # noqa: ANN401 - a select, or several made one
+def mappings(unit: Unit, query: Any) -> Rows:
     """Give the rows of a query as mappings, as they come."""
     with unit.connection.execute(query, execution_options={"yield_per": _PAGE}) as rows:
         for row in rows.mappings():
             yield dict(row)
 
 
-def in_batches(unit: Unit, query: Any, size: int) -> Iterator[Sequence[RowMapping]]:  # noqa: ANN401 - as above
+def in_batches(unit: Unit, query: Any, size: int) -> Iterator[Sequence[RowMapping]]:
     """Give the rows of a query some at a time."""
     with unit.connection.execute(query, execution_options={"yield_per": size}) as rows:
         yield from rows.mappings().partitions(size)

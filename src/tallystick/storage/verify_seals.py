@@ -138,7 +138,8 @@ def _ends(unit: Unit) -> Rows:
     found = select(s.series, s.chain, last.scalar_subquery().label("last"))
     for row in unit.connection.execute(found.order_by(s.series)).mappings():
         if row["chain"] != (row["last"] or ""):
-            yield {"id": row["series"], "what": "chain", "stored": row["chain"], "found": row["last"]}
+            ends = {"stored": row["chain"], "found": row["last"]}
+            yield {"id": row["series"], "what": "chain of the series", **ends}
 
 
 SEAL_CHECKS: Final[Sequence[Check]] = (

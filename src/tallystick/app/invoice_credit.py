@@ -1,0 +1,478 @@
+"""Giving back by hand: credit notes for an issued invoice, and refunds of what was paid.
+
+A credit note lowers what is due first; the rest is to the customer's credit, or is paid out.  Of
+no line more is ever given back than it asked for, whoever gave the rest: credit notes by hand, or
+the rest of a fee that a change or a cancellation gave back by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final
+
+from tallystick.app.drafting import document_id
+from tallystick.app.invoice import (
+    Way,
+    get_document,
+    hold_document,
+    known_payment,
+    post,
+    record_payment,
+)
+from tallystick.app.seller import settings_of
+from tallystick.core.charge import Due
+from tallystick.core.frozen import FrozenDict
+from tallystick.core.given import paid_amount_at
+from tallystick.core.invoice import Invoice, InvoiceLine, Party
+from tallystick.core.money import Money
+from tallystick.core.number import round_quotient
+from tallystick.core.period import to_the_second
+from tallystick.core.property import shown
+from tallystick.core.reckoning import finalize
+from tallystick.core.seller import buyer_of
+from tallystick.core.settlement import noted, refunded
+from tallystick.core.text import id_at, refused_at, text_at
+from tallystick.errors import Conflict
+from tallystick.storage import balances, customers, invoice_lines, invoices, series
+from tallystick.storage.invoice_rows import Draft, sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tallystick.core.period import Instant
+    from tallystick.storage.invoice_lines import BilledLine
+    from tallystick.storage.invoice_rows import Document
+    from tallystick.storage.unit import Unit
+
+__all__ = ["Asked", "credit_invoice", "creditable", "line_amounts", "refund_invoice"]
+
+_SERIES: Final = "credit_note"
+_DIGITS: Final = 6
+_LONGEST_WORDS: Final = 1_000
+_MOST_LINES: Final = 10_000
+_ISSUED: Final = frozenset({"open", "paid", "uncollectible"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a credit note is asked for: of which lines how much, or an amount, or all that is left.
+
+    `lines` are what `line_amounts` gave.
+    """
+
+    lines: tuple[tuple[Any, Any], ...] | None = None
+    amount: object = None
+    reason: object = None
+    key: str | None = None
+
+
+# --- what can be given back -----------------------------------------------------------------------
+
+
+def creditable(unit: Unit, document: Document) -> tuple[int, ...]:
+    """Give what can still be given back of each line of an invoice, minor units."""
+    invoice = document.invoice
+    owner = (invoice.customer, invoice.subscription or "")
+    prices = {line.price for line in invoice.lines}
+    billed = [
+        line
+        for line in invoice_lines.billed_lines(unit, [owner], prices=prices)
+        if line.status in _ISSUED
+    ]
+    given = [0] * len(invoice.lines)
+    for line in billed:
+        if line.amount.minor >= 0 or not (line.kind == "credit" or _by_hand(line)):
+            continue
+        place = _corrected(line, billed, document)
+        if place is not None:
+            given[place] -= _asked_for(line)
+    return tuple(
+        max(0, _asked_for(line) - back) for line, back in zip(invoice.lines, given, strict=True)
+    )
+
+
+def _asked_for(line: InvoiceLine | BilledLine) -> int:
+    return line.amount.minor - line.discount.minor - line.credit.minor + line.tax.minor
+
+
+def _corrected(credit: BilledLine, billed: Sequence[BilledLine], document: Document) -> int | None:
+    """Tell which line of the document a credit gives back of, by its place; None for none of it.
+
+    One by hand names it.  The rest of a fee is of what was charged for it last before.
+    """
+    if _by_hand(credit):
+        mine = credit.evidence["invoice"] == document.invoice.id
+        return int(credit.evidence["position"]) - 1 if mine else None
+    fees = [line for line in billed if _covers(line, credit)]
+    if not fees:
+        return None
+    last = max(fees, key=lambda line: (line.window.start if line.window else line.at, line.at))
+    return last.position - 1 if last.invoice == document.invoice.id else None
+
+
+def _by_hand(line: BilledLine) -> bool:
+    return line.kind == "item" and "position" in line.evidence
+
+
+def _covers(fee: BilledLine, credit: BilledLine) -> bool:
+    if fee.kind != "fee" or fee.window is None or credit.window is None:
+        return False
+    same = (fee.item, fee.price) == (credit.item, credit.price)
+    inside = fee.window.start <= credit.window.start and credit.window.end <= fee.window.end
+    return same and inside and (not fee.part or fee.part != credit.part)
+
+
+# --- a credit note --------------------------------------------------------------------------------
+
+
+def credit_invoice(
+    unit: Unit, at: Instant, named: object, asked: Asked, way: Way | None = None
+) -> Document:
+    """Write a credit note for an issued invoice, and give it.
+
+    It lowers what is due first.  The rest goes to the customer's balance; where a `way` is given,
+    what of it was paid is paid out by that way.  A repeat with the same key gives the first note.
+
+    Raises NotFound; InvalidInput, CurrencyMismatch; Conflict where less can be given back.
+    """
+    held, chain = _hold(unit, named)
+    known = _known(unit, held, asked)
+    if known is not None:
+        return known
+    shares = _shares(unit, held, asked)
+    note = _issue_note(unit, at, held, asked, shares, chain)
+    rest = _settle(unit, at, held, note)
+    if way is not None:
+        most = min(rest, held.paid - held.refunded)
+        if most > 0:
+            _pay_out(unit, at, held, Money(most, note.currency), way)
+    return get_document(unit, note.id)
+
+
+def refund_invoice(  # noqa: PLR0917 - what it is made of
+    unit: Unit, at: Instant, named: object, amount: object, way: Way, reason: object = None
+) -> Document:
+    """Pay back what was paid for an invoice, never more; give the invoice.
+
+    What credit notes did not give back yet gets one.  A repeat with the same key pays nothing more.
+
+    Raises NotFound; InvalidInput, CurrencyMismatch; Conflict where less was paid, something is due
+    still (a credit note lowers that first), or the customer's balance was used meanwhile.
+    """
+    held, chain = _hold(unit, named)
+    if known_payment(unit, held, "refund", amount, way.key) is not None:
+        return held
+    invoice = held.invoice
+    asked = paid_amount_at(amount, "amount", invoice.currency)
+    most = Money(held.paid - held.refunded, invoice.currency)
+    if asked > most:
+        raise Conflict(
+            f"{asked} is more than the {most} that were paid on {_name(held)} and not refunded",
+            left=most.minor,
+        )
+    to_credit = held.noted - held.credited - held.refunded
+    missing = asked.minor - max(0, to_credit)
+    if missing > 0:
+        if held.left:
+            left = Money(held.left, invoice.currency)
+            raise Conflict(
+                f"{left} of {_name(held)} are due still, and a credit note lowers that first:"
+                " write one",
+                left=left.minor,
+            )
+        note = Asked(amount=Money(missing, invoice.currency), reason=reason)
+        shares = _shares(unit, held, note)
+        _settle(unit, at, held, _issue_note(unit, at, held, note, shares, chain))
+    _pay_out(unit, at, held, asked, way)
+    return get_document(unit, invoice.id)
+
+
+def _hold(unit: Unit, named: object) -> tuple[Document, tuple[int, str]]:
+    """Lock what the billing run locks, in its order: the numbers, the balance, the document."""
+    found = get_document(unit, named).invoice
+    chain = series.hold_series(unit, [_SERIES])[_SERIES]
+    balances.hold(unit, [(found.customer, found.currency.code)])
+    held = hold_document(unit, found.id)
+    if held.invoice.kind != "invoice" or held.status not in _ISSUED:
+        what = "a credit note" if held.invoice.kind == "credit_note" else held.status
+        raise Conflict(f"the document {_name(held)} is {what}: nothing can be given back of it")
+    return held, chain
+
+
+def _known(unit: Unit, held: Document, asked: Asked) -> Document | None:
+    if asked.key is None:
+        return None
+    cause = _cause(unit, held, asked)
+    before = invoices.invoice_by_cause(unit, held.invoice.customer, cause)
+    if before is None:
+        return None
+    if before.invoice.lines[0].evidence.get("asked") != _digest(held, asked):
+        raise Conflict(
+            f"the idempotency key {asked.key!r} was used for another credit note",
+            invoice=before.invoice.id,
+        )
+    return before
+
+
+def _cause(unit: Unit, held: Document, asked: Asked) -> str:
+    invoice = held.invoice
+    if asked.key is not None:
+        return f"credit/{invoice.id}/key/{id_at(asked.key, 'idempotency_key')}"
+    number = 1
+    while invoices.invoice_by_cause(unit, invoice.customer, f"credit/{invoice.id}/{number}"):
+        number += 1
+    return f"credit/{invoice.id}/{number}"
+
+
+def _digest(held: Document, asked: Asked) -> str:
+    """Hash what was asked, as far as it decides what the note says."""
+    lines = None if asked.lines is None else sorted(_wanted(held, asked.lines).items())
+    amount = asked.amount
+    if amount is not None:
+        amount = paid_amount_at(amount, "amount", held.invoice.currency).minor
+    said = repr((lines, amount, _reason(asked)))
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _reason(asked: Asked) -> str | None:
+    return None if asked.reason is None else text_at(asked.reason, "reason", _LONGEST_WORDS)
+
+
+# --- how much of which line -----------------------------------------------------------------------
+
+
+def line_amounts(given: object) -> tuple[tuple[Any, Any], ...]:
+    """Read which lines are asked for: (position, amount) pairs, or a mapping of them.
+
+    Raises InvalidInput.
+    """
+    if isinstance(given, Mapping):
+        given = given.items()
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise refused_at("lines", f"is a list of (position, amount), not {shown(given)}")
+    found: list[tuple[Any, Any]] = []
+    for pair in given:
+        path = f"lines[{len(found)}]"
+        if len(found) >= _MOST_LINES:
+            raise refused_at("lines", f"has more than {_MOST_LINES:,} entries")
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:  # noqa: PLR2004 - a pair
+            raise refused_at(path, f"is a (position, amount), not {shown(pair)}")
+        found.append((pair[0], pair[1]))
+    if not found:
+        raise refused_at("lines", "names no line")
+    return tuple(found)
+
+
+def _wanted(held: Document, pairs: Iterable[tuple[Any, Any]]) -> dict[int, int]:
+    """Give what is asked of lines: minor units by place."""
+    wanted: dict[int, int] = {}
+    count = len(held.invoice.lines)
+    for entry, (position, amount) in enumerate(pairs):
+        path = f"lines[{entry}]"
+        if type(position) is not int or not 1 <= position <= count:
+            raise refused_at(path, f"has no position from 1 to {count}: {shown(position)}")
+        if position - 1 in wanted:
+            raise refused_at(path, f"names line {position} a second time")
+        wanted[position - 1] = paid_amount_at(amount, path, held.invoice.currency).minor
+    return wanted
+
+
+def _shares(unit: Unit, held: Document, asked: Asked) -> dict[int, tuple[int, int]]:
+    """Give what is given back of each line, and what had been before, by place."""
+    if asked.lines is not None and asked.amount is not None:
+        raise refused_at("amount", "and lines exclude each other")
+    invoice = held.invoice
+    left = creditable(unit, held)
+    most = min(sum(left), invoice.total.minor - held.noted)
+    wanted = _spread(held, asked, left, most)
+    for place, minor in wanted.items():
+        if minor > left[place]:
+            asked_for, rest = (Money(each, invoice.currency) for each in (minor, left[place]))
+            raise Conflict(
+                f"{asked_for} is more than the {rest} of line {place + 1} of {_name(held)} that"
+                " were invoiced and not given back yet",
+                position=place + 1,
+                left=left[place],
+            )
+    if sum(wanted.values()) > most:
+        rest = Money(most, invoice.currency)
+        raise Conflict(
+            f"of {_name(held)} only {rest} were asked for and not given back yet", left=most
+        )
+    return {
+        place: (minor, _asked_for(invoice.lines[place]) - left[place])
+        for place, minor in wanted.items()
+    }
+
+
+def _spread(held: Document, asked: Asked, left: Sequence[int], most: int) -> Mapping[int, int]:
+    """Give what is wanted of each line; an amount is shared out by what is left of them."""
+    unit = held.invoice.currency
+    if asked.lines is not None:
+        return _wanted(held, asked.lines)
+    whole = Money(most, unit)
+    amount = whole if asked.amount is None else paid_amount_at(asked.amount, "amount", unit)
+    if amount > whole or not whole.minor:
+        raise Conflict(
+            f"of {_name(held)} {whole} can be given back"
+            if whole.minor
+            else f"of {_name(held)} nothing is left to give back",
+            left=most,
+        )
+    parts = amount.split(left)
+    return {place: part.minor for place, part in enumerate(parts) if part.minor}
+
+
+# --- the note itself ------------------------------------------------------------------------------
+
+
+def _issue_note(  # noqa: PLR0917 - what it is made of
+    unit: Unit,
+    at: Instant,
+    held: Document,
+    asked: Asked,
+    shares: Mapping[int, tuple[int, int]],
+    chain: tuple[int, str],
+) -> Invoice:
+    """Make the note: a draft, and at once a document with the next number of its series."""
+    at = to_the_second(at)
+    invoice = held.invoice
+    cause = _cause(unit, held, asked)
+    draft = Draft(
+        customer=invoice.customer,
+        id=document_id(invoice.customer, cause),
+        subscription_id=invoice.subscription,
+        due=Due(cause=cause, at=at, charges=()),
+        currency=invoice.currency,
+        finalize_at=at,
+        terms=replace(invoice.terms, net_days=None, memo=_reason(asked)),
+    )
+    if not invoices.insert_drafts(unit, [draft]):
+        raise Conflict(f"there is a document for {cause!r} already")
+    number, before = chain
+    seller = settings_of(unit)
+    customer = customers.get(unit, invoice.customer)
+    note = finalize(
+        _note(draft, invoice, shares, _digest(held, asked)),
+        number=f"{seller.credit_note_prefix}{number:0{_DIGITS}}",
+        due_at=at,
+        seller=seller.party,
+        buyer=Party() if customer is None else buyer_of(customer),
+    )
+    closed = sealed(note, _SERIES, number, before)
+    invoices.issue(unit, [closed])
+    series.take_numbers(unit, _SERIES, 1)
+    series.put_chain(unit, _SERIES, closed.chain)
+    return note
+
+
+def _note(
+    draft: Draft, invoice: Invoice, shares: Mapping[int, tuple[int, int]], digest: str
+) -> Invoice:
+    lines = tuple(
+        _line(invoice, place, minor, before, draft, digest)
+        for place, (minor, before) in sorted(shares.items())
+    )
+    unit = draft.currency
+    zero = Money.zero(unit)
+    subtotal = Money.total((line.amount for line in lines), unit)
+    tax = Money.total((line.tax for line in lines), unit)
+    return Invoice(
+        id=draft.id,
+        customer=draft.customer,
+        kind="credit_note",
+        cause=draft.cause,
+        subscription=draft.subscription_id,
+        currency=unit,
+        at=draft.due.at,
+        finalize_at=draft.finalize_at,
+        watermark=draft.finalize_at,
+        terms=draft.terms,
+        lines=lines,
+        subtotal=subtotal,
+        discount=zero,
+        credit=zero,
+        tax=tax,
+        total=subtotal + tax,
+        balance=zero,
+        amount_due=zero,
+        credits=invoice.id,
+    )
+
+
+def _line(  # noqa: PLR0917 - what it is made of
+    invoice: Invoice, place: int, minor: int, before: int, draft: Draft, digest: str
+) -> InvoiceLine:
+    """Give a part of a line back, with its part of the tax: of all parts together, all of it."""
+    line = invoice.lines[place]
+    whole = _asked_for(line)
+    tax = _part(line.tax.minor, before + minor, whole) - _part(line.tax.minor, before, whole)
+    zero = Money.zero(invoice.currency)
+    return InvoiceLine(
+        kind="item",  # no rest of a fee: nothing that counts those takes it for one
+        description=line.description,
+        price=line.price,
+        item="",
+        offer=line.offer,
+        window=line.window,
+        group=line.group,
+        part=f"{draft.cause}/{place + 1}",
+        quantity=Decimal(1),
+        billed=Decimal(1),
+        amount=Money(tax - minor, invoice.currency),
+        discount=zero,
+        credit=zero,
+        tax=Money(-tax, invoice.currency),
+        evidence=FrozenDict(
+            {
+                "invoice": invoice.id,
+                "number": invoice.number,
+                "position": place + 1,
+                "asked": digest,
+            }
+        ),
+    )
+
+
+def _part(tax: int, given: int, whole: int) -> int:
+    return round_quotient(Fraction(tax * given, whole)) if whole else 0
+
+
+# --- what it does ---------------------------------------------------------------------------------
+
+
+def _settle(unit: Unit, at: Instant, held: Document, note: Invoice) -> int:
+    """Lower what is due, put the rest to the customer's credit; give that rest."""
+    given = -note.total.minor
+    lowered = min(given, held.left)
+    invoices.add_credited(unit, note.customer, held.invoice.id, lowered=lowered, given=given)
+    off = lowered if held.status == "uncollectible" else 0
+    transfers = noted(note, lowered, written_off=off)
+    post(unit, at, note, f"credit_note/{note.id}", transfers)
+    rest = given - lowered
+    if rest:
+        balances.add(unit, [(note.customer, Money(rest, note.currency))])
+    return rest
+
+
+def _pay_out(unit: Unit, at: Instant, held: Document, amount: Money, way: Way) -> None:
+    """Pay out what is to the customer's credit."""
+    invoice = held.invoice
+    try:
+        balances.take(unit, [(invoice.customer, amount)])
+    except Conflict:
+        raise Conflict(
+            f"what credit notes gave back of {_name(held)} was used for other documents since:"
+            f" the balance has less than {amount}"
+        ) from None
+    invoices.add_refunded(unit, invoice.customer, invoice.id, amount.minor)
+    record_payment(unit, at, held, "refund", amount, way)
+    post(unit, at, invoice, f"refund/{way.id}", refunded(amount))
+
+
+def _name(document: Document) -> str:
+    return repr(document.invoice.number or document.invoice.id)

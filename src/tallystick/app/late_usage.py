@@ -1,0 +1,282 @@
+"""Usage that came after its window was billed: the next document carries the difference.
+
+An event or a correction is late for a window when it arrives at or after the watermark of the
+document that billed it.  The next document of the subscription, whatever it is for, carries a line
+for each window that comes to something else now: what it comes to, less all that was billed for
+it so far.  So whatever the order of events and runs, all documents add up to the same.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from tallystick.app.billed_usage import Asked
+from tallystick.core.period import Period
+from tallystick.core.rating.usage import Quantity
+from tallystick.core.reckoned_lines import Late, Used
+from tallystick.core.terms import prices_of
+from tallystick.errors import TallystickError
+from tallystick.storage.billed_windows import looked_after
+from tallystick.storage.invoice_lines import billed_lines
+from tallystick.storage.usage import corrections_of, event_key, events_at
+from tallystick.storage.usage_arrivals import Since, arrived_since
+from tallystick.storage.usage_stretches import BEGINNING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tallystick.app.billed_usage import UsageReader
+    from tallystick.app.offers import Offers
+    from tallystick.core.charge import Charge, Due
+    from tallystick.core.event import UsageEvent
+    from tallystick.core.invoice import InvoiceLine
+    from tallystick.core.meter import Meter
+    from tallystick.core.period import Instant
+    from tallystick.storage.invoice_rows import Draft
+    from tallystick.storage.unit import Unit
+    from tallystick.storage.usage import EventKey
+
+__all__ = ["Arrival", "LateUsage", "SLICE", "arrivals_of", "is_touched", "slice_of"]
+
+SLICE: Final = "threshold/"
+"""How the part of a line begins that bills usage before its window ends."""
+
+Owner: TypeAlias = tuple[str, str]
+"""A customer and a subscription."""
+
+Group: TypeAlias = tuple[tuple[str, str | None], ...]
+
+_USAGE: Final = frozenset({"usage", "late"})
+_HELD: Final = frozenset({"last", "time_weighted"})
+_NAMED: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A late event or a correction: when it arrived, of which type, and the times it touches."""
+
+    at: Instant
+    id: str
+    type: str
+    times: tuple[Instant, ...]
+
+
+@dataclass(slots=True)
+class _Window:
+    """A window that was billed: its charge, its meter, and what was billed for it by group."""
+
+    charge: Charge
+    meter: Meter
+    billed: dict[Group, int] = field(default_factory=dict)
+
+
+_Place: TypeAlias = tuple[str, str, "Instant | None"]
+"""An item, a price and where its window begins: whatever bills that time is for one window."""
+
+
+def slice_of(charge: Charge) -> bool:
+    """Whether a charge is for usage of a window that has not ended."""
+    return charge.part.startswith(SLICE)
+
+
+def arrivals_of(unit: Unit, events: Iterable[UsageEvent]) -> list[Arrival]:
+    """Say which times late events and corrections touch: where their targets are, and were."""
+    taken = list(events)
+    keys: set[EventKey] = {
+        (event.customer, *event.target) for event in taken if event.target is not None
+    }
+    times: dict[EventKey, list[Instant]] = defaultdict(list)
+    types: dict[EventKey, str] = {}
+    for key, event in (events_at(unit, keys) if keys else {}).items():
+        times[key].append(event.occurred_at)
+        types[key] = event.type
+    for correction in corrections_of(unit, keys) if keys else ():
+        source, id_ = correction.target or ("", "")
+        times[correction.customer, source, id_].append(correction.occurred_at)
+    found = []
+    for event in taken:
+        own = event_key(event) if event.target is None else (event.customer, *event.target)
+        touched = times.get(own) or [event.occurred_at]
+        at = event.received_at or event.occurred_at
+        found.append(Arrival(at, event.id, types.get(own, event.type), tuple(touched)))
+    return found
+
+
+def is_touched(meter: Meter, window: Period, arrival: Arrival) -> bool:
+    """Whether an arrival may change a meter's figure for a window; a level goes on after it."""
+    if arrival.type != meter.event_type:
+        return False
+    held = meter.aggregation in _HELD
+    return any(at < window.end and (held or at >= window.start) for at in arrival.times)
+
+
+class LateUsage:
+    """What came late for the documents of one batch, read in a few statements."""
+
+    def __init__(
+        self, unit: Unit, offers: Offers, drafts: Sequence[Draft], reader: UsageReader
+    ) -> None:
+        """Find out what came late for these drafts, which are in the order of their issue."""
+        self._unit, self._offers, self._reader = unit, offers, reader
+        self._arrived: dict[Owner, list[Arrival]] = {}
+        self._before: dict[Owner, Instant] = {}
+        self._windows: dict[Owner, dict[_Place, _Window]] = defaultdict(dict)
+        of: dict[Owner, list[Draft]] = defaultdict(list)
+        for draft in drafts:
+            if draft.subscription_id is not None:
+                of[draft.customer, draft.subscription_id].append(draft)
+        self._read_arrivals(of)
+        if self._arrived:
+            self._read_windows()
+            self._read_billed()
+            self._ask({owner: of[owner] for owner in self._arrived})
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def _read_arrivals(self, of: Mapping[Owner, Sequence[Draft]]) -> None:
+        owners = list(of)
+        asked = [
+            Since(
+                *owner,
+                first=drafts[0].finalize_at,
+                until=drafts[-1].finalize_at,
+                bound=drafts[-2].due.at if len(drafts) > 1 else BEGINNING,
+            )
+            for owner, drafts in of.items()
+        ]
+        found = arrived_since(self._unit, asked)
+        arrivals = iter(arrivals_of(self._unit, [event for events in found for event in events]))
+        for owner, events in zip(owners, found, strict=True):
+            if events:
+                self._arrived[owner] = [next(arrivals) for _ in events]
+
+    def _read_windows(self) -> None:
+        owners = list(self._arrived)
+        since = [min(at for each in self._arrived[owner] for at in each.times) for owner in owners]
+        asked = [(*owner, at) for owner, at in zip(owners, since, strict=True)]
+        for owner, looked in zip(owners, looked_after(self._unit, asked), strict=True):
+            for each in looked:
+                self._add(owner, each.due)
+
+    def _add(self, owner: Owner, due: Due) -> None:
+        for place, window in self._added(due).items():
+            self._windows[owner].setdefault(place, window)
+
+    def _added(self, due: Due) -> dict[_Place, _Window]:
+        """Give the windows that a document bills, to their end."""
+        found: dict[_Place, _Window] = {}
+        for charge in due.charges:
+            if charge.kind == "usage" and charge.window is not None and not slice_of(charge):
+                try:
+                    meter = self._meter(charge)
+                except (TallystickError, KeyError):
+                    continue  # the document itself cannot be reckoned
+                place = (charge.item.key, charge.price, charge.window.start)
+                found[place] = _Window(charge, meter)
+        return found
+
+    def _meter(self, charge: Charge) -> Meter:
+        price = prices_of(charge.item, self._offers)[charge.price]
+        return self._reader.meter_of(charge, price)
+
+    def _read_billed(self) -> None:
+        windows = [
+            window.charge.window
+            for owner in self._arrived
+            for window in self._windows[owner].values()
+            if window.charge.window is not None
+        ]
+        if not windows:
+            return
+        whole = Period(min(w.start for w in windows), max(w.end for w in windows))
+        for line in billed_lines(self._unit, self._arrived, window=whole):
+            owner = (line.customer, line.subscription or "")
+            start = None if line.window is None else line.window.start
+            window = self._windows[owner].get((line.item, line.price, start))
+            if window is not None and line.kind in _USAGE:
+                before = window.billed.get(line.group, 0)
+                window.billed[line.group] = before + line.amount.minor
+
+    def _ask(self, of: Mapping[Owner, Sequence[Draft]]) -> None:
+        """Ask at once for all that may have to be measured, also of what this batch bills."""
+        for owner, drafts in of.items():
+            places = dict(self._windows[owner])
+            for draft in drafts:
+                asked = [
+                    Asked(owner[0], window.charge, draft.finalize_at)
+                    for window in places.values()
+                    if self._touching(owner, window, draft.finalize_at)
+                ]
+                self._reader.ask(asked)
+                places = self._added(draft.due) | places
+
+    def _touching(self, owner: Owner, window: _Window, until: Instant) -> list[Arrival]:
+        since = self._before.get(owner, BEGINNING)
+        whole = window.charge.window
+        return [
+            each
+            for each in self._arrived.get(owner, ())
+            if since <= each.at < until and whole is not None
+            and is_touched(window.meter, whole, each)
+        ]
+
+    # --- what is late -----------------------------------------------------------------------------
+
+    def late_for(self, draft: Draft) -> tuple[Late, ...]:
+        """Give the windows that may come to something else than what was billed for them."""
+        owner = (draft.customer, draft.subscription_id or "")
+        if owner not in self._arrived:
+            return ()
+        found: list[Late] = []
+        for _, window in sorted(self._windows[owner].items(), key=_in_time):
+            arrivals = self._touching(owner, window, draft.finalize_at)
+            if arrivals:
+                found += self._late(draft, window, arrivals)
+        return tuple(found)
+
+    def _late(self, draft: Draft, window: _Window, arrivals: Sequence[Arrival]) -> list[Late]:
+        asked = Asked(draft.customer, window.charge, draft.finalize_at)
+        used = {each.group: each for each in self._reader.used_for(asked)}
+        for group in window.billed:
+            if group not in used:
+                used[group] = Used(
+                    measured=Quantity(Decimal(0)), group=group, gauge=window.meter.gauge
+                )
+        names = tuple(each.id for each in arrivals[:_NAMED])
+        return [
+            Late(
+                charge=window.charge,
+                used=used[group],
+                billed=window.billed.get(group, 0),
+                part=draft.cause,
+                events=names,
+                count=len(arrivals),
+            )
+            for group in sorted(used, key=_shown)
+        ]
+
+    def issued(self, draft: Draft, lines: Iterable[InvoiceLine]) -> None:
+        """Note what a document of this batch billed; the next one looks on from its watermark."""
+        owner = (draft.customer, draft.subscription_id or "")
+        if owner not in self._arrived:
+            return
+        self._before[owner] = draft.finalize_at
+        self._add(owner, draft.due)
+        for line in lines:
+            start = None if line.window is None else line.window.start
+            window = self._windows[owner].get((line.item, line.price, start))
+            if window is not None and line.kind in _USAGE:
+                before = window.billed.get(line.group, 0)
+                window.billed[line.group] = before + line.amount.minor
+
+
+def _in_time(entry: tuple[_Place, _Window]) -> tuple[str, str, str]:
+    item, price, start = entry[0]
+    return ("" if start is None else start.isoformat(), item, price)
+
+
+def _shown(group: Group) -> list[tuple[str, bool, str]]:
+    return [(name, text is not None, text or "") for name, text in group]

@@ -1,0 +1,350 @@
+"""A document made again from the truth alone, and held against the one that was issued.
+
+The truth is the moves of the subscription, the published catalogues, the events as they were known
+at the watermark, one-off items, and what earlier documents asked for.  From the document itself
+come only its number, its times, seller and buyer, which were frozen with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Final
+
+from tallystick.app.billed_slices import Slices, is_sliced
+from tallystick.app.billed_usage import Asked
+from tallystick.app.counted import counted_events
+from tallystick.app.explain import document_at
+from tallystick.app.invoice import draft_from
+from tallystick.app.offers import Offers
+from tallystick.app.refold import made_by_moves, refolded
+from tallystick.app.replay_usage import EventReader, late_before
+from tallystick.core.canonical import digest as catalog_digest
+from tallystick.core.event import as_sent
+from tallystick.core.event import digest as event_digest
+from tallystick.core.invoice import Party
+from tallystick.core.money import Money
+from tallystick.core.published import catalog_of_text
+from tallystick.core.reckoned_lines import OneOff, counts_for_minimum
+from tallystick.core.reckoning import Facts, finalize, reckon
+from tallystick.core.trees import body_of, tree_of
+from tallystick.errors import InvalidInput, TallystickError
+from tallystick.storage import catalogs, invoice_items, invoice_lines, journal, moves
+from tallystick.storage.stored_documents import chain_before, documents_of, stored_document
+from tallystick.storage.verify_seals import column_faults, line_faults, seal_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tallystick.core.charge import Charge, Due
+    from tallystick.core.invoice import Invoice
+    from tallystick.core.reckoned_lines import Used
+    from tallystick.storage.invoice_lines import BilledLine
+    from tallystick.storage.invoice_rows import Document
+    from tallystick.storage.unit import Unit
+
+__all__ = ["Difference", "Replay", "differences", "replay_invoice"]
+
+_BY_HAND: Final = "credit/"
+_LONGEST: Final = 200
+_ABSENT: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is not as it was issued: where, what is stored, what comes out now."""
+
+    path: str
+    stored: str | None
+    found: str | None
+
+    def __str__(self) -> str:
+        """Give it in a sentence."""
+        stored, found = ("nothing" if each is None else each for each in (self.stored, self.found))
+        return f"{self.path}: stored is {stored}, made again it is {found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A document that was made again: its bytes, and every difference to the one that is stored."""
+
+    invoice: str
+    number: str
+    body: bytes
+    differences: tuple[Difference, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether it came out the same, byte for byte."""
+        return not self.differences
+
+
+def replay_invoice(unit: Unit, invoice_id: str, *, customer_id: str | None = None) -> Replay:
+    """Make an issued document again, by id or number, and change nothing.
+
+    Raises NotFound; Conflict where it was not issued.
+    """
+    try:
+        document = document_at(unit, invoice_id, customer_id=customer_id)
+    except (InvalidInput, ValueError) as error:
+        unread = Difference("body", "a document", f"cannot be read: {error}"[:_LONGEST])
+        return Replay(str(invoice_id), str(invoice_id), b"", (unread,))
+    stored = document.invoice
+    unit.as_customer(stored.customer)
+    made = _Made(unit, document)
+    told = [*made.kept(), *made.catalogs(), *made.events()]
+    try:
+        body = body_of(made.again())
+    except TallystickError as refused:
+        told.append(Difference("document", "was issued", f"cannot be made: {refused}"))
+        body = b""
+    told += made.due_differences
+    row = stored_document(unit, stored.customer, stored.id)
+    if body and body != row["body"].encode():
+        told += differences("body", json.loads(row["body"]), json.loads(body))
+    return Replay(stored.id, stored.number or "", body, tuple(dict.fromkeys(told)))
+
+
+def differences(path: str, stored: object, found: object) -> Iterator[Difference]:
+    """Give where two plain JSON values are apart, each by its path."""
+    if isinstance(stored, dict) and isinstance(found, dict):
+        for name in sorted(stored.keys() | found.keys()):
+            inner = f"{path}.{name}"
+            yield from differences(inner, stored.get(name, _ABSENT), found.get(name, _ABSENT))
+    elif isinstance(stored, list) and isinstance(found, list):
+        pairs = zip_longest(stored, found, fillvalue=_ABSENT)
+        for place, (one, other) in enumerate(pairs):
+            yield from differences(f"{path}[{place}]", one, other)
+    elif stored != found or type(stored) is not type(found):
+        yield Difference(path, _told(stored), _told(found))
+
+
+def _told(value: object) -> str | None:
+    if value is _ABSENT or value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+class _Made:
+    """One document on its way to be made again."""
+
+    def __init__(self, unit: Unit, document: Document) -> None:
+        self.unit, self.document, self.stored = unit, document, document.invoice
+        self.offers = Offers(unit)
+        self.reader = EventReader(unit, self.offers)
+        self.due_differences: list[Difference] = []
+
+    # --- what is kept of it -----------------------------------------------------------------------
+
+    def kept(self) -> Iterator[Difference]:
+        """Hold body, digest, chain, columns and lines against each other."""
+        unit, stored = self.unit, self.stored
+        row = stored_document(unit, stored.customer, stored.id)
+        before = chain_before(unit, row["series"], row["number"])
+        for path, said, found in seal_faults(row, before):
+            yield Difference(path, _told(said), _told(found))
+        for path, said, found in column_faults(row, stored):
+            yield Difference(f"columns.{path}", _told(said), _told(found))
+        key = (stored.customer, stored.id)
+        for path, said, found in line_faults(invoice_lines.lines_of(unit, [key])[key], stored):
+            yield Difference(f"rows of {path}", _told(said), _told(found))
+        if stored.subscription is not None:
+            for record in moves.moves_of(unit, stored.customer, stored.subscription):
+                found = moves.move_digest(record.move)
+                if found != record.digest:
+                    yield Difference(f"move {record.number}", record.digest, found)
+
+    def catalogs(self) -> Iterator[Difference]:
+        """Read what was published again: it must still be what its digest says."""
+        charges = self.document.due.charges
+        refs = {line.offer for line in self.stored.lines} | {each.item.offer for each in charges}
+        versions = {each.number: each.digest for each in catalogs.every(self.unit)}
+        checked: set[int] = set()
+        for ref in sorted(ref for ref in refs if ref):
+            plan_id, _, version = ref.rpartition("@")
+            plan = catalogs.plan(self.unit, plan_id, int(version))
+            if plan is None:
+                yield Difference(f"plan {ref}", "was sold", None)
+                continue
+            offer = f"sha256:{hashlib.sha256(plan.text.encode()).hexdigest()}"
+            if offer != plan.digest:
+                yield Difference(f"plan {ref}", plan.digest, offer)
+            if plan.catalog_number not in checked:
+                checked.add(plan.catalog_number)
+                said = versions.get(plan.catalog_number)
+                found = self._catalog_digest(plan.catalog_number)
+                if said != found:
+                    yield Difference(f"catalogue {plan.catalog_number}", said, found)
+
+    def _catalog_digest(self, number: int) -> str:
+        try:
+            return catalog_digest(catalog_of_text(catalogs.text_of(self.unit, number) or ""))
+        except (TallystickError, ValueError) as error:
+            return f"cannot be read: {error}"[:_LONGEST]
+
+    def events(self) -> Iterator[Difference]:
+        """Hold every event that counts against the digest of what was sent."""
+        for charge in self.document.due.charges:
+            if charge.kind != "usage":
+                continue
+            try:
+                counted = counted_events(
+                    self.unit,
+                    self.offers,
+                    self.stored.customer,
+                    charge,
+                    watermark=self.stored.watermark,
+                )
+            except (TallystickError, KeyError):  # told where the document is made
+                continue
+            for each in counted.events:
+                event = each.event if each.amendment is None else each.amendment
+                said = each.digest if each.amendment_digest is None else each.amendment_digest
+                found = event_digest(as_sent(event, said))
+                if found != said:
+                    yield Difference(f"event {event.source}/{event.id}", said, found)
+
+    # --- from the truth ---------------------------------------------------------------------------
+
+    def again(self) -> Invoice:
+        """Make it: fold, measure, reckon, finalise.
+
+        What a person gave back by hand is itself the truth: only its sums are made again.
+        """
+        stored = self.stored
+        if stored.cause.startswith(_BY_HAND):
+            return _summed(stored)
+        due = self._due_again()
+        draft = reckon(self._facts(due))
+        done = finalize(
+            draft,
+            number=stored.number or "",
+            due_at=stored.due_at or stored.finalize_at,
+            seller=stored.seller or Party(),
+            buyer=stored.buyer or Party(),
+        )
+        return replace(done, credits=stored.credits)
+
+    def _due_again(self) -> Due:
+        """Fold the moves, and give the due of the cause; what no moves make is as it is stored."""
+        stored, kept = self.stored, self.document.due
+        if stored.subscription is None or not made_by_moves(stored.cause):
+            return kept
+        records = moves.moves_of(self.unit, stored.customer, stored.subscription)
+        before = [each for each in records if each.number == 1 or each.at <= stored.at]
+        outcome = refolded(before, stored.at, self.offers)
+        due = next((each for each in outcome.dues if each.cause == stored.cause), None)
+        if due is None:
+            self.due_differences.append(Difference("due", stored.cause, None))
+            return kept
+        self.due_differences += differences("due", tree_of(kept), tree_of(due))
+        return due
+
+    def _facts(self, due: Due) -> Facts:
+        stored = self.stored
+        earlier = self._earlier()
+        before = self._lines_of(earlier)
+        used = {
+            place: self._used(due, charge, before)
+            for place, charge in enumerate(due.charges)
+            if charge.kind == "usage" or charge.by_value
+        }
+        minimums = [(p, each) for p, each in enumerate(due.charges) if each.kind == "minimum"]
+        return Facts(
+            id=stored.id,
+            customer=stored.customer,
+            subscription=stored.subscription,
+            currency=stored.currency,
+            due=due,
+            finalize_at=stored.finalize_at,
+            offers=self.offers,
+            used=used,
+            billed={place: _billed(charge, before) for place, charge in minimums},
+            items=self._items(),
+            late=late_before(self.unit, self.reader, self.document, earlier, before),
+            balance=self._balance_before(),
+            terms=stored.terms,
+        )
+
+    def _items(self) -> tuple[OneOff, ...]:
+        found = invoice_items.items_of(self.unit, self.stored.customer, self.stored.id)
+        return tuple(
+            OneOff(
+                id=item.id,
+                description=item.description,
+                quantity=item.quantity,
+                amount=item.amount,
+            )
+            for item in found
+        )
+
+    def _used(self, due: Due, charge: Charge, before: list[BilledLine]) -> tuple[Used, ...]:
+        """Measure a charge anew, less what slices of its window billed before."""
+        stored = self.stored
+        used = self.reader.used_for(Asked(stored.customer, charge, stored.watermark))
+        if not is_sliced(charge, self.offers):
+            return used
+        slices = Slices(self.offers, self.reader)
+        slices.add_billed(before)
+        return slices.rest(replace(draft_from(self.document), due=due), charge, used)
+
+    def _earlier(self) -> list[Document]:
+        """Give the documents of the subscription that came before, in their order."""
+        stored = self.stored
+        if stored.subscription is None:
+            return []
+        found = documents_of(self.unit, stored.customer, stored.subscription)
+        others = [each for each in found if not each.invoice.cause.startswith(_BY_HAND)]
+        return [each for each in others if self._came_before(each)]
+
+    def _lines_of(self, documents: list[Document]) -> list[BilledLine]:
+        keys = [(each.invoice.customer, each.invoice.id) for each in documents]
+        found = invoice_lines.lines_of(self.unit, keys)
+        return [line for key in keys for line in found[key]]
+
+    def _came_before(self, other: Document) -> bool:
+        """Whether another document was issued before this one, and counted then."""
+        mine = self.document
+        if other.invoice.id == mine.invoice.id:
+            return False
+        if other.number is not None and mine.number is not None and other.series == mine.series:
+            return other.number < mine.number
+        return _place(other) < _place(mine)
+
+    def _balance_before(self) -> int:
+        """Give what the customer had to its credit before the document's own entries."""
+        stored = self.stored
+        own = f"{stored.kind}/{stored.id}"
+        balance = 0
+        for entry in journal.entries_of(self.unit, stored.customer):
+            if entry.cause == own:
+                return balance
+            if entry.amount.currency == stored.currency:
+                balance += entry.amount.minor * (
+                    (entry.credit == "balance") - (entry.debit == "balance")
+                )
+        return balance
+
+
+def _summed(note: Invoice) -> Invoice:
+    unit = note.currency
+    subtotal = Money.total((line.amount for line in note.lines), unit)
+    tax = Money.total((line.tax for line in note.lines), unit)
+    return replace(note, subtotal=subtotal, tax=tax, total=subtotal + tax)
+
+
+def _billed(charge: Charge, lines: list[BilledLine]) -> int:
+    return sum(
+        line.amount.minor - line.discount.minor
+        for line in lines
+        if counts_for_minimum(charge, line.kind, line.item, line.window)
+    )
+
+
+def _place(document: Document) -> tuple[Any, ...]:
+    """Give where a document stands in the order in which documents are issued."""
+    invoice = document.invoice
+    return invoice.finalize_at, invoice.customer, invoice.cause

@@ -1,0 +1,157 @@
+"""What was used, from the events alone, as a document is made again: no roll-up is trusted.
+
+It also finds what had come late for earlier documents when a document was made, by looking only at
+those that came before it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from tallystick.app.billed_usage import Asked, UsageReader
+from tallystick.app.late_usage import arrivals_of, is_touched, slice_of
+from tallystick.core.rating.usage import Quantity
+from tallystick.core.reckoned_lines import Late, Used
+from tallystick.core.terms import prices_of
+from tallystick.storage.stored_documents import arrived_between
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tallystick.app.late_usage import Arrival
+    from tallystick.app.offers import Offers
+    from tallystick.core.charge import Charge
+    from tallystick.core.meter import Meter
+    from tallystick.core.period import Instant
+    from tallystick.storage.invoice_lines import BilledLine
+    from tallystick.storage.invoice_rows import Document
+    from tallystick.storage.unit import Unit
+
+__all__ = ["EventReader", "late_before"]
+
+_USAGE: Final = frozenset({"usage", "late"})
+_NAMED: Final = 20
+
+_Group: TypeAlias = tuple[tuple[str, str | None], ...]
+_Place: TypeAlias = tuple[str, str, "Instant | None"]
+
+
+class EventReader(UsageReader):
+    """Reads what was used by counting the events, one by one."""
+
+    def __init__(self, unit: Unit, offers: Offers) -> None:
+        """Read from a transaction."""
+        super().__init__(unit, offers)
+        self._of = offers
+
+    def meter_of_charge(self, charge: Charge) -> Meter:
+        """Give the meter of a metered charge, as it was published with the plan version."""
+        return self.meter_of(charge, prices_of(charge.item, self._of)[charge.price])
+
+    def used_for(self, asked: Asked, *, by_events: bool = True) -> tuple[Used, ...]:
+        """Give what was used for one charge, as `UsageReader.used_for` does, in the same order."""
+        found = super().used_for(asked, by_events=by_events)
+        if asked.charge.holes or asked.charge.kind == "credit":
+            return found
+        return tuple(sorted(found, key=lambda each: _shown(each.group)))
+
+
+def _shown(group: _Group) -> list[tuple[bool, str]]:
+    """Give the order of groups in which figures come: by their texts, what has none first."""
+    return [(text is not None, text or "") for _, text in group]
+
+
+# --- late usage -----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Window:
+    """A window that earlier documents billed, and what they billed for it by group."""
+
+    charge: Charge
+    meter: Meter
+    billed: dict[_Group, int] = field(default_factory=lambda: defaultdict(int))
+
+
+def late_before(
+    unit: Unit,
+    reader: EventReader,
+    document: Document,
+    earlier: Sequence[Document],
+    lines: Sequence[BilledLine],
+) -> tuple[Late, ...]:
+    """Give what had come late for `earlier` documents, and their `lines`, when one was made.
+
+    The earlier ones are those of its subscription that came before, in their order.
+    """
+    if not earlier:
+        return ()
+    invoice = document.invoice
+    since = earlier[-1].invoice.watermark
+    events = arrived_between(unit, invoice.customer, since, invoice.watermark)
+    if not events:
+        return ()
+    arrivals = arrivals_of(unit, events)
+    windows = _windows(reader, earlier, lines)
+    found: list[Late] = []
+    for _, window in sorted(windows.items(), key=_in_time):
+        whole = window.charge.window
+        touching = [
+            each for each in arrivals if whole is not None and is_touched(window.meter, whole, each)
+        ]
+        if touching:
+            found += _late(reader, document, window, touching)
+    return tuple(found)
+
+
+def _windows(
+    reader: EventReader, earlier: Sequence[Document], lines: Sequence[BilledLine]
+) -> dict[_Place, _Window]:
+    windows: dict[_Place, _Window] = {}
+    for document in earlier:
+        for charge in document.due.charges:
+            if charge.kind == "usage" and charge.window is not None and not slice_of(charge):
+                place = (charge.item.key, charge.price, charge.window.start)
+                if place not in windows:
+                    windows[place] = _Window(charge, reader.meter_of_charge(charge))
+    for line in lines:
+        start = None if line.window is None else line.window.start
+        window = windows.get((line.item, line.price, start))
+        if window is not None and line.kind in _USAGE:
+            window.billed[line.group] += line.amount.minor
+    return windows
+
+
+def _late(
+    reader: EventReader, document: Document, window: _Window, arrivals: Sequence[Arrival]
+) -> list[Late]:
+    invoice = document.invoice
+    asked = Asked(invoice.customer, window.charge, invoice.watermark)
+    used = {each.group: each for each in reader.used_for(asked)}
+    for group in window.billed:
+        nothing = Quantity(Decimal(0))
+        used.setdefault(group, Used(measured=nothing, group=group, gauge=window.meter.gauge))
+    names = tuple(each.id for each in arrivals[:_NAMED])
+    return [
+        Late(
+            charge=window.charge,
+            used=used[group],
+            billed=window.billed.get(group, 0),
+            part=invoice.cause,
+            events=names,
+            count=len(arrivals),
+        )
+        for group in sorted(used, key=_named)
+    ]
+
+
+def _in_time(entry: tuple[_Place, _Window]) -> tuple[str, str, str]:
+    item, price, start = entry[0]
+    return ("" if start is None else start.isoformat(), item, price)
+
+
+def _named(group: _Group) -> list[tuple[str, bool, str]]:
+    return [(name, text is not None, text or "") for name, text in group]

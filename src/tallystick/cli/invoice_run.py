@@ -1,0 +1,205 @@
+"""`tallystick invoice run` and `tallystick worker`: billing what is due, once or for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tallystick.cli.arguments import AsJson, Usage, ends_well
+from tallystick.cli.ledger import over_ledger
+from tallystick.cli.output import say, say_json, warn
+from tallystick.cli.times import At, moment_or_none
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tallystick.app.billing import Run, SetAside
+    from tallystick.wiring import Tallystick
+
+__all__ = ["run", "worker"]
+
+_TOLD = 20
+
+
+def run(
+    tally: Tallystick,
+    at: At = None,
+    limit: Annotated[
+        int | None, typer.Option(help="The most documents to issue.", show_default="all")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bill everything that is due; a second run changes nothing.
+
+    Any number of processes may run at once. What cannot be billed is set aside with its reason, and
+    blocks nobody.
+    Exit status: 0 done, 1 something is set aside.
+    """
+    with _progress(quiet=as_json) as tell:
+        done = tally.invoices.run(moment_or_none(at, "--at"), limit=limit, tell=tell)
+    left = tally.invoices.set_aside()
+    if as_json:
+        say_json(_tree(done, left))
+    else:
+        say(*_summary(done))
+        _print_set_aside(done, left)
+    if left:
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[Run], object]]:
+    """Show how far the run is, on a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("billing", total=None)
+        yield lambda done: bar.update(task, description=_counts(done))
+
+
+def _counts(done: Run) -> str:
+    empty = f", {done.empty:,} came to nothing" if done.empty else ""
+    went_on = f"{done.subscriptions:,} subscription{'' if done.subscriptions == 1 else 's'} went on"
+    return f"{went_on}, {done.documents:,} document{'' if done.documents == 1 else 's'}{empty}"
+
+
+def _summary(done: Run) -> list[str]:
+    from tallystick.core.currency import currency
+    from tallystick.core.money import Money
+
+    if not done.did_work:
+        return ["nothing was due"]
+    totals = (f"total  {Money(minor, currency(code))}" for code, minor in done.totals.items())
+    return [_counts(done), *totals]
+
+
+def _print_set_aside(done: Run, left: Sequence[SetAside]) -> None:
+    """Tell what blocks itself: that of this run, and how many wait from before."""
+    new = {(each.kind, each.id) for each in done.set_aside}
+    for each in done.set_aside[:_TOLD]:
+        reason = each.reason
+        warn(
+            f"set aside: {each.kind} {each.id} of {each.customer}: {reason['message']}"
+            f" [{reason['code']}]",
+            f"    look into it: {reason['replay']}",
+            f"    when it is cured: tallystick invoice retry {each.id}",
+        )
+    if len(done.set_aside) > _TOLD:
+        warn(f"… and {len(done.set_aside) - _TOLD:,} more; see --json")
+    older = sum((each.kind, each.id) not in new for each in left)
+    if older:
+        warn(f"{older:,} set aside before: see --json, then tallystick invoice retry ID")
+
+
+def _tree(done: Run, left: Sequence[SetAside]) -> dict[str, Any]:
+    from tallystick.core.period import instant_text
+
+    return {
+        "at": instant_text(done.at),
+        "subscriptions": done.subscriptions,
+        "documents": done.documents,
+        "empty": done.empty,
+        "totals": dict(done.totals),
+        "set_aside": [
+            {
+                "kind": each.kind,
+                "customer": each.customer,
+                "id": each.id,
+                "reason": dict(each.reason),
+                "new": each in done.set_aside,
+            }
+            for each in left
+        ],
+    }
+
+
+# --- the worker -----------------------------------------------------------------------------------
+
+
+@ends_well
+@over_ledger
+def worker(
+    tally: Tallystick,
+    once: Annotated[
+        bool, typer.Option("--once", help="Stop where nothing is due any more.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long to wait where nothing is due.")
+    ] = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Bill what is due, for ever; any number of workers may run at once.
+
+    SIGTERM and Ctrl-C end it after the batch it is at.  Cron can do the same: tallystick worker
+    --once
+    """
+    if not 0.1 <= every <= 86_400:  # noqa: PLR2004 - a tenth of a second, a day
+        raise Usage("--every is from 0.1 to 86400 seconds")
+    stop = threading.Event()
+    with _ends_at_signals(stop):
+        while not stop.is_set():
+            done = _one_round(tally, stop)
+            if done is not None and done.did_work:
+                _tell(done, as_json=as_json)
+            elif once:
+                return
+            else:
+                stop.wait(every)
+
+
+def _one_round(tally: Tallystick, stop: threading.Event) -> Run | None:
+    """Bill until nothing is due, or until we are to stop; None where the database was away."""
+    from tallystick.errors import StorageUnavailable
+
+    total: Run | None = None
+    try:
+        for step in tally.invoices.steps():
+            total = step if total is None else total + step
+            if stop.is_set():
+                break
+    except StorageUnavailable as away:
+        warn(f"{away}; trying again later")
+    return total
+
+
+def _tell(done: Run, *, as_json: bool) -> None:
+    if as_json:
+        say_json(_tree(done, done.set_aside), line=True)
+    else:
+        say("; ".join(_summary(done)))
+        _print_set_aside(done, done.set_aside)
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _ends_at_signals(stop: threading.Event) -> Iterator[None]:
+    """Turn the signals that ask us to end into a word; the first time gently."""
+
+    def ask(number: int, _: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt  # asked twice: at once
+        warn("stopping after this batch" if number == signal.SIGINT else "stopping")
+        stop.set()
+
+    kinds = (signal.SIGTERM, signal.SIGINT)
+    before = {kind: signal.signal(kind, ask) for kind in kinds}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)

@@ -1,0 +1,67 @@
+"""Which windows documents looked at: what was due on them, whether or not it came to a line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Integer, Text, text
+
+from tallystick.core.charge import Due
+from tallystick.core.trees import value_of
+from tallystick.storage.usage_stretches import moment_cell, table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tallystick.core.period import Instant
+    from tallystick.storage.unit import Unit
+
+__all__ = ["Looked", "looked_after"]
+
+_ASKED: Final = (
+    ("no", "bigint"),
+    ("customer", "text"),
+    ("subscription", "text"),
+    ("since", "timestamptz"),
+)
+_LOOKED: Final = """SELECT k.no AS no, i.status AS status, i.cause AS cause,
+ i.watermark AS watermark, i.due AS due FROM ({k}) k CROSS JOIN {invoices} i
+ WHERE i.customer_id = k.customer AND i.subscription_id = k.subscription AND i.at > k.since
+ AND (:drafts = 1 OR i.status <> 'draft') ORDER BY i.finalize_at, i.cause"""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A document, or with status `draft` one to come: its cause, and what was due on it."""
+
+    status: str
+    cause: str
+    watermark: Instant
+    due: Due
+
+
+def looked_after(
+    unit: Unit, asked: Sequence[tuple[str, str, Instant]], *, drafts: bool = False
+) -> list[list[Looked]]:
+    """Give the documents of subscriptions (customer, id) whose cause came after an instant.
+
+    With `drafts`, also those that were not issued yet.
+    """
+    if not asked:
+        return []
+    rows = [
+        (number, customer, subscription, moment_cell(unit, since))
+        for number, (customer, subscription, since) in enumerate(asked)
+    ]
+    query, given = table_of(unit, _ASKED, rows)
+    words = _LOOKED.format(k=query, invoices=unit.tables.invoices.fullname)
+    found: list[list[Looked]] = [[] for _ in asked]
+    asked_for = text(words).columns(
+        no=Integer, status=Text, cause=Text, watermark=unit.tables.invoices.c.watermark.type, due=Text
+    )
+    rows_found = unit.connection.execute(asked_for, {**given, "drafts": int(drafts)})
+    for number, status, cause, watermark, due in rows_found:
+        found[number].append(Looked(status, cause, watermark, value_of(Due, json.loads(due))))
+    return found

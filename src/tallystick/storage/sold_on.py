@@ -1,0 +1,86 @@
+"""The subscriptions on some plan versions, page by page: for work that only some plans ask for."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import and_, func, or_, select
+
+from tallystick.core.subscription import LIVE, TERMINAL, Subscription
+from tallystick.core.trees import value_of
+from tallystick.storage.invoice_rows import draft_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from tallystick.core.period import Instant
+    from tallystick.storage.invoice_rows import Draft
+    from tallystick.storage.unit import Unit
+
+__all__ = ["drafts_with", "ended", "last_to_issue", "live_on"]
+
+_PAGE: Final = 1_000
+
+
+def live_on(unit: Unit, refs: Collection[str]) -> Iterator[list[Subscription]]:
+    """Give the live subscriptions on some plan versions, `pro@2`, as pages in the order of ids."""
+    c = unit.tables.subscriptions.c
+    pairs = [ref.rpartition("@") for ref in sorted(refs)]
+    mine = or_(
+        *(and_(c.plan_id == plan, c.plan_version == int(version)) for plan, _, version in pairs)
+    )
+    after = ""
+    while refs:
+        query = select(c.id, c.snapshot).where(c.id > after, c.state.in_(sorted(LIVE)), mine)
+        page = unit.connection.execute(query.order_by(c.id).limit(_PAGE)).all()
+        if page:
+            yield [value_of(Subscription, json.loads(row.snapshot)) for row in page]
+        if len(page) < _PAGE:
+            return
+        after = page[-1].id
+
+
+def ended(unit: Unit) -> Iterator[list[tuple[str, str]]]:
+    """Give the subscriptions that have ended, as pages of customer and id."""
+    c = unit.tables.subscriptions.c
+    after = ""
+    while True:
+        query = select(c.customer_id, c.id).where(c.id > after, c.state.in_(sorted(TERMINAL)))
+        page = unit.connection.execute(query.order_by(c.id).limit(_PAGE)).all()
+        if page:
+            yield [(row.customer_id, row.id) for row in page]
+        if len(page) < _PAGE:
+            return
+        after = page[-1].id
+
+
+def drafts_with(unit: Unit, refs: Collection[str]) -> Iterator[list[Draft]]:
+    """Give the drafts that charge for some plan versions, as pages in the order of their ids."""
+    table = unit.tables.invoices
+    c = table.c
+    named = or_(
+        *(
+            c.due.contains(f'"offer":{json.dumps(ref, ensure_ascii=False)}', autoescape=True)
+            for ref in sorted(refs)
+        )
+    )
+    after = ""
+    while refs:
+        query = select(table).where(c.id > after, c.status == "draft", c.set_aside.is_(None), named)
+        page = list(unit.connection.execute(query.order_by(c.id).limit(_PAGE)).mappings())
+        if page:
+            yield list(map(draft_of, page))
+        if len(page) < _PAGE:
+            return
+        after = page[-1]["id"]
+
+
+def last_to_issue(unit: Unit, until: Instant) -> Instant | None:
+    """Give when the last draft may be issued that may be by then; None where there is none."""
+    c = unit.tables.invoices.c
+    query = select(func.max(c.finalize_at)).where(
+        c.status == "draft", c.set_aside.is_(None), c.finalize_at <= until
+    )
+    at: Instant | None = unit.connection.execute(query).scalar()
+    return at

@@ -1,0 +1,163 @@
+"""What no sequence of moves ever does: give back too much, leave a gap, charge a time twice."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import suppress
+from copy import copy
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tallystick.core.period import Period, tiled
+from tallystick.core.subscription_moves import next_at
+from tallystick.errors import Conflict
+from tests.core.billing import Story, day, iso
+
+if TYPE_CHECKING:
+    from tallystick.core.period import Instant
+
+PLANS = ["free", "basic", "pro", "max", "twin", "seats", "quarter", "year"]
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "offer": st.sampled_from([f"{plan}@1" for plan in PLANS]),
+        "seats": st.integers(1, 5),
+        "timing": st.sampled_from(["now", "period_end"]),
+        "proration": st.sampled_from(["invoice_now", "next_invoice", "none"]),
+    },
+)
+WHENS = st.integers(1, 120 * 24)
+ACTS = st.lists(
+    st.tuples(WHENS, st.sampled_from(["change"] * 6 + ["keep", "extend", "cancel"]), CHANGES),
+    max_size=8,
+).map(lambda acts: sorted(acts, key=lambda act: act[0]))
+
+
+def _told(acts: list[tuple[int, str, dict[str, Any]]], first: str) -> Story:
+    """Make the moves that are allowed, each so many hours after the start."""
+    story = Story().start(first, at="2027-01-31T06:00:00")
+    begun = day("2027-01-31T06:00:00")
+    for hours, kind, change in acts:
+        at = (begun + timedelta(hours=hours)).replace(tzinfo=None).isoformat()
+        with suppress(Conflict):
+            if kind == "change":
+                story.change(at, **change)
+            elif kind == "cancel":
+                story.cancel(at, credit=True)
+            elif story.now.state == "paused":
+                story.resume(at)
+            else:
+                story.pause(at, mode=kind)
+    return story.until("2028-09-01")
+
+
+@settings(max_examples=100, deadline=None)
+@given(ACTS, st.sampled_from(PLANS))
+def test_no_sequence_of_moves_gives_back_more_than_was_invoiced(
+    acts: list[tuple[int, str, dict[str, Any]]], first: str
+) -> None:
+    story = _told(acts, first)
+    so_far = 0
+    asked: dict[tuple[str, str], int] = defaultdict(int)
+    for each in story.documents:
+        so_far += each.total.minor
+        for line in each.lines:
+            asked[line.item, line.price] += line.amount.minor
+        assert so_far >= 0
+        assert all(left >= 0 for left in asked.values())
+
+
+PRICES = {
+    "free": set(),
+    "basic": {("fee", "basic")},
+    "pro": {("fee", "pro"), ("fee", "seat"), ("usage", "calls")},
+    "max": {("fee", "max"), ("usage", "max-calls")},
+    "twin": {("fee", "twin"), ("usage", "calls")},
+    "seats": {("fee", "s")},
+    "quarter": {("fee", "quarter")},
+    "year": {("fee", "year"), ("usage", "m-calls")},
+}
+
+
+@settings(max_examples=100, deadline=None)
+@given(ACTS, st.sampled_from(PLANS))
+def test_what_is_charged_covers_the_time_of_each_price_without_gap_or_overlap(
+    acts: list[tuple[int, str, dict[str, Any]]], first: str
+) -> None:
+    changes = [
+        (hours, kind, {**change, "proration": "next_invoice"})
+        for hours, kind, change in acts
+        if kind == "change"
+    ]
+    story = Story().start(first, at="2027-01-31T06:00:00")
+    times: dict[tuple[str, str], list[Period]] = defaultdict(list)
+
+    def pass_to(at: Instant) -> None:
+        while at > story.now.clock:
+            then = min(at, next_at(story.now) or at)
+            if then > (since := story.now.clock):
+                for price in PRICES[story.now.plan.partition("@")[0]]:
+                    times[price].append(Period(since, then))
+            story.until(iso(then))
+            story.now = replace(story.now, clock=then)
+
+    for hours, _kind, change in changes:
+        pass_to(day("2027-01-31T06:00:00") + timedelta(hours=hours))
+        with suppress(Conflict):
+            story.change(iso(story.now.clock), **change)
+    pass_to(day("2028-03-01"))
+    story.cancel("2028-03-01", credit=True)
+    charged = _charged(story)
+    assert {key: _joined(rows) for key, rows in charged.items() if rows} == {
+        key: _joined(rows) for key, rows in times.items()
+    }
+
+
+def _charged(story: Story) -> dict[tuple[str, str], list[Period]]:
+    """Give what was charged and not given back, by kind and price, in the order of the lines."""
+    had: dict[tuple[str, str], list[Period]] = defaultdict(list)
+    for charge in (charge for due in story.dues for charge in due.charges):
+        assert charge.window is not None
+        if charge.kind != "credit":
+            had[charge.kind, charge.price].append(charge.window)
+            continue
+        rows = had["fee", charge.price]
+        row = rows.pop(max(n for n, row in enumerate(rows) if row.end == charge.window.end))
+        assert row.start <= charge.window.start
+        if row.start < charge.window.start:
+            rows.append(Period(row.start, charge.window.start))
+    for rows in had.values():
+        assert not any(one.overlaps(other) for one, other in pairwise(sorted(rows)))
+    return had
+
+
+def _joined(rows: list[Period]) -> list[Period]:
+    """Give stretches of time with neighbours made one."""
+    joined: list[Period] = []
+    for row in sorted(rows):
+        touching = joined and joined[-1].end == row.start
+        joined.append(tiled([joined.pop(), row]) if touching else row)
+    return joined
+
+
+@settings(max_examples=60, deadline=None)
+@given(WHENS, st.sampled_from(["pro", "max", "seats", "basic"]), CHANGES, st.integers(1, 4))
+def test_a_change_and_back_at_one_instant_nets_nothing(
+    hours: int, first: str, change: dict[str, Any], seats: int
+) -> None:
+    begun = Story().start(first, at="2027-01-31T06:00:00", seats=seats)
+    at = iso(day("2027-01-31T06:00:00") + timedelta(hours=hours))
+    end = "2027-07-31T06:00:00"
+    there = {name: change[name] for name in ("offer", "seats") if name in change}
+    if there.get("offer") in {"quarter@1", "year@1"}:
+        there.pop("offer")
+    same = copy(begun).until(end).total
+    with suppress(Conflict):
+        begun.change(at, timing="now", **there)
+        begun.change(at, timing="now", offer=f"{first}@1", seats=seats)
+    assert begun.until(end).total == same
