@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tallystick import Tallystick
-from tallystick.app import recording
+from tallystick.storage.usage import events_at
 from tallystick.testing.clock import FrozenClock
 
 if TYPE_CHECKING:
@@ -20,15 +20,14 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 def test_a_target_that_is_committed_meanwhile_stands_before_its_correction(
     storage_postgresql: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = recording.events_at
 
     def after_another_sender(unit: Any, keys: Any) -> Any:
         tally.usage.record("acme", "calls", id="late")
-        return look(unit, keys)
+        return events_at(unit, keys)
 
     with Tallystick(storage_postgresql.engine, clock=FrozenClock(NOW)) as tally:
         tally.usage.record("acme", "calls", id="first")
-        monkeypatch.setattr(recording, "events_at", after_another_sender)
+        monkeypatch.setattr("tallystick.app.recording.events_at", after_another_sender)
         assert tally.usage.void("acme", "late") == "accepted"
         monkeypatch.undo()
         assert [event.kind for event in tally.usage.export()] == ["use", "use", "void"]

@@ -307,6 +307,9 @@ PROPERTIES: Final = st.dictionaries(
                     "2027-02-01T01:00:00+01:00",
                 ]
             ),
+            "received_at": st.sampled_from(
+                [None, "2027-01-31T23:00:00Z", "2027-02-31T00:00:00Z", "2199-12-31T00:00:00Z"]
+            ),
             "properties": PROPERTIES,
         },
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -102,21 +103,27 @@ def test_an_event_counts_once_and_is_corrected(tally: Tallystick) -> None:
 def test_an_amendment_keeps_what_it_does_not_name(tally: Tallystick) -> None:
     usage = tally.usage
     october = Period(datetime(2026, 10, 1, tzinfo=UTC), NOVEMBER.start)
-    sent = {"id": "1", "quantity": 5, "properties": {"region": "eu"}}
-    usage.record("acme", "calls", **sent, occurred_at="2026-11-02T00:00:00Z")
-    moved = {"occurred_at": "2026-10-31T00:00:00Z", "correction_id": "moved"}
-    usage.amend("acme", "1", **moved)
-    assert usage.amend("acme", "1", quantity=7, correction_id="more") == "accepted"
+    usage.record(
+        "acme",
+        "calls",
+        id="1",
+        properties={"quantity": 5, "region": "eu"},
+        occurred_at=NOVEMBER.start,
+    )
+    moved = partial(
+        usage.amend, "acme", "1", occurred_at="2026-10-31T00:00:00Z", correction_id="moved"
+    )
+    more = partial(usage.amend, "acme", "1", correction_id="more")
+    assert (moved(), more(quantity=7)) == ("accepted", "accepted")
     (figure,) = usage.read("acme", "calls", october, group_by=["region"])
     assert (figure.quantity, figure.group) == (Decimal(7), ("eu",)), "it stays in October"
     assert usage.quantity("acme", "calls", NOVEMBER) == 0
     usage.amend("acme", "1", properties={"region": "us"}, correction_id="us")
-    assert usage.amend("acme", "1", **moved) == "duplicate", "a repeat says what it said then"
-    assert usage.amend("acme", "1", quantity=7, correction_id="more") == "duplicate"
+    assert (moved(), more(quantity=7)) == ("duplicate", "duplicate"), "a repeat says what it said"
     with pytest.raises(Conflict):
-        usage.amend("acme", "1", quantity=8, correction_id="more")
+        more(quantity=8)
     usage.void("acme", "1")
-    assert usage.amend("acme", "1", quantity=7, correction_id="more") == "duplicate"
+    assert more(quantity=7) == "duplicate"
 
 
 def test_amendments_at_one_moment_keep_what_the_other_named(storage_postgresql: Storage) -> None:
