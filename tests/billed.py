@@ -46,6 +46,7 @@ __all__ = [
     "TREE",
     "act",
     "bared",
+    "bill_until",
     "day",
     "fill",
     "migrated",
@@ -232,6 +233,12 @@ def act(storage: Storage, use_case: Callable[[Unit], R]) -> R:
         return done
 
 
+def bill_until(storage: Storage, at: str) -> None:
+    """Bill everything that is due by then."""
+    done = run_billing(storage, day(at))
+    assert not done.set_aside, done.set_aside
+
+
 def play(
     storage: Storage, steps: Sequence[Mapping[str, Any]], tree: Mapping[str, Any] = TREE
 ) -> None:
@@ -240,8 +247,7 @@ def play(
     meters = meters_of(catalog)
     for step in steps:
         if "bill" in step:
-            done = run_billing(storage, day(step["at"]))
-            assert not done.set_aside, done.set_aside
+            bill_until(storage, step["at"])
         else:
             act(storage, lambda unit, step=step: _take(unit, step, catalog, meters))  # type: ignore[misc]  # it is called at once
         if "publish" in step:

@@ -229,7 +229,7 @@ def test_an_item_and_a_balance_are_named(used: Storage) -> None:
         unit.connection.execute(update(unit.tables.journal).where(*given).values(minor=1))
         training = {each.path for each in replayed(unit, "INV-000006").differences}
         balance = {each.path for each in replayed(unit, "INV-000005").differences}
-    assert "body.lines[4].amount" in training
+    assert "body.lines[5].amount" in training
     assert "body.balance" in balance
 
 

@@ -157,10 +157,10 @@ def test_a_pause_that_ends_by_itself_moves_the_period_by_its_length() -> None:
 def test_a_cancellation_at_the_end_moves_on_with_it() -> None:
     story = Story().start("basic", at="2027-04-01").cancel("2027-04-02", "period_end")
     story.pause("2027-04-11", mode="extend").until("2027-06-01")
-    assert story.now.state == "paused"
-    story.resume("2027-06-01").until("2027-06-20")
-    assert story.now.state == "active"
-    assert story.until("2027-06-21").now.state == "canceled"
+    states = [story.now.state]
+    states.append(story.resume("2027-06-01").until("2027-06-20").now.state)
+    states.append(story.until("2027-06-21").now.state)
+    assert states == ["paused", "active", "canceled"]
     assert story.totals == ["10.00"]
 
 

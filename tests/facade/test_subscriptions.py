@@ -248,6 +248,14 @@ def test_within_a_hosts_transaction_nothing_is_committed_and_a_preview_takes_not
 # --- what is refused --------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[tuple[Tallystick, str]]:
+    """A ledger in which everything is refused, and its digest."""
+    with opened("sqlite://") as ledger:
+        ledger.subscriptions.start("acme", "basic", id="s")
+        yield ledger, digest(ledger)
+
+
 class Hostile:
     """Raises whatever is asked of it."""
 
@@ -269,7 +277,9 @@ STRANGE: list[Any] = [5, 1.5, True, b"a", (), [], {}, Hostile(), "", "\ud800", "
         "po_number", "memo", "identities", "id", "idempotency_key",
     ],
 )  # fmt: skip
-def test_a_strange_value_is_refused_by_name_and_stores_nothing(name: str, value: Any) -> None:
+def test_a_strange_value_is_refused_by_name_and_stores_nothing(
+    quiet: tuple[Tallystick, str], name: str, value: Any
+) -> None:
     good = {
         ("add_ons", ()), ("phases", ()), ("identities", ()), ("seats", 5), ("trial_days", 5),
         ("net_days", 5),
@@ -278,14 +288,13 @@ def test_a_strange_value_is_refused_by_name_and_stores_nothing(name: str, value:
         pytest.skip("nothing of them is something one can say")
     if (name, value) in [each for each in good if type(value) is type(each[1])]:
         pytest.skip("that is a good one")
-    with opened("sqlite://") as tally:
-        before = digest(tally)
-        given: dict[str, Any] = {"customer": "acme", "plan": "pro", name: value}
-        words = [given.pop("customer"), given.pop("plan")]
-        with pytest.raises((InvalidInput, NotFound)) as caught:
-            tally.subscriptions.start(*words, **given)
-        assert len(str(caught.value)) < 1_000
-        assert digest(tally) == before
+    tally, before = quiet
+    given: dict[str, Any] = {"customer": "acme", "plan": "pro", name: value}
+    words = [given.pop("customer"), given.pop("plan")]
+    with pytest.raises((InvalidInput, NotFound)) as caught:
+        tally.subscriptions.start(*words, **given)
+    assert len(str(caught.value)) < 1_000
+    assert digest(tally) == before
 
 
 @pytest.mark.parametrize("value", STRANGE, ids=lambda value: type(value).__name__)
@@ -298,18 +307,18 @@ def test_a_strange_value_is_refused_by_name_and_stores_nothing(name: str, value:
         *[("unplan", "number"), ("keep", "idempotency_key")],
     ],
 )
-def test_a_strange_value_of_a_move_is_refused(move: str, name: str, value: Any) -> None:
+def test_a_strange_value_of_a_move_is_refused(
+    quiet: tuple[Tallystick, str], move: str, name: str, value: Any
+) -> None:
     if (name, value) in {("seats", 5), ("credit", True)} if value.__hash__ else False:
         pytest.skip("that is a good one")
-    with opened("sqlite://") as tally:
-        tally.subscriptions.start("acme", "pro", id="s")
-        before = digest(tally)
-        given: dict[str, Any] = {"number": 1} if move == "unplan" else {}
-        given = {"id": "s", **given, name: value}
-        with pytest.raises((InvalidInput, NotFound, Conflict)) as caught:
-            getattr(tally.subscriptions, move)(**given)
-        assert len(str(caught.value)) < 1_000
-        assert digest(tally) == before
+    tally, before = quiet
+    given: dict[str, Any] = {"number": 1} if move == "unplan" else {}
+    given = {"id": "s", **given, name: value}
+    with pytest.raises((InvalidInput, NotFound, Conflict)) as caught:
+        getattr(tally.subscriptions, move)(**given)
+    assert len(str(caught.value)) < 1_000
+    assert digest(tally) == before
 
 
 def test_foreign_ids_plans_and_currencies_are_refused(tally: Tallystick) -> None:

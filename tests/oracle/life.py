@@ -72,7 +72,7 @@ class Life(Passing):
         old, new = self.per_year(self.plan), self.per_year(plan)
         names = list(self.catalog)
         later = names.index(plan) > names.index(self.plan)
-        return later if new == old else bool(new > old)
+        return later if new == old else new > old
 
     def per_year(self, plan: str) -> Fraction:
         """Give what a plan costs in a year at the present seats."""

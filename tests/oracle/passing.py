@@ -57,7 +57,8 @@ class Passing:
         self.zone = start.get("zone")
         self.aligned = start.get("aligned", False)
         self.state = "scheduled"
-        self.plan, self.seats = start["plan"], start.get("seats", 1)
+        self.plan: str = start["plan"]
+        self.seats: int = start.get("seats", 1)
         self.begins: datetime | None = start.get("starts") or start["at"]
         self.trial, self.after = start.get("trial"), start.get("after", "active")
         self.ends: datetime | None = start.get("ends")

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 from unittest import mock
 
 from tallystick.app import imports
@@ -18,23 +16,15 @@ from tallystick.app.meters import prepare
 from tallystick.core.dialects import define_plans
 from tallystick.errors import Conflict
 from tallystick.files.events import EventFile
-from tallystick.wiring import Tallystick
+from tests.proof.billing_paths import BILLING_PATHS
 from tests.proof.usage_calls import event, ready, record, record_many
+from tests.proof.write_path import WritePath
 
-__all__ = ["PATHS", "Acknowledge", "WritePath"]
+if TYPE_CHECKING:
+    from tallystick.wiring import Tallystick
+    from tests.proof.write_path import Acknowledge
 
-Acknowledge: TypeAlias = Callable[[str, str], None]
-"""Says that an answer came: in this table there is a row with this value from now on."""
-
-
-@dataclass(frozen=True)
-class WritePath:
-    """One way in which something is written, from start to acknowledgment."""
-
-    name: str
-    act: Callable[[Tallystick, Acknowledge], None]
-    before: Callable[[Tallystick], object] = Tallystick.migrate
-    shape: bool = False  # whether the definitions of tables are a part of what is written
+__all__ = ["PATHS"]
 
 
 # --- tables and catalogues ------------------------------------------------------------------------
@@ -201,6 +191,7 @@ PATHS: Final = {
         WritePath("customers.create", _create),
         WritePath("customers.update", _update, before=_one_customer),
         WritePath("customers.forget", _forget, before=_one_customer),
+        *BILLING_PATHS,
     )
 }
 """Every write path of this version, by its name."""

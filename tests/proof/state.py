@@ -41,6 +41,7 @@ _SHAPES: Final = {
 _EVENT_NUMBERS: Final = {"seq", "first_order", "last_order"}
 _METER_NUMBERS: Final = {"meter_id"}
 _CLOCKS: Final = {"applied_at"}
+_CHANCE_IDS: Final = ("payments", "invoice_items")  # a call's key says which is which
 
 
 def state(url: str, *, exact: bool = False, shape: bool = False) -> State:
@@ -102,6 +103,12 @@ class _Asking:
 def _liken(found: Mapping[str, _Rows]) -> None:
     events = _ranks(found, "usage_events", "seq")
     meters = _ranks(found, "meters", "id")
+    entries = _ranks(found, "journal", "id")
+    chance = {
+        row["id"]: f"{table} {row['idempotency_key']}"
+        for table in _CHANCE_IDS
+        for row in found.get(table, [])
+    }
     for name, rows in found.items():
         for row in rows:
             for column in row.keys() & _EVENT_NUMBERS:
@@ -110,6 +117,12 @@ def _liken(found: Mapping[str, _Rows]) -> None:
                 row[column] = meters.get(row[column], row[column])
             if name == "meters":
                 row["id"] = meters[row["id"]]
+            if name == "journal":
+                row["id"] = entries[row["id"]]
+                kind, _, of = row["cause"].partition("/")
+                row["cause"] = f"{kind}/{chance.get(of, of)}"
+            if name in _CHANCE_IDS:
+                row["id"] = chance[row["id"]]
             for column in row.keys() & _CLOCKS:
                 del row[column]
 

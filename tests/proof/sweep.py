@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from tallystick.wiring import Tallystick
     from tests.proof.children import Report
-    from tests.proof.paths import WritePath
     from tests.proof.places import Place
+    from tests.proof.write_path import WritePath
 
 __all__ = ["Uncrashed", "crashed", "prepare", "sweep", "uncrashed"]
 

@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from tests.proof.children import KILLED, fork, run
 from tests.proof.injector import Injector, install
-from tests.proof.paths import WritePath
 from tests.proof.places import place
 from tests.proof.sweep import prepare, sweep, uncrashed
 from tests.proof.usage_calls import opened
+from tests.proof.write_path import WritePath
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from tallystick.wiring import Tallystick
     from tests.proof.children import Report
-    from tests.proof.paths import Acknowledge
     from tests.proof.places import Place
+    from tests.proof.write_path import Acknowledge
 
 CLAIM = text("INSERT INTO tallystick_proof_keys (id) VALUES ('claimed') ON CONFLICT DO NOTHING")
 WRITE = text("INSERT INTO tallystick_proof_rows (id) VALUES ('written')")

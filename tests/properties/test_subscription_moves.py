@@ -10,16 +10,22 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
+from tallystick.core import subscription_flow
 from tallystick.core.period import Period, tiled
+from tallystick.core.span import credit_for
 from tallystick.core.subscription_moves import next_at
 from tallystick.errors import Conflict
 from tests.core.billing import Story, day, iso
 
 if TYPE_CHECKING:
+    import pytest
+
+    from tallystick.core.charge import Charge
     from tallystick.core.period import Instant
+    from tallystick.core.subscription import Span
 
 PLANS = ["free", "basic", "pro", "max", "twin", "seats", "quarter", "year"]
 CHANGES = st.fixed_dictionaries(
@@ -56,20 +62,47 @@ def _told(acts: list[tuple[int, str, dict[str, Any]]], first: str) -> Story:
     return story.until("2028-09-01")
 
 
+def _overdrawn(story: Story) -> bool:
+    """Whether more was given back than was invoiced so far."""
+    so_far = 0
+    for each in story.documents:
+        so_far += each.total.minor
+        if so_far < 0:
+            return True
+    return False
+
+
+def _overdrawn_by_price(story: Story) -> bool:
+    """Whether more of one price was given back than was invoiced of it."""
+    left: dict[tuple[str, str], int] = defaultdict(int)
+    for line in (line for each in story.documents for line in each.lines):
+        left[line.item, line.price] += line.amount.minor
+        if left[line.item, line.price] < 0:
+            return True
+    return False
+
+
 @settings(max_examples=100, deadline=None)
 @given(ACTS, st.sampled_from(PLANS))
 def test_no_sequence_of_moves_gives_back_more_than_was_invoiced(
     acts: list[tuple[int, str, dict[str, Any]]], first: str
 ) -> None:
     story = _told(acts, first)
-    so_far = 0
-    asked: dict[tuple[str, str], int] = defaultdict(int)
-    for each in story.documents:
-        so_far += each.total.minor
-        for line in each.lines:
-            asked[line.item, line.price] += line.amount.minor
-        assert so_far >= 0
-        assert all(left >= 0 for left in asked.values())
+    assert not _overdrawn(story)
+    # a change without proration lets what was paid for one price count for another
+    assert "none" in str(acts) or not _overdrawn_by_price(story)
+
+
+def test_the_search_finds_a_credit_without_a_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    def uncapped(span: Span, at: Instant, part: str, *, by_value: bool) -> Charge:
+        return replace(credit_for(span, at, part, by_value=by_value), cap=None)
+
+    monkeypatch.setattr(subscription_flow, "credit_for", uncapped)
+    seed = settings(
+        max_examples=300, database=None, derandomize=True, phases=[Phase.generate], deadline=None
+    )
+    found = find(ACTS, lambda acts: _overdrawn(_told(acts, "basic")), settings=seed)
+    assert found  # such as: more at once for nothing, then all of it given back
 
 
 PRICES = {

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tallystick.core.event import UsageEvent
+    from tallystick.core.invoice import Invoice
     from tallystick.core.period import Instant
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
 
-__all__ = ["arrived_between", "chain_before", "documents_of", "stored_document"]
+__all__ = ["arrived_between", "chain_before", "documents_of", "issued_of", "stored_document"]
 
 _ARRIVED: Final = """SELECT 0 AS no, {columns} FROM {events} e WHERE e.customer_id = :customer
  AND e.received_at >= :since AND e.received_at < :until AND ({late})
@@ -52,6 +53,15 @@ def documents_of(unit: Unit, customer: str, subscription: str) -> list[Document]
     )
     rows = unit.connection.execute(query.order_by(c.finalize_at, c.cause)).mappings()
     return list(map(document_of, rows))
+
+
+def issued_of(unit: Unit, customer: str) -> list[Invoice]:
+    """Give every issued document of a customer, in the order of issue."""
+    table = unit.tables.invoices
+    c = table.c
+    query = select(table).where(c.customer_id == customer, c.number.is_not(None))
+    rows = unit.connection.execute(query.order_by(c.finalize_at, c.cause)).mappings()
+    return [document_of(row).invoice for row in rows]
 
 
 def arrived_between(unit: Unit, customer: str, since: Instant, until: Instant) -> list[UsageEvent]:

@@ -1,0 +1,262 @@
+"""The write paths of billing that are swept: starts, changes, runs, payments, credit notes.
+
+Each call has its time and its key.  A void and a write-off have no key: done again they say by
+Conflict that they were done.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from unittest import mock
+
+from tallystick.app import billing
+from tallystick.app.issuing import issue_batch
+from tallystick.errors import Conflict
+from tests.proof.billing_calls import (
+    arriving,
+    customers,
+    day,
+    documents,
+    run,
+    sell,
+    start,
+    use,
+)
+from tests.proof.write_path import WritePath
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tallystick.storage.invoice_rows import Document
+    from tallystick.wiring import Tallystick
+    from tests.proof.write_path import Acknowledge
+
+__all__ = ["BILLING_PATHS"]
+
+MANY: Final = ("acme", "globex", "hooli", "initech", "umbrella")
+PRO, BASIC = "pro", "basic"
+
+
+# --- what stands before ---------------------------------------------------------------------------
+
+
+def _customer(tally: Tallystick) -> None:
+    sell(tally)
+    customers(tally, ["acme"])
+
+
+def _subscribed(tally: Tallystick) -> None:
+    """One that is billed: an open invoice, and some calls in its first month."""
+    _customer(tally)
+    start(tally, "acme")
+    run(tally, 0)
+    with arriving(tally, 9):
+        use(tally, "acme", 8, 300)
+
+
+def _on_basic(tally: Tallystick) -> None:
+    _customer(tally)
+    start(tally, "acme", BASIC)
+    run(tally, 0)
+
+
+def _paid(tally: Tallystick) -> None:
+    _subscribed(tally)
+    tally.invoices.pay(_first(tally), idempotency_key="all of it", at=day(1))
+
+
+def _several(tally: Tallystick) -> None:
+    """Several, of which nothing was billed yet: calls in time, calls that come late, an item."""
+    sell(tally)
+    customers(tally, MANY)
+    for number, name in enumerate(MANY):
+        start(tally, name, BASIC if number == 1 else PRO, number / 2)
+    for days in (5, 20, 40, 70):
+        with arriving(tally, days + 1):
+            for name in ("acme", "hooli"):
+                use(tally, name, days, 90)
+    use(tally, "hooli", 6, 500)
+    tally.subscriptions.cancel("umbrella-sub", when=day(50), credit=True, at=day(3))
+    tally.invoices.add_item("acme", "Setting up", "99.00", idempotency_key="item", at=day(2))
+
+
+def _to_issue(tally: Tallystick) -> None:
+    """Drafts of two customers, one of whom has something to its credit and an item waiting."""
+    _paid(tally)
+    tally.invoices.credit(_first(tally), "12.00", idempotency_key="kind", at=day(2))
+    customers(tally, ["globex"])
+    tally.invoices.add_item("acme", "Setting up", "9.00", idempotency_key="item", at=day(2))
+    start(tally, "globex", PRO, 3)
+    steps = tally.invoices.steps(day(31))
+    next(steps)  # the subscriptions only: what fell due are drafts
+    steps.close()
+
+
+# --- what is done ---------------------------------------------------------------------------------
+
+
+def _first(tally: Tallystick) -> str:
+    """Give the id of the first invoice there was."""
+    found = tally.invoices.get("INV-000001").invoice
+    return found.id
+
+
+def _start(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    made = tally.subscriptions.start(
+        "acme",
+        PRO,
+        seats=3,
+        id="acme-sub",
+        trial_days=None,
+        idempotency_key="start",
+        at=day(0),
+    )
+    acknowledge("subscriptions", "acme-sub")
+    for document in made.documents:
+        acknowledge("invoices", document)
+
+
+def _trial(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    tally.subscriptions.start(
+        "acme",
+        PRO,
+        id="acme-sub",
+        trial_days=14,
+        identities=["card 4242"],
+        idempotency_key="trial",
+        at=day(0),
+    )
+    acknowledge("subscriptions", "acme-sub")
+    acknowledge("trials", "identity/card 4242")
+
+
+def _upgrade(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    made = tally.subscriptions.change(
+        "acme-sub",
+        plan=PRO,
+        seats=4,
+        proration="invoice_now",
+        idempotency_key="up",
+        at=day(11.37),
+    )
+    assert made.documents
+    acknowledge("subscription_moves", "up")
+    for document in made.documents:
+        acknowledge("invoices", document)
+
+
+def _cancel(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    """Cancel at once, with credit: the run makes a credit note of the unused rest."""
+    tally.subscriptions.cancel(
+        "acme-sub", when="now", credit=True, idempotency_key="end", at=day(12)
+    )
+    acknowledge("subscription_moves", "end")
+    _ran(tally, 13, acknowledge)
+    assert any(d.invoice.kind == "credit_note" for d in documents(tally))
+
+
+def _ran(tally: Tallystick, days: float, acknowledge: Acknowledge) -> None:
+    """Run to a day; what is issued then is what a customer was told."""
+    assert not run(tally, days).set_aside
+    for document in documents(tally):
+        if document.invoice.number:
+            acknowledge("invoices", document.invoice.number)
+
+
+def _renew(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    _ran(tally, 30.5, acknowledge)
+
+
+def _run(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    """Catch up three months of several, a few at a time: many transactions."""
+    with _small_batches():
+        _ran(tally, 93, acknowledge)
+
+
+@contextmanager
+def _small_batches() -> Iterator[None]:
+    steps = partial(billing.billing_steps, batch=4)
+    with mock.patch.object(billing, "billing_steps", _of_four(steps)):
+        yield
+
+
+def _of_four(steps: partial[Iterator[billing.Run]]) -> object:
+    return lambda storage, at, **given: steps(storage, at, **{**given, "batch": 4})
+
+
+def _finalise(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    batch = tally.act(
+        lambda unit, _: issue_batch(unit, day(31), before=None, limit=10), repeatable=True
+    )
+    assert not batch.set_aside
+    for invoice in batch.issued:
+        acknowledge("invoices", str(invoice.number))
+
+
+def _add_item(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    tally.invoices.add_item(
+        "acme", "Setting up", "99.00", now=True, idempotency_key="item", at=day(2)
+    )
+    acknowledge("invoice_items", "item")
+
+
+def _pay(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    tally.invoices.pay(_first(tally), "15.00", idempotency_key="part", at=day(2))
+    acknowledge("payments", "part")
+    done = tally.invoices.pay(_first(tally), "25.00", idempotency_key="rest", at=day(3))
+    assert done.status == "paid"
+    acknowledge("payments", "rest")
+
+
+def _credit(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    """Give back a part of a line that is not paid, then more than is due of another that was."""
+    note = tally.invoices.credit(
+        _first(tally), lines={1: "7.50"}, reason="Too slow", idempotency_key="sorry", at=day(2)
+    )
+    acknowledge("invoices", str(note.invoice.number))
+
+
+def _refund(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    tally.invoices.refund(_first(tally), "20.00", idempotency_key="back", at=day(3))
+    acknowledge("payments", "back")
+
+
+def _told_by_conflict(act: object, tally: Tallystick, status: str) -> None:
+    """Do what has no key; that it was done already is what a repeat is told by Conflict."""
+    assert callable(act)
+    try:
+        found: Document = act(_first(tally), at=day(2))
+    except Conflict:
+        found = tally.invoices.get(_first(tally))
+    assert found.status == status
+
+
+def _void(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    _told_by_conflict(tally.invoices.void, tally, "void")
+    acknowledge("invoices", "void")
+
+
+def _write_off(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    _told_by_conflict(tally.invoices.uncollectible, tally, "uncollectible")
+    acknowledge("invoices", "uncollectible")
+
+
+
+BILLING_PATHS: Final = (
+    WritePath("start", _start, before=_customer),
+    WritePath("start a trial", _trial, before=_customer),
+    WritePath("upgrade", _upgrade, before=_on_basic),
+    WritePath("cancel with credit", _cancel, before=_subscribed),
+    WritePath("renew", _renew, before=_subscribed),
+    WritePath("run", _run, before=_several),
+    WritePath("finalise", _finalise, before=_to_issue),
+    WritePath("add an item", _add_item, before=_customer),
+    WritePath("pay", _pay, before=_subscribed),
+    WritePath("credit note", _credit, before=_subscribed),
+    WritePath("refund", _refund, before=_paid),
+    WritePath("void", _void, before=_subscribed),
+    WritePath("write off", _write_off, before=_subscribed),
+)
+"""Every write path of billing."""
