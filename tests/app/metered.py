@@ -86,8 +86,8 @@ def _plan(key: str, threshold: str | None = None, **price: Any) -> dict[str, Any
     plan = {
         "id": key,
         "name": key,
-        "interval": "month",
-        "interval_count": 1,
+        "interval": "month" if threshold is None else "day",
+        "interval_count": 1 if threshold is None else 30,
         "prices": [{"id": f"{key}_fee", "name": "Fee", "type": "flat", "cost": "10.00"}, metered],
     }
     return plan if threshold is None else {**plan, "invoice_threshold": threshold}

@@ -96,7 +96,7 @@ def checked(text: str) -> Decimal:
     body = left.rpartition(": ")[2] if ": " in left else left.rpartition("  ")[2]
     with localcontext(prec=60):
         exact = redone(body)
-        decimals = Decimal(1).scaleb(printed.as_tuple().exponent)  # type: ignore[arg-type]  # finite
+        decimals = Decimal(1).scaleb(printed.as_tuple().exponent)  # type: ignore[arg-type]  # the printed number is finite
         assert exact.quantize(decimals, ROUND_HALF_UP) == printed, text
     return printed
 

@@ -47,7 +47,7 @@ def test_an_invoice_is_paid_in_parts_and_no_more(tally: Tallystick) -> None:
     assert (first.status, first.paid, first.left) == ("open", 1250, 2750)
     with pytest.raises(Conflict, match="more than the 27.50 USD"):
         own.pay("INV-000001", usd("27.51"))
-    done = own.pay(first.invoice.id)
+    done = own.pay(first.invoice.id, at=NOW + timedelta(days=1))
     assert (done.status, done.left) == ("paid", 0)
     with pytest.raises(Conflict, match="is paid"):
         own.pay("INV-000001", "0.01")
@@ -318,7 +318,6 @@ def test_an_item_waits_for_the_next_document_or_has_its_own(tally: Tallystick) -
 
 def test_a_draft_has_a_note_and_an_order_until_it_is_issued(tally: Tallystick) -> None:
     own = tally.invoices
-    tally.act(lambda unit, at: None)
     own.add_item("acme", "Help", usd("3.00"), now=True, at=NOW)
     (draft,) = own.list(status="draft")
     key = draft.invoice.id
@@ -360,7 +359,8 @@ def test_the_next_document_is_shown_as_it_stands(tally: Tallystick) -> None:
     assert own.preview("s", at=START).total == usd("40.00")  # it had not arrived by then
     assert digest(tally) == before
     tally.subscriptions.cancel("s", when="now")
-    own.run()
+    assert own.preview("s").total == usd("5.00")  # until its grace is over
+    own.run(day("2026-10-20T02:00"))
     with pytest.raises(Conflict, match="no document is to come"):
         own.preview("s")
 

@@ -27,7 +27,7 @@ from tests.proof.billing_calls import (
 from tests.proof.write_path import WritePath
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tallystick.storage.invoice_rows import Document
     from tallystick.wiring import Tallystick
@@ -195,10 +195,16 @@ def _finalise(tally: Tallystick, acknowledge: Acknowledge) -> None:
         acknowledge("invoices", str(invoice.number))
 
 
+class _OneId:
+    def new(self, prefix: str) -> str:
+        return f"{prefix}_one"
+
+
 def _add_item(tally: Tallystick, acknowledge: Acknowledge) -> None:
-    tally.invoices.add_item(
-        "acme", "Setting up", "99.00", now=True, idempotency_key="item", at=day(2)
-    )
+    with mock.patch.object(tally, "ids", _OneId()):  # the document's id is made of the item's
+        tally.invoices.add_item(
+            "acme", "Setting up", "99.00", now=True, idempotency_key="item", at=day(2)
+        )
     acknowledge("invoice_items", "item")
 
 
@@ -244,19 +250,27 @@ def _write_off(tally: Tallystick, acknowledge: Acknowledge) -> None:
 
 
 
+def _swept(
+    name: str,
+    act: Callable[[Tallystick, Acknowledge], None],
+    before: Callable[[Tallystick], object],
+) -> WritePath:
+    return WritePath(name, act, before, long=True)
+
+
 BILLING_PATHS: Final = (
-    WritePath("start", _start, before=_customer),
-    WritePath("start a trial", _trial, before=_customer),
-    WritePath("upgrade", _upgrade, before=_on_basic),
-    WritePath("cancel with credit", _cancel, before=_subscribed),
-    WritePath("renew", _renew, before=_subscribed),
-    WritePath("run", _run, before=_several),
-    WritePath("finalise", _finalise, before=_to_issue),
-    WritePath("add an item", _add_item, before=_customer),
-    WritePath("pay", _pay, before=_subscribed),
-    WritePath("credit note", _credit, before=_subscribed),
-    WritePath("refund", _refund, before=_paid),
-    WritePath("void", _void, before=_subscribed),
-    WritePath("write off", _write_off, before=_subscribed),
+    _swept("start", _start, _customer),
+    _swept("start a trial", _trial, _customer),
+    _swept("upgrade", _upgrade, _on_basic),
+    _swept("cancel with credit", _cancel, _subscribed),
+    _swept("renew", _renew, _subscribed),
+    _swept("run", _run, _several),
+    _swept("finalise", _finalise, _to_issue),
+    _swept("add an item", _add_item, _customer),
+    _swept("pay", _pay, _subscribed),
+    _swept("credit note", _credit, _subscribed),
+    _swept("refund", _refund, _paid),
+    _swept("void", _void, _subscribed),
+    _swept("write off", _write_off, _subscribed),
 )
 """Every write path of billing."""

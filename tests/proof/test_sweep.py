@@ -13,7 +13,7 @@ import pytest
 from tests.proof.boundaries import committed_numbers
 from tests.proof.paths import PATHS
 from tests.proof.places import KINDS, in_memory, place
-from tests.proof.report import LEAST, Swept
+from tests.proof.report import Swept, least_of
 from tests.proof.settings import FULL
 from tests.proof.sweep import crashed, prepare, sweep, uncrashed
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.proof.conftest import Count
     from tests.proof.places import Kind, Place
     from tests.proof.sweep import Uncrashed
+    from tests.proof.write_path import WritePath
 
 SHORT = 8  # fewer boundaries than that are not worth leaving out
 NUMBERS = committed_numbers()
@@ -44,12 +45,25 @@ def here(request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
 def chosen(found: Uncrashed, place: Place) -> list[int]:
     """Choose the boundaries to die at: all, or of many those around commits and some others."""
     every = list(range(1, len(found.met) + 1))
-    if FULL or place.kind == "sqlite" or len(every) <= LEAST + SHORT:
+    least = least_of(len(every), place.kind, full=FULL)
+    if len(every) <= least + SHORT:
         return every
     near = [n for n in every if "COMMIT" in found.met[n - 1]]
     others = [n for n in every if n not in near]
-    more = min(len(others), max(LEAST - len(near), LEAST // 4))
+    more = min(len(others), max(least - len(near), least // 4))
     return sorted([*near, *(others[n * len(others) // more] for n in range(more))])
+
+
+def recovering(path: WritePath, found: Uncrashed, numbers: list[int]) -> list[int]:
+    """Choose where to recover, too: everywhere, or of a long path at each of its pictures.
+
+    What a crash left is compared with the picture of the last commit before it, at every boundary;
+    so whoever recovers from one that left the same does the same.
+    """
+    if FULL or not path.long:
+        return numbers
+    near = [n for n in numbers if "COMMIT" in found.met[n - 1]]
+    return sorted({numbers[0], *near, numbers[-1]})
 
 
 def test_every_path_has_its_number_of_boundaries() -> None:
@@ -69,13 +83,14 @@ def test_a_crash_anywhere_loses_nothing_and_doubles_nothing(
         "where the path became shorter, run `python -m tests.proof --update` and say why"
     )
     numbers = chosen(found, place)
-    reached = sweep(path, place, found, numbers)
+    recovered = recovering(path, found, numbers)
+    reached = sweep(path, place, found, numbers, recovered)
     assert reached == len(numbers)
     record_property("proof-swept", list(Swept(name, place.kind, len(found.met), reached)))
     sample = "" if reached == len(found.met) else "  (a sample; all by `make proof`)"
     count(
         f"crash sweep  {name:<20} {place.kind:<11} {reached:>4} of {len(found.met):>4} "
-        f"boundaries, {len(found.pictures) - 1} commits{sample}"
+        f"boundaries, {len(found.pictures) - 1} commits, {len(recovered)} recoveries{sample}"
     )
 
 

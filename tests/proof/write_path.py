@@ -22,3 +22,4 @@ class WritePath:
     act: Callable[[Tallystick, Acknowledge], None]
     before: Callable[[Tallystick], object] = Tallystick.migrate
     shape: bool = False  # whether the definitions of tables are a part of what is written
+    long: bool = False  # whether `make test` recovers only where a commit was near

@@ -146,7 +146,7 @@ BETA: Final = {"customer_id": "beta"}
 FIRST: Final = {"number_text": "INV-000001"}
 SECOND: Final = {"number_text": "INV-000002"}
 TRAINING: Final = {"part": "item/training"}
-VIOLATIONS: Final[dict[str, tuple[str, Callable[[Unit], None]]]] = {
+VIOLATIONS: Final[dict[str, tuple[str, Callable[[Unit], object]]]] = {
     "a line changed": ("invoice-sums", put("invoice_lines", TRAINING, amount=24_001)),
     "a subtotal": ("invoice-sums", put("invoices", FIRST, subtotal=1)),
     "a total": ("invoice-sums", put("invoices", FIRST, total=6_001)),
@@ -237,10 +237,10 @@ VIOLATIONS: Final[dict[str, tuple[str, Callable[[Unit], None]]]] = {
         "subscriptions",
         put("subscription_moves", {"subscription_id": "s-acme", "number": 2}, digest="0" * 64),
     ),
-    "usage that fell out of a document": ("dues", empty_gap),
-    "a draft that is lost": ("dues", gone("invoices", **FIRST)),
+    "usage that fell out of a document": ("subscriptions", empty_gap),
+    "a draft that is lost": ("subscriptions", gone("invoices", **FIRST)),
     "a document that nothing made due": (
-        "dues",
+        "subscriptions",
         put("invoices", FIRST, cause="boundary/s-acme/2026-01-31T09:00:00Z"),
     ),
 }

@@ -47,6 +47,8 @@ class Player:
         if story.seller:
             self.tally.seller.set(**story.seller)
         self.events = 0
+        self.billed = first
+        self.seen: set[str] = set()
 
     def play(self) -> None:
         """Let everything happen."""
@@ -74,8 +76,23 @@ class Player:
             self._bill()
 
     def _bill(self) -> None:
+        before, self.billed = self.billed, self.clock.now()
         run = self.tally.invoices.run()
         assert not run.set_aside, f"set aside: {run.set_aside}"
+        if self.daily and run.documents:
+            self._check_punctual(before)
+
+    def _check_punctual(self, before: datetime) -> None:
+        """Hold what came out of a run to its date: it was not due at the last run yet."""
+        found = {each.invoice.id: each.invoice for each in self.tally.invoices.list(limit=_PAGE)}
+        late = [
+            f"{each.number} of {each.issued_at}"
+            for name, each in found.items()
+            if name not in self.seen and each.issued_at is not None
+            if each.issued_at < before and not each.cause.startswith("credit/")  # not by hand
+        ]
+        assert not late, f"issued only after the run of {before}: {', '.join(late)}"
+        self.seen = set(found)
 
     def _take(self, step: Step) -> None:
         act: Callable[[Step], object] = getattr(self, f"_{step.verb}", self._move)

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Catalog
 
-__all__ = ["FOLDER", "Step", "Story", "Times", "read_story", "story_files"]
+__all__ = ["FOLDER", "MODES", "Step", "Story", "Times", "read_story", "story_files"]
 
 FOLDER: Final = Path(__file__).parent
+MODES: Final = ("daily", "late")
+"""How a story is billed: every day and after every step, or in one late run."""
 VERBS: Final = frozenset(
     [
         "amend",
@@ -117,7 +119,7 @@ class Story:
     seller: Mapping[str, Any] = field(default_factory=dict)
     balances: Mapping[str, str] = field(default_factory=dict)
     states: Mapping[str, str] = field(default_factory=dict)
-    expected_failure: str | None = None
+    expected_failure: Mapping[str, str] = field(default_factory=dict)
 
 
 def story_files() -> list[Path]:
@@ -144,8 +146,15 @@ def read_story(path: Path) -> Story:
         seller=tree.get("seller", {}),
         balances=tree.get("balances", {}),
         states=tree.get("states", {}),
-        expected_failure=tree.get("expected_failure"),
+        expected_failure=_by_mode(tree.get("expected_failure", {})),
     )
+
+
+def _by_mode(expected: Any) -> Mapping[str, str]:
+    """Give why a story does not come out, for each way in which it is billed."""
+    by_mode = dict.fromkeys(MODES, expected) if isinstance(expected, str) else expected
+    assert set(by_mode) <= set(MODES), f"expected_failure is for {' or '.join(MODES)}"
+    return by_mode
 
 
 def _step(tree: dict[str, Any], times: Times, name: str) -> Step:

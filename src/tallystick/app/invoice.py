@@ -151,6 +151,8 @@ def change_draft(unit: Unit, named: object, changes: dict[str, object]) -> Docum
     Raises NotFound; InvalidInput; Conflict where it was issued already.
     """
     found = get_document(unit, named)
+    for name in changes.keys() - {"memo", "po_number"}:
+        raise refused_at(name, "cannot be changed: memo and po_number can")
     read = {
         name: None if value is None else text_at(value, name, most)
         for name, most in (("memo", _LONGEST_WORDS), ("po_number", 200))

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from decimal import Decimal
-from fractions import Fraction
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.app.drafting import document_id
+from tallystick.app.credit_note import SERIES, Words, issue_note
+from tallystick.app.creditable import asked_for, creditable
 from tallystick.app.invoice import (
     Way,
     get_document,
@@ -23,35 +22,24 @@ from tallystick.app.invoice import (
     post,
     record_payment,
 )
-from tallystick.app.seller import settings_of
-from tallystick.core.charge import Due
-from tallystick.core.frozen import FrozenDict
 from tallystick.core.given import paid_amount_at
-from tallystick.core.invoice import Invoice, InvoiceLine, Party
 from tallystick.core.money import Money
-from tallystick.core.number import round_quotient
-from tallystick.core.period import to_the_second
 from tallystick.core.property import shown
-from tallystick.core.reckoning import finalize
-from tallystick.core.seller import buyer_of
 from tallystick.core.settlement import noted, refunded
 from tallystick.core.text import id_at, refused_at, text_at
 from tallystick.errors import Conflict
-from tallystick.storage import balances, customers, invoice_lines, invoices, series
-from tallystick.storage.invoice_rows import Draft, sealed
+from tallystick.storage import balances, invoices, series
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tallystick.core.invoice import Invoice
     from tallystick.core.period import Instant
-    from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
 
 __all__ = ["Asked", "credit_invoice", "creditable", "line_amounts", "refund_invoice"]
 
-_SERIES: Final = "credit_note"
-_DIGITS: Final = 6
 _LONGEST_WORDS: Final = 1_000
 _MOST_LINES: Final = 10_000
 _ISSUED: Final = frozenset({"open", "paid", "uncollectible"})
@@ -68,62 +56,6 @@ class Asked:
     amount: object = None
     reason: object = None
     key: str | None = None
-
-
-# --- what can be given back -----------------------------------------------------------------------
-
-
-def creditable(unit: Unit, document: Document) -> tuple[int, ...]:
-    """Give what can still be given back of each line of an invoice, minor units."""
-    invoice = document.invoice
-    owner = (invoice.customer, invoice.subscription or "")
-    prices = {line.price for line in invoice.lines}
-    billed = [
-        line
-        for line in invoice_lines.billed_lines(unit, [owner], prices=prices)
-        if line.status in _ISSUED
-    ]
-    given = [0] * len(invoice.lines)
-    for line in billed:
-        if line.amount.minor >= 0 or not (line.kind == "credit" or _by_hand(line)):
-            continue
-        place = _corrected(line, billed, document)
-        if place is not None:
-            given[place] -= _asked_for(line)
-    return tuple(
-        max(0, _asked_for(line) - back) for line, back in zip(invoice.lines, given, strict=True)
-    )
-
-
-def _asked_for(line: InvoiceLine | BilledLine) -> int:
-    return line.amount.minor - line.discount.minor - line.credit.minor + line.tax.minor
-
-
-def _corrected(credit: BilledLine, billed: Sequence[BilledLine], document: Document) -> int | None:
-    """Tell which line of the document a credit gives back of, by its place; None for none of it.
-
-    One by hand names it.  The rest of a fee is of what was charged for it last before.
-    """
-    if _by_hand(credit):
-        mine = credit.evidence["invoice"] == document.invoice.id
-        return int(credit.evidence["position"]) - 1 if mine else None
-    fees = [line for line in billed if _covers(line, credit)]
-    if not fees:
-        return None
-    last = max(fees, key=lambda line: (line.window.start if line.window else line.at, line.at))
-    return last.position - 1 if last.invoice == document.invoice.id else None
-
-
-def _by_hand(line: BilledLine) -> bool:
-    return line.kind == "item" and "position" in line.evidence
-
-
-def _covers(fee: BilledLine, credit: BilledLine) -> bool:
-    if fee.kind != "fee" or fee.window is None or credit.window is None:
-        return False
-    same = (fee.item, fee.price) == (credit.item, credit.price)
-    inside = fee.window.start <= credit.window.start and credit.window.end <= fee.window.end
-    return same and inside and (not fee.part or fee.part != credit.part)
 
 
 # --- a credit note --------------------------------------------------------------------------------
@@ -144,7 +76,7 @@ def credit_invoice(
     if known is not None:
         return known
     shares = _shares(unit, held, asked)
-    note = _issue_note(unit, at, held, asked, shares, chain)
+    note = issue_note(unit, at, held, _words(unit, held, asked), shares, chain)
     rest = _settle(unit, at, held, note)
     if way is not None:
         most = min(rest, held.paid - held.refunded)
@@ -186,7 +118,7 @@ def refund_invoice(  # noqa: PLR0917 - what it is made of
             )
         note = Asked(amount=Money(missing, invoice.currency), reason=reason)
         shares = _shares(unit, held, note)
-        _settle(unit, at, held, _issue_note(unit, at, held, note, shares, chain))
+        _settle(unit, at, held, issue_note(unit, at, held, _words(unit, held, note), shares, chain))
     _pay_out(unit, at, held, asked, way)
     return get_document(unit, invoice.id)
 
@@ -194,7 +126,7 @@ def refund_invoice(  # noqa: PLR0917 - what it is made of
 def _hold(unit: Unit, named: object) -> tuple[Document, tuple[int, str]]:
     """Lock what the billing run locks, in its order: the numbers, the balance, the document."""
     found = get_document(unit, named).invoice
-    chain = series.hold_series(unit, [_SERIES])[_SERIES]
+    chain = series.hold_series(unit, [SERIES])[SERIES]
     balances.hold(unit, [(found.customer, found.currency.code)])
     held = hold_document(unit, found.id)
     if held.invoice.kind != "invoice" or held.status not in _ISSUED:
@@ -236,6 +168,12 @@ def _digest(held: Document, asked: Asked) -> str:
         amount = paid_amount_at(amount, "amount", held.invoice.currency).minor
     said = repr((lines, amount, _reason(asked)))
     return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _words(unit: Unit, held: Document, asked: Asked) -> Words:
+    return Words(
+        cause=_cause(unit, held, asked), reason=_reason(asked), digest=_digest(held, asked)
+    )
 
 
 def _reason(asked: Asked) -> str | None:
@@ -291,9 +229,9 @@ def _shares(unit: Unit, held: Document, asked: Asked) -> dict[int, tuple[int, in
     wanted = _spread(held, asked, left, most)
     for place, minor in wanted.items():
         if minor > left[place]:
-            asked_for, rest = (Money(each, invoice.currency) for each in (minor, left[place]))
+            wish, rest = (Money(each, invoice.currency) for each in (minor, left[place]))
             raise Conflict(
-                f"{asked_for} is more than the {rest} of line {place + 1} of {_name(held)} that"
+                f"{wish} is more than the {rest} of line {place + 1} of {_name(held)} that"
                 " were invoiced and not given back yet",
                 position=place + 1,
                 left=left[place],
@@ -304,7 +242,7 @@ def _shares(unit: Unit, held: Document, asked: Asked) -> dict[int, tuple[int, in
             f"of {_name(held)} only {rest} were asked for and not given back yet", left=most
         )
     return {
-        place: (minor, _asked_for(invoice.lines[place]) - left[place])
+        place: (minor, asked_for(invoice.lines[place]) - left[place])
         for place, minor in wanted.items()
     }
 
@@ -325,121 +263,6 @@ def _spread(held: Document, asked: Asked, left: Sequence[int], most: int) -> Map
         )
     parts = amount.split(left)
     return {place: part.minor for place, part in enumerate(parts) if part.minor}
-
-
-# --- the note itself ------------------------------------------------------------------------------
-
-
-def _issue_note(  # noqa: PLR0917 - what it is made of
-    unit: Unit,
-    at: Instant,
-    held: Document,
-    asked: Asked,
-    shares: Mapping[int, tuple[int, int]],
-    chain: tuple[int, str],
-) -> Invoice:
-    """Make the note: a draft, and at once a document with the next number of its series."""
-    at = to_the_second(at)
-    invoice = held.invoice
-    cause = _cause(unit, held, asked)
-    draft = Draft(
-        customer=invoice.customer,
-        id=document_id(invoice.customer, cause),
-        subscription_id=invoice.subscription,
-        due=Due(cause=cause, at=at, charges=()),
-        currency=invoice.currency,
-        finalize_at=at,
-        terms=replace(invoice.terms, net_days=None, memo=_reason(asked)),
-    )
-    if not invoices.insert_drafts(unit, [draft]):
-        raise Conflict(f"there is a document for {cause!r} already")
-    number, before = chain
-    seller = settings_of(unit)
-    customer = customers.get(unit, invoice.customer)
-    note = finalize(
-        _note(draft, invoice, shares, _digest(held, asked)),
-        number=f"{seller.credit_note_prefix}{number:0{_DIGITS}}",
-        due_at=at,
-        seller=seller.party,
-        buyer=Party() if customer is None else buyer_of(customer),
-    )
-    closed = sealed(note, _SERIES, number, before)
-    invoices.issue(unit, [closed])
-    series.take_numbers(unit, _SERIES, 1)
-    series.put_chain(unit, _SERIES, closed.chain)
-    return note
-
-
-def _note(
-    draft: Draft, invoice: Invoice, shares: Mapping[int, tuple[int, int]], digest: str
-) -> Invoice:
-    lines = tuple(
-        _line(invoice, place, minor, before, draft, digest)
-        for place, (minor, before) in sorted(shares.items())
-    )
-    unit = draft.currency
-    zero = Money.zero(unit)
-    subtotal = Money.total((line.amount for line in lines), unit)
-    tax = Money.total((line.tax for line in lines), unit)
-    return Invoice(
-        id=draft.id,
-        customer=draft.customer,
-        kind="credit_note",
-        cause=draft.cause,
-        subscription=draft.subscription_id,
-        currency=unit,
-        at=draft.due.at,
-        finalize_at=draft.finalize_at,
-        watermark=draft.finalize_at,
-        terms=draft.terms,
-        lines=lines,
-        subtotal=subtotal,
-        discount=zero,
-        credit=zero,
-        tax=tax,
-        total=subtotal + tax,
-        balance=zero,
-        amount_due=zero,
-        credits=invoice.id,
-    )
-
-
-def _line(  # noqa: PLR0917 - what it is made of
-    invoice: Invoice, place: int, minor: int, before: int, draft: Draft, digest: str
-) -> InvoiceLine:
-    """Give a part of a line back, with its part of the tax: of all parts together, all of it."""
-    line = invoice.lines[place]
-    whole = _asked_for(line)
-    tax = _part(line.tax.minor, before + minor, whole) - _part(line.tax.minor, before, whole)
-    zero = Money.zero(invoice.currency)
-    return InvoiceLine(
-        kind="item",  # no rest of a fee: nothing that counts those takes it for one
-        description=line.description,
-        price=line.price,
-        item="",
-        offer=line.offer,
-        window=line.window,
-        group=line.group,
-        part=f"{draft.cause}/{place + 1}",
-        quantity=Decimal(1),
-        billed=Decimal(1),
-        amount=Money(tax - minor, invoice.currency),
-        discount=zero,
-        credit=zero,
-        tax=Money(-tax, invoice.currency),
-        evidence=FrozenDict(
-            {
-                "invoice": invoice.id,
-                "number": invoice.number,
-                "position": place + 1,
-                "asked": digest,
-            }
-        ),
-    )
-
-
-def _part(tax: int, given: int, whole: int) -> int:
-    return round_quotient(Fraction(tax * given, whole)) if whole else 0
 
 
 # --- what it does ---------------------------------------------------------------------------------

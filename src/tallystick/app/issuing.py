@@ -90,8 +90,8 @@ def ready_usage(unit: Unit, until: Instant) -> None:
     """
     unit.as_all()
     offers = Offers(unit)
-    draft_late(unit, offers, until)
     draft_thresholds(unit, offers, until)
+    draft_late(unit, offers, until)
     last = last_to_issue(unit, until)
     if last is not None:
         usage_watermark.close_usage(unit, last)

@@ -16,6 +16,7 @@ from tallystick.app.seller import settings_of
 from tallystick.core.charge import Due
 from tallystick.core.meter import meter_of
 from tallystick.core.period import instant_text
+from tallystick.core.subscription import TERMINAL
 from tallystick.core.terms import item_plan, prices_of
 from tallystick.storage import catalogs, invoices
 from tallystick.storage.billed_windows import looked_after
@@ -51,11 +52,11 @@ def draft_late(unit: Unit, offers: Offers, until: Instant) -> int:
     grace = settings_of(unit).grace
     count = 0
     for owners in ended(unit):
-        count += _draft(unit, offers, owners, until, grace, reissued=False)
+        count += _draft(unit, offers, owners, until, grace)
     refs = [ref for ref in catalogs.sold(unit) if _reissues(offers, ref)]
     for page in live_on(unit, refs):
         owners = [(each.customer, each.id) for each in page]
-        count += _draft(unit, offers, owners, until, grace, reissued=True)
+        count += _draft(unit, offers, owners, until, grace)
     return count
 
 
@@ -69,8 +70,6 @@ def _draft(
     owners: Sequence[tuple[str, str]],
     until: Instant,
     grace: timedelta,
-    *,
-    reissued: bool,
 ) -> int:
     asked = [Since(*owner, first=BEGINNING, until=until) for owner in owners]
     found = arrived_since(unit, asked, drafts=True)
@@ -88,7 +87,7 @@ def _draft(
         draft
         for (owner, each), documents in zip(of.items(), looked, strict=True)
         for draft in _drafts(
-            offers, subscriptions[owner], each, documents, until, grace, reissued=reissued
+            offers, subscriptions[owner], each, documents, until, grace
         )
     ]
     return len(invoices.insert_drafts(unit, drafts))
@@ -101,10 +100,11 @@ def _drafts(
     documents: Sequence[Looked],
     until: Instant,
     grace: timedelta,
-    *,
-    reissued: bool,
 ) -> Iterator[Draft]:
-    """Give a document for each arrival that comes after the last one was closed."""
+    """Give a document for each arrival that comes after the last one was closed.
+
+    It is for what has no other document to wait for, or does not wait.
+    """
     windows = [
         (charge, _meter(offers, charge), document.watermark)
         for document in documents
@@ -114,11 +114,17 @@ def _drafts(
     covered = max(
         (each.watermark for each in documents if each.cause.startswith(_LATE)), default=BEGINNING
     )
+    ends = subscription.state in TERMINAL
+    last = max(
+        (each.watermark for each in documents if not each.cause.startswith(_LATE)),
+        default=BEGINNING,
+    )
     for arrival in arrivals:
+        waits = not ends or arrival.at < last
         if arrival.at < covered or not any(
             watermark <= arrival.at
             and charge.window is not None
-            and (meter.late == "reissue" or not reissued)
+            and (meter.late == "reissue" or not waits)
             and is_touched(meter, charge.window, arrival)
             for charge, meter, watermark in windows
         ):
@@ -132,7 +138,7 @@ def _drafts(
             customer=subscription.customer,
             id=document_id(subscription.customer, cause),
             subscription_id=subscription.id,
-            due=Due(cause=cause, at=at, charges=(), final=not reissued),
+            due=Due(cause=cause, at=at, charges=(), final=ends),
             currency=subscription.currency,
             finalize_at=covered,
             terms=subscription.terms,

@@ -9,7 +9,7 @@ it so far.  So whatever the order of events and runs, all documents add up to th
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tallystick.core.invoice import InvoiceLine
     from tallystick.core.meter import Meter
     from tallystick.core.period import Instant
+    from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Draft
     from tallystick.storage.unit import Unit
     from tallystick.storage.usage import EventKey
@@ -64,13 +65,12 @@ class Arrival:
     times: tuple[Instant, ...]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Window:
-    """A window that was billed: its charge, its meter, and what was billed for it by group."""
+    """A window that was billed to its end: its charge and its meter."""
 
     charge: Charge
     meter: Meter
-    billed: dict[Group, int] = field(default_factory=dict)
 
 
 _Place: TypeAlias = tuple[str, str, "Instant | None"]
@@ -124,15 +124,17 @@ class LateUsage:
         self._arrived: dict[Owner, list[Arrival]] = {}
         self._before: dict[Owner, Instant] = {}
         self._windows: dict[Owner, dict[_Place, _Window]] = defaultdict(dict)
+        self._billed: dict[tuple[Owner, _Place], dict[Group, int]] = defaultdict(dict)
         of: dict[Owner, list[Draft]] = defaultdict(list)
         for draft in drafts:
             if draft.subscription_id is not None:
                 of[draft.customer, draft.subscription_id].append(draft)
         self._read_arrivals(of)
         if self._arrived:
+            late = {owner: of[owner] for owner in self._arrived}
             self._read_windows()
-            self._read_billed()
-            self._ask({owner: of[owner] for owner in self._arrived})
+            self._read_billed(late)
+            self._ask(late)
 
     # --- reading ----------------------------------------------------------------------------------
 
@@ -182,23 +184,27 @@ class LateUsage:
         price = prices_of(charge.item, self._offers)[charge.price]
         return self._reader.meter_of(charge, price)
 
-    def _read_billed(self) -> None:
-        windows = [
-            window.charge.window
-            for owner in self._arrived
-            for window in self._windows[owner].values()
-            if window.charge.window is not None
+    def _read_billed(self, of: Mapping[Owner, Sequence[Draft]]) -> None:
+        windows = [w.charge.window for owner in of for w in self._windows[owner].values()]
+        windows += [
+            charge.window
+            for drafts in of.values()
+            for draft in drafts
+            for charge in draft.due.charges
+            if charge.kind == "usage"
         ]
-        if not windows:
-            return
-        whole = Period(min(w.start for w in windows), max(w.end for w in windows))
-        for line in billed_lines(self._unit, self._arrived, window=whole):
-            owner = (line.customer, line.subscription or "")
+        times = [window for window in windows if window is not None]
+        if times:
+            whole = Period(min(w.start for w in times), max(w.end for w in times))
+            for line in billed_lines(self._unit, of, window=whole):
+                self._note((line.customer, line.subscription or ""), line)
+
+    def _note(self, owner: Owner, line: BilledLine | InvoiceLine) -> None:
+        """Note what a line billed of a window: in slices, at its end or late."""
+        if line.kind in _USAGE:
             start = None if line.window is None else line.window.start
-            window = self._windows[owner].get((line.item, line.price, start))
-            if window is not None and line.kind in _USAGE:
-                before = window.billed.get(line.group, 0)
-                window.billed[line.group] = before + line.amount.minor
+            billed = self._billed[owner, (line.item, line.price, start)]
+            billed[line.group] = billed.get(line.group, 0) + line.amount.minor
 
     def _ask(self, of: Mapping[Owner, Sequence[Draft]]) -> None:
         """Ask at once for all that may have to be measured, also of what this batch bills."""
@@ -231,16 +237,22 @@ class LateUsage:
         if owner not in self._arrived:
             return ()
         found: list[Late] = []
-        for _, window in sorted(self._windows[owner].items(), key=_in_time):
+        for place, window in sorted(self._windows[owner].items(), key=_in_time):
             arrivals = self._touching(owner, window, draft.finalize_at)
             if arrivals:
-                found += self._late(draft, window, arrivals)
+                found += self._late(draft, window, self._billed[owner, place], arrivals)
         return tuple(found)
 
-    def _late(self, draft: Draft, window: _Window, arrivals: Sequence[Arrival]) -> list[Late]:
+    def _late(
+        self,
+        draft: Draft,
+        window: _Window,
+        billed: Mapping[Group, int],
+        arrivals: Sequence[Arrival],
+    ) -> list[Late]:
         asked = Asked(draft.customer, window.charge, draft.finalize_at)
         used = {each.group: each for each in self._reader.used_for(asked)}
-        for group in window.billed:
+        for group in billed:
             if group not in used:
                 used[group] = Used(
                     measured=Quantity(Decimal(0)), group=group, gauge=window.meter.gauge
@@ -250,7 +262,7 @@ class LateUsage:
             Late(
                 charge=window.charge,
                 used=used[group],
-                billed=window.billed.get(group, 0),
+                billed=billed.get(group, 0),
                 part=draft.cause,
                 events=names,
                 count=len(arrivals),
@@ -266,11 +278,7 @@ class LateUsage:
         self._before[owner] = draft.finalize_at
         self._add(owner, draft.due)
         for line in lines:
-            start = None if line.window is None else line.window.start
-            window = self._windows[owner].get((line.item, line.price, start))
-            if window is not None and line.kind in _USAGE:
-                before = window.billed.get(line.group, 0)
-                window.billed[line.group] = before + line.amount.minor
+            self._note(owner, line)
 
 
 def _in_time(entry: tuple[_Place, _Window]) -> tuple[str, str, str]:

@@ -169,9 +169,7 @@ def _reached(
     reader = UsageReader(unit, offers)
     for each in running:
         reader.ask(_asked(each, charge, None) for charge in each.charges)
-    corrected = corrected_since(
-        unit, [(each.customer, each.start, min(each.end, until)) for each in running]
-    )
+    corrected = corrected_since(unit, [(each.customer, each.start) for each in running])
     above = [
         each
         for each, again in zip(running, corrected, strict=True)

@@ -17,6 +17,7 @@ from tallystick.cli.documents import (
 )
 from tallystick.cli.ledger import over_ledger
 from tallystick.cli.output import say, say_json, say_table
+from tallystick.cli.subscription_words import add_ons, overrides, phase_of
 from tallystick.cli.times import At, moment_or_none, when
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def start(
     said: dict[str, Any] = {
         "id": id_,
         "seats": seats,
-        "add_ons": _add_ons(add, "--add"),
+        "add_ons": add_ons(add, "--add"),
         "trial_days": trial_days,
         "after_trial": after_trial,
         "identities": identity or None,
@@ -115,8 +116,8 @@ def start(
         "ends_at": moment_or_none(ends_at, "--ends-at"),
         "anchor": moment_or_none(anchor, "--anchor"),
         "billing": billing,
-        "overrides": _overrides(override),
-        "phases": [_phase(word) for word in phase or ()] or None,
+        "overrides": overrides(override),
+        "phases": [phase_of(word) for word in phase or ()] or None,
         "net_days": net_days,
         "po_number": po_number,
         "memo": memo,
@@ -163,9 +164,9 @@ def change(
     said: dict[str, Any] = {
         "plan": plan,
         "seats": seats,
-        "add": _add_ons(add, "--add"),
+        "add": add_ons(add, "--add"),
         "remove": remove or None,
-        "overrides": {} if list_prices else _overrides(override),
+        "overrides": {} if list_prices else overrides(override),
         "when": when(when_),
         "proration": proration,
         "idempotency_key": idempotency_key,
@@ -373,33 +374,3 @@ def _print(made: Made, *, as_json: bool) -> None:
     print_subscription(made.subscription)
     for document in made.documents:
         say(f"document: {document}, issued by `tallystick invoice run`")
-
-
-def _add_ons(words: _Words, option: str) -> list[tuple[str, int]] | None:
-    found = []
-    for word in words or ():
-        plan, sign, seats = word.partition("=")
-        if not plan or (sign and not (seats.isascii() and seats.isdigit() and len(seats) < 8)):  # noqa: PLR2004 - no one has so many
-            raise Usage(f"{option} takes PLAN or PLAN=SEATS, not {word!r}")
-        found.append((plan, int(seats) if sign else 1))
-    return found or None
-
-
-def _overrides(words: _Words) -> dict[str, dict[str, Any]] | None:
-    found: dict[str, dict[str, Any]] = {}
-    for word in words or ():
-        name, sign, value = word.partition("=")
-        price, dot, field = name.rpartition(".")
-        if not sign or not dot or not price or not field:
-            raise Usage(f"--override takes PRICE.FIELD=VALUE, not {word!r}")
-        if field in found.setdefault(price, {}):
-            raise Usage(f"--override names {name} twice")
-        found[price][field] = value
-    return found or None
-
-
-def _phase(word: str) -> dict[str, Any]:
-    periods, sign, percent = word.partition(":")
-    if not sign or not (periods.isascii() and periods.isdigit() and len(periods) < 5):  # noqa: PLR2004 - no phase is so long
-        raise Usage(f"--phase takes PERIODS:PERCENT, as 3:50, not {word!r}")
-    return {"periods": int(periods), "percent_off": percent}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, assert_never
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Plan
     from tallystick.core.charge import Charge, Due
-    from tallystick.core.period import Period
+    from tallystick.core.period import Instant, Period
     from tallystick.core.price import Price
     from tallystick.core.proration import TimeShare
     from tallystick.core.rating import RatedLine
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["Late", "OneOff", "Used", "counts_for_minimum", "minimum_line", "rated_lines"]
 
 _ONE: Final = Decimal(1)
+_KEPT: Final = 8_192
+_FEES: Final[dict[tuple[int, Decimal], tuple[Price, Mapping[str, Any]]]] = {}
 _FOR_MINIMUM: Final = frozenset({"fee", "usage", "late", "credit"})
 
 
@@ -176,7 +179,6 @@ def _line(
 ) -> InvoiceLine:
     quantity = quantity_for(charge.item, price)
     zero = Money.zero(amount.currency)
-    rated = rate(price, Quantity(quantity if price.basis == "seats" else _ONE))
     return InvoiceLine(
         kind=charge.kind,
         description=_name(charge, offers, price),
@@ -194,8 +196,24 @@ def _line(
         discount=zero,
         credit=zero,
         tax=zero,
-        evidence=evidence_of(rated, exact=exact, more=more),
+        evidence=_fee_evidence(price, quantity, exact, more),
     )
+
+
+def _fee_evidence(
+    price: Price, quantity: Decimal, exact: Decimal, more: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Write the steps of a fee down, once for all who have the price and as many seats."""
+    key = (id(price), quantity)
+    known = None if more else _FEES.get(key)
+    if known is None or known[0] is not price:  # another had its place in memory once
+        rated = rate(price, Quantity(quantity if price.basis == "seats" else _ONE))
+        known = (price, evidence_of(rated, exact=exact, more=more))
+        if len(_FEES) >= _KEPT:
+            _FEES.clear()
+        if not more:
+            _FEES[key] = known
+    return known[1]
 
 
 def _name(charge: Charge, offers: Mapping[str, Plan[Any]], price: Price | None) -> str:
@@ -360,15 +378,27 @@ def minimum_line(
 def counts_for_minimum(charge: Charge, kind: str, item: str, window: Period | None) -> bool:
     """Whether a line counts for a minimum commitment: a fee, usage, or what was given back of it.
 
-    It counts where it begins.  A change or a cancellation that cuts the period short gives back the
-    rest of its fees, from the cut on.
+    It counts where it begins; what was given back, in the window of the fee that it is of.
     """
     mine = charge.window
     if mine is None or window is None or item != charge.item.key or kind not in _FOR_MINIMUM:
         return False
-    if kind == "credit" and charge.whole is not None and mine.end < charge.whole.end:
-        return mine.start <= window.start <= mine.end
+    if kind == "credit":
+        return _is_given_back(charge, mine, window.start)
     return mine.start <= window.start < mine.end
+
+
+def _is_given_back(charge: Charge, mine: Period, at: Instant) -> bool:
+    """Whether what is given back from an instant on was charged for this window.
+
+    What cuts a period gives back the rest of its fees from the cut on: they are of the window that
+    ends there, and not of the one that begins.  A pause moved the start of the whole back.
+    """
+    whole = charge.whole or mine
+    paused = sum((hole.end - hole.start for hole in charge.holes), timedelta())
+    if at == mine.start:
+        return mine.start - whole.start <= paused
+    return mine.start < at < mine.end or (at == mine.end and mine.end < whole.end)
 
 
 def _one_off(item: OneOff) -> InvoiceLine:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from tallystick.core.calendar import next_boundary, period_containing
@@ -36,6 +37,7 @@ __all__ = [
     "fee_exact",
     "fee_minor",
     "new_span",
+    "period_around",
     "period_from",
     "quantity_for",
     "share_of",
@@ -48,6 +50,9 @@ MINIMUM: Final = ""
 
 _SECOND: Final = timedelta(seconds=1)
 _ONE: Final = Decimal(1)
+_KEPT: Final = 8_192
+# Many subscriptions have one price and as many seats; a price is known by being that very one.
+_FEES: Final[dict[tuple[int, int, bool], tuple[Price, Decimal]]] = {}
 
 
 def share_of(window: Period, whole: Period, holes: Iterable[Period] = ()) -> TimeShare:
@@ -71,6 +76,16 @@ def quantity_for(item: Item, price: Price) -> Decimal:
 
 def fee_exact(price: Price, item: Item) -> Decimal:
     """Give what a flat or per-seat price asks for a whole period, unrounded minor units."""
+    key = (id(price), item.seats, item.key == MAIN)
+    known = _FEES.get(key)
+    if known is None or known[0] is not price:  # another had its place in memory once
+        if len(_FEES) >= _KEPT:
+            _FEES.clear()
+        known = _FEES[key] = (price, _fee_exact(price, item))
+    return known[1]
+
+
+def _fee_exact(price: Price, item: Item) -> Decimal:
     if price.basis == "seats":
         return rate(price, Quantity(Decimal(item.seats))).exact
     return exact_product(rate(price, Quantity(_ONE)).exact, quantity_for(item, price))
@@ -84,6 +99,11 @@ def fee_minor(price: Price, item: Item, share: TimeShare) -> int:
     return round_quotient(Fraction(fee_exact(price, item)) * share.fraction)
 
 
+period_around: Final = lru_cache(maxsize=_KEPT)(period_containing)
+"""`core.calendar.period_containing`, which many subscriptions of one day ask alike."""
+
+
+@lru_cache(maxsize=_KEPT)
 def period_from(
     start: Instant, anchor: Instant, cadence: Cadence, zone: str | None
 ) -> tuple[Instant, Period]:
@@ -93,7 +113,7 @@ def period_from(
     a part of the period between the two anchor dates around it.
     """
     end = next_boundary(start, anchor, cadence, zone)
-    around = period_containing(anchor, cadence, start, zone)
+    around = period_around(anchor, cadence, start, zone)
     return end, around if around.end == end else Period(start, end)
 
 

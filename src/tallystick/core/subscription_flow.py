@@ -13,11 +13,15 @@ from tallystick.core.calendar import at_wall_clock, first_boundary, shift, wall_
 from tallystick.core.change import policy_of
 from tallystick.core.charge import Charge, Due
 from tallystick.core.period import Cadence, Period, cadence_of, instant_text, to_the_second
-from tallystick.core.span import MINIMUM, credit_for, credit_minor, period_from, with_hole, with_pause
+from tallystick.core.span import (
+    period_from,
+    with_hole,
+    with_pause,
+)
 from tallystick.core.subscription import MAIN, TERMINAL, Item
-from tallystick.core.subscription_spans import closed, fill
-from tallystick.core.terms import cadence_of_price, item_plan, prices_of
-from tallystick.errors import InvalidInput
+from tallystick.core.subscription_items import changed_items, same_price
+from tallystick.core.subscription_spans import closed, fill, give_back
+from tallystick.core.terms import item_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,17 +29,11 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Plan
     from tallystick.core.move import Change, Proration, Timing
     from tallystick.core.period import Instant
-    from tallystick.core.price import Price
     from tallystick.core.subscription import PauseMode, Planned, Span, State, Subscription
 
-__all__ = ["Flow", "plan_id", "when_next"]
+__all__ = ["Flow", "when_next"]
 
 _SET_UP: Final = f"{MAIN}/"  # what stands in `paid_once` for the plan's set-up fee
-
-
-def plan_id(offer: str) -> str:
-    """Give the id of the plan that a plan version is of: `pro@2` is of `pro`."""
-    return offer.rpartition("@")[0] or offer
 
 
 def when_next(now: Subscription) -> Instant | None:
@@ -253,32 +251,8 @@ class Flow:
         return policy_of(self.now.items, items, self.offers).timing
 
     def changed(self, change: Change, *, planned: bool = False) -> tuple[Item, ...]:
-        """Give the items after a change.
-
-        Raises InvalidInput for an add-on to remove that is not there, and for overrides of prices
-        that are not there.  One that was `planned` leaves these out: something came between.
-        """
-        main, *others = self.now.items
-        offer = main.offer if change.offer is None else change.offer
-        overrides = main.overrides if change.overrides is None else change.overrides
-        seats = main.seats if change.seats is None else change.seats
-        inherited = change.overrides is None and offer != main.offer
-        main = replace(main, offer=offer, seats=seats, overrides=overrides)
-        if overrides and (planned or inherited):
-            known = prices_of(replace(main, overrides={}), self.offers)
-            main = replace(
-                main, overrides={key: each for key, each in overrides.items() if key in known}
-            )
-        kept = {item.key: item for item in others}
-        for key in change.remove:
-            if kept.pop(key, None) is None and not planned:
-                raise InvalidInput(
-                    f"there is no add-on {key!r} to remove", {"remove": [f"no add-on {key!r}"]}
-                )
-        for add_on in change.add:
-            key = plan_id(add_on.offer)
-            kept[key] = Item(key, add_on.offer, add_on.seats)
-        return (main, *kept.values())
+        """Give the items after a change, as `core.subscription_items.changed_items` does."""
+        return changed_items(self.now.items, change, self.offers, planned=planned)
 
     def exchange(
         self,
@@ -341,51 +315,14 @@ class Flow:
         kept: list[Span] = []
         gone: list[Span] = []
         for span in self.now.spans:
-            after = self._same_price(span, items)
+            after = same_price(span, items, self.offers)
             if after is None:
                 gone.append(span)
             else:
                 kept.append(replace(span, item=after))
-        charges, left = self._give_back(gone, at, part, mode, cut=True)
+        charges, left = give_back(self.now, self.offers, gone, at, part, mode=mode, cut=True)
         self.now = replace(self.now, spans=tuple(kept))
         return charges, left, gone
-
-    def _same_price(self, span: Span, items: tuple[Item, ...]) -> Item | None:
-        """Give the item that goes on charging a span's price as before; None where none does."""
-        after = next((item for item in items if item.key == span.item.key), None)
-        if after is None:
-            return None
-        if span.price == MINIMUM:
-            plans = (item_plan(span.item, self.offers), item_plan(after, self.offers))
-            return after if plans[0].minimum_commitment == plans[1].minimum_commitment else None
-        old = prices_of(span.item, self.offers)[span.price]
-        new = prices_of(after, self.offers).get(span.price)
-        if new != old or self._cadence_key(old, span.item) != self._cadence_key(old, after):
-            return None
-        counts_seats = span.advance and (old.basis == "seats" or span.item.key != MAIN)
-        return None if counts_seats and span.item.seats != after.seats else after
-
-    def _cadence_key(self, price: Price, item: Item) -> tuple[str, int] | None:
-        cadence = cadence_of_price(price, item_plan(item, self.offers))
-        return None if cadence is None else cadence.key
-
-    def _give_back(
-        self, gone: Sequence[Span], at: Instant, part: str, mode: Proration, *, cut: bool = False
-    ) -> tuple[list[Charge], int]:
-        """Close spans: usage in arrears, credits for the rest of fees; and what is not credited."""
-        charges: list[Charge] = []
-        left = 0
-        for span in gone:
-            charge = closed(self.now, span, at, cut=cut)
-            if charge is not None:
-                charges.append(charge)
-            if not span.advance:
-                continue
-            if mode == "none":
-                left += credit_minor(prices_of(span.item, self.offers)[span.price], span, at)
-            elif at < span.end:  # also where nothing is left of it: the time is free for another
-                charges.append(credit_for(span, at, part, by_value=mode == "value_capped"))
-        return charges, left
 
     def _inherit(self, at: Instant, paid: int) -> None:
         """Count what was paid for the rest of a period for what took its place without a charge."""
@@ -402,7 +339,7 @@ class Flow:
         """Begin a new cycle with a change of interval: everything is closed and charged anew."""
         if _frozen(self.now):
             self._thaw(at)
-        charges, _ = self._give_back(self.now.spans, at, part, mode, cut=True)
+        charges, _ = give_back(self.now, self.offers, self.now.spans, at, part, mode=mode, cut=True)
         cadence = self._main_cadence(items)
         self.now = replace(self.now, items=items, spans=(), anchor=at, period=None, aligned=False)
         if cadence is not None:
@@ -417,9 +354,9 @@ class Flow:
         spans, waiting = now.spans, now.waiting
         if mode == "keep":
             fees = [span for span in spans if span.advance]
-            credits, _ = self._give_back(fees, at, part, "next_invoice")
+            given, _ = give_back(self.now, self.offers, fees, at, part, mode="next_invoice")
             spans = tuple(span for span in spans if not span.advance)
-            waiting = (*waiting, *credits)
+            waiting = (*waiting, *given)
         self.now = replace(
             now,
             state="paused",
@@ -485,7 +422,8 @@ class Flow:
     def _end(self, at: Instant, *, credit: bool, part: str) -> list[Charge]:
         if _frozen(self.now):
             self._thaw(at)
-        charges, _ = self._give_back(self.now.spans, at, part, "next_invoice" if credit else "none")
+        mode: Proration = "next_invoice" if credit else "none"
+        charges, _ = give_back(self.now, self.offers, self.now.spans, at, part, mode=mode)
         self.now = replace(
             self.now,
             spans=(),

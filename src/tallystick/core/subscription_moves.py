@@ -31,7 +31,8 @@ from tallystick.core.move import (
 )
 from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.subscription import MAIN, AfterTrial, Item, Planned, Subscription
-from tallystick.core.subscription_flow import Flow, plan_id, when_next
+from tallystick.core.subscription_flow import Flow, when_next
+from tallystick.core.subscription_items import plan_id
 from tallystick.core.terms import check_item, prices_of
 from tallystick.errors import Conflict, InvalidInput, NotFound
 

@@ -1,4 +1,4 @@
-"""The spans of a subscription: opened for every price that has none, closed with what is charged."""
+"""The spans of a subscription: opened for prices that have none, closed with what is charged."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.core.calendar import period_containing
 from tallystick.core.charge import Charge
 from tallystick.core.period import Period, cadence_of
 from tallystick.core.span import (
     MINIMUM,
     closing,
+    credit_for,
+    credit_minor,
     fee_charge,
     fee_minor,
     new_span,
+    period_around,
     period_from,
     share_of,
     with_pause,
@@ -25,10 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tallystick.core.catalog import Plan
+    from tallystick.core.move import Proration
     from tallystick.core.period import Cadence, Instant
     from tallystick.core.subscription import Item, Span, Subscription
 
-__all__ = ["closed", "fill"]
+__all__ = ["closed", "fill", "give_back"]
 
 _SECOND: Final = timedelta(seconds=1)
 
@@ -43,6 +46,32 @@ def closed(now: Subscription, span: Span, at: Instant, *, cut: bool = False) -> 
         if start < at:
             span = with_pause(span, Period(start, at))
     return closing(span, at, cut=cut)
+
+
+def give_back(
+    now: Subscription,
+    offers: Mapping[str, Plan[Any]],
+    gone: Sequence[Span],
+    at: Instant,
+    part: str,
+    *,
+    mode: Proration,
+    cut: bool = False,
+) -> tuple[list[Charge], int]:
+    """Close spans: usage in arrears, credits for the rest of fees; and what is not credited."""
+    charges: list[Charge] = []
+    left = 0
+    for span in gone:
+        charge = closed(now, span, at, cut=cut)
+        if charge is not None:
+            charges.append(charge)
+        if not span.advance:
+            continue
+        if mode == "none":
+            left += credit_minor(prices_of(span.item, offers)[span.price], span, at)
+        elif at < span.end:  # also where nothing is left of it: the time is free for another
+            charges.append(credit_for(span, at, part, by_value=mode == "value_capped"))
+    return charges, left
 
 
 def fill(
@@ -69,7 +98,7 @@ def fill(
             key = f"{item.key}/{price}"
             if cadence is not None and (item.key, price) not in running:
                 when = (at, cadence)
-                span = _open(now, offers, item, price, when, like, advance=advance, cut=cut)
+                span = _open(now, offers, (item, price), when, like, advance=advance, cut=cut)
                 if advance and not free:
                     span = _charged(span, offers)
                     charges.append(fee_charge(span, part))
@@ -101,15 +130,14 @@ def _charged(span: Span, offers: Mapping[str, Plan[Any]]) -> Span:
 def _open(
     now: Subscription,
     offers: Mapping[str, Plan[Any]],
-    item: Item,
-    price: str,
+    named: tuple[Item, str],
     when: tuple[Instant, Cadence],
     like: Sequence[Span],
     *,
     advance: bool,
     cut: bool,
 ) -> Span:
-    at, cadence = when
+    (item, price), (at, cadence) = named, when
     for old in (*like, *now.spans):
         if old.advance == advance and old.start <= at < old.end:
             if not _cadence(old, offers).same_as(cadence):
@@ -138,7 +166,7 @@ def _period(
     own = cadence_of(item_plan(now.items[0], offers))
     if mine is None or own is None or at not in mine or not own.same_as(cadence):
         return period_from(at, anchor, cadence, now.zone)
-    around = period_containing(anchor, cadence, mine.end - _SECOND, now.zone)
+    around = period_around(anchor, cadence, mine.end - _SECOND, now.zone)
     if around.end != mine.end:
         return mine.end, mine
     return mine.end, around if around.start <= at else Period(at, mine.end)

@@ -51,6 +51,7 @@ MOST_SEATS: Final = 1_000_000
 """So many seats an item may have."""
 
 _KEPT: Final = 8_192
+_LISTS: Final[dict[int, tuple[Plan[Any], Mapping[str, Price]]]] = {}
 _DEEPEST: Final = 10
 _HUNDRED: Final = Decimal(100)
 _PERCENT_OFF: Final = "percent_off"
@@ -83,7 +84,12 @@ def prices_of(item: Item, offers: Mapping[str, Plan[Any]]) -> Mapping[str, Price
     """
     plan = item_plan(item, offers)
     if not item.overrides:
-        return _listed(plan)
+        known = _LISTS.get(id(plan))
+        if known is None or known[0] is not plan:  # another had its place in memory once
+            if len(_LISTS) >= _KEPT:
+                _LISTS.clear()
+            known = _LISTS[id(plan)] = (plan, _listed(plan))
+        return known[1]
     key = _frozen(item.overrides)
     try:
         return _overridden(plan, key)

@@ -109,16 +109,10 @@ class Moves(Generic[R_co]):
         offered, its group has a live subscription, or a trial was given before.
         """
         asked = Asked(plan=plan, seats=seats, add=add_ons, overrides=overrides, phases=phases)
-        said = {
-            "trial_days": trial_days,
-            "after_trial": after_trial,
-            "starts_at": starts_at,
-            "paid_until": paid_until,
-            "ends_at": ends_at,
-            "billing": billing,
-            "anchor": anchor,
-            "terms": terms_of(net_days, po_number, memo),
-        }
+        times = {"starts_at": starts_at, "paid_until": paid_until, "ends_at": ends_at}
+        trial = {"trial_days": trial_days, "after_trial": after_trial}
+        terms = terms_of(net_days, po_number, memo)
+        said = {**times, **trial, "billing": billing, "anchor": anchor, "terms": terms}
         key = self._tally.ids.new("sub") if id is None else id
         names = ids_at(identities, "identities")
         return self._run(

@@ -58,7 +58,7 @@ _ISSUED: Final = " AND i.status <> 'draft'"
 
 _CORRECTED: Final = """SELECT k.no FROM ({k}) k WHERE EXISTS (SELECT 1 FROM {events} e
  WHERE e.customer_id = k.customer AND e.received_at >= k.since AND ({late})
- AND e.kind <> 'use' AND e.received_at < k.until)"""
+ AND e.kind <> 'use')"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,9 @@ def changed_since(unit: Unit, asked: Sequence[tuple[str, Instant, Instant]]) -> 
     return _told(unit, _CHANGED, asked)
 
 
-def corrected_since(unit: Unit, asked: Sequence[tuple[str, Instant, Instant]]) -> list[bool]:
-    """Say of each customer whether any correction arrived in `[since, until)`."""
-    return _told(unit, _CORRECTED, asked)
+def corrected_since(unit: Unit, asked: Sequence[tuple[str, Instant]]) -> list[bool]:
+    """Say of each customer whether any correction arrived since an instant."""
+    return _told(unit, _CORRECTED, [(customer, since, since) for customer, since in asked])
 
 
 def _told(unit: Unit, told: str, asked: Sequence[tuple[str, Instant, Instant]]) -> list[bool]:

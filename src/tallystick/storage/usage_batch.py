@@ -9,19 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
 from tallystick.core.aggregate import DayState, cut, day_of
-from tallystick.core.number import ZERO, exact_sum
+from tallystick.core.number import (
+    QUANTITY_DECIMALS,
+    ZERO,
+    exact_sum,
+    plain,
+    round_quotient_to,
+)
 from tallystick.core.reading import group_of_key, readings_of
 from tallystick.storage.meters import digest_of
 from tallystick.storage.types import moment_of
 from tallystick.storage.usage_asked import HELD, midnight_of
 from tallystick.storage.usage_known import Known, note_readings
-from tallystick.storage.usage_read import figures_of
+from tallystick.storage.usage_read import Figure, figures_of
 from tallystick.storage.usage_stretches import Stretch, events_of, table_of
 
 if TYPE_CHECKING:
@@ -34,11 +41,11 @@ if TYPE_CHECKING:
     from tallystick.core.reading import Group
     from tallystick.storage.arrays import Cell
     from tallystick.storage.unit import Unit
-    from tallystick.storage.usage_read import Figure
 
 __all__ = ["Ask", "read_many"]
 
 _SUMS: Final = frozenset({"sum", "average", "count", "min", "max"})
+_PLAIN: Final = frozenset({"sum"})
 _DAYS: Final = (
     ("no", "bigint"),
     ("meter_id", "bigint"),
@@ -106,8 +113,19 @@ def read_many(unit: Unit, asks: Sequence[Ask]) -> list[list[Figure]]:
 
 
 def _figures(ask: Ask, known: Mapping[Group, Known], *, days: bool) -> list[Figure]:
+    if days and not ask.group_by and ask.meter.aggregation in _PLAIN and len(known) == 1:
+        (facts,) = known.values()
+        if len(facts.days) == 1 and not facts.readings:  # as it mostly is: one figure, added up
+            quantity = _whole(facts.days[0][1].total, ask.meter.rounding)
+            return [Figure(ask.period, quantity)]
     names = tuple(dict.fromkeys(ask.group_by))
     return figures_of(ask.meter, known, [ask.period], names, {}, days=days)
+
+
+@lru_cache(maxsize=4096)
+def _whole(total: Decimal, rounding: int | None) -> Decimal:
+    decimals = QUANTITY_DECIMALS if rounding is None else rounding
+    return Decimal(plain(round_quotient_to(Fraction(total), decimals)))
 
 
 def _ready(unit: Unit) -> dict[str, int]:

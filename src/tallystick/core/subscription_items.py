@@ -1,0 +1,82 @@
+"""The items of a subscription: what a change makes of them, and which prices go on as they were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tallystick.core.span import MINIMUM
+from tallystick.core.subscription import MAIN, Item
+from tallystick.core.terms import cadence_of_price, item_plan, prices_of
+from tallystick.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tallystick.core.catalog import Plan
+    from tallystick.core.move import Change
+    from tallystick.core.price import Price
+    from tallystick.core.subscription import Span
+
+__all__ = ["changed_items", "plan_id", "same_price"]
+
+
+def plan_id(offer: str) -> str:
+    """Give the id of the plan that a plan version is of: `pro@2` is of `pro`."""
+    return offer.rpartition("@")[0] or offer
+
+
+def changed_items(
+    items: tuple[Item, ...],
+    change: Change,
+    offers: Mapping[str, Plan[Any]],
+    *,
+    planned: bool = False,
+) -> tuple[Item, ...]:
+    """Give the items after a change.
+
+    Raises InvalidInput for an add-on to remove that is not there, and for overrides of prices
+    that are not there.  One that was `planned` leaves these out: something came between.
+    """
+    main, *others = items
+    offer = main.offer if change.offer is None else change.offer
+    overrides = main.overrides if change.overrides is None else change.overrides
+    seats = main.seats if change.seats is None else change.seats
+    inherited = change.overrides is None and offer != main.offer
+    main = replace(main, offer=offer, seats=seats, overrides=overrides)
+    if overrides and (planned or inherited):
+        known = prices_of(replace(main, overrides={}), offers)
+        main = replace(
+            main, overrides={key: each for key, each in overrides.items() if key in known}
+        )
+    kept = {item.key: item for item in others}
+    for key in change.remove:
+        if kept.pop(key, None) is None and not planned:
+            raise InvalidInput(
+                f"there is no add-on {key!r} to remove", {"remove": [f"no add-on {key!r}"]}
+            )
+    for add_on in change.add:
+        key = plan_id(add_on.offer)
+        kept[key] = Item(key, add_on.offer, add_on.seats)
+    return (main, *kept.values())
+
+
+def same_price(span: Span, items: tuple[Item, ...], offers: Mapping[str, Plan[Any]]) -> Item | None:
+    """Give the item that goes on charging a span's price as before; None where none does."""
+    after = next((item for item in items if item.key == span.item.key), None)
+    if after is None:
+        return None
+    if span.price == MINIMUM:
+        plans = (item_plan(span.item, offers), item_plan(after, offers))
+        return after if plans[0].minimum_commitment == plans[1].minimum_commitment else None
+    old = prices_of(span.item, offers)[span.price]
+    new = prices_of(after, offers).get(span.price)
+    if new != old or _cadence(old, span.item, offers) != _cadence(old, after, offers):
+        return None
+    counts_seats = span.advance and (old.basis == "seats" or span.item.key != MAIN)
+    return None if counts_seats and span.item.seats != after.seats else after
+
+
+def _cadence(price: Price, item: Item, offers: Mapping[str, Plan[Any]]) -> tuple[str, int] | None:
+    cadence = cadence_of_price(price, item_plan(item, offers))
+    return None if cadence is None else cadence.key
