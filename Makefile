@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 PYTEST := $(BIN)/python -m pytest --quiet
 SPREAD := --numprocesses=auto --maxprocesses=4
 # Where tests are marked `proof`.  They run apart: what is forked and killed reports no coverage.
-PROOF_IN := tests/proof tests/app/test_buffer.py tests/cli/test_usage.py
+PROOF_IN := tests/proof tests/mutants tests/app/test_buffer.py tests/cli/test_usage.py
 
 # The catalogues of `make run`, and where it serves them.
 EXAMPLES := examples/products.yaml examples/plans.toml
@@ -64,6 +64,11 @@ test-browser: setup ## The tests in a real Chromium (installed as it can be); a 
 proof: setup ## All of the proof: every crash on both databases, many kills and lost answers
 	@echo "• crashes, kills, lost answers, a full disk"
 	@PROOF=full $(PYTEST) $(SPREAD) $(PROOF_IN) -m proof
+
+.PHONY: mutants
+mutants: setup ## Put each known fault into a copy of the engine: the tests have to notice it
+	@echo "• faults that tests have to notice"
+	@$(BIN)/python -m tests.mutants
 
 .PHONY: coverage
 coverage: ## Lines that the last `make test` did not reach

@@ -2,9 +2,10 @@
 
 Each subscription has a flat price, seats and three meters, with ten events rolled up.  A round is
 one month: subscriptions go on, and their documents are measured, reckoned, numbered and written.
-The floor writes the same rows once more, as they came out: drafts' and documents' columns, lines
-and the journal into tables without index or constraint, and the snapshots over themselves, in as
-many transactions.  TALLYSTICK_BENCH_SUBSCRIPTIONS says how many there are.
+The floor writes the same rows once more, as they came out, in as many transactions: documents,
+lines and journal into tables with the same indexes and checks but no triggers, each document once
+and not as a draft first, and the snapshots over themselves.  TALLYSTICK_BENCH_SUBSCRIPTIONS says
+how many there are.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ from tallystick.core.number import quantity_of
 from tallystick.core.subscription_moves import next_at, start
 from tallystick.core.trees import bytes_of
 from tallystick.storage.arrays import insert_rows
+from tallystick.storage.batches import update_rows
 from tallystick.storage.types import micros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from bench.measure import Result
     from tallystick.core.catalog import Catalog
@@ -51,6 +53,7 @@ BATCH: Final = 1_000
 BEGIN: Final = datetime(2027, 1, 1, tzinfo=UTC)
 METERS: Final = ("calls", "bytes", "jobs")
 GOAL: Final = 0.3
+_DEFINITIONS: Final = "SELECT sql FROM sqlite_master WHERE tbl_name = :t AND type <> 'trigger'"
 
 
 def run() -> list[Result]:
@@ -193,22 +196,22 @@ class _Bench:
                     words = [f"CREATE TABLE bare_{name} (LIKE {table} INCLUDING ALL)"]
                 else:
                     found = connection.execute(
-                        text("SELECT sql FROM sqlite_master WHERE tbl_name = :t AND type <> 'trigger'"),
+                        text(_DEFINITIONS),
                         {"t": table},
                     )
                     words = [sql.replace(table, f"bare_{name}") for sql in found.scalars() if sql]
                 for each in words:
                     connection.execute(text(each))
 
-    def floor(self, month: int) -> Any:
+    def floor(self, month: int) -> Callable[[], None]:
         """Read what a run wrote as ready figures; give what writes it again."""
         payloads = []
         with self.storage.look() as unit:
             at = _moment(unit)(_month(month))
-            invoices = self._read(unit, "invoices", f"at = {_literal(unit, at)}")
+            invoices = self._read(unit, "invoices", f"at = {_literal(at)}")
             ids = {row[1] for row in invoices.rows}
             lines = self._read(unit, "invoice_lines", None, ids)
-            journal = self._read(unit, "journal", f"at > {_literal(unit, at)}")
+            journal = self._read(unit, "journal", f"at > {_literal(at)}")
             snapshots = self._read(unit, "subscriptions", None)
         for first in range(0, SUBSCRIPTIONS, BATCH):
             after = first + BATCH
@@ -224,16 +227,15 @@ class _Bench:
             )
         return partial(self._write, payloads)
 
-    def _read(
-        self, unit: Unit, name: str, where: str | None, ids: set[str] | None = None
-    ) -> _Rows:
+    def _read(self, unit: Unit, name: str, where: str | None, ids: set[str] | None = None) -> _Rows:
         table = getattr(unit.tables, name)
         columns = tuple(
             (column.name, _kind(str(column.type.compile(unit.connection.dialect))))
             for column in table.columns
         )
         casts = ", ".join(
-            f"CAST({column} AS text)" if kind not in {"bigint"} and unit.dialect == "postgresql"
+            f"CAST({column} AS text)"
+            if kind != "bigint" and unit.dialect == "postgresql"
             else column
             for column, kind in columns
         )
@@ -252,8 +254,6 @@ class _Bench:
 
     @staticmethod
     def _rewrite(unit: Unit, snapshots: _Rows) -> None:
-        from tallystick.storage.batches import update_rows  # noqa: PLC0415 - only here
-
         names = [name for name, _ in snapshots.columns]
         kept = [names.index(name) for name in ("customer_id", "id", "due_at", "clock", "snapshot")]
         columns = [snapshots.columns[place] for place in kept]
@@ -293,11 +293,11 @@ _SUBSCRIPTION: Final = (
 )
 
 
-def _moment(unit: Unit) -> Any:
+def _moment(unit: Unit) -> Callable[[datetime], str | int]:
     return micros if unit.dialect == "sqlite" else str
 
 
-def _literal(_unit: Unit, at: Any) -> str:
+def _literal(at: str | int) -> str:
     return str(at) if isinstance(at, int) else f"'{at}'"
 
 

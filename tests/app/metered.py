@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.app.billing import run_billing
 from tallystick.app.customer import create_customer
 from tallystick.app.meters import prepare
+from tallystick.app.offers import Offers
 from tallystick.app.publish import publish
 from tallystick.app.subscription import make_move, start_subscription
 from tallystick.app.usage import record_many
+from tallystick.app.usage_of_drafts import UsageOfDrafts
 from tallystick.core.dialects import read_catalog
 from tallystick.core.event import UsageEvent
 from tallystick.core.meter import meters_of
 from tallystick.core.move import Cancel, Start
+from tallystick.core.reckoned_lines import rated_lines
 from tallystick.storage import invoices
+from tallystick.storage.invoice_rows import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +61,7 @@ def metered_catalog() -> Catalog[Any, Any]:
                         _plan("calls", type="per_unit", cost="0.35", meter="calls", included="3"),
                         _plan("tiers", type="graduated", meter="calls", tiers=_TIERS),
                         _plan("bulk", type="volume", meter="calls", tiers=_TIERS),
-                        _plan("packs", type="package", cost="1.99", package_size="5", meter="calls"),
+                        _plan("packs", type="package", cost="1.99", package_size="5", **_CALLS),
                         _plan("places", cost="0.10", meter="places", group_by=["place"]),
                         _plan("users", cost="2.00", meter="users"),
                         _plan("disk", cost="0.50", meter="disk"),
@@ -74,6 +78,7 @@ def metered_catalog() -> Catalog[Any, Any]:
     )
 
 
+_CALLS: Final = {"meter": "calls"}
 _TIERS: Final = [
     {"up_to": "10", "cost": "0.50"},
     {"up_to": "40", "cost": "0.20", "flat_cost": "1.00"},
@@ -97,9 +102,7 @@ def event(key: str, at: datetime, arrived: datetime, quantity: int, **more: Any)
     """Make an event of use, or with `kind` and `target` a correction."""
     properties = {"quantity": Decimal(quantity), **more.pop("properties", {})}
     named = {"customer": "", "type": "", **more}
-    return UsageEvent(
-        id=key, occurred_at=at, received_at=arrived, properties=properties, **named
-    )
+    return UsageEvent(id=key, occurred_at=at, received_at=arrived, properties=properties, **named)
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,25 @@ class Shop:
             found = invoices.list_invoices(unit, 1_000, subscription=subscribed.subscription)
         issued = [each.invoice for each in found if each.status not in {"draft", "empty"}]
         return sorted(issued, key=lambda each: (each.finalize_at, each.cause))
+
+    def lines_again(self, document: Invoice) -> list[InvoiceLine]:
+        """Make the lines for usage of a document again, from what is stored by now."""
+        with self.storage.look() as unit:
+            kept = invoices.find_invoice(unit, document.id)
+            assert kept is not None
+            draft = Draft(
+                customer=document.customer,
+                id=document.id,
+                subscription_id=document.subscription,
+                due=kept.due,
+                currency=document.currency,
+                finalize_at=document.finalize_at,
+            )
+            offers = Offers(unit)
+            usage = UsageOfDrafts(unit, offers, [draft], again=True)
+            used, late = usage.used_for(draft), usage.late_for(draft)
+            made = rated_lines(kept.due, offers, used, (), late)
+        return [line for line in made if line.kind in {"usage", "late"}]
 
     def lines(self, subscribed: Subscribed, *kinds: str) -> list[InvoiceLine]:
         """Give the lines of these kinds in their order."""

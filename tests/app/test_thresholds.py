@@ -153,7 +153,7 @@ def test_a_late_run_makes_the_documents_of_runs_on_time(shop: Shop, plan: str) -
     quick = shop.storage.engine.url.database is None
 
     @settings(
-        max_examples=15 if quick else 3, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=12 if quick else 2, deadline=None, suppress_health_check=list(HealthCheck)
     )
     @given(usages(), st.lists(st.integers(1, 75 * 24), max_size=8))
     def equal(arriving: list[tuple[int, str, int, int]], runs: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""`tallystick subscriptions`, `invoice`, `worker` and `seller` as a person and a script meet them."""
+"""`tallystick subscriptions`, `invoice`, `worker`, `seller` as a person and a script meet them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
+from tallystick import Tallystick
 from tallystick.cli.commands import app
 from tests.facade.billing import opened
 
@@ -141,8 +142,6 @@ def test_what_is_set_aside_is_told_with_its_cure() -> None:
 
 
 def opened_again() -> Any:
-    from tallystick import Tallystick
-
     return Tallystick("sqlite:///b.db")
 
 

@@ -382,8 +382,9 @@ def test_a_locale_is_a_text(locale: Any) -> None:
 @pytest.mark.parametrize("figure", ["NaN", "Infinity", "1E+1000000", "1E-1000000"])
 @pytest.mark.parametrize("field", ["quantity", "billed", "unit_price"])
 def test_what_is_no_figure_is_not_drawn(field: str, figure: str) -> None:
+    figures: dict[str, Any] = {field: Decimal(figure)}
     with pytest.raises(InvalidInput, match="a figure of a document is finite"):
-        invoice_text(invoice(line(1, **{field: Decimal(figure)})))
+        invoice_text(invoice(line(1, **figures)))
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "../etc", 5])

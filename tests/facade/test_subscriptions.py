@@ -135,7 +135,9 @@ def test_a_life_of_a_subscription(tally: Tallystick) -> None:
     (change,) = [each for each in own.schedule("s") if each.kind == "changes"]
     assert (change.number, change.at) == (3, day("2026-11-01"))
     assert own.unplan("s", 3, at=LATER).subscription.planned == ()
-    assert own.pause("s", resumes_at="2026-10-20T00:00:00Z", at=LATER).subscription.state == "paused"
+    assert (
+        own.pause("s", resumes_at="2026-10-20T00:00:00Z", at=LATER).subscription.state == "paused"
+    )
     assert own.resume("s", at=LATER).subscription.state == "active"
     assert own.cancel("s", at=LATER).subscription.cancel_at == day("2026-11-01")
     assert [each.kind for each in own.schedule("s")] == ["cancels"]
@@ -265,7 +267,20 @@ class Hostile:
     __str__ = __repr__
 
 
-STRANGE: list[Any] = [5, 1.5, True, b"a", (), [], {}, Hostile(), "", "\ud800", "x" * 10_000, 10**400]
+STRANGE: list[Any] = [
+    5,
+    1.5,
+    True,
+    b"a",
+    (),
+    [],
+    {},
+    Hostile(),
+    "",
+    "\ud800",
+    "x" * 10_000,
+    10**400,
+]
 
 
 @pytest.mark.parametrize("value", STRANGE, ids=lambda value: type(value).__name__)

@@ -89,9 +89,7 @@ def _to_issue(tally: Tallystick) -> None:
     customers(tally, ["globex"])
     tally.invoices.add_item("acme", "Setting up", "9.00", idempotency_key="item", at=day(2))
     start(tally, "globex", PRO, 3)
-    steps = tally.invoices.steps(day(31))
-    next(steps)  # the subscriptions only: what fell due are drafts
-    steps.close()
+    next(tally.invoices.steps(day(31)))  # the subscriptions only: what fell due are drafts
 
 
 # --- what is done ---------------------------------------------------------------------------------
@@ -247,7 +245,6 @@ def _void(tally: Tallystick, acknowledge: Acknowledge) -> None:
 def _write_off(tally: Tallystick, acknowledge: Acknowledge) -> None:
     _told_by_conflict(tally.invoices.uncollectible, tally, "uncollectible")
     acknowledge("invoices", "uncollectible")
-
 
 
 def _swept(

@@ -26,7 +26,10 @@ LEAST: Final = 16
 """How many boundaries a sample tries at least, where a path has so many."""
 
 _LONGEST: Final = 150
-"""How many are tried of one on SQLite, where a path has more: all of the shorter ones are."""
+"""The longest path of which all boundaries are tried on SQLite in every run."""
+
+_OF_LONGER: Final = 64
+"""How many are tried there of a longer one, at least."""
 
 _FOLDER: Final = "tests/proof"
 
@@ -92,7 +95,9 @@ def least_of(wanted: int, kind: Kind, *, full: bool) -> int:
     """Tell at how many boundaries of a path a run is to crash at least."""
     if full:
         return wanted
-    return min(wanted, _LONGEST if kind == "sqlite" else LEAST)
+    if kind == "sqlite":
+        return wanted if wanted <= _LONGEST else _OF_LONGER
+    return min(wanted, LEAST)
 
 
 def asked_whole(config: pytest.Config) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
-from tallystick.core import subscription_flow
+from tallystick.core import subscription_spans
 from tallystick.core.period import Period, tiled
 from tallystick.core.span import credit_for
 from tallystick.core.subscription_moves import next_at
@@ -97,7 +97,7 @@ def test_the_search_finds_a_credit_without_a_cap(monkeypatch: pytest.MonkeyPatch
     def uncapped(span: Span, at: Instant, part: str, *, by_value: bool) -> Charge:
         return replace(credit_for(span, at, part, by_value=by_value), cap=None)
 
-    monkeypatch.setattr(subscription_flow, "credit_for", uncapped)
+    monkeypatch.setattr(subscription_spans, "credit_for", uncapped)
     seed = settings(
         max_examples=300, database=None, derandomize=True, phases=[Phase.generate], deadline=None
     )

@@ -80,10 +80,13 @@ class Slices:
                 each = _Slice(line.group, line.quantity, line.amount, draft.due.at, last)
                 self._found[*owner, line.item, line.price, start].append(each)
 
-    def rest(self, draft: Draft, charge: Charge, used: Sequence[Used]) -> tuple[Used, ...]:
+    def rest(
+        self, draft: Draft, charge: Charge, used: Sequence[Used], *, again: bool = False
+    ) -> tuple[Used, ...]:
         """Give what was used with what slices billed of it; nothing for a slice that is too late.
 
-        A group of which nothing is left still has what was billed of it to give back.
+        A group of which nothing is left still has what was billed of it to give back.  `again`
+        looks as it was when the document was made.
         """
         last = not slice_of(charge)
         if charge.window is None:
@@ -93,6 +96,9 @@ class Slices:
             *(charge.item.key, charge.price, charge.window.start),
         )
         slices = self._found.get(place, [])
+        if again:
+            until = (draft.due.at, last)  # a slice may be cut where the window ends
+            slices = [each for each in slices if not each.last and (each.until, False) < until]
         if not last and any(each.last for each in slices):
             return ()
         by_group: dict[Group, list[_Slice]] = defaultdict(list)

@@ -172,9 +172,7 @@ class UsageReader:
     def _keep(
         self, questions: Iterable[_Question], found: Iterable[list[Figure] | TallystickError]
     ) -> None:
-        self._figures |= {
-            each.key: figures for each, figures in zip(questions, found, strict=True)
-        }
+        self._figures |= {each.key: figures for each, figures in zip(questions, found, strict=True)}
 
     def _answer(self, question: _Question) -> list[Figure]:
         key = question.key
@@ -231,9 +229,7 @@ class UsageReader:
             for each in figures
         )
 
-    def _folded(
-        self, asked: Asked, meter: Meter, price: Price, window: Period
-    ) -> tuple[Used, ...]:
+    def _folded(self, asked: Asked, meter: Meter, price: Price, window: Period) -> tuple[Used, ...]:
         """Give what was used outside the pauses, from the events."""
         names, as_of = price.group_by, asked.watermark - _MICRO
         events = self._events_for(asked, meter)

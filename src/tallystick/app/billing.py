@@ -22,7 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tallystick.app.drafting import drafts_of
-from tallystick.app.issuing import issue_batch, ready_usage
+from tallystick.app.issuing import close_ahead, issue_batch, ready_usage
 from tallystick.app.offers import Offers
 from tallystick.app.seller import settings_of
 from tallystick.core.frozen import FrozenDict
@@ -139,7 +139,8 @@ def billing_steps(
     act: Callable[[Unit], Run] = partial(_advance_batch, at=at, size=batch)
     while (step := storage.attempt(act, repeatable=True)).did_work:
         yield step
-    storage.attempt(lambda unit: ready_usage(unit, at))
+    storage.attempt(partial(close_ahead, until=at), repeatable=True)
+    storage.attempt(partial(ready_usage, until=at), repeatable=True)
     issued = 0
     while limit is None or issued < limit:
         most = batch if limit is None else min(batch, limit - issued)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from tallystick.app.late_drafts import draft_late
 from tallystick.app.offers import Offers
 from tallystick.app.seller import settings_of
-from tallystick.app.thresholds import draft_thresholds
+from tallystick.app.thresholds import draft_thresholds, has_thresholds
 from tallystick.app.usage_of_drafts import UsageOfDrafts
 from tallystick.core.invoice import Party
 from tallystick.core.period import instant_text
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_rows import Draft, Issued
     from tallystick.storage.unit import Unit
 
-__all__ = ["Batch", "drafted", "drafted_all", "issue_batch", "ready_usage"]
+__all__ = ["Batch", "close_ahead", "drafted", "drafted_all", "issue_batch", "ready_usage"]
 
 _SERIES: Final = {"invoice": "invoice", "credit_note": "credit_note"}
 _DIGITS: Final = 6
@@ -82,19 +82,26 @@ def issue_batch(unit: Unit, until: Instant, *, before: Instant | None, limit: in
     return batch
 
 
-def ready_usage(unit: Unit, until: Instant) -> None:
-    """Make what was used ready to be billed, in a short transaction before any batch is issued.
+def close_ahead(unit: Unit, until: Instant) -> None:
+    """Close usage for all that a run will issue, in a short transaction of its own.
 
-    Drafts are made of thresholds that were reached and of what came late; usage is closed up to the
-    last draft that may be issued by then, so no batch has to keep anybody from recording.
+    So no batch has to keep anybody from recording while it is at work.
+    """
+    unit.as_all()
+    last = until if has_thresholds(unit, Offers(unit)) else last_to_issue(unit, until)
+    if last is not None:
+        usage_watermark.close_usage(unit, last)
+
+
+def ready_usage(unit: Unit, until: Instant) -> None:
+    """Make drafts of thresholds that were reached, and of what came late and waits for no other.
+
+    Once a run, before any batch is issued, so that they are numbered among the others.
     """
     unit.as_all()
     offers = Offers(unit)
     draft_thresholds(unit, offers, until)
     draft_late(unit, offers, until)
-    last = last_to_issue(unit, until)
-    if last is not None:
-        usage_watermark.close_usage(unit, last)
 
 
 def drafted(unit: Unit, draft: Draft, watermark: Instant | None = None) -> Invoice:

@@ -73,9 +73,7 @@ def _draft(
 ) -> int:
     asked = [Since(*owner, first=BEGINNING, until=until) for owner in owners]
     found = arrived_since(unit, asked, drafts=True)
-    late = {
-        owner: events for owner, events in zip(owners, found, strict=True) if events
-    }
+    late = {owner: events for owner, events in zip(owners, found, strict=True) if events}
     if not late:
         return 0
     arrivals = iter(arrivals_of(unit, [event for events in late.values() for event in events]))
@@ -86,14 +84,12 @@ def _draft(
     drafts = [
         draft
         for (owner, each), documents in zip(of.items(), looked, strict=True)
-        for draft in _drafts(
-            offers, subscriptions[owner], each, documents, until, grace
-        )
+        for draft in _drafts(offers, subscriptions[owner], each, documents, until, grace)
     ]
     return len(invoices.insert_drafts(unit, drafts))
 
 
-def _drafts(
+def _drafts(  # noqa: PLR0917 - a question has so many parts
     offers: Offers,
     subscription: Subscription,
     arrivals: Sequence[Arrival],
@@ -110,6 +106,7 @@ def _drafts(
         for document in documents
         for charge in document.due.charges
         if charge.kind == "usage" and charge.window is not None and not slice_of(charge)
+        if charge.price in prices_of(charge.item, offers)
     ]
     covered = max(
         (each.watermark for each in documents if each.cause.startswith(_LATE)), default=BEGINNING

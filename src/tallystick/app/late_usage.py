@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
     from tallystick.storage.usage import EventKey
 
-__all__ = ["Arrival", "LateUsage", "SLICE", "arrivals_of", "is_touched", "slice_of"]
+__all__ = ["SLICE", "Arrival", "LateUsage", "arrivals_of", "is_touched", "slice_of"]
 
 SLICE: Final = "threshold/"
 """How the part of a line begins that bills usage before its window ends."""
@@ -117,9 +117,20 @@ class LateUsage:
     """What came late for the documents of one batch, read in a few statements."""
 
     def __init__(
-        self, unit: Unit, offers: Offers, drafts: Sequence[Draft], reader: UsageReader
+        self,
+        unit: Unit,
+        offers: Offers,
+        drafts: Sequence[Draft],
+        reader: UsageReader,
+        *,
+        again: bool = False,
     ) -> None:
-        """Find out what came late for these drafts, which are in the order of their issue."""
+        """Find out what came late for these drafts, which are in the order of their issue.
+
+        `again` looks at one document as it was when it was made: without those made since.
+        """
+        self._again = again
+        self._later: set[str] = set()
         self._unit, self._offers, self._reader = unit, offers, reader
         self._arrived: dict[Owner, list[Arrival]] = {}
         self._before: dict[Owner, Instant] = {}
@@ -132,7 +143,7 @@ class LateUsage:
         self._read_arrivals(of)
         if self._arrived:
             late = {owner: of[owner] for owner in self._arrived}
-            self._read_windows()
+            self._read_windows(late)
             self._read_billed(late)
             self._ask(late)
 
@@ -149,19 +160,23 @@ class LateUsage:
             )
             for owner, drafts in of.items()
         ]
-        found = arrived_since(self._unit, asked)
+        found = arrived_since(self._unit, asked, again=self._again)
         arrivals = iter(arrivals_of(self._unit, [event for events in found for event in events]))
         for owner, events in zip(owners, found, strict=True):
             if events:
                 self._arrived[owner] = [next(arrivals) for _ in events]
 
-    def _read_windows(self) -> None:
+    def _read_windows(self, of: Mapping[Owner, Sequence[Draft]]) -> None:
         owners = list(self._arrived)
         since = [min(at for each in self._arrived[owner] for at in each.times) for owner in owners]
         asked = [(*owner, at) for owner, at in zip(owners, since, strict=True)]
         for owner, looked in zip(owners, looked_after(self._unit, asked), strict=True):
+            first = (of[owner][0].finalize_at, of[owner][0].cause)
             for each in looked:
-                self._add(owner, each.due)
+                if self._again and (each.watermark, each.cause) >= first:
+                    self._later.add(each.id)
+                else:
+                    self._add(owner, each.due)
 
     def _add(self, owner: Owner, due: Due) -> None:
         for place, window in self._added(due).items():
@@ -197,7 +212,8 @@ class LateUsage:
         if times:
             whole = Period(min(w.start for w in times), max(w.end for w in times))
             for line in billed_lines(self._unit, of, window=whole):
-                self._note((line.customer, line.subscription or ""), line)
+                if line.invoice not in self._later:
+                    self._note((line.customer, line.subscription or ""), line)
 
     def _note(self, owner: Owner, line: BilledLine | InvoiceLine) -> None:
         """Note what a line billed of a window: in slices, at its end or late."""
@@ -225,7 +241,8 @@ class LateUsage:
         return [
             each
             for each in self._arrived.get(owner, ())
-            if since <= each.at < until and whole is not None
+            if since <= each.at < until
+            and whole is not None
             and is_touched(window.meter, whole, each)
         ]
 

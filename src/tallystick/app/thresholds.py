@@ -9,6 +9,7 @@ below zero have no figure before the end and wait for it, as volume tiers do.
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -24,6 +25,7 @@ from tallystick.core.span import MINIMUM
 from tallystick.core.subscription import MAIN
 from tallystick.core.subscription_spans import closed
 from tallystick.core.terms import item_plan, prices_of
+from tallystick.errors import TallystickError
 from tallystick.storage import catalogs, invoices
 from tallystick.storage.invoice_rows import Draft
 from tallystick.storage.sold_on import drafts_with, live_on
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from tallystick.core.subscription import Subscription, Terms
     from tallystick.storage.unit import Unit
 
-__all__ = ["draft_thresholds"]
+__all__ = ["draft_thresholds", "has_thresholds"]
 
 _SECOND: Final = timedelta(seconds=1)
 _MICRO: Final = timedelta(microseconds=1)
@@ -76,12 +78,21 @@ class _Running:
         return f"{SLICE}{self.subscription}/{instant_text(self.start)}/{item}{number}"
 
 
+def has_thresholds(unit: Unit, offers: Offers) -> bool:
+    """Whether any plan version that was sold has a threshold."""
+    return bool(_refs(unit, offers))
+
+
+def _refs(unit: Unit, offers: Offers) -> list[str]:
+    return [ref for ref in catalogs.sold(unit) if offers[ref].invoice_threshold is not None]
+
+
 def draft_thresholds(unit: Unit, offers: Offers, until: Instant) -> int:
     """Make drafts of all thresholds that were reached before an instant; give how many are new.
 
     Usage is closed until then.  Asked again, it makes the same ones, which are there already.
     """
-    refs = [ref for ref in catalogs.sold(unit) if offers[ref].invoice_threshold is not None]
+    refs = _refs(unit, offers)
     if not refs:
         return 0
     close_usage(unit, until)
@@ -121,11 +132,13 @@ def _windows(
     found: dict[_Key, _Running] = {}
     for owner, charge in charges:
         window = charge.window
+        if charge.kind != "usage":
+            continue
         threshold = item_plan(charge.item, offers).invoice_threshold
         sub = owner.subscription_id if isinstance(owner, Draft) else owner.id
-        if charge.kind != "usage" or window is None or threshold is None or sub is None:
+        if window is None or threshold is None or sub is None or slice_of(charge):
             continue
-        if slice_of(charge) or not _rises(offers, charge):
+        if charge.price not in prices_of(charge.item, offers) or not _rises(offers, charge):
             continue
         key = (owner.customer, sub, charge.item.key, window.start)
         if key not in found:
@@ -173,12 +186,23 @@ def _reached(
     above = [
         each
         for each, again in zip(running, corrected, strict=True)
-        if again or _amount(offers, reader, each, None) >= each.threshold
+        if again or _reaches(offers, reader, each)
     ]
     for each in above:
         asked = [_asked(each, charge, min(each.end, until)) for charge in each.charges]
         reader.ask(asked, by_events=True)
-    return [draft for each in above for draft in _drafts(offers, reader, each, until)]
+    found: list[Draft] = []
+    for each in above:
+        with suppress(TallystickError):  # its own document says what is wrong, at the end
+            found += list(_drafts(offers, reader, each, until))
+    return found
+
+
+def _reaches(offers: Offers, reader: UsageReader, running: _Running) -> bool:
+    """Whether all that is known comes to a threshold: as it mostly does not."""
+    with suppress(TallystickError):
+        return _amount(offers, reader, running, None) >= running.threshold
+    return False
 
 
 def _asked(running: _Running, charge: Charge, until: Instant | None) -> Asked:
@@ -188,16 +212,12 @@ def _asked(running: _Running, charge: Charge, until: Instant | None) -> Asked:
     return Asked(running.customer, charge, until)
 
 
-def _amount(
-    offers: Offers, reader: UsageReader, running: _Running, until: Instant | None
-) -> int:
+def _amount(offers: Offers, reader: UsageReader, running: _Running, until: Instant | None) -> int:
     """Give what usage so far comes to, in minor units, as it was known before an instant."""
     used = {
         place: [
             replace(each, last=False)
-            for each in reader.used_for(
-                _asked(running, charge, until), by_events=until is not None
-            )
+            for each in reader.used_for(_asked(running, charge, until), by_events=until is not None)
         ]
         for place, charge in enumerate(running.charges)
     }
@@ -215,11 +235,7 @@ def _drafts(
     for stretch in _stretches(reader, running, last):
         while True:
             times = [at for at in stretch if at > since]
-            at = _first(
-                times,
-                lambda at: _amount(offers, reader, running, at + _MICRO)
-                >= (reached + 1) * running.threshold,  # noqa: B023 - asked at once
-            )
+            at = _first(times, _comes_to(offers, reader, running, reached + 1))
             if at is None:
                 break
             cut = at.replace(microsecond=0) + _SECOND
@@ -230,6 +246,14 @@ def _drafts(
             if found > reached:  # or a correction took it back within the second
                 reached = found
                 yield _draft(running, reached, cut)
+
+
+def _comes_to(
+    offers: Offers, reader: UsageReader, running: _Running, number: int
+) -> Callable[[Instant], bool]:
+    """Give the test whether usage comes to a threshold with what arrived at an instant."""
+    least = number * running.threshold
+    return lambda at: _amount(offers, reader, running, at + _MICRO) >= least
 
 
 def _stretches(reader: UsageReader, running: _Running, last: Instant) -> list[list[Instant]]:

@@ -33,8 +33,11 @@ class UsageOfDrafts:
     The drafts are asked for in the order in which they are issued, and `issued` tells of each.
     """
 
-    def __init__(self, unit: Unit, offers: Offers, drafts: Sequence[Draft]) -> None:
-        """Read nothing yet."""
+    def __init__(
+        self, unit: Unit, offers: Offers, drafts: Sequence[Draft], *, again: bool = False
+    ) -> None:
+        """Read nothing yet; `again` is for one document as it was when it was made."""
+        self._again = again
         self._unit, self._offers = unit, offers
         self._drafts = sorted(drafts, key=lambda each: (each.finalize_at, each.cause))
 
@@ -56,7 +59,7 @@ class UsageOfDrafts:
 
     @cached_property
     def _late(self) -> LateUsage:
-        return LateUsage(self._unit, self._offers, self._drafts, self._reader)
+        return LateUsage(self._unit, self._offers, self._drafts, self._reader, again=self._again)
 
     @cached_property
     def _slices(self) -> Slices:
@@ -88,7 +91,9 @@ class UsageOfDrafts:
                 asked = Asked(draft.customer, charge, draft.finalize_at)
                 used = self._reader.used_for(asked)
                 sliced = self._is_sliced(charge)
-                found[place] = self._slices.rest(draft, charge, used) if sliced else used
+                if sliced:
+                    used = self._slices.rest(draft, charge, used, again=self._again)
+                found[place] = used
         return found
 
     def late_for(self, draft: Draft) -> tuple[Late, ...]:

@@ -1,11 +1,13 @@
-"""The demonstration of `tallystick serve --demo`: an example month in a SQLite file of its own."""
+"""The demonstration of `tallystick serve --demo`: usage and invoices in a file of its own."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tallystick.cli.arguments import Usage, plan_of
+from tallystick.cli.demo_billing import bill_demo, show_invoices
 from tallystick.cli.lines import print_lines, quantity_text
 from tallystick.cli.output import say, say_table, warn
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Catalog
     from tallystick.core.event import UsageEvent
     from tallystick.core.period import Period
-    from tallystick.http.demo import DemoPage, RatedUsage
+    from tallystick.http.demo import DemoPage
     from tallystick.wiring import Tallystick
 
 __all__ = ["FILE", "opened_demo", "show"]
@@ -25,7 +27,7 @@ FILE: Final = Path(".tallystick") / "demo.db"
 def opened_demo(
     catalog: Catalog[str, str], plan_id: str, usage: str
 ) -> tuple[Tallystick, DemoPage]:
-    """Publish a catalogue and import a month of usage; the second time nothing is left to do.
+    """Publish a catalogue, import a month of usage and bill three; again, nothing is left to do.
 
     Raises Usage, InvalidUsage, SetupError.
     """
@@ -37,7 +39,9 @@ def opened_demo(
     tally.usage.prepare()
     events = _import(tally, usage)
     first = min(events, key=lambda event: event.occurred_at)
-    page = DemoPage(tally, plan, first.customer, _month(first))
+    month = _month(first)
+    bill_demo(tally, catalog, plan, first.customer, month)
+    page = DemoPage(tally, plan, first.customer, month)
     say(f"Published     version {published.version.number} of the catalogue in {FILE}")
     return tally, page
 
@@ -75,7 +79,9 @@ def _import(tally: Tallystick, usage: str) -> list[UsageEvent]:
         try:
             if isinstance(tree, InvalidUsage):
                 raise tree
-            events.append(parse_event(tree, received_at=at))
+            event = parse_event(tree, received_at=at)
+            # As if it had arrived when it happened, or it would be late for the months billed here.
+            events.append(replace(event, received_at=event.occurred_at))
         except InvalidUsage as refused:
             raise InvalidUsage(f"{usage}, event {place}: {refused}", refused.fields) from None
     if len({event.customer for event in events}) != 1:
@@ -97,8 +103,9 @@ def _month(event: UsageEvent) -> Period:
     return Period(start, boundary(start, Cadence("month"), 1))
 
 
-def show(rated: RatedUsage) -> None:
-    """Print what was used, and what it costs."""
+def show(tally: Tallystick, page: DemoPage) -> None:
+    """Print what was used, what it costs, what was billed, and why one line is what it is."""
+    rated = page.rated()
     say("", f"Usage of {rated.customer}, {rated.period.start:%Y-%m}")
     say_table(
         ["meter", "read as", "quantity", "unit"],
@@ -108,6 +115,7 @@ def show(rated: RatedUsage) -> None:
         ),
         right="quantity",
     )
-    say("", f"On {rated.plan.id}")
+    say("", f"The whole month on {rated.plan.id}")
     print_lines(rated.lines, rated.plan.currency)
+    show_invoices(tally, page.invoices, f"sqlite:///{FILE}")
     say("")

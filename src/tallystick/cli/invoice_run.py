@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-import threading
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["run", "worker"]
 
 _TOLD = 20
+_MOMENT = 0.2  # seconds until a signal is heard
 
 
 def run(
@@ -131,6 +132,19 @@ def _tree(done: Run, left: Sequence[SetAside]) -> dict[str, Any]:
 # --- the worker -----------------------------------------------------------------------------------
 
 
+class _Stop:
+    """Whether we were asked to end.  A plain flag: a signal may come while a lock is held."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def wait(self, seconds: float) -> None:
+        """Wait, a moment at a time, until we are asked or the time is over."""
+        end = time.monotonic() + seconds
+        while not self.asked and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, _MOMENT))
+
+
 @ends_well
 @over_ledger
 def worker(
@@ -150,9 +164,9 @@ def worker(
     """
     if not 0.1 <= every <= 86_400:  # noqa: PLR2004 - a tenth of a second, a day
         raise Usage("--every is from 0.1 to 86400 seconds")
-    stop = threading.Event()
+    stop = _Stop()
     with _ends_at_signals(stop):
-        while not stop.is_set():
+        while not stop.asked:
             done = _one_round(tally, stop)
             if done is not None and done.did_work:
                 _tell(done, as_json=as_json)
@@ -162,7 +176,7 @@ def worker(
                 stop.wait(every)
 
 
-def _one_round(tally: Tallystick, stop: threading.Event) -> Run | None:
+def _one_round(tally: Tallystick, stop: _Stop) -> Run | None:
     """Bill until nothing is due, or until we are to stop; None where the database was away."""
     from tallystick.errors import StorageUnavailable
 
@@ -170,7 +184,7 @@ def _one_round(tally: Tallystick, stop: threading.Event) -> Run | None:
     try:
         for step in tally.invoices.steps():
             total = step if total is None else total + step
-            if stop.is_set():
+            if stop.asked:
                 break
     except StorageUnavailable as away:
         warn(f"{away}; trying again later")
@@ -187,14 +201,14 @@ def _tell(done: Run, *, as_json: bool) -> None:
 
 
 @contextlib.contextmanager
-def _ends_at_signals(stop: threading.Event) -> Iterator[None]:
+def _ends_at_signals(stop: _Stop) -> Iterator[None]:
     """Turn the signals that ask us to end into a word; the first time gently."""
 
     def ask(number: int, _: object) -> None:
-        if stop.is_set():
+        if stop.asked:
             raise KeyboardInterrupt  # asked twice: at once
         warn("stopping after this batch" if number == signal.SIGINT else "stopping")
-        stop.set()
+        stop.asked = True
 
     kinds = (signal.SIGTERM, signal.SIGINT)
     before = {kind: signal.signal(kind, ask) for kind in kinds}

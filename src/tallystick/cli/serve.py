@@ -37,8 +37,8 @@ def serve(
         tuple[str, str, str] | None,
         typer.Option(
             metavar="CATALOG PLAN USAGE",
-            help="Show an example month of usage on a page, from .tallystick/demo.db and from no "
-            "other database.",
+            help="Show an example month of usage and three months of invoices on pages, from "
+            ".tallystick/demo.db and from no other database.",
             show_default=False,
         ),
     ] = None,
@@ -91,7 +91,7 @@ def _catalogs(
 def _demonstrating(
     demo: tuple[str, str, str], host: str, environment: str | None
 ) -> tuple[Tallystick, DemoPage]:
-    """Import the example month, print what it comes to, and give the page that shows it."""
+    """Import the example month, bill it, print what it comes to, and give its pages."""
     from tallystick.cli.demo import opened_demo, show
     from tallystick.http.demo import HERE
 
@@ -99,7 +99,7 @@ def _demonstrating(
         raise Usage("--demo shows usage without a key: it is for this machine's own addresses")
     catalog, plan, usage = demo
     tally, page = opened_demo(opened(catalog, environment).ready(), plan, usage)
-    show(page.rated())
+    show(tally, page)
     return tally, page
 
 

@@ -32,8 +32,8 @@ class Charge:
     `price` is a price id of the item's offer (or a feature's key, whose overage has a price), and
     empty for a set-up fee and a minimum.  A credit is at most `cap` minor units; `by_value` caps
     it by the unused allowance of `period` too.  `part` is the cause that tells lines of one window
-    apart: "" for the period's own, else what made it (`change/3`).  `cut` usage began or ended with a
-    change of price in mid-period: its allowances count by time share.
+    apart: "" for the period's own, else what made it (`change/3`).  `cut` usage began or ended
+    with a change of price in mid-period: its allowances count by time share.
     """
 
     kind: ChargeKind

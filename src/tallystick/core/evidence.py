@@ -1,4 +1,4 @@
-"""What a line stores so that it can be explained: the steps of its reckoning as plain JSON values."""
+"""What a line stores so that it can be explained: its steps as plain JSON values."""
 
 from __future__ import annotations
 

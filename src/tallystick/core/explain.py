@@ -86,8 +86,9 @@ def _floored(step: Step, currency: Currency) -> str:
     if step.how == "transactions":
         kept, back = (number_text(figure) for figure in step.inputs)
         return f"{kept} - {back} transactions given back = {number_text(step.result)}"
-    write = money_text(step.inputs[0], currency) if step.how == "amount" else number_text(step.inputs[0])
-    return f"{write} is below zero and counts as nothing: 0"
+    below = step.inputs[0]
+    text = money_text(below, currency) if step.how == "amount" else number_text(below)
+    return f"{text} is below zero and counts as nothing: 0"
 
 
 def _converted(step: Step) -> str:
@@ -95,9 +96,8 @@ def _converted(step: Step) -> str:
     operation, rounding = step.how.split()
     sum_ = f"{number_text(quantity)} {_SIGNS[operation]} {number_text(factor)}"
     if rounding != "none":
-        return f"{sum_}, {_ROUNDINGS[rounding]} to a multiple of {number_text(multiple)} = " + number_text(
-            step.result
-        )
+        how = f"{_ROUNDINGS[rounding]} to a multiple of {number_text(multiple)}"
+        return f"{sum_}, {how} = {number_text(step.result)}"
     if operation == "divide" and exact_product(step.result, factor) != quantity:
         sum_ += ", kept to 12 decimals"
     return f"{sum_} = {number_text(step.result)}"

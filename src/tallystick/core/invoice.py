@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tallystick.core.frozen import FrozenDict
-from tallystick.core.money import Money
 from tallystick.core.subscription import Terms
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.charge import ChargeKind
     from tallystick.core.currency import Currency
+    from tallystick.core.money import Money
     from tallystick.core.period import Instant, Period
 
 __all__ = [

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from tallystick.core.evidence import rated_of
 from tallystick.core.explain import explain, money_text, number_text
-from tallystick.core.money import Money
 from tallystick.core.period import instant_text
 
 if TYPE_CHECKING:
     from tallystick.core.currency import Currency
     from tallystick.core.invoice import Invoice, InvoiceLine
+    from tallystick.core.money import Money
 
 __all__ = ["explain_line", "explain_sums"]
 
@@ -167,4 +167,3 @@ def _product(line: InvoiceLine) -> str:
         return f"{_amount(line.amount)} = {_amount(line.amount)}"
     price = money_text(unit, line.amount.currency)
     return f"{number_text(line.quantity)} × {price} = {_amount(line.amount)}"
-

@@ -1,6 +1,7 @@
 """The moves of a subscription: what a person or a program asks for, as values.
 
-A move is kept for ever, in order; the subscription is what they make of it (`core.subscription_moves`).
+A move is kept for ever, in order; the subscription is what they make of it, by
+`core.subscription_moves`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Stretches of time that a price covers: where they end, what is charged for them, what is given back.
+"""Stretches of time that a price covers: their ends, what is charged for them, what is given back.
 
 Everything is counted by the second.  A pause within a period (a hole) is no part of it.
 """

@@ -86,7 +86,8 @@ class Span:
     `price` is empty for a plan's minimum commitment.
     For what is charged in advance `invoiced` is what was charged for it, and `credited` what of
     that was given back, both minor units; usage is charged when the span ends and has 0.  `holes`
-    are pauses within it, which are not billed.  `cut` is one that began with a change in mid-period.
+    are pauses within it, which are not billed.  `cut` is one that began with a change in
+    mid-period.
     """
 
     item: Item

@@ -22,6 +22,7 @@ from typing import (
     NoReturn,
     TypeAlias,
     Union,
+    cast,
     get_args,
     get_origin,
 )
@@ -48,6 +49,7 @@ _PLACES: Final = 100  # digits of a decimal on either side of the point
 _OURS: Final = re.compile(
     r"(?:19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII
 )
+_USUAL: Final = re.compile(r"[a-z_]+", re.ASCII).fullmatch  # keys that sort as they are written
 _PLAIN: Final = re.compile(r"-?[0-9]{1,100}(?:\.[0-9]{1,100})?", re.ASCII)
 
 
@@ -182,7 +184,27 @@ def _write_money(value: object) -> int:
 
 
 def _write_plain(value: object) -> object:
-    return _plain(value, dict, _DEEPEST)
+    try:
+        return _copied(value, _DEEPEST)
+    except TypeError:
+        return _plain(value, dict, _DEEPEST)  # which says what is wrong, and where
+
+
+def _copied(value: object, depth: int) -> object:
+    """Copy what is usual: texts, small numbers, lists, objects with plain keys.  Or TypeError."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return value
+    if kind is int and -_BOUND < cast("int", value) < _BOUND:
+        return value
+    if depth and (kind is list or kind is tuple):
+        return [
+            entry if type(entry) is str else _copied(entry, depth - 1)
+            for entry in cast("list[object]", value)
+        ]
+    if depth and isinstance(value, dict) and all(map(_USUAL, value)):
+        return {key: _copied(value[key], depth - 1) for key in sorted(value)}
+    raise TypeError
 
 
 def _read_plain(value: object) -> object:

@@ -70,7 +70,7 @@ _RECORDS: Final[frozenset[type]] = frozenset(
     }
 )
 _NAMES: Final[dict[str, Any]] = {  # what the modules import for the checkers only
-    **{kind.__name__: kind for kind in (*_RECORDS, Period, Currency, Decimal, Mapping)},
+    **{kind.__name__: kind for kind in (*_RECORDS, Money, Period, Currency, Decimal, Mapping)},
     "Instant": datetime,
     "ChargeKind": ChargeKind,
     "AfterTrial": AfterTrial,

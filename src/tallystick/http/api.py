@@ -58,8 +58,8 @@ def create_app(
     refused with 413; one of usage events over 10 MB is.
 
     Usage is recorded in and read from the ledger `tally`, by callers who have one of the `keys`.
-    Without either, the routes of usage answer 503.  A `demo` page shows a customer's usage to
-    anyone on this machine.
+    Without either, the routes of usage answer 503.  A `demo` page shows a customer's usage and
+    invoices to anyone on this machine.
 
     Raises InvalidInput for what is no catalogue or one whose price list cannot be written.
     """
@@ -85,7 +85,7 @@ def create_app(
         _add(app, f"/static/{name}", asset)
     _add_usage(app, UsageRoutes(tally, keys or Keys()))
     if demo is not None:
-        app.router.routes.append(Route(demo.path, demo, methods=["GET"]))
+        app.router.routes.extend(demo.routes())
     if docs:
         described = describe(app.openapi(), usage=tally is not None)
         _add(app, "/openapi.json", _json(described, {"Cache-Control": "no-cache"}))

@@ -1,4 +1,4 @@
-"""The page of the demonstration: one customer's usage and what it costs, without a key.
+"""The pages of the demonstration: one customer's usage, what it costs, what was billed; no key.
 
 For this machine only: it answers nobody who asks for another host's name.
 """
@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from starlette.routing import Route
 
 from tallystick.core.line_item import LineItem, bill
 from tallystick.core.money import Money
-from tallystick.errors import NotFound
+from tallystick.http.demo_invoices import DemoInvoices
+from tallystick.http.here import HERE, only_here
 from tallystick.http.pages import usage_page
 
 if TYPE_CHECKING:
@@ -25,9 +28,6 @@ if TYPE_CHECKING:
     from tallystick.wiring import Tallystick
 
 __all__ = ["HERE", "DemoPage", "RatedUsage"]
-
-HERE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-"""The names this machine has for itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,15 @@ class DemoPage:
         self._customer, self._period = customer, period
         self.path = f"/usage/{customer}"
         self.address = quote(self.path)
+        self.invoices = DemoInvoices(tally, customer)
+
+    def routes(self) -> list[Route]:
+        """Give the routes of this page and of those of the customer's invoices."""
+        return [Route(self.path, self, methods=["GET"]), *self.invoices.routes()]
+
+    def addresses(self) -> dict[str, str]:
+        """Give what a person may open first, by its name."""
+        return {"Usage page": self.address, "Invoices": self.invoices.address}
 
     def rated(self) -> RatedUsage:
         """Read and rate what is stored by now."""
@@ -71,22 +80,11 @@ class DemoPage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Draw the page for a browser on this machine."""
-        if not _is_here(scope):
-            # A page elsewhere may point its own name at this machine and read what it answers.
-            raise NotFound("page", str(scope["path"])[:200])
-        page = usage_page(await asyncio.to_thread(self.rated))
+        only_here(scope)
+        page = usage_page(await asyncio.to_thread(self.rated), invoices=self.invoices.address)
         await page(scope, receive, send)
 
 
 def _meter_name(plan: Plan[str], key: str) -> str:
     feature = plan.features.get(key)
     return key if feature is None else feature.meter or key
-
-
-def _is_here(scope: Scope) -> bool:
-    for name, value in scope["headers"]:
-        if name == b"host":
-            host = value.decode("latin-1").lower()
-            name_only = host[1:].partition("]")[0] if host[:1] == "[" else host.partition(":")[0]
-            return name_only in HERE
-    return False

@@ -60,7 +60,7 @@ def run(  # noqa: PLR0913 - what is served, where, and what stands beside it
     if tally is not None:
         shown["Usage events"] = EVENTS
     if demo is not None:
-        shown["Usage page"] = demo.address
+        shown |= demo.addresses()
     if docs:
         shown["API docs"] = "/docs"
     app = create_app(catalog, beside=beside, docs=docs, tally=tally, keys=keys, demo=demo)

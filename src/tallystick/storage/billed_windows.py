@@ -26,7 +26,7 @@ _ASKED: Final = (
     ("subscription", "text"),
     ("since", "timestamptz"),
 )
-_LOOKED: Final = """SELECT k.no AS no, i.status AS status, i.cause AS cause,
+_LOOKED: Final = """SELECT k.no AS no, i.id AS id, i.status AS status, i.cause AS cause,
  i.watermark AS watermark, i.due AS due FROM ({k}) k CROSS JOIN {invoices} i
  WHERE i.customer_id = k.customer AND i.subscription_id = k.subscription AND i.at > k.since
  AND (:drafts = 1 OR i.status <> 'draft') ORDER BY i.finalize_at, i.cause"""
@@ -36,6 +36,7 @@ _LOOKED: Final = """SELECT k.no AS no, i.status AS status, i.cause AS cause,
 class Looked:
     """A document, or with status `draft` one to come: its cause, and what was due on it."""
 
+    id: str
     status: str
     cause: str
     watermark: Instant
@@ -58,10 +59,12 @@ def looked_after(
     query, given = table_of(unit, _ASKED, rows)
     words = _LOOKED.format(k=query, invoices=unit.tables.invoices.fullname)
     found: list[list[Looked]] = [[] for _ in asked]
+    moment = unit.tables.invoices.c.watermark.type
     asked_for = text(words).columns(
-        no=Integer, status=Text, cause=Text, watermark=unit.tables.invoices.c.watermark.type, due=Text
+        no=Integer, id=Text, status=Text, cause=Text, watermark=moment, due=Text
     )
     rows_found = unit.connection.execute(asked_for, {**given, "drafts": int(drafts)})
-    for number, status, cause, watermark, due in rows_found:
-        found[number].append(Looked(status, cause, watermark, value_of(Due, json.loads(due))))
+    for row in rows_found:
+        due = value_of(Due, json.loads(row.due))
+        found[row.no].append(Looked(row.id, row.status, row.cause, row.watermark, due))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, false, func, or_, select
 
 from tallystick.core.subscription import LIVE, TERMINAL, Subscription
 from tallystick.core.trees import value_of
@@ -28,7 +28,8 @@ def live_on(unit: Unit, refs: Collection[str]) -> Iterator[list[Subscription]]:
     c = unit.tables.subscriptions.c
     pairs = [ref.rpartition("@") for ref in sorted(refs)]
     mine = or_(
-        *(and_(c.plan_id == plan, c.plan_version == int(version)) for plan, _, version in pairs)
+        false(),
+        *(and_(c.plan_id == plan, c.plan_version == int(version)) for plan, _, version in pairs),
     )
     after = ""
     while refs:
@@ -60,10 +61,11 @@ def drafts_with(unit: Unit, refs: Collection[str]) -> Iterator[list[Draft]]:
     table = unit.tables.invoices
     c = table.c
     named = or_(
+        false(),
         *(
             c.due.contains(f'"offer":{json.dumps(ref, ensure_ascii=False)}', autoescape=True)
             for ref in sorted(refs)
-        )
+        ),
     )
     after = ""
     while refs:

@@ -54,6 +54,7 @@ _ARRIVED: Final = """SELECT k.no AS no, {columns} FROM (SELECT k.no, k.customer,
  AND (e.kind <> 'use' OR e.occurred_at < k.last OR e.occurred_at < k.bound)"""
 _MINE: Final = "i.customer_id = k.customer AND i.subscription_id = k.subscription"
 _ISSUED: Final = " AND i.status <> 'draft'"
+_EARLIER: Final = " AND i.watermark < k.first"
 
 
 _CORRECTED: Final = """SELECT k.no FROM ({k}) k WHERE EXISTS (SELECT 1 FROM {events} e
@@ -97,19 +98,18 @@ def _told(unit: Unit, told: str, asked: Sequence[tuple[str, Instant, Instant]]) 
         for number, (customer, since, end) in enumerate(asked)
     ]
     query, given = table_of(unit, _ASKED, rows)
-    words = told.format(
-        k=query, events=unit.tables.usage_events.fullname, late=LATE[unit.dialect]
-    )
+    words = told.format(k=query, events=unit.tables.usage_events.fullname, late=LATE[unit.dialect])
     found = set(unit.connection.execute(text(words), given).scalars())
     return [number in found for number in range(len(asked))]
 
 
 def arrived_since(
-    unit: Unit, asked: Sequence[Since], *, drafts: bool = False
+    unit: Unit, asked: Sequence[Since], *, drafts: bool = False, again: bool = False
 ) -> list[list[UsageEvent]]:
     """Give the late events and the corrections of each, in the order of their arrival.
 
-    With `drafts`, use counts that occurred before the last draft, too.
+    With `drafts`, use counts that occurred before the last draft, too.  `again` looks as it was
+    before the documents of `first` and later were made.
     """
     if not asked:
         return []
@@ -121,12 +121,13 @@ def arrived_since(
         for number, each in enumerate(asked)
     ]
     query, given = table_of(unit, _SINCE, rows)
+    issued = f"{_ISSUED}{_EARLIER}" if again else _ISSUED
     words = _ARRIVED.format(
         columns=listed("e"),
         invoices=unit.tables.invoices.fullname,
         mine=_MINE,
-        issued=_ISSUED,
-        done="" if drafts else _ISSUED,
+        issued=issued,
+        done="" if drafts else issued,
         k=query,
         events=unit.tables.usage_events.fullname,
         late=LATE[unit.dialect],

@@ -107,9 +107,7 @@ def read_many(unit: Unit, asks: Sequence[Ask]) -> list[list[Figure]]:
     known = _by_events(unit, asks, events)
     if kept:
         known |= _by_days(unit, asks, kept)
-    return [
-        _figures(ask, known[number], days=number in kept) for number, ask in enumerate(asks)
-    ]
+    return [_figures(ask, known[number], days=number in kept) for number, ask in enumerate(asks)]
 
 
 def _figures(ask: Ask, known: Mapping[Group, Known], *, days: bool) -> list[Figure]:
@@ -133,7 +131,7 @@ def _ready(unit: Unit) -> dict[str, int]:
     rows = unit.connection.execute(
         text(f"SELECT digest, id FROM {meters.fullname} WHERE state = 'ready'")  # noqa: S608 - names of ours
     )
-    return {digest: number for digest, number in rows}
+    return {row.digest: row.id for row in rows}
 
 
 # --- from the events ------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ def read_figures(
     return figures_of(meter, known, windows, names, group or {}, days=days)
 
 
-def figures_of(  # noqa: PLR0913 - a question has so many parts
+def figures_of(
     meter: Meter,
     known: Mapping[Group, Known],
     windows: Sequence[Period],

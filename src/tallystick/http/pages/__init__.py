@@ -20,13 +20,25 @@ from tallystick.core.price_list import price_list
 from tallystick.http.cached import Cached
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from tallystick.app.explain import Trace
     from tallystick.core.catalog import Catalog
     from tallystick.http.demo import RatedUsage
+    from tallystick.http.demo_invoices import ExplainedLine, ListedInvoice
 
-__all__ = ["assets", "docs_page", "price_words", "pricing_page", "usage_page"]
+__all__ = [
+    "assets",
+    "docs_page",
+    "explanation_page",
+    "invoice_page",
+    "invoices_page",
+    "moment_text",
+    "price_words",
+    "pricing_page",
+    "usage_page",
+]
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -41,6 +53,14 @@ _PAGE: Final = {
     "X-Frame-Options": "DENY",
 }
 _LIVE: Final = {**_PAGE, "Cache-Control": "no-store"}
+# A document brings its style with it, and neither asks for anything else nor runs anything.
+_DOCUMENT: Final = {
+    **_LIVE,
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+}
 _ASSET: Final = {"Cache-Control": "public, max-age=300"}
 _ELEMENT: Final = {
     # Any site may embed the element, so any site may load it; nothing else here is for others.
@@ -48,6 +68,7 @@ _ELEMENT: Final = {
     "Access-Control-Allow-Origin": "*",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
+_HTML: Final = "text/html; charset=utf-8"
 _MEDIA: Final = {
     "js": "text/javascript; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -93,21 +114,62 @@ def docs_page(described: Mapping[str, Any]) -> Cached:
     return _page("docs.html", **described)
 
 
-def usage_page(rated: RatedUsage) -> Cached:
-    """Draw what a customer used in a period and what it costs."""
+def usage_page(rated: RatedUsage, *, invoices: str | None = None) -> Cached:
+    """Draw what a customer used in a period and what it costs.
+
+    `invoices` is the address of what was billed.
+    """
     period = rated.period
     return _page(
         "usage.html",
         _LIVE,
         rated=rated,
-        start=_moment(period.start),
-        end=_moment(period.end),
+        start=moment_text(period.start),
+        end=moment_text(period.end),
         grouped=_grouped,
+        invoices=invoices,
     )
 
 
-def _moment(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d" if at.time() == time() else "%Y-%m-%d %H:%M:%S UTC")
+def invoices_page(customer: str, invoices: Sequence[ListedInvoice], *, written: bool) -> Cached:
+    """Draw the list of a customer's documents; `written` says whether each can be opened too."""
+    return _page("invoices.html", _LIVE, customer=customer, invoices=invoices, written=written)
+
+
+def invoice_page(document: str) -> Cached:
+    """Serve a document that was written for its customer, as it is."""
+    return Cached(document.encode(errors="replace"), _HTML, _DOCUMENT)
+
+
+def explanation_page(
+    customer: str,
+    invoice: ListedInvoice,
+    lines: Sequence[ExplainedLine],
+    trace: Trace,
+    *,
+    back: str,
+    written: bool,
+) -> Cached:
+    """Draw why each line of a document is what it is, and the sums below them."""
+    known = moment_text(trace.invoice.watermark)
+    return _page(
+        "explanation.html",
+        _LIVE,
+        customer=customer,
+        invoice=invoice,
+        lines=lines,
+        trace=trace,
+        known=known,
+        back=back,
+        up="../" * invoice.address.count("/"),
+        written=written,
+    )
+
+
+def moment_text(at: datetime, *, clock: bool = True) -> str:
+    """Write a moment for people: a day, with the time of day (UTC) where it is no midnight."""
+    day = not clock or at.time() == time()
+    return at.strftime("%Y-%m-%d" if day else "%Y-%m-%d %H:%M:%S UTC")
 
 
 def _grouped(number: Decimal) -> str:
@@ -154,4 +216,4 @@ def _template(name: str) -> Template:
 def _page(template: str, headers: Mapping[str, str] = _PAGE, /, **values: object) -> Cached:
     body = _template(template).render(**values).strip() + "\n"
     # A lone surrogate has no UTF-8; a reader sees a question mark.
-    return Cached(body.encode(errors="replace"), "text/html; charset=utf-8", headers)
+    return Cached(body.encode(errors="replace"), _HTML, headers)
