@@ -30,9 +30,7 @@ def document_id(customer: str, cause: str) -> str:
     return f"inv_{hashlib.sha256(body).hexdigest()[:_LETTERS]}"
 
 
-def drafts_of(
-    subscription: Subscription, dues: Iterable[Due], grace: timedelta
-) -> list[Draft]:
+def drafts_of(subscription: Subscription, dues: Iterable[Due], grace: timedelta) -> list[Draft]:
     """Give the drafts of a subscription's documents.
 
     Where metered lines stand on one it may be issued once its grace is over, else at once.

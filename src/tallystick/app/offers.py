@@ -97,5 +97,3 @@ def _catalog(unit: Unit, number: int) -> Catalog[Any, Any]:
 
 
 _KNOWN: dict[tuple[str, tuple[tuple[str, int], ...]], Catalog[Any, Any]] = {}
-
-

@@ -129,7 +129,9 @@ def mark_sold(unit: Unit, refs: Iterable[str], at: Instant) -> None:
         plan_id, _, version = ref.rpartition("@")
         mine = and_(c.plan_id == plan_id, c.version == int(version), c.sold_at.is_(None))
         if unit.connection.execute(select(c.plan_id).where(mine)).first() is not None:
-            unit.connection.execute(update(unit.tables.plan_versions).where(mine).values(sold_at=at))
+            unit.connection.execute(
+                update(unit.tables.plan_versions).where(mine).values(sold_at=at)
+            )
 
 
 def sold(unit: Unit) -> tuple[str, ...]:
