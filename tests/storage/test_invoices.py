@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import text
@@ -308,17 +308,17 @@ MOVES: list[tuple[list[str], bool]] = [
 
 
 @pytest.mark.parametrize(("way", "allowed"), MOVES)
-def test_a_status_goes_only_forward(storage: Storage, way: list[str], allowed: bool) -> None:
+def test_a_status_goes_only_forward(storage: Storage, way: list[Any], allowed: bool) -> None:
     bill(storage)
     with storage.begin() as unit:
         for status in way[:-1]:
-            invoices.set_status(unit, "acme", "inv_1", status)  # type: ignore[arg-type]  # any
+            invoices.set_status(unit, "acme", "inv_1", status)
         if allowed:
-            found = invoices.set_status(unit, "acme", "inv_1", way[-1])  # type: ignore[arg-type]  # any
+            found = invoices.set_status(unit, "acme", "inv_1", way[-1])
             assert found.status == way[-1]
         else:
             with pytest.raises(Conflict, match=f"cannot become {way[-1]}"):
-                invoices.set_status(unit, "acme", "inv_1", way[-1])  # type: ignore[arg-type]  # any
+                invoices.set_status(unit, "acme", "inv_1", way[-1])
         with pytest.raises(NotFound):
             invoices.set_status(unit, "beta", "inv_1", "void")
 
