@@ -534,3 +534,15 @@ def _mend(tally: Tallystick) -> None:
             .values(snapshot=_snapshot(unit).replace("pro@9", "pro@1"))
         )
     )
+
+
+def test_an_item_with_a_document_of_its_own_stands_on_no_other(tally: Tallystick) -> None:
+    own = tally.invoices
+    own.add_item("acme", "Help", usd("3.00"), now=True, at=NOW)
+    own.add_item("acme", "Advice", usd("4.00"), now=True, at=NOW)
+    own.run(day("2026-11-02"))
+    alone = [each.invoice for each in own.list() if each.invoice.cause.startswith("item/")]
+    assert sorted(line.description for each in alone for line in each.lines) == ["Advice", "Help"]
+    assert [len(each.lines) for each in alone] == [1, 1]
+    others = [each.invoice for each in own.list() if not each.invoice.cause.startswith("item/")]
+    assert not any(line.kind == "item" for each in others for line in each.lines)

@@ -16,7 +16,7 @@ from tallystick.core.meter import measure, meter_of
 from tallystick.core.number import quantity_of
 from tallystick.core.period import Period
 from tallystick.core.price import Dynamic, Percentage
-from tallystick.core.rating.usage import Quantity
+from tallystick.core.rating.usage import Priced, Quantity, Transactions
 from tallystick.core.reading import effective, feeds, readings_of
 from tallystick.core.reckoned_lines import Used
 from tallystick.core.terms import item_plan, prices_of
@@ -267,7 +267,11 @@ class UsageReader:
         found: Mapping[str, Measured] = measure(
             plan, rows, self._offers.meters(asked.charge.item.offer)
         )
-        return found.get(key, Quantity(Decimal(0)))
+        if key in found:
+            return found[key]
+        if isinstance(price.shape, Percentage):
+            return Transactions(())
+        return Priced(Decimal(0), Decimal(0))
 
     def _allowances(self, asked: Asked) -> list[tuple[_Question, Decimal]]:
         """Ask what was used of each allowance, in the time before the fee is given back."""

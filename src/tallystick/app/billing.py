@@ -14,7 +14,6 @@ gives what it did anew, so a run counts what was committed and nothing else.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
@@ -25,11 +24,11 @@ from tallystick.app.drafting import drafts_of
 from tallystick.app.issuing import close_ahead, issue_batch, ready_usage
 from tallystick.app.offers import Offers
 from tallystick.app.seller import settings_of
+from tallystick.app.stopped import FAULTS, reason_of
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.subscription_moves import advance, next_at
 from tallystick.core.text import id_at
-from tallystick.core.trees import bytes_of
 from tallystick.errors import NotFound, TallystickError
 from tallystick.storage import invoices, subscriptions
 
@@ -45,17 +44,6 @@ __all__ = ["BATCH", "Run", "SetAside", "billing_steps", "retry", "run_billing", 
 
 BATCH: Final = 1_000
 """How many subscriptions or drafts are taken up in one transaction."""
-
-_FAULTS: Final = (
-    TallystickError,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
-"""What goes wrong with one subscription is its own affair, also where the fault is ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +172,7 @@ def _advance_batch(unit: Unit, at: Instant, size: int) -> Run:
     for before in claimed:
         try:
             done.append((before, advance(before, at, offers)))
-        except _FAULTS as fault:
+        except FAULTS as fault:
             stopped.append(_set_aside(unit, before, at, fault))
     try:
         with unit.savepoint():
@@ -225,13 +213,8 @@ def _keep_each(
 def _set_aside(unit: Unit, subscription: Subscription, at: Instant, why: Exception) -> SetAside:
     """Leave it out of further runs, with what is needed to look into it."""
     when = instant_text(at)
-    reason = {
-        "code": getattr(why, "code", TallystickError.code),
-        "message": str(why) if isinstance(why, TallystickError) else f"{type(why).__name__}: {why}",
-        "at": when,
-        "input": f"sha256:{hashlib.sha256(bytes_of(subscription)).hexdigest()}",
-        "replay": f"tallystick invoice preview {subscription.id} --at {when}",
-    }
+    command = f"tallystick invoice preview {subscription.id} --at {when}"
+    reason = reason_of(why, at, subscription, command)
     text = json.dumps(reason, ensure_ascii=False, sort_keys=True)
     subscriptions.set_aside(unit, subscription.customer, subscription.id, text)
     return SetAside(

@@ -6,21 +6,71 @@ that a change or a cancellation gave back by itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.storage import invoice_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from tallystick.core.charge import Charge, Due
     from tallystick.core.invoice import InvoiceLine
+    from tallystick.core.period import Period
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
 
-__all__ = ["asked_for", "creditable"]
+__all__ = ["asked_for", "creditable", "left_of_fees"]
 
 _ISSUED: Final = frozenset({"open", "paid", "uncollectible"})
+
+
+def left_of_fees(due: Due, billed: Sequence[BilledLine]) -> dict[int, int]:
+    """Give what is left of the fees that the credits of a document give back of, by their place.
+
+    `billed` are the lines of its subscription before it.  Nothing is left of a void invoice.  A
+    credit has no entry where nothing was billed for it yet, as with a fee of the same document.
+    """
+    found = {}
+    for place, charge in enumerate(due.charges):
+        if charge.kind == "credit":
+            left = _left(charge, due, billed)
+            if left is not None:
+                found[place] = left
+    return found
+
+
+def _left(charge: Charge, due: Due, billed: Sequence[BilledLine]) -> int | None:
+    credit = _Rest.of_charge(charge)
+    fee = credit.fee(billed)
+    own = [each for each in due.charges if each.kind == "fee" and credit.covered_by_charge(each)]
+    if fee is None or any(_after(each, fee) for each in own):
+        return None
+    if fee.status not in _ISSUED:
+        return 0
+    issued = [line for line in billed if line.status in _ISSUED]
+    given = sum(asked_for(line) for line in issued if _gives_back(line, fee, issued))
+    return max(0, asked_for(fee) + given)
+
+
+def _after(charge: Charge, fee: BilledLine) -> bool:
+    """Whether a fee that is to be charged came after one that was."""
+    if charge.window is None or fee.window is None:
+        return False
+    mine, other = (charge.window.start, _number(charge.part)), (fee.window.start, _number(fee.part))
+    return mine > other
+
+
+def _gives_back(line: BilledLine, fee: BilledLine, issued: Sequence[BilledLine]) -> bool:
+    if line.amount.minor >= 0 or not (line.kind == "credit" or _by_hand(line)):
+        return False
+    if _by_hand(line):
+        where = (line.evidence["invoice"], int(line.evidence["position"]))
+        return where == (fee.invoice, fee.position)
+    found = _Rest.of_line(line).fee(issued)
+    return found is not None and (found.invoice, found.position) == (fee.invoice, fee.position)
 
 
 def creditable(unit: Unit, document: Document) -> tuple[int, ...]:
@@ -58,20 +108,66 @@ def _corrected(credit: BilledLine, billed: Sequence[BilledLine], document: Docum
     if _by_hand(credit):
         mine = credit.evidence["invoice"] == document.invoice.id
         return int(credit.evidence["position"]) - 1 if mine else None
-    fees = [line for line in billed if _covers(line, credit)]
-    if not fees:
-        return None
-    last = max(fees, key=lambda line: (line.window.start if line.window else line.at, line.at))
-    return last.position - 1 if last.invoice == document.invoice.id else None
+    last = _Rest.of_line(credit).fee(billed)
+    mine = last is not None and last.invoice == document.invoice.id
+    return last.position - 1 if last is not None and mine else None
 
 
 def _by_hand(line: BilledLine) -> bool:
     return line.kind == "item" and "position" in line.evidence
 
 
-def _covers(fee: BilledLine, credit: BilledLine) -> bool:
-    if fee.kind != "fee" or fee.window is None or credit.window is None:
-        return False
-    same = (fee.item, fee.price) == (credit.item, credit.price)
-    inside = fee.window.start <= credit.window.start and credit.window.end <= fee.window.end
-    return same and inside and (not fee.part or fee.part != credit.part)
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """The rest of a fee that is given back: of which item and price, for which time, and why."""
+
+    item: str
+    price: str
+    window: Period | None
+    part: str
+    moved: timedelta = timedelta()
+
+    @classmethod
+    def of_line(cls, line: BilledLine) -> _Rest:
+        return cls(line.item, line.price, line.window, line.part)
+
+    @classmethod
+    def of_charge(cls, charge: Charge) -> _Rest:
+        """Take it from a charge: pauses may have moved its end behind that of the fee."""
+        moved = sum((hole.end - hole.start for hole in charge.holes), timedelta())
+        return cls(charge.item.key, charge.price, charge.window, charge.part, moved)
+
+    def fee(self, billed: Iterable[BilledLine]) -> BilledLine | None:
+        """Give the fee that was charged last before for that time."""
+        fees = [
+            line
+            for line in billed
+            if line.kind == "fee"
+            and self._covered(line.item, line.price, line.window)
+            and self._follows(line.part)
+        ]
+        return max(fees, key=_order) if fees else None
+
+    def covered_by_charge(self, fee: Charge) -> bool:
+        same = self._covered(fee.item.key, fee.price, fee.window)
+        return same and self._follows(fee.part)
+
+    def _covered(self, item: str, price: str, window: Period | None) -> bool:
+        if window is None or self.window is None or (item, price) != (self.item, self.price):
+            return False
+        return window.start <= self.window.start and self.window.end <= window.end + self.moved
+
+    def _follows(self, part: str) -> bool:
+        """Whether it came after the fee: moves have numbers in their order."""
+        return not part or not self.part or _number(part) < _number(self.part)
+
+
+def _order(fee: BilledLine) -> tuple[Any, ...]:
+    start = fee.at if fee.window is None else fee.window.start
+    return start, _number(fee.part), fee.at, fee.status in _ISSUED
+
+
+def _number(part: str) -> int:
+    """Give the number of the move that made a line; 0 for the period's own."""
+    last = part.rpartition("/")[2]
+    return int(last) if last.isdecimal() else 0

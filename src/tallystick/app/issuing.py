@@ -7,27 +7,26 @@ in a few statements.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from tallystick.app.creditable import left_of_fees
 from tallystick.app.late_drafts import draft_late
 from tallystick.app.offers import Offers
 from tallystick.app.seller import settings_of
+from tallystick.app.stopped import FAULTS, reason_of
 from tallystick.app.thresholds import draft_thresholds, has_thresholds
 from tallystick.app.usage_of_drafts import UsageOfDrafts
 from tallystick.core.invoice import Party
-from tallystick.core.period import instant_text
 from tallystick.core.reckoned_lines import OneOff, counts_for_minimum
 from tallystick.core.reckoning import Facts, finalize, reckon
 from tallystick.core.seller import buyer_of
 from tallystick.core.settlement import issued as issued_entries
 from tallystick.core.settlement import noted, shared_credit
-from tallystick.core.trees import bytes_of
-from tallystick.errors import TallystickError
+from tallystick.errors import RuleError, StorageUnavailable
 from tallystick.storage import (
     balances,
     customers,
@@ -38,6 +37,7 @@ from tallystick.storage import (
     series,
     usage_watermark,
 )
+from tallystick.storage.invoice_lines import as_billed
 from tallystick.storage.invoice_rows import sealed
 from tallystick.storage.sold_on import last_to_issue
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tallystick.core.charge import Charge
-    from tallystick.core.invoice import Invoice, InvoiceLine
+    from tallystick.core.invoice import Invoice
     from tallystick.core.period import Instant
     from tallystick.core.seller import Seller
     from tallystick.core.settlement import Transfer
@@ -57,6 +57,8 @@ __all__ = ["Batch", "close_ahead", "drafted", "drafted_all", "issue_batch", "rea
 
 _SERIES: Final = {"invoice": "invoice", "credit_note": "credit_note"}
 _DIGITS: Final = 6
+_FEWER: Final = 4
+_AFTER_OTHERS: Final = frozenset({"minimum", "credit"})
 
 
 @dataclass(slots=True)
@@ -76,10 +78,21 @@ def issue_batch(unit: Unit, until: Instant, *, before: Instant | None, limit: in
     """Issue the drafts that may be by then, the first first, and only `before` an instant."""
     held = series.hold_series(unit, _SERIES.values())
     drafts = invoices.claim_drafts(unit, until, limit, before=before)
-    batch = Batch()
-    if drafts:
-        _Issuing(unit, drafts, held).issue(batch)
-    return batch
+    while drafts:
+        batch = Batch()
+        try:
+            with unit.savepoint():
+                _Issuing(unit, drafts, held).issue(batch)
+        except StorageUnavailable:
+            raise
+        except FAULTS as fault:
+            if len(drafts) == 1:
+                _set_aside(unit, drafts[0], fault)
+                return Batch(set_aside=[drafts[0].id])
+            drafts = drafts[: -(-len(drafts) // _FEWER)]  # one of them may have stopped all others
+        else:
+            return batch
+    return Batch()
 
 
 def close_ahead(unit: Unit, until: Instant) -> None:
@@ -136,8 +149,11 @@ class _Issuing:
         self.items: dict[str, list[invoice_items.InvoiceItem]] = defaultdict(list)
         for item in invoice_items.waiting_items(unit, people):
             self.items[item.customer].append(item)
+        waiting = [item for some in self.items.values() for item in some]
+        self.own_documents = invoices.known_causes(
+            unit, [(item.customer, f"item/{item.id}") for item in waiting]
+        )
         self.lines: dict[tuple[str, str], list[BilledLine]] = defaultdict(list)
-        self.just_now: dict[tuple[str, str], list[InvoiceLine]] = defaultdict(list)
         self._read_lines()
         self.usage = UsageOfDrafts(unit, self.offers, drafts)
         self.ready: list[Issued] = []
@@ -153,15 +169,22 @@ class _Issuing:
 
     def _read_lines(self) -> None:
         """Read what was billed before, where a draft stands on it."""
-        wanted = {
+        self.followed = {
             (draft.customer, draft.subscription_id)
             for draft in self.drafts
             if draft.subscription_id is not None
-            and any(charge.kind == "minimum" for charge in draft.due.charges)
+            and any(charge.kind in _AFTER_OTHERS for charge in draft.due.charges)
         }
-        if wanted:
-            for line in invoice_lines.billed_lines(self.unit, wanted):
+        if self.followed:
+            for line in invoice_lines.billed_lines(self.unit, self.followed):
                 self.lines[line.customer, line.subscription or ""].append(line)
+
+    def _follow(self, draft: Draft, invoice: Invoice) -> None:
+        """Note what a document uses up, for those of the batch that come after it."""
+        key = (draft.customer, draft.subscription_id)
+        if key in self.followed:
+            self.lines[draft.customer, draft.subscription_id or ""] += as_billed(invoice)
+        self.usage.issued(draft, invoice.lines)
 
     # --- the batch --------------------------------------------------------------------------------
 
@@ -172,12 +195,11 @@ class _Issuing:
                 break  # what a credit note gave back can pay it: it is in the balance by then
             try:
                 invoice = self.reckoned(draft)
-            except TallystickError as refused:
-                self._set_aside(draft, refused)
+            except RuleError as refused:
+                _set_aside(self.unit, draft, refused)
                 batch.set_aside.append(draft.id)
                 continue
-            self.just_now[draft.customer, draft.subscription_id or ""] += invoice.lines
-            self.usage.issued(draft, invoice.lines)
+            self._follow(draft, invoice)
             if any(line.amount.minor for line in invoice.lines):
                 batch.issued.append(self._close(draft, invoice))
             else:
@@ -190,8 +212,7 @@ class _Issuing:
         for draft in sorted(self.drafts, key=lambda each: (each.finalize_at, each.cause)):
             invoice = self.reckoned(draft)
             found.append(invoice)
-            self.just_now[draft.customer, draft.subscription_id or ""] += invoice.lines
-            self.usage.issued(draft, invoice.lines)
+            self._follow(draft, invoice)
             key = (invoice.customer, invoice.currency.code)
             self.taken[key] = self.taken.get(key, 0) + invoice.balance.minor
             self._items_of(invoice)
@@ -217,6 +238,9 @@ class _Issuing:
                 used=self.usage.used_for(draft),
                 late=self.usage.late_for(draft),
                 billed=billed,
+                creditable=left_of_fees(
+                    draft.due, self.lines.get((draft.customer, draft.subscription_id or ""), ())
+                ),
                 items=self._one_offs(draft),
                 balance=self._balance(draft),
                 terms=draft.terms,
@@ -236,21 +260,24 @@ class _Issuing:
             if item.amount.currency == draft.currency
             and item.subscription in {None, draft.subscription_id}
             and item.at <= draft.due.at
+            and self._is_for(item, draft)
         )
+
+    def _is_for(self, item: invoice_items.InvoiceItem, draft: Draft) -> bool:
+        """Whether an item may stand on a document: one with a document of its own has no other."""
+        own = f"item/{item.id}"
+        if draft.due.cause.startswith("item/"):
+            return draft.due.cause == own
+        return (item.customer, own) not in self.own_documents
 
     def _billed(self, draft: Draft, charge: Charge) -> int:
         """Give what earlier documents asked for, of a minimum's item and window."""
         key = (draft.customer, draft.subscription_id or "")
-        before = sum(
+        return sum(
             line.amount.minor - line.discount.minor
             for line in self.lines[key]
             if line.status != "void"
             and counts_for_minimum(charge, line.kind, line.item, line.window)
-        )
-        return before + sum(
-            line.amount.minor - line.discount.minor
-            for line in self.just_now[key]
-            if counts_for_minimum(charge, line.kind, line.item, line.window)
         )
 
     def _balance(self, draft: Draft) -> int:
@@ -386,13 +413,10 @@ class _Issuing:
                     found[note.customer, line.invoice] = None
         return list(found)
 
-    def _set_aside(self, draft: Draft, why: TallystickError) -> None:
-        reason = {
-            "code": getattr(why, "code", type(why).__name__),
-            "message": str(why),
-            "at": instant_text(draft.finalize_at),
-            "input": f"sha256:{hashlib.sha256(bytes_of(draft.due)).hexdigest()}",
-            "replay": f"tallystick invoice preview {draft.id}",
-        }
-        text = json.dumps(reason, ensure_ascii=False, sort_keys=True)
-        invoices.set_aside(self.unit, draft.customer, draft.id, text)
+
+def _set_aside(unit: Unit, draft: Draft, why: Exception) -> None:
+    """Leave a draft out of further runs, with what is needed to look into it."""
+    replay = f"tallystick invoice preview {draft.id}"
+    reason = reason_of(why, draft.finalize_at, draft.due, replay)
+    text = json.dumps(reason, ensure_ascii=False, sort_keys=True)
+    invoices.set_aside(unit, draft.customer, draft.id, text)

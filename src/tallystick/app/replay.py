@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.app.billed_slices import Slices, is_sliced
 from tallystick.app.billed_usage import Asked
 from tallystick.app.counted import counted_events
+from tallystick.app.creditable import left_of_fees
 from tallystick.app.explain import document_at
 from tallystick.app.invoice import draft_from
 from tallystick.app.offers import Offers
@@ -36,7 +37,7 @@ from tallystick.storage.stored_documents import chain_before, documents_of, stor
 from tallystick.storage.verify_seals import column_faults, line_faults, seal_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from tallystick.core.charge import Charge, Due
     from tallystick.core.invoice import Invoice
@@ -263,6 +264,7 @@ class _Made:
             offers=self.offers,
             used=used,
             billed={place: _billed(charge, before) for place, charge in minimums},
+            creditable=self._creditable(due, before),
             items=self._items(),
             late=late_before(self.unit, self.reader, self.document, earlier, before),
             balance=self._balance_before(),
@@ -290,6 +292,27 @@ class _Made:
         slices = Slices(self.offers, self.reader)
         slices.add_billed(before)
         return slices.rest(replace(draft_from(self.document), due=due), charge, used)
+
+    def _creditable(self, due: Due, before: list[BilledLine]) -> Mapping[int, int]:
+        """Give what was left of the fees that it gives back of, as the books stood before it."""
+        stored = self.stored
+        if stored.subscription is None or all(each.kind != "credit" for each in due.charges):
+            return {}
+        own, known = f"{stored.kind}/{stored.id}", set[str]()
+        entries = journal.entries_of(self.unit, stored.customer)
+        posted = any(entry.cause == own for entry in entries)
+        for entry in entries:
+            if entry.cause == own or (not posted and entry.at > stored.finalize_at):
+                break
+            known.add(entry.cause)
+        found = documents_of(self.unit, stored.customer, stored.subscription)
+        notes = [
+            each
+            for each in found
+            if each.invoice.cause.startswith(_BY_HAND) and f"credit_note/{each.invoice.id}" in known
+        ]
+        lines = [*before, *self._lines_of(notes)]
+        return left_of_fees(due, [_as_known(line, known) for line in lines])
 
     def _earlier(self) -> list[Document]:
         """Give the documents of the subscription that came before, in their order."""
@@ -342,6 +365,13 @@ def _billed(charge: Charge, lines: list[BilledLine]) -> int:
         for line in lines
         if counts_for_minimum(charge, line.kind, line.item, line.window)
     )
+
+
+def _as_known(line: BilledLine, known: Collection[str]) -> BilledLine:
+    """Give a line as it stood: what was taken back only later was still asked for."""
+    if line.status == "void" and f"void/{line.invoice}" not in known:
+        return replace(line, status="open")
+    return line
 
 
 def _place(document: Document) -> tuple[Any, ...]:

@@ -148,6 +148,9 @@ def _given(line: InvoiceLine, sum_: str, currency: Currency) -> list[str]:
     if line.evidence.get("cap") is not None:
         bounds.append(money_text(Decimal(line.evidence["cap"]), currency))
         texts.append(f"was invoiced and is left: {bounds[-1]}")
+    if "creditable" in line.evidence:
+        bounds.append(money_text(Decimal(line.evidence["creditable"]), currency))
+        texts.append(f"documents left of it: {bounds[-1]}")
     least = f"-min({'; '.join(bounds)})" if len(bounds) > 1 else f"-({sum_})"
     return [*texts, f"rounded half away from zero: {least} = {_amount(line.amount)}"]
 

@@ -88,26 +88,29 @@ def rated_lines(
     used: Mapping[int, Sequence[Used]],
     items: Sequence[OneOff],
     late: Sequence[Late],
+    *,
+    creditable: Mapping[int, int] = FrozenDict(),
 ) -> tuple[InvoiceLine, ...]:
     """Price every charge but the minimum: the due's own in their order, then late usage, items.
 
-    Usage that nobody had gives no line, unless its price asks for something all the same.
+    Usage that nobody had gives no line, unless its price asks for something all the same.  A credit
+    gives back no more than is `creditable`, by its place.
     """
     lines: list[InvoiceLine] = []
     for place, charge in enumerate(due.charges):
-        lines += _lines(charge, offers, used.get(place, ()))
+        lines += _lines(charge, offers, used.get(place, ()), creditable.get(place))
     lines += [line for each in late if (line := _late_line(each, offers)) is not None]
     return (*lines, *map(_one_off, items))
 
 
 def _lines(
-    charge: Charge, offers: Mapping[str, Plan[Any]], used: Sequence[Used]
+    charge: Charge, offers: Mapping[str, Plan[Any]], used: Sequence[Used], left: int | None
 ) -> list[InvoiceLine]:
     match charge.kind:
         case "fee":
             return [_fee(charge, offers)]
         case "credit":
-            return [_credit(charge, offers, used)]
+            return [_credit(charge, offers, used, left)]
         case "usage":
             return [line for each in used if (line := _usage(charge, offers, each)) is not None]
         case "setup":
@@ -130,8 +133,14 @@ def _fee(charge: Charge, offers: Mapping[str, Plan[Any]]) -> InvoiceLine:
     return _line(charge, offers, price, exact, amount=amount, time=time)
 
 
-def _credit(charge: Charge, offers: Mapping[str, Plan[Any]], used: Sequence[Used]) -> InvoiceLine:
-    """Price the rest of a fee that is given back, within what was invoiced and is left."""
+def _credit(
+    charge: Charge, offers: Mapping[str, Plan[Any]], used: Sequence[Used], left: int | None
+) -> InvoiceLine:
+    """Price the rest of a fee that is given back, within what was invoiced and is left.
+
+    `left` is what documents left of it: less than the moves know of, where an invoice was void or
+    somebody gave back by hand.
+    """
     price = prices_of(charge.item, offers)[charge.price]
     exact = fee_exact(price, charge.item)
     time = _time(charge)
@@ -142,6 +151,8 @@ def _credit(charge: Charge, offers: Mapping[str, Plan[Any]], used: Sequence[Used
         unused = _unused(used)
         minor = min(minor, round_quotient(Fraction(exact) * unused))
         capped["unused"] = [str(unused.numerator), str(unused.denominator)]
+    if left is not None and left < minor:
+        minor = capped["creditable"] = left
     amount = Money(-max(minor, 0), price.currency)
     return _line(charge, offers, price, exact, amount=amount, time=time, more=capped)
 

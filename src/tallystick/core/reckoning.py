@@ -44,6 +44,7 @@ class Facts:
 
     `used` is what was measured for the charges of the due, by their place in it; `billed` what
     earlier documents asked for in the window of a minimum commitment, minor units by place.
+    `creditable` is what is still left of the fee that a credit gives back of, minor units by place.
     `items` are one-off items that wait, `late` usage of windows that were billed before.
     `balance` is what the customer has to its credit, minor units.
     """
@@ -57,6 +58,7 @@ class Facts:
     offers: Mapping[str, Plan[Any]]
     used: Mapping[int, Sequence[Used]] = field(default_factory=FrozenDict)
     billed: Mapping[int, int] = field(default_factory=FrozenDict)
+    creditable: Mapping[int, int] = field(default_factory=FrozenDict)
     items: tuple[OneOff, ...] = ()
     late: tuple[Late, ...] = ()
     balance: int = 0
@@ -72,7 +74,10 @@ class Bill:
 
 
 def _rate(_bill: Bill, facts: Facts) -> Bill:
-    return Bill(lines=rated_lines(facts.due, facts.offers, facts.used, facts.items, facts.late))
+    lines = rated_lines(
+        facts.due, facts.offers, facts.used, facts.items, facts.late, creditable=facts.creditable
+    )
+    return Bill(lines=lines)
 
 
 def _discounts(bill: Bill, _facts: Facts) -> Bill:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tallystick.storage.arrays import Cell
     from tallystick.storage.unit import Unit
 
-__all__ = ["BilledLine", "billed_lines", "insert_lines", "lines_of"]
+__all__ = ["BilledLine", "as_billed", "billed_lines", "insert_lines", "lines_of"]
 
 _COLUMNS: Final = (
     ("customer_id", "text"),
@@ -118,6 +118,35 @@ def _cells(
 
 
 _json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
+def as_billed(invoice: Invoice) -> list[BilledLine]:
+    """Give the lines of a document that is about to be issued as they will be read."""
+    return [
+        BilledLine(
+            customer=invoice.customer,
+            invoice=invoice.id,
+            position=position,
+            status="open",
+            at=invoice.at,
+            subscription=invoice.subscription,
+            item=line.item,
+            price=line.price,
+            offer=line.offer,
+            kind=line.kind,
+            window=line.window,
+            group=line.group,
+            part=line.part,
+            quantity=line.quantity,
+            billed=line.billed,
+            amount=line.amount,
+            discount=line.discount,
+            credit=line.credit,
+            tax=line.tax,
+            evidence=line.evidence,
+        )
+        for position, line in enumerate(invoice.lines, start=1)
+    ]
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ __all__ = [
     "invoice_by_cause",
     "invoice_by_number",
     "issue",
+    "known_causes",
     "list_invoices",
     "retry",
     "set_aside",
@@ -105,7 +106,7 @@ def insert_drafts(unit: Unit, drafts: Sequence[Draft]) -> list[Draft]:
     first = {(draft.customer, draft.cause): draft for draft in reversed(drafts)}
     new = [draft for draft in drafts if first[draft.customer, draft.cause] is draft]
     if unit.dialect == "sqlite":  # it has no way to say which, but there is one writer
-        known = _known_causes(unit, list(first))
+        known = known_causes(unit, list(first))
         new = [draft for draft in new if (draft.customer, draft.cause) not in known]
     if not new:
         return []
@@ -120,7 +121,8 @@ def insert_drafts(unit: Unit, drafts: Sequence[Draft]) -> list[Draft]:
     return [draft for draft in new if draft.id in stored]
 
 
-def _known_causes(unit: Unit, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+def known_causes(unit: Unit, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Give those of these customers and causes for which there is a document, or a draft of one."""
     found = rows_of(unit, unit.tables.invoices, ("customer_id", "cause"), keys)
     return {(row["customer_id"], row["cause"]) for row in found}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, false, func, or_, select
+from sqlalchemy import false, func, or_, select
 
 from tallystick.core.subscription import LIVE, TERMINAL, Subscription
 from tallystick.core.trees import value_of
@@ -13,6 +13,8 @@ from tallystick.storage.invoice_rows import draft_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+
+    from sqlalchemy import Column, ColumnElement
 
     from tallystick.core.period import Instant
     from tallystick.storage.invoice_rows import Draft
@@ -24,13 +26,12 @@ _PAGE: Final = 1_000
 
 
 def live_on(unit: Unit, refs: Collection[str]) -> Iterator[list[Subscription]]:
-    """Give the live subscriptions on some plan versions, `pro@2`, as pages in the order of ids."""
+    """Give the live subscriptions that have some plan versions, `pro@2`, also as an add-on.
+
+    As pages in the order of ids.
+    """
     c = unit.tables.subscriptions.c
-    pairs = [ref.rpartition("@") for ref in sorted(refs)]
-    mine = or_(
-        false(),
-        *(and_(c.plan_id == plan, c.plan_version == int(version)) for plan, _, version in pairs),
-    )
+    mine = _named(c.snapshot, refs)
     after = ""
     while refs:
         query = select(c.id, c.snapshot).where(c.id > after, c.state.in_(sorted(LIVE)), mine)
@@ -60,13 +61,7 @@ def drafts_with(unit: Unit, refs: Collection[str]) -> Iterator[list[Draft]]:
     """Give the drafts that charge for some plan versions, as pages in the order of their ids."""
     table = unit.tables.invoices
     c = table.c
-    named = or_(
-        false(),
-        *(
-            c.due.contains(f'"offer":{json.dumps(ref, ensure_ascii=False)}', autoescape=True)
-            for ref in sorted(refs)
-        ),
-    )
+    named = _named(c.due, refs)
     after = ""
     while refs:
         query = select(table).where(c.id > after, c.status == "draft", c.set_aside.is_(None), named)
@@ -76,6 +71,12 @@ def drafts_with(unit: Unit, refs: Collection[str]) -> Iterator[list[Draft]]:
         if len(page) < _PAGE:
             return
         after = page[-1]["id"]
+
+
+def _named(text: Column[str], refs: Collection[str]) -> ColumnElement[bool]:
+    """Ask whether a stored tree names one of some plan versions as the offer of an item."""
+    names = (f'"offer":{json.dumps(ref, ensure_ascii=False)}' for ref in sorted(refs))
+    return or_(false(), *(text.contains(name, autoescape=True) for name in names))
 
 
 def last_to_issue(unit: Unit, until: Instant) -> Instant | None:

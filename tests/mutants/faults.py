@@ -1,0 +1,20 @@
+"""All faults, and those of them that are quick."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tests.mutants.faults_of_documents import OF_DOCUMENTS
+from tests.mutants.faults_of_figures import OF_FIGURES
+from tests.mutants.faults_of_time import OF_TIME
+
+if TYPE_CHECKING:
+    from tests.mutants.mutant import Mutant
+
+__all__ = ["FAULTS", "QUICK"]
+
+FAULTS: Final[tuple[Mutant, ...]] = (*OF_TIME, *OF_FIGURES, *OF_DOCUMENTS)
+"""Each fault that a billing engine is known to have had."""
+
+QUICK: Final = tuple(mutant for mutant in FAULTS if mutant.quick)
+"""Those that every `make test` tries."""
