@@ -31,7 +31,7 @@ from tallystick.core.money import Money
 from tallystick.core.move import Start
 from tallystick.core.trees import move_of, value_of
 from tallystick.storage import invoice_items
-from tests.databases import _migrated as migrated
+from tests.databases import migrated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

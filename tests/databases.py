@@ -177,7 +177,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 
 @contextlib.contextmanager
-def _migrated(kind: Kind, folder: Path) -> Iterator[Storage]:
+def migrated(kind: Kind, folder: Path) -> Iterator[Storage]:
+    """Open a migrated database of a kind; a file is in the folder."""
     if kind == "postgresql":
         with new_postgresql(_migrated_postgresql()) as url:
             opened = Storage(open_engine(url))
@@ -194,19 +195,19 @@ def _migrated(kind: Kind, folder: Path) -> Iterator[Storage]:
 @pytest.fixture(params=KINDS)
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
     """A migrated database of each kind, opened; `storage.engine.url` is its address."""
-    with _migrated(request.param, tmp_path) as opened:
+    with migrated(request.param, tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
 def storage_sqlite_file(tmp_path: Path) -> Iterator[Storage]:
     """A migrated SQLite file, opened."""
-    with _migrated("sqlite-file", tmp_path) as opened:
+    with migrated("sqlite-file", tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
 def storage_postgresql(tmp_path: Path) -> Iterator[Storage]:
     """A migrated database on PostgreSQL, opened."""
-    with _migrated("postgresql", tmp_path) as opened:
+    with migrated("postgresql", tmp_path) as opened:
         yield opened
