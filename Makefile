@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 PYTEST := $(BIN)/python -m pytest --quiet
 SPREAD := --numprocesses=auto --maxprocesses=4
 # Where tests are marked `proof`.  They run apart: what is forked and killed reports no coverage.
-PROOF_IN := tests/proof tests/mutants tests/app/test_buffer.py tests/cli/test_usage.py
+PROOF_IN := tests/proof tests/mutants/test_mutants.py tests/app/test_buffer.py tests/cli/test_usage.py
 
 # The catalogues of `make run`, and where it serves them.
 EXAMPLES := examples/products.yaml examples/plans.toml

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import resource
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +24,6 @@ from tests.proof.usage_calls import event, opened, ready, record, record_many, t
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tallystick.wiring import Tallystick
     from tests.proof.children import Report
@@ -74,17 +74,20 @@ def through_a_full_disk(
         assert total(tally, "calls") == counted + 1
 
 
-def limit_files(_tally: Tallystick) -> Callable[[], None]:
+def limit_files(tally: Tallystick) -> Callable[[], None]:
     """Let no file of this process grow beyond what is nearly there."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (256 * 1024, before[1]))
+    size = Path(str(tally.storage.engine.url.database)).stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 64 * 1024, before[1]))
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def limit_pages(tally: Tallystick) -> Callable[[], None]:
     """Let the database have few pages more than it has."""
-    most = {"pages": 60}
+    with tally.storage.engine.connect() as connection:
+        there: int = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    most = {"pages": there + 20}
 
     def limit(connection: Any, *_: object) -> None:
         connection.execute(f"PRAGMA max_page_count = {most['pages']}").close()
