@@ -108,14 +108,14 @@ OF_FIGURES: Final = (
     ),
     Mutant(
         "a minimum is asked whole for a part",
-        "core/reckoned_lines.py",
+        "core/minimum.py",
         "    asked = share(minimum, time)\n",
         "    asked = minimum\n",
         (f"{_RECKONING}test_a_minimum_of_a_part_of_a_period_is_a_part_of_it",),
     ),
     Mutant(
         "a minimum forgets what was billed before",
-        "core/reckoned_lines.py",
+        "core/minimum.py",
         "    billed = Money(before + here, plan.currency)\n",
         "    billed = Money(here, plan.currency)\n",
         (
@@ -148,7 +148,7 @@ OF_FIGURES: Final = (
     Mutant(
         "a credit is charged without its cap",
         "core/span.py",
-        "        cap=span.invoiced - span.credited,\n",
+        "        cap=span.invoiced,\n",
         "        cap=None,\n",
         (f"{_NOTICED}test_who_paid_for_less_and_has_more_is_given_back_what_was_paid",),
     ),

@@ -135,14 +135,14 @@ OF_TIME: Final = (
     ),
     Mutant(
         "a pause gives nothing back",
-        "core/subscription_flow.py",
+        "core/subscription_pauses.py",
         'fees, at, part, mode="next_invoice")',
         '(), at, part, mode="next_invoice")',
         (f"{_PAUSES}test_a_pause_within_a_period_is_not_billed",),
     ),
     Mutant(
         "paused time is billed",
-        "core/subscription_flow.py",
+        "core/subscription_pauses.py",
         'return now.state == "paused" and now.pause_mode == "keep"',
         'return now.state == "paused" and now.pause_mode == "keeps"',
         (f"{_PAUSES}test_nothing_is_charged_for_periods_in_a_pause",),

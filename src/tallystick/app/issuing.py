@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick.app.creditable import left_of_fees
 from tallystick.app.late_drafts import draft_late
+from tallystick.app.note_settlement import settle_note
 from tallystick.app.offers import Offers
 from tallystick.app.seller import settings_of
 from tallystick.app.stopped import FAULTS, reason_of
 from tallystick.app.thresholds import draft_thresholds, has_thresholds
 from tallystick.app.usage_of_drafts import UsageOfDrafts
 from tallystick.core.invoice import Party
-from tallystick.core.reckoned_lines import OneOff, counts_for_minimum
+from tallystick.core.minimum import counts_for_minimum
+from tallystick.core.reckoned_lines import OneOff
 from tallystick.core.reckoning import Facts, finalize, reckon
 from tallystick.core.seller import buyer_of
 from tallystick.core.settlement import issued as issued_entries
-from tallystick.core.settlement import noted, shared_credit
 from tallystick.errors import RuleError, StorageUnavailable
 from tallystick.storage import (
     balances,
@@ -144,7 +145,7 @@ class _Issuing:
         keys = {(draft.customer, draft.currency.code) for draft in drafts}
         self.balances = dict(balances.hold(unit, keys)) if held else self._seen_balances(people)
         self.taken: dict[tuple[str, str], int] = {}
-        self.given: list[tuple[str, Invoice]] = []
+        self.notes: list[Invoice] = []
         self.noted: set[tuple[str, str]] = set()
         self.items: dict[str, list[invoice_items.InvoiceItem]] = defaultdict(list)
         for item in invoice_items.waiting_items(unit, people):
@@ -317,7 +318,7 @@ class _Issuing:
         for item in self._items_of(invoice):
             self.used_items.append((invoice.customer, item, invoice.id))
         if invoice.kind == "credit_note":
-            self.given.append((invoice.customer, invoice))
+            self.notes.append(invoice)
             self.noted.add(key)
         else:
             self._post(invoice, issued_entries(invoice))
@@ -357,7 +358,8 @@ class _Issuing:
             series.put_chain(unit, name, self.chain[name])
         if self.used_items:
             invoice_items.put_on_invoice(unit, self.used_items)
-        self._give_back()
+        for note in self.notes:
+            self._post(note, settle_note(unit, note))
         taken = [
             (customer, each.invoice.balance)
             for each in self.ready
@@ -367,51 +369,6 @@ class _Issuing:
             balances.take(unit, taken)
         if self.entries:
             journal.post(unit, self.entries)
-
-    def _give_back(self) -> None:
-        """Let credit notes lower what is due on the invoices they correct; the rest is balance."""
-        for customer, note in self.given:
-            given = -note.total.minor
-            left, written_off = [], set()
-            for key in self._corrected(note):
-                found = invoices.hold_invoices(self.unit, [key]).get(key)
-                if found is not None and found.invoice.kind == "invoice":
-                    room = found.invoice.total.minor - found.noted
-                    left.append((key[1], room, found.left))
-                    written_off |= {key[1]} if found.status == "uncollectible" else set()
-            shares = shared_credit(given, left)
-            for share in shares:
-                invoices.add_credited(
-                    self.unit, customer, share.invoice, lowered=share.lowered, given=share.given
-                )
-            lowered = sum(share.lowered for share in shares)
-            off = sum(share.lowered for share in shares if share.invoice in written_off)
-            self._post(note, noted(note, lowered, written_off=off))
-            if given > lowered:
-                rest = replace(note.total, minor=given - lowered)
-                balances.add(self.unit, [(customer, rest)])
-
-    def _corrected(self, note: Invoice) -> list[tuple[str, str]]:
-        """Give the documents that billed what a credit note gives back, the oldest first."""
-        if note.subscription is None:
-            return []
-        owner = (note.customer, note.subscription)
-        prices = {line.price for line in note.lines if line.amount.minor < 0}
-        before = invoice_lines.billed_lines(self.unit, [owner], prices=prices)
-        found: dict[tuple[str, str], None] = {}
-        for line in before:
-            if line.invoice != note.id and line.amount.minor > 0 and line.status != "void":
-                touched = any(
-                    each.window is not None
-                    and line.window is not None
-                    and each.price == line.price
-                    and each.window.overlaps(line.window)
-                    for each in note.lines
-                    if each.amount.minor < 0
-                )
-                if touched:
-                    found[note.customer, line.invoice] = None
-        return list(found)
 
 
 def _set_aside(unit: Unit, draft: Draft, why: Exception) -> None:

@@ -26,9 +26,10 @@ from tallystick.core.canonical import digest as catalog_digest
 from tallystick.core.event import as_sent
 from tallystick.core.event import digest as event_digest
 from tallystick.core.invoice import Party
+from tallystick.core.minimum import counts_for_minimum
 from tallystick.core.money import Money
 from tallystick.core.published import catalog_of_text
-from tallystick.core.reckoned_lines import OneOff, counts_for_minimum
+from tallystick.core.reckoned_lines import OneOff
 from tallystick.core.reckoning import Facts, finalize, reckon
 from tallystick.core.trees import body_of, tree_of
 from tallystick.errors import InvalidInput, TallystickError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from datetime import UTC, datetime, time
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,13 +12,14 @@ import typer
 from tallystick.cli.arguments import AsJson, Usage, ends_well, plan_of, quantity
 from tallystick.cli.ledger import over_ledger
 from tallystick.cli.output import say, say_json, say_table, whole
+from tallystick.cli.times import moment, moment_or_none
 from tallystick.cli.usage_import import import_
 
 if TYPE_CHECKING:
     from tallystick.app.usage import Figure
     from tallystick.core.event import UsageEvent
     from tallystick.core.meter import Meter
-    from tallystick.core.period import Instant, Period
+    from tallystick.core.period import Period
     from tallystick.wiring import Tallystick
 
 __all__ = ["usage"]
@@ -88,7 +89,7 @@ def show(
     meters = _meters(tally, meter)
     if group_by and len(meters) != 1:
         raise Usage("--group-by tells the groups of one meter apart: name it with --meter")
-    back = None if as_of is None else _moment(as_of, "--as-of")
+    back = moment_or_none(as_of, "--as-of")
     figures = [
         (each, figure)
         for each in meters
@@ -188,7 +189,7 @@ def amend(
         changes["quantity"] = quantity(quantity_, "--quantity")
     if not changes and occurred_at is None:
         raise Usage("say what changes: --quantity, --property or --occurred-at")
-    at = None if occurred_at is None else _moment(occurred_at, "--occurred-at")
+    at = moment_or_none(occurred_at, "--occurred-at")
     status = tally.usage.amend(
         customer, id_, properties=changes, occurred_at=at, source=source, correction_id=own_id
     )
@@ -214,29 +215,14 @@ def _period(tally: Tallystick, start: str | None, end: str | None) -> Period:
     now = tally.clock.now().astimezone(UTC)
     month = Cadence("month")
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    since = first if start is None else _moment(start, "--from")
+    since = first if start is None else moment(start, "--from")
     try:
         if end is not None:
-            return Period(since, _moment(end, "--to"))
+            return Period(since, moment(end, "--to"))
         following = since.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         return Period(since, boundary(following if start else first, month, 1))
     except InvalidPeriod as refused:
         raise Usage(f"--from, --to: {refused}") from None
-
-
-def _moment(text: str, option: str) -> Instant:
-    """Read a time of an option; a day alone is its midnight, UTC.  Raises Usage."""
-    from tallystick.core.period import parse_instant
-    from tallystick.errors import InvalidPeriod
-
-    try:
-        if len(text) == len("2027-01-31"):
-            return datetime.combine(datetime.fromisoformat(text).date(), time(), UTC)
-        return parse_instant(text)
-    except InvalidPeriod as refused:
-        raise Usage(f"{option}: {refused}") from None
-    except ValueError:
-        raise Usage(f"{option}: {text!r} is not a day such as 2027-01-31") from None
 
 
 # --- figures --------------------------------------------------------------------------------------

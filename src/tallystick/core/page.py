@@ -18,6 +18,8 @@ T = TypeVar("T")
 LARGEST_PAGE: Final = 100
 """The most items a page may be asked to have."""
 
+_SHOWN: Final = 10**9  # a number with more digits is no help in a message
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
@@ -42,6 +44,7 @@ def page_size(limit: object) -> int:
     """Give back how many items a page may have, 1 to 100.  Raises InvalidInput."""
     if isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= LARGEST_PAGE:
         return limit
-    said = shown(limit) if not isinstance(limit, int) or isinstance(limit, bool) else "another"
-    text = f"must be a whole number from 1 to {LARGEST_PAGE}, not {said}"
+    small = type(limit) is int and abs(limit) < _SHOWN
+    text = f"must be a whole number from 1 to {LARGEST_PAGE}, not "
+    text += str(limit) if small else shown(limit)
     raise InvalidInput(f"limit {text}", {"limit": [text]})

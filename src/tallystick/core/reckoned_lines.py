@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, assert_never
@@ -14,7 +13,6 @@ from tallystick.core.invoice import InvoiceLine
 from tallystick.core.money import Money, settle
 from tallystick.core.number import round_quotient
 from tallystick.core.price import PerUnit
-from tallystick.core.proration import share
 from tallystick.core.rating import rate
 from tallystick.core.rating.usage import Quantity
 from tallystick.core.span import fee_exact, quantity_for, share_of
@@ -25,19 +23,17 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Plan
     from tallystick.core.charge import Charge, Due
-    from tallystick.core.period import Instant, Period
     from tallystick.core.price import Price
     from tallystick.core.proration import TimeShare
     from tallystick.core.rating import RatedLine
     from tallystick.core.rating.line import Earlier
     from tallystick.core.rating.usage import Measured
 
-__all__ = ["Late", "OneOff", "Used", "counts_for_minimum", "minimum_line", "rated_lines"]
+__all__ = ["Late", "OneOff", "Used", "line_name", "plain_line", "rated_lines", "time_of"]
 
 _ONE: Final = Decimal(1)
 _KEPT: Final = 8_192
 _FEES: Final[dict[tuple[int, Decimal], tuple[Price, Mapping[str, Any]]]] = {}
-_FOR_MINIMUM: Final = frozenset({"fee", "usage", "late", "credit"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +124,7 @@ def _fee(charge: Charge, offers: Mapping[str, Plan[Any]]) -> InvoiceLine:
     """Price a flat or per-seat price for its share of the period."""
     price = prices_of(charge.item, offers)[charge.price]
     exact = fee_exact(price, charge.item)
-    time = _time(charge)
+    time = time_of(charge)
     amount = settle(exact, price.currency) if time is None else _part(exact, time, price)
     return _line(charge, offers, price, exact, amount=amount, time=time)
 
@@ -143,7 +139,7 @@ def _credit(
     """
     price = prices_of(charge.item, offers)[charge.price]
     exact = fee_exact(price, charge.item)
-    time = _time(charge)
+    time = time_of(charge)
     whole = settle(exact, price.currency) if time is None else _part(exact, time, price)
     minor = whole.minor if charge.cap is None else min(whole.minor, charge.cap)
     capped: dict[str, Any] = {} if charge.cap is None else {"cap": charge.cap}
@@ -171,7 +167,7 @@ def _part(exact: Decimal, time: TimeShare, price: Price) -> Money:
     return Money(round_quotient(Fraction(exact) * time.fraction), price.currency)
 
 
-def _time(charge: Charge) -> TimeShare | None:
+def time_of(charge: Charge) -> TimeShare | None:
     """Give the share of the period that a charge is for; None for what has no time."""
     if charge.window is None or charge.whole is None:
         return None
@@ -189,24 +185,15 @@ def _line(
     more: Mapping[str, Any] = FrozenDict(),
 ) -> InvoiceLine:
     quantity = quantity_for(charge.item, price)
-    zero = Money.zero(amount.currency)
-    return InvoiceLine(
-        kind=charge.kind,
-        description=_name(charge, offers, price),
-        price=charge.price,
-        item=charge.item.key,
-        offer=charge.item.offer,
-        window=charge.window,
-        part=charge.part,
+    return plain_line(
+        charge,
+        line_name(charge, offers, price),
+        amount,
         quantity=quantity,
         billed=quantity,
         unit=price.unit,
         unit_price=price.shape.unit if isinstance(price.shape, PerUnit) else None,
         share=None if time is None or time.part == time.whole else (time.part, time.whole),
-        amount=amount,
-        discount=zero,
-        credit=zero,
-        tax=zero,
         evidence=_fee_evidence(price, quantity, exact, more),
     )
 
@@ -227,7 +214,8 @@ def _fee_evidence(
     return known[1]
 
 
-def _name(charge: Charge, offers: Mapping[str, Plan[Any]], price: Price | None) -> str:
+def line_name(charge: Charge, offers: Mapping[str, Plan[Any]], price: Price | None) -> str:
+    """Name a line after its plan and its price, without saying one thing twice."""
     plan = item_plan(charge.item, offers)
     title = plan.display_name or plan.name
     named = "" if price is None else price.name
@@ -257,7 +245,7 @@ def _rated(charge: Charge, offers: Mapping[str, Plan[Any]], used: Used) -> Rated
 
 def _cut(charge: Charge) -> TimeShare | None:
     """Give the share of the period that a change left of it; None where nothing cut it."""
-    time = _time(charge) if charge.cut else None
+    time = time_of(charge) if charge.cut else None
     return None if time is None or time.part == time.whole else time
 
 
@@ -286,25 +274,16 @@ def _used_line(
 ) -> InvoiceLine:
     price = prices_of(charge.item, offers)[charge.price]
     time = _cut(charge)
-    zero = Money.zero(amount.currency)
-    return InvoiceLine(
-        kind=charge.kind,
-        description=_name(charge, offers, price),
-        price=charge.price,
-        item=charge.item.key,
-        offer=charge.item.offer,
-        window=charge.window,
+    return plain_line(
+        charge,
+        line_name(charge, offers, price),
+        amount,
         group=used.group,
-        part=charge.part,
         quantity=rated.measured,
         billed=rated.billed,
         unit=price.unit,
         unit_price=price.shape.unit if isinstance(price.shape, PerUnit) else None,
         share=None if time is None else (time.part, time.whole),
-        amount=amount,
-        discount=zero,
-        credit=zero,
-        tax=zero,
         evidence=_evidence(charge, rated, used),
     )
 
@@ -331,11 +310,18 @@ def _late_line(late: Late, offers: Mapping[str, Plan[Any]]) -> InvoiceLine | Non
 def _setup(charge: Charge, offers: Mapping[str, Plan[Any]]) -> InvoiceLine:
     plan = item_plan(charge.item, offers)
     amount = settle(plan.setup_fee, plan.currency)
-    return _plain(charge, f"{_name(charge, offers, None)} set-up", amount)
+    return plain_line(charge, f"{line_name(charge, offers, None)} set-up", amount)
 
 
-def _plain(charge: Charge, description: str, amount: Money, **evidence: object) -> InvoiceLine:
+def plain_line(
+    charge: Charge,
+    description: str,
+    amount: Money,
+    **more: Any,  # noqa: ANN401 - further fields of the line, as mypy knows them
+) -> InvoiceLine:
+    """Give the line of a charge: one of it for so much, and nothing off, unless `more` says so."""
     zero = Money.zero(amount.currency)
+    fields: dict[str, Any] = {"quantity": _ONE, "billed": _ONE} | more
     return InvoiceLine(
         kind=charge.kind,
         description=description,
@@ -344,72 +330,12 @@ def _plain(charge: Charge, description: str, amount: Money, **evidence: object) 
         offer=charge.item.offer,
         window=charge.window,
         part=charge.part,
-        quantity=_ONE,
-        billed=_ONE,
         amount=amount,
         discount=zero,
         credit=zero,
         tax=zero,
-        evidence=FrozenDict(evidence),
+        **fields,
     )
-
-
-def minimum_line(
-    charge: Charge,
-    offers: Mapping[str, Plan[Any]],
-    before: int,
-    lines: Sequence[InvoiceLine],
-) -> InvoiceLine | None:
-    """Give what is missing to a minimum commitment; None where nothing is.
-
-    Fees and usage of the item count, of its window, after their discounts: those that earlier
-    documents asked for (`before`, minor units) and those of this one.
-    """
-    plan = item_plan(charge.item, offers)
-    time = _time(charge)
-    if plan.minimum_commitment is None or time is None or charge.window is None:
-        return None
-    here = sum(
-        line.amount.minor - line.discount.minor
-        for line in lines
-        if counts_for_minimum(charge, line.kind, line.item, line.window)
-    )
-    billed = Money(before + here, plan.currency)
-    minimum = settle(plan.minimum_commitment, plan.currency)
-    asked = share(minimum, time)
-    gap = max(asked - billed, Money.zero(plan.currency))
-    if not gap.minor:
-        return None
-    name = f"{_name(charge, offers, None)} minimum commitment"
-    return _plain(
-        charge, name, gap, minimum=minimum.minor, share=[time.part, time.whole], billed=billed.minor
-    )
-
-
-def counts_for_minimum(charge: Charge, kind: str, item: str, window: Period | None) -> bool:
-    """Whether a line counts for a minimum commitment: a fee, usage, or what was given back of it.
-
-    It counts where it begins; what was given back, in the window of the fee that it is of.
-    """
-    mine = charge.window
-    if mine is None or window is None or item != charge.item.key or kind not in _FOR_MINIMUM:
-        return False
-    if kind == "credit":
-        return _is_given_back(charge, mine, window.start)
-    return mine.start <= window.start < mine.end
-
-
-def _is_given_back(charge: Charge, mine: Period, at: Instant) -> bool:
-    """Whether what is given back from an instant on was charged for this window.
-
-    What cuts a period gives back the rest of its fees from the cut on: they are of the window that
-    ends there, and not of the one that begins.  A pause moved the start of the whole back.
-    """
-    whole = charge.whole or mine
-    paused = sum((hole.end - hole.start for hole in charge.holes), timedelta())
-    if at == mine.start:
-        return mine.start - whole.start <= paused
-    return mine.start < at < mine.end or (at == mine.end and mine.end < whole.end)
 
 
 def _one_off(item: OneOff) -> InvoiceLine:

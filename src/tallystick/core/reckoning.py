@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.invoice import Invoice
+from tallystick.core.minimum import minimum_line
 from tallystick.core.money import Money
-from tallystick.core.reckoned_lines import minimum_line, rated_lines
+from tallystick.core.reckoned_lines import rated_lines
 from tallystick.core.subscription import Terms
 
 if TYPE_CHECKING:

@@ -183,7 +183,7 @@ def credit_minor(price: Price, span: Span, at: Instant) -> int:
     if at >= span.end:
         return 0
     rest = share_of(Period(max(at, span.start), span.end), span.whole, span.holes)
-    return max(0, min(fee_minor(price, span.item, rest), span.invoiced - span.credited))
+    return max(0, min(fee_minor(price, span.item, rest), span.invoiced))
 
 
 def credit_for(span: Span, at: Instant, part: str, *, by_value: bool) -> Charge:
@@ -195,7 +195,7 @@ def credit_for(span: Span, at: Instant, part: str, *, by_value: bool) -> Charge:
         window=Period(max(at, span.start), span.end),
         whole=span.whole,
         holes=span.holes,
-        cap=span.invoiced - span.credited,
+        cap=span.invoiced,
         by_value=by_value,
         period=Period(span.start, span.end) if by_value else None,
         part=part,

@@ -84,10 +84,9 @@ class Span:
 
     `whole` is the whole period that shares are taken of: a first part of a month has the month.
     `price` is empty for a plan's minimum commitment.
-    For what is charged in advance `invoiced` is what was charged for it, and `credited` what of
-    that was given back, both minor units; usage is charged when the span ends and has 0.  `holes`
-    are pauses within it, which are not billed.  `cut` is one that began with a change in
-    mid-period.
+    For what is charged in advance `invoiced` is what was charged for it, minor units; usage is
+    charged when the span ends and has 0.  `holes` are pauses within it, which are not billed.
+    `cut` is one that began with a change in mid-period.
     """
 
     item: Item
@@ -97,7 +96,6 @@ class Span:
     whole: Period
     advance: bool
     invoiced: int = 0
-    credited: int = 0
     holes: tuple[Period, ...] = ()
     cut: bool = False
 

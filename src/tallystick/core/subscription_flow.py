@@ -15,11 +15,17 @@ from tallystick.core.charge import Charge, Due
 from tallystick.core.period import Cadence, Period, cadence_of, instant_text, to_the_second
 from tallystick.core.span import (
     period_from,
-    with_hole,
-    with_pause,
 )
 from tallystick.core.subscription import MAIN, TERMINAL, Item
 from tallystick.core.subscription_items import changed_items, same_price
+from tallystick.core.subscription_pauses import (
+    end_of_period,
+    is_frozen,
+    is_silent,
+    paused,
+    thawed,
+    with_pause_until,
+)
 from tallystick.core.subscription_spans import closed, fill, give_back
 from tallystick.core.terms import item_plan
 
@@ -41,29 +47,12 @@ def when_next(now: Subscription) -> Instant | None:
     if now.state in TERMINAL:
         return None
     times = [now.ends_at, now.resumes_at, *(planned.at for planned in now.planned)]
-    end = _end_of_period(now)
-    if not _frozen(now):
+    end = end_of_period(now)
+    if not is_frozen(now):
         times += [now.cancel_at, end, *(span.end for span in now.spans)]
     elif now.cancel_at != end:
         times.append(now.cancel_at)  # the end of the period moves on, and a cancellation with it
     return min((at for at in times if at is not None), default=None)
-
-
-def _end_of_period(now: Subscription) -> Instant | None:
-    """Give the end of the present period, or of what comes before the first."""
-    if now.begins_at is not None:
-        return now.begins_at
-    return None if now.period is None else now.period.end
-
-
-def _silent(now: Subscription) -> bool:
-    """Whether nothing is charged in advance: in a pause that leaves the boundaries."""
-    return now.state == "paused" and now.pause_mode == "keep"
-
-
-def _frozen(now: Subscription) -> bool:
-    """Whether its periods stand still: in a pause that moves their ends on."""
-    return now.state == "paused" and now.pause_mode == "extend"
 
 
 class Flow:
@@ -86,7 +75,7 @@ class Flow:
     def _tick(self, at: Instant) -> None:
         """Let happen what time brings at one instant, in its order."""
         self.now = replace(self.now, clock=at)
-        if self.now.begins_at == at and not _frozen(self.now):
+        if self.now.begins_at == at and not is_frozen(self.now):
             self._begin(at)
         elif self._is_boundary(at):
             self._boundary(at)
@@ -99,14 +88,14 @@ class Flow:
 
     def _is_boundary(self, at: Instant) -> bool:
         now = self.now
-        if _frozen(now):
+        if is_frozen(now):
             return False
         ends = now.period is not None and now.period.end == at
         return ends or any(span.end == at for span in now.spans)
 
     def _ends(self, at: Instant) -> bool:
         now = self.now
-        waits = _frozen(now) and now.cancel_at == _end_of_period(now)
+        waits = is_frozen(now) and now.cancel_at == end_of_period(now)
         return at == now.ends_at or (at == now.cancel_at and not waits)
 
     def _planned_for(self, at: Instant) -> Planned | None:
@@ -166,7 +155,7 @@ class Flow:
             anchor = at if aligned is None else first_boundary(at, aligned, now.zone)
         period = None if cadence is None else self._next_period(at, anchor, cadence)
         self.now = replace(now, anchor=anchor, period=period)
-        if _silent(now):
+        if is_silent(now):
             return []
         return self._set_up(plan) + self._fill(at)
 
@@ -194,7 +183,7 @@ class Flow:
             self.now = replace(self.now, state=self._ending(at), ended_at=at)
         elif now.period is not None and now.period.end == at:
             charges += self._turn(at)
-        elif not _silent(now):
+        elif not is_silent(now):
             charges += self._fill(at)
         self._due(
             f"boundary/{now.id}/{instant_text(at)}",
@@ -227,7 +216,7 @@ class Flow:
         anchor = self.now.anchor or at
         period = None if cadence is None else self._next_period(at, anchor, cadence)
         self.now = replace(self.now, period=period)
-        return charges if _silent(self.now) else [*charges, *self._fill(at)]
+        return charges if is_silent(self.now) else [*charges, *self._fill(at)]
 
     def _main_cadence(self, items: tuple[Item, ...]) -> Cadence | None:
         return cadence_of(item_plan(items[0], self.offers))
@@ -244,7 +233,7 @@ class Flow:
 
     def end_of_period(self) -> Instant | None:
         """Give the end of the present period, or of the trial."""
-        return _end_of_period(self.now)
+        return end_of_period(self.now)
 
     def timing_of(self, items: tuple[Item, ...]) -> Timing:
         """Give when a change takes effect where nobody says: the latest of what its parts ask."""
@@ -271,8 +260,7 @@ class Flow:
             charges = self._restart(items, at, part, mode)
             mode = "invoice_now"
         else:
-            if _frozen(self.now):
-                self._thaw(at)
+            self.now = thawed(self.now, at)
             charges = self._swap(items, at, part, mode)
         if mode == "invoice_now":
             self._due(self._cause(part), at, charges)
@@ -297,7 +285,7 @@ class Flow:
         """Have other items for the rest of the period, and charge for it."""
         charges, left, gone = self._close(items, at, part, mode)
         self.now = replace(self.now, items=items)
-        if _silent(self.now):
+        if is_silent(self.now):
             return charges
         fees = self._fill(at, part, gone, free=mode == "none", cut=True)
         if mode == "none":
@@ -337,76 +325,35 @@ class Flow:
         self, items: tuple[Item, ...], at: Instant, part: str, mode: Proration
     ) -> list[Charge]:
         """Begin a new cycle with a change of interval: everything is closed and charged anew."""
-        if _frozen(self.now):
-            self._thaw(at)
+        self.now = thawed(self.now, at)
         charges, _ = give_back(self.now, self.offers, self.now.spans, at, part, mode=mode, cut=True)
         cadence = self._main_cadence(items)
         self.now = replace(self.now, items=items, spans=(), anchor=at, period=None, aligned=False)
         if cadence is not None:
             self.now = replace(self.now, period=self._next_period(at, at, cadence))
-        return charges if _silent(self.now) else charges + self._fill(at, part)
+        return charges if is_silent(self.now) else charges + self._fill(at, part)
 
     # --- pauses -----------------------------------------------------------------------------------
 
     def pause(self, at: Instant, mode: PauseMode, resumes: Instant | None, part: str) -> None:
-        """Stand still: keep the boundaries and give the rest of fees back, or freeze them."""
-        now = self.now
-        spans, waiting = now.spans, now.waiting
-        if mode == "keep":
-            fees = [span for span in spans if span.advance]
-            given, _ = give_back(self.now, self.offers, fees, at, part, mode="next_invoice")
-            spans = tuple(span for span in spans if not span.advance)
-            waiting = (*waiting, *given)
-        self.now = replace(
-            now,
-            state="paused",
-            paused_at=at,
-            pause_mode=mode,
-            resumes_at=resumes,
-            spans=spans,
-            waiting=waiting,
-        )
+        """Stand still for a while, until it is resumed or until an instant."""
+        self.now = paused(self.now, self.offers, at, part, mode=mode, resumes=resumes)
 
     def resume(self, at: Instant, part: str) -> None:
         """Go on: charge for the rest of the period, or move its end by the length of the pause."""
-        if _frozen(self.now) or self.now.begins_at is not None:
-            if _frozen(self.now):
-                self._thaw(at)
+        if is_frozen(self.now) or self.now.begins_at is not None:
+            self.now = thawed(self.now, at)
             self.now = replace(self.now, state="active", paused_at=None, resumes_at=None)
             return
         now = self.now
         since = now.paused_at
-        spans = now.spans
-        if since is not None and since < at:
-            spans = tuple(
-                with_pause(span, Period(max(since, span.start), at)) if span.start < at else span
-                for span in spans
-            )
+        spans = with_pause_until(now, at)
         self.now = replace(now, state="active", paused_at=None, resumes_at=None, spans=spans)
         first = now.period is None  # a trial that ended into a pause
         # what was had before in this period was closed by a change in the pause
         cut = since is not None and now.period is not None and since > now.period.start
         charges = self._first_charges(at) if first else self._fill(at, part, cut=cut)
         self._due(self._cause(part), at, charges)
-
-    def _thaw(self, at: Instant) -> None:
-        """Move everything on by the pause so far, which is no part of any period."""
-        now = self.now
-        end = _end_of_period(now)
-        if now.paused_at is None or now.paused_at >= at or end is None:
-            return
-        hole = Period(now.paused_at, at)
-        moved = end + (at - now.paused_at)
-        self.now = replace(
-            now,
-            paused_at=at,
-            cancel_at=moved if now.cancel_at == end else now.cancel_at,
-            spans=tuple(with_hole(span, hole, moved=moved - end) for span in now.spans),
-        )
-        if now.period is None:
-            self.now = replace(self.now, begins_at=moved)
-        else:
-            self.now = replace(self.now, period=Period(now.period.start, moved), anchor=moved)
 
     # --- the end ----------------------------------------------------------------------------------
 
@@ -420,8 +367,7 @@ class Flow:
         self._due(self._cause(part), at, charges, final=True)
 
     def _end(self, at: Instant, *, credit: bool, part: str) -> list[Charge]:
-        if _frozen(self.now):
-            self._thaw(at)
+        self.now = thawed(self.now, at)
         mode: Proration = "next_invoice" if credit else "none"
         charges, _ = give_back(self.now, self.offers, self.now.spans, at, part, mode=mode)
         self.now = replace(

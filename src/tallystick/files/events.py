@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
 
-from tallystick.core.bad_number import BadNumber
 from tallystick.errors import InvalidUsage, MissingExtra, SetupError
 from tallystick.files.event_columns import EVENT_FIELDS, Columns, cell
 from tallystick.files.from_json import check_depth
+from tallystick.files.json_line import KeyTwice, read_line
 from tallystick.files.refusal import Refused, refuse
 from tallystick.files.regular import open_regular
-from tallystick.files.scalars import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,13 +184,13 @@ class EventFile:
         try:
             text = line.decode()
             check_depth(text)
-            tree = _DECODER.decode(text)
+            tree = read_line(text)
         except UnicodeDecodeError:
             return EventLine(count, fault="is not UTF-8")
         except json.JSONDecodeError as error:
             fault = f"is not JSON: {error.msg.lower()} at column {error.colno}"
             return EventLine(count, fault=fault)
-        except _KeyTwice as error:
+        except KeyTwice as error:
             return EventLine(count, fault=str(error))
         except Refused as error:
             return EventLine(count, fault=error.problems[0].text)
@@ -300,26 +299,3 @@ def _plain_rows(batch: Any, arrow: Any) -> Iterator[dict[str, object]]:
             columns.append(column.to_pylist())
     for values in zip(*columns, strict=True):
         yield dict(zip(batch.schema.names, values, strict=True))
-
-
-# --- JSON -----------------------------------------------------------------------------------------
-
-
-class _KeyTwice(ValueError):
-    """An object has a key twice."""
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _KeyTwice("has a key twice")
-    return found
-
-
-def _constant(token: str) -> BadNumber:
-    return BadNumber(token, "is not a finite number")
-
-
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=number, parse_float=number, parse_constant=_constant
-)

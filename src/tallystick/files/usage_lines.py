@@ -6,10 +6,10 @@ import json
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
-from tallystick.core.bad_number import BadNumber
 from tallystick.files.from_json import check_depth
+from tallystick.files.json_line import KeyTwice, read_line
 from tallystick.files.refusal import Refused
-from tallystick.files.scalars import number, shorten
+from tallystick.files.scalars import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,26 +24,6 @@ _EVENT: Final = frozenset(
     {"id", "source", "customer", "type", "occurred_at", "received_at", "properties"}
 )
 _LOW: Final = (1 << 64) - 1
-
-
-class _KeyTwice(ValueError):
-    """An object has a key twice."""
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _KeyTwice("has a key twice")
-    return found
-
-
-def _constant(token: str) -> BadNumber:
-    return BadNumber(token, "is not a finite number")
-
-
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=number, parse_float=number, parse_constant=_constant
-)
 
 
 def rows_of_lines(lines: Iterable[str], reader: RowReader) -> Iterator[UsageRow]:
@@ -64,11 +44,11 @@ def _parse(line: str, count: int, reader: RowReader) -> dict[str, object] | None
     place = f"line {count}"
     try:
         check_depth(line)
-        tree = _DECODER.decode(line)
+        tree = read_line(line)
     except json.JSONDecodeError as error:
         reader.faults.add(place, f"is not JSON: {error.msg.lower()} at column {error.colno}")
         return None
-    except (_KeyTwice, Refused) as error:
+    except (KeyTwice, Refused) as error:
         text = error.problems[0].text if isinstance(error, Refused) else str(error)
         reader.faults.add(place, text)
         return None

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tallystick.errors import Conflict, InvalidInput, NotFound
 from tallystick.storage.arrays import insert_rows
+from tallystick.storage.aside import put_aside, stopped_in
 from tallystick.storage.batches import insert_cells, moments, rows_of, update_rows
 from tallystick.storage.invoice_lines import insert_lines
 from tallystick.storage.invoice_rows import (
@@ -220,27 +221,17 @@ def _refusal(refused: IntegrityError) -> Exception:
 
 def set_aside(unit: Unit, customer: str, id_: str, reason: str) -> None:
     """Leave a draft out of all claims, for a reason (JSON).  Raises NotFound."""
-    _put_aside(unit, customer, id_, reason)
+    put_aside(unit, unit.tables.invoices, (customer, id_), reason, "invoice")
 
 
 def retry(unit: Unit, customer: str, id_: str) -> None:
     """Take a draft that was set aside into the claims again.  Raises NotFound."""
-    _put_aside(unit, customer, id_, None)
-
-
-def _put_aside(unit: Unit, customer: str, id_: str, reason: str | None) -> None:
-    table = unit.tables.invoices
-    asked = update(table).where(table.c.customer_id == customer, table.c.id == id_)
-    if unit.connection.execute(asked.values(set_aside=reason)).rowcount == 0:
-        raise NotFound("invoice", id_)
+    put_aside(unit, unit.tables.invoices, (customer, id_), None, "invoice")
 
 
 def stopped(unit: Unit, limit: int) -> tuple[tuple[str, str, str], ...]:
     """Give what was set aside: customer, id and reason, in the order of their ids."""
-    c = unit.tables.invoices.c
-    query = select(c.customer_id, c.id, c.set_aside).where(c.set_aside.is_not(None))
-    rows = unit.connection.execute(query.order_by(c.id).limit(limit))
-    return tuple((row[0], row[1], row[2]) for row in rows)
+    return stopped_in(unit, unit.tables.invoices, limit)
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tallystick.core.subscription import Subscription
 from tallystick.core.trees import bytes_of, value_of
 from tallystick.errors import Conflict, NotFound
+from tallystick.storage.aside import put_aside, stopped_in
 from tallystick.storage.batches import moments, rows_of, update_rows
 
 if TYPE_CHECKING:
@@ -220,24 +221,14 @@ def lowest_due(unit: Unit, until: Instant) -> Instant | None:
 
 def set_aside(unit: Unit, customer: str, id_: str, reason: str) -> None:
     """Leave a subscription out of all claims, for a reason (JSON).  Raises NotFound."""
-    _put_aside(unit, customer, id_, reason)
+    put_aside(unit, unit.tables.subscriptions, (customer, id_), reason, "subscription")
 
 
 def retry(unit: Unit, customer: str, id_: str) -> None:
     """Take a subscription that was set aside into the claims again.  Raises NotFound."""
-    _put_aside(unit, customer, id_, None)
-
-
-def _put_aside(unit: Unit, customer: str, id_: str, reason: str | None) -> None:
-    table = unit.tables.subscriptions
-    asked = update(table).where(table.c.customer_id == customer, table.c.id == id_)
-    if unit.connection.execute(asked.values(set_aside=reason)).rowcount == 0:
-        raise NotFound("subscription", id_)
+    put_aside(unit, unit.tables.subscriptions, (customer, id_), None, "subscription")
 
 
 def stopped(unit: Unit, limit: int) -> tuple[tuple[str, str, str], ...]:
     """Give what was set aside: customer, id and reason, in the order of their ids."""
-    c = unit.tables.subscriptions.c
-    query = select(c.customer_id, c.id, c.set_aside).where(c.set_aside.is_not(None))
-    rows = unit.connection.execute(query.order_by(c.id).limit(limit))
-    return tuple((row[0], row[1], row[2]) for row in rows)
+    return stopped_in(unit, unit.tables.subscriptions, limit)

@@ -22,9 +22,9 @@ __all__ = [
     "EVENT_COLUMNS",
     "EventKey",
     "corrections_of",
-    "customers_of",
     "digests_of",
     "event_key",
+    "event_of",
     "events_at",
     "events_in",
     "last_order",
@@ -72,7 +72,8 @@ def _selected(table: Table) -> list[Column[Any]]:
     return [table.c[name] for name, _ in EVENT_COLUMNS if name != "digest"]
 
 
-def _event(row: Sequence[Any]) -> UsageEvent:
+def event_of(row: Sequence[Any]) -> UsageEvent:
+    """Read the event of a row: its columns in the order of `EVENT_COLUMNS`, without the digest."""
     order, customer, source, key, kind, type_, at, received, properties, *target = row
     return UsageEvent(
         id=key,
@@ -106,7 +107,7 @@ def events_at(unit: Unit, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent
     found: dict[EventKey, UsageEvent] = {}
     for some in _chunks(keys):
         query = select(*_selected(table)).where(tuple_(*columns).in_(some))
-        events = map(_event, unit.connection.execute(query))
+        events = map(event_of, unit.connection.execute(query))
         found |= {event_key(event): event for event in events}
     return found
 
@@ -120,7 +121,7 @@ def corrections_of(unit: Unit, keys: Iterable[EventKey]) -> list[UsageEvent]:
         query = select(*_selected(table)).where(
             tuple_(*columns).in_(some), table.c.target_id.is_not(None)
         )
-        found += map(_event, unit.connection.execute(query))
+        found += map(event_of, unit.connection.execute(query))
     return sorted(found, key=lambda event: event.order or 0)
 
 
@@ -153,7 +154,7 @@ def events_in(
     if start is None:
         del given["start0"]
     rows = unit.connection.execute(query, given)
-    found = {event.order: event for event in map(_event, rows)}
+    found = {event.order: event for event in map(event_of, rows)}
     moved = [event for event in found.values() if event.kind == "amend"]
     targets = {(customer, *event.target) for event in moved if event.target is not None}
     away = targets - {event_key(event) for event in found.values()}
@@ -190,19 +191,6 @@ def _in_time(table: Table, stretches: int, *, open_start: bool) -> CompoundSelec
     return union_all(select(*columns).where(mine), corrections)
 
 
-def customers_of(unit: Unit, type_: str, after: str, limit: int) -> list[str]:
-    """Give the next customers after one, in the order of their ids, who have events of a type."""
-    events = unit.tables.usage_events
-    query = (
-        select(events.c.customer_id)
-        .where(events.c.type == type_, events.c.customer_id > after)
-        .distinct()
-        .order_by(events.c.customer_id)
-        .limit(limit)
-    )
-    return list(unit.connection.execute(query).scalars())
-
-
 def stored_events(
     unit: Unit,
     *,
@@ -230,7 +218,7 @@ def stored_events(
         query = select(table.c.digest, *columns).where(*where, table.c.seq > after)
         page = unit.connection.execute(query.order_by(table.c.seq).limit(_PAGE)).all()
         for digest, *row in page:
-            yield as_sent(_event(row), digest) if sent else _event(row)
+            yield as_sent(event_of(row), digest) if sent else event_of(row)
         if len(page) < _PAGE:
             return
         after = page[-1].seq

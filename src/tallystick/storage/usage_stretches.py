@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Integer, text
 
-from tallystick.core.event import UsageEvent
-from tallystick.core.property import properties_of
 from tallystick.storage.arrays import many
 from tallystick.storage.types import micros
 from tallystick.storage.usage import (
@@ -19,6 +17,7 @@ from tallystick.storage.usage import (
     EventKey,
     corrections_of,
     event_key,
+    event_of,
     events_at,
 )
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import TextualSelect
 
+    from tallystick.core.event import UsageEvent
     from tallystick.core.period import Instant
     from tallystick.storage.arrays import Cell
     from tallystick.storage.tables import Tables
@@ -108,19 +108,7 @@ def event_columns(words: str, tables: Tables) -> TextualSelect:
 
 def event_of_row(row: Sequence[Any]) -> UsageEvent:
     """Read the event of a row."""
-    _, order, customer, source, key, kind, type_, at, received, properties, *target = row
-    return UsageEvent(
-        id=key,
-        source=source,
-        customer=customer,
-        type=type_,
-        occurred_at=at,
-        properties=properties_of(properties),
-        kind=kind,
-        target=None if target[1] is None else (target[0], target[1]),
-        received_at=received,
-        order=order,
-    )
+    return event_of(row[1:])
 
 
 def listed(alias: str) -> str:

@@ -1,0 +1,68 @@
+"""What a credit note that was just issued does to the invoices it corrects, and to the balance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tallystick.core.settlement import noted, shared_credit
+from tallystick.storage import balances, invoice_lines, invoices
+
+if TYPE_CHECKING:
+    from tallystick.core.invoice import Invoice, InvoiceLine
+    from tallystick.core.settlement import Transfer
+    from tallystick.storage.invoice_lines import BilledLine
+    from tallystick.storage.unit import Unit
+
+__all__ = ["settle_note"]
+
+
+def settle_note(unit: Unit, note: Invoice) -> tuple[Transfer, ...]:
+    """Lower what is due on the invoices it corrects; the rest goes to the customer's balance.
+
+    Gives what is to be posted for it.
+    """
+    given = -note.total.minor
+    left, written_off = [], set()
+    for key in _corrected(unit, note):
+        found = invoices.hold_invoices(unit, [key]).get(key)
+        if found is not None and found.invoice.kind == "invoice":
+            left.append((key[1], found.invoice.total.minor - found.noted, found.left))
+            written_off |= {key[1]} if found.status == "uncollectible" else set()
+    shares = shared_credit(given, left)
+    for share in shares:
+        invoices.add_credited(
+            unit, note.customer, share.invoice, lowered=share.lowered, given=share.given
+        )
+    lowered = sum(share.lowered for share in shares)
+    if given > lowered:
+        balances.add(unit, [(note.customer, replace(note.total, minor=given - lowered))])
+    off = sum(share.lowered for share in shares if share.invoice in written_off)
+    return noted(note, lowered, written_off=off)
+
+
+def _corrected(unit: Unit, note: Invoice) -> list[tuple[str, str]]:
+    """Give the documents that billed what a credit note gives back, the oldest first."""
+    if note.subscription is None:
+        return []
+    back = [line for line in note.lines if line.amount.minor < 0]
+    billed = invoice_lines.billed_lines(
+        unit, [(note.customer, note.subscription)], prices={line.price for line in back}
+    )
+    return list(
+        dict.fromkeys(
+            (note.customer, line.invoice)
+            for line in billed
+            if line.invoice != note.id
+            and line.amount.minor > 0
+            and line.status != "void"
+            and any(_of_one_time(line, each) for each in back)
+        )
+    )
+
+
+def _of_one_time(billed: BilledLine, back: InvoiceLine) -> bool:
+    """Whether a line was billed for some of the time that another gives back, at one price."""
+    if billed.window is None or back.window is None or billed.price != back.price:
+        return False
+    return back.window.overlaps(billed.window)

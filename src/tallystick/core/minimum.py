@@ -1,0 +1,81 @@
+"""A minimum commitment: what counts for it, and the line that makes up what is missing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from tallystick.core.frozen import FrozenDict
+from tallystick.core.money import Money, settle
+from tallystick.core.proration import share
+from tallystick.core.reckoned_lines import line_name, plain_line, time_of
+from tallystick.core.terms import item_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tallystick.core.catalog import Plan
+    from tallystick.core.charge import Charge
+    from tallystick.core.invoice import InvoiceLine
+    from tallystick.core.period import Instant, Period
+
+__all__ = ["counts_for_minimum", "minimum_line"]
+
+_FOR_MINIMUM: Final = frozenset({"fee", "usage", "late", "credit"})
+
+
+def minimum_line(
+    charge: Charge,
+    offers: Mapping[str, Plan[Any]],
+    before: int,
+    lines: Sequence[InvoiceLine],
+) -> InvoiceLine | None:
+    """Give what is missing to a minimum commitment; None where nothing is.
+
+    Fees and usage of the item count, of its window, after their discounts: those that earlier
+    documents asked for (`before`, minor units) and those of this one.
+    """
+    plan = item_plan(charge.item, offers)
+    time = time_of(charge)
+    if plan.minimum_commitment is None or time is None or charge.window is None:
+        return None
+    here = sum(
+        line.amount.minor - line.discount.minor
+        for line in lines
+        if counts_for_minimum(charge, line.kind, line.item, line.window)
+    )
+    billed = Money(before + here, plan.currency)
+    minimum = settle(plan.minimum_commitment, plan.currency)
+    asked = share(minimum, time)
+    gap = max(asked - billed, Money.zero(plan.currency))
+    if not gap.minor:
+        return None
+    name = f"{line_name(charge, offers, None)} minimum commitment"
+    sums = {"minimum": minimum.minor, "share": [time.part, time.whole], "billed": billed.minor}
+    return plain_line(charge, name, gap, evidence=FrozenDict(sums))
+
+
+def counts_for_minimum(charge: Charge, kind: str, item: str, window: Period | None) -> bool:
+    """Whether a line counts for a minimum commitment: a fee, usage, or what was given back of it.
+
+    It counts where it begins; what was given back, in the window of the fee that it is of.
+    """
+    mine = charge.window
+    if mine is None or window is None or item != charge.item.key or kind not in _FOR_MINIMUM:
+        return False
+    if kind == "credit":
+        return _is_given_back(charge, mine, window.start)
+    return mine.start <= window.start < mine.end
+
+
+def _is_given_back(charge: Charge, mine: Period, at: Instant) -> bool:
+    """Whether what is given back from an instant on was charged for this window.
+
+    What cuts a period gives back the rest of its fees from the cut on: they are of the window that
+    ends there, and not of the one that begins.  A pause moved the start of the whole back.
+    """
+    whole = charge.whole or mine
+    paused = sum((hole.end - hole.start for hole in charge.holes), timedelta())
+    if at == mine.start:
+        return mine.start - whole.start <= paused
+    return mine.start < at < mine.end or (at == mine.end and mine.end < whole.end)
