@@ -15,6 +15,8 @@
     │   ├── NotFound            no such thing
     │   │   └── UnknownPlan     no such plan
     │   ├── Conflict            what is there already says otherwise
+    │   │   ├── QuoteExpired    a quote that is no longer good
+    │   │   └── PriceChanged    a quote whose figures are not what would be charged now
     │   └── ForbiddenError      not allowed (also for hosts to raise)
     ├── RequestError            a request that cannot be answered as it was sent
     │   ├── BadRequest
@@ -56,7 +58,9 @@ __all__ = [
     "NotFound",
     "OutOfBounds",
     "PayloadTooLarge",
+    "PriceChanged",
     "Problem",
+    "QuoteExpired",
     "RequestError",
     "RuleError",
     "SetupError",
@@ -214,6 +218,18 @@ class Conflict(RuleError):
     def details(self) -> dict[str, object]:
         """Give the data."""
         return dict(self.data)
+
+
+class QuoteExpired(Conflict):
+    """A quote that is no longer good: ask for a new one."""
+
+    code = "QUOTE_EXPIRED"
+
+
+class PriceChanged(Conflict):
+    """A quote whose figures are not what would be charged now: ask for a new one."""
+
+    code = "PRICE_CHANGED"
 
 
 class ForbiddenError(RuleError):

@@ -5,6 +5,7 @@ The one file that knows every room below it, and the one that asks the system fo
 
 from __future__ import annotations
 
+import os
 import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self, TypeVar
@@ -18,6 +19,7 @@ from tallystick.core.period import instant
 from tallystick.errors import SetupError
 from tallystick.facade.customers import Customers
 from tallystick.facade.invoices import Invoices
+from tallystick.facade.quotes import Quotes
 from tallystick.facade.seller import Sellers
 from tallystick.facade.subscriptions import Subscriptions
 from tallystick.facade.usage import Usage
@@ -29,7 +31,7 @@ from tallystick.storage.tables import PREFIX, Tables
 from tallystick.storage.unit import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from sqlalchemy import URL, Connection
@@ -47,6 +49,7 @@ __all__ = ["SystemClock", "SystemIds", "Tallystick"]
 
 R = TypeVar("R")
 
+_SIGNING_KEYS: Final = "TALLYSTICK_SIGNING_KEYS"
 _LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # in their order, none like another
 _TIME_LETTERS: Final = 10  # 50 bits of milliseconds: good for 35,000 years
 _CHANCE_LETTERS: Final = 16  # 80 bits
@@ -87,7 +90,7 @@ class Tallystick:
     left out where only usage is counted.  Nothing is connected to before the first use.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each of these is one setting
         self,
         database: str | URL | Engine,
         *,
@@ -98,8 +101,12 @@ class Tallystick:
         tables: str = PREFIX,
         schema: str | None = None,
         role_check: bool = False,
+        signing_keys: Iterable[str | bytes] | None = None,
     ) -> None:
         """Open it.
+
+        `signing_keys` sign quotes: the first signs, each is accepted.  Where they are left out,
+        those of TALLYSTICK_SIGNING_KEYS, separated by commas.
 
         `role_check` connects at once and refuses a PostgreSQL role that may do more than it needs:
         an owner of the tables, a superuser, one with BYPASSRLS (see `tallystick role`).
@@ -114,6 +121,7 @@ class Tallystick:
         self.storage = Storage(engine, Tables(tables, schema))
         self.price_book = _opened(catalog)
         self.default_plan = default_plan
+        self.signing_keys = _keys(signing_keys)
         if default_plan is not None:
             if self.price_book is None:
                 raise SetupError("a default plan needs a catalogue: pass catalog= as well")
@@ -122,6 +130,7 @@ class Tallystick:
         self.usage = Usage(self)
         self.subscriptions = Subscriptions(self)
         self.invoices = Invoices(self)
+        self.quotes = Quotes(self)
         self.seller = Sellers(self)
         if role_check:
             self._check_role()
@@ -282,6 +291,14 @@ class Tallystick:
     ) -> None:
         """Close."""
         self.close()
+
+
+def _keys(given: Iterable[str | bytes] | None) -> tuple[bytes, ...]:
+    found = os.environ.get(_SIGNING_KEYS, "").split(",") if given is None else given
+    if isinstance(found, (str, bytes)):
+        raise SetupError("signing_keys is a list of keys, the one that signs first")
+    keys = [each.strip().encode() if isinstance(each, str) else each for each in found]
+    return tuple(key for key in keys if key)
 
 
 def _opened(catalog: Catalog[str, str] | str | None) -> Catalog[str, str] | None:

@@ -6,7 +6,7 @@ An act is looked at by making it and taking it back, so its figures are the very
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tallystick.app.drafting import drafts_of
 from tallystick.app.invoice import draft_from
@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_rows import Draft
     from tallystick.storage.unit import Unit
 
-__all__ = ["ComingKind", "Foreseen", "ToCome", "next_invoice", "preview_of", "to_come"]
+__all__ = [
+    "ComingKind",
+    "Foreseen",
+    "ToCome",
+    "foreseen_of",
+    "next_invoice",
+    "preview_of",
+    "to_come",
+]
 
 _MOST_STEPS: Final = 5_000
 
@@ -64,26 +72,17 @@ class ToCome:
     change: Change | None = None
 
 
-class _Undo(Exception):
-    """Takes the savepoint back, and brings what was seen in it."""
-
-    def __init__(self, found: Foreseen) -> None:
-        """Bring what was seen."""
-        super().__init__("a look, no act")
-        self.found = found
-
-
 def preview_of(unit: Unit, act: Callable[[], Made]) -> Foreseen:
     """Give what an act would make, and leave nothing of it.  Raises what the act raises."""
-    try:
-        with unit.savepoint():
-            _look(unit, act())
-    except _Undo as undone:
-        return undone.found
+    with unit.undone():
+        return foreseen_of(unit, act())
 
 
-def _look(unit: Unit, made: Made) -> NoReturn:
-    """Reckon what falls due by an act, and take the act back."""
+def foreseen_of(unit: Unit, made: Made, watermark: Instant | None = None) -> Foreseen:
+    """Reckon what falls due by an act that was made in this transaction, and what comes next.
+
+    With a `watermark` no usage counts that arrived later.
+    """
     subscription = made.subscription
     customer = subscription.customer
     keys = [(customer, id_) for id_ in made.documents]
@@ -91,17 +90,17 @@ def _look(unit: Unit, made: Made) -> NoReturn:
     drafts = [draft_from(found) for found in stored.values() if found.status == "draft"]
     upcoming = _upcoming(unit, subscription)
     together = drafts if upcoming is None else [*drafts, upcoming]
+    if watermark is not None:
+        together = [replace(each, finalize_at=watermark) for each in together]
     reckoned = {each.id: each for each in drafted_all(unit, together)}
-    raise _Undo(
-        Foreseen(
-            subscription=subscription,
-            documents=tuple(
-                reckoned.get(id_) or stored[customer, id_].invoice
-                for id_ in made.documents
-                if (customer, id_) in stored
-            ),
-            upcoming=None if upcoming is None else reckoned[upcoming.id],
-        )
+    return Foreseen(
+        subscription=subscription,
+        documents=tuple(
+            reckoned.get(id_) or stored[customer, id_].invoice
+            for id_ in made.documents
+            if (customer, id_) in stored
+        ),
+        upcoming=None if upcoming is None else reckoned[upcoming.id],
     )
 
 

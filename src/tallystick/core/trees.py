@@ -35,6 +35,7 @@ from tallystick.core.currency import Currency
 from tallystick.core.invoice import Invoice, InvoiceLine, Party
 from tallystick.core.money import Money
 from tallystick.core.period import Period
+from tallystick.core.quote import Quote, Quoted, QuotedLine
 from tallystick.core.spelling import did_you_mean
 from tallystick.core.subscription import (
     AfterTrial,
@@ -67,6 +68,7 @@ _RECORDS: Final[frozenset[type]] = frozenset(
         *(moves.AddOn, moves.Phase),
         *(Subscription, Item, Span, Planned, Terms, Charge, Due),
         *(Invoice, InvoiceLine, Party),
+        *(Quote, Quoted, QuotedLine),
     }
 )
 _NAMES: Final[dict[str, Any]] = {  # what the modules import for the checkers only

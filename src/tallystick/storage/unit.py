@@ -147,6 +147,16 @@ class Unit:
         with self.connection.begin_nested():
             yield
 
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Do something only to look at it: at the end of the block it is taken back."""
+        attempt = self.connection.begin_nested()
+        try:
+            yield
+        finally:
+            if attempt.is_active:
+                attempt.rollback()
+
     def _begin(self, connection: Connection) -> None:
         if connection.dialect.name == "sqlite":
             give_functions(connection)
