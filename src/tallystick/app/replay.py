@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.charge import Charge, Due
     from tallystick.core.invoice import Invoice
+    from tallystick.core.line_tax import Invoiced
     from tallystick.core.reckoned_lines import Used
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Document
@@ -294,7 +295,7 @@ class _Made:
         slices.add_billed(before)
         return slices.rest(replace(draft_from(self.document), due=due), charge, used)
 
-    def _creditable(self, due: Due, before: list[BilledLine]) -> Mapping[int, int]:
+    def _creditable(self, due: Due, before: list[BilledLine]) -> Mapping[int, Invoiced]:
         """Give what was left of the fees that it gives back of, as the books stood before it."""
         stored = self.stored
         if stored.subscription is None or all(each.kind != "credit" for each in due.charges):
