@@ -20,6 +20,7 @@ from tallystick.facade.customers import Customers
 from tallystick.facade.invoices import Invoices
 from tallystick.facade.seller import Sellers
 from tallystick.facade.subscriptions import Subscriptions
+from tallystick.facade.taxes import Taxes
 from tallystick.facade.usage import Usage
 from tallystick.storage.engine import open_engine
 from tallystick.storage.migrate import migrate, migrations
@@ -123,6 +124,7 @@ class Tallystick:
         self.subscriptions = Subscriptions(self)
         self.invoices = Invoices(self)
         self.seller = Sellers(self)
+        self.taxes = Taxes(self)
         if role_check:
             self._check_role()
 
