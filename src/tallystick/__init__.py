@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from tallystick.app.buffer import UsageBuffer
     from tallystick.app.catalog import create_billing_schema, load_catalog
+    from tallystick.app.tax_ids import check_vat_id
+    from tallystick.app.taxes import load_tax_rules
     from tallystick.core.catalog import Catalog, Feature, Plan, Product
     from tallystick.core.currency import Currency, currency
     from tallystick.core.dialects import define_plans
@@ -20,11 +22,14 @@ if TYPE_CHECKING:
     from tallystick.core.line_item import LineItem, map_usage_to_line_items
     from tallystick.core.money import Money, Rate
     from tallystick.core.price import Price, Tier
+    from tallystick.core.tax_rules import TaxRule, TaxRules
     from tallystick.errors import (
         ForbiddenError,
         InvalidCatalog,
+        InvalidTaxRules,
         InvalidUsage,
         TallystickError,
+        TaxUndecided,
         UnknownPlan,
     )
     from tallystick.storage.migrate import get_billing_migrations_dir
@@ -37,6 +42,7 @@ __all__ = [
     "Feature",
     "ForbiddenError",
     "InvalidCatalog",
+    "InvalidTaxRules",
     "InvalidUsage",
     "LineItem",
     "Money",
@@ -46,10 +52,14 @@ __all__ = [
     "Rate",
     "Tallystick",
     "TallystickError",
+    "TaxRule",
+    "TaxRules",
+    "TaxUndecided",
     "Tier",
     "UnknownPlan",
     "UsageBuffer",
     "check_limit",
+    "check_vat_id",
     "create_billing_schema",
     "currency",
     "define_plans",
@@ -57,12 +67,15 @@ __all__ = [
     "get_feature_limit",
     "has_feature",
     "load_catalog",
+    "load_tax_rules",
     "map_usage_to_line_items",
 ]
 
 _HOMES: Final = {
     "tallystick.app.buffer": ("UsageBuffer",),
     "tallystick.app.catalog": ("create_billing_schema", "load_catalog"),
+    "tallystick.app.tax_ids": ("check_vat_id",),
+    "tallystick.app.taxes": ("load_tax_rules",),
     "tallystick.core.catalog": ("Catalog", "Feature", "Plan", "Product"),
     "tallystick.core.currency": ("Currency", "currency"),
     "tallystick.core.dialects": ("define_plans",),
@@ -70,11 +83,14 @@ _HOMES: Final = {
     "tallystick.core.line_item": ("LineItem", "map_usage_to_line_items"),
     "tallystick.core.money": ("Money", "Rate"),
     "tallystick.core.price": ("Price", "Tier"),
+    "tallystick.core.tax_rules": ("TaxRule", "TaxRules"),
     "tallystick.errors": (
         "ForbiddenError",
         "InvalidCatalog",
+        "InvalidTaxRules",
         "InvalidUsage",
         "TallystickError",
+        "TaxUndecided",
         "UnknownPlan",
     ),
     "tallystick.storage.migrate": ("get_billing_migrations_dir",),

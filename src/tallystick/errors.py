@@ -11,12 +11,14 @@
     │   │   ├── InvalidPeriod   a calendar question without an answer
     │   │   ├── InvalidRule     a predicate tree that cannot be read
     │   │   ├── InvalidUsage    usage that no line can be made of
-    │   │   └── InvalidCatalog  a catalogue with problems, all of them
+    │   │   ├── InvalidCatalog  a catalogue with problems, all of them
+    │   │   └── InvalidTaxRules tax rules with problems, all of them
     │   ├── NotFound            no such thing
     │   │   └── UnknownPlan     no such plan
     │   ├── Conflict            what is there already says otherwise
     │   │   ├── QuoteExpired    a quote that is no longer good
     │   │   └── PriceChanged    a quote whose figures are not what would be charged now
+    │   ├── TaxUndecided        what is known does not say which tax is owed
     │   └── ForbiddenError      not allowed (also for hosts to raise)
     ├── RequestError            a request that cannot be answered as it was sent
     │   ├── BadRequest
@@ -51,6 +53,7 @@ __all__ = [
     "InvalidNumber",
     "InvalidPeriod",
     "InvalidRule",
+    "InvalidTaxRules",
     "InvalidUsage",
     "MethodNotAllowed",
     "MigrationRefused",
@@ -66,6 +69,7 @@ __all__ = [
     "SetupError",
     "StorageUnavailable",
     "TallystickError",
+    "TaxUndecided",
     "UnknownPlan",
 ]
 
@@ -158,10 +162,8 @@ class InvalidUsage(InvalidInput):
     """Usage that no line can be made of; `fields` names every bad key."""
 
 
-class InvalidCatalog(InvalidInput):
-    """A catalogue with problems: all of them, each with its place."""
-
-    def __init__(self, problems: Sequence[Problem], source: str = "catalogue") -> None:
+class _InvalidFile(InvalidInput):
+    def __init__(self, problems: Sequence[Problem], source: str) -> None:
         """Keep the problems in the order in which they stand in the document."""
         self.problems = tuple(problems)
         self.source = source
@@ -171,6 +173,22 @@ class InvalidCatalog(InvalidInput):
         count = len(self.problems)
         head = f"{source}: {count} problem{'' if count == 1 else 's'}"
         super().__init__("\n  ".join([head, *map(str, self.problems)]), fields)
+
+
+class InvalidCatalog(_InvalidFile):
+    """A catalogue with problems: all of them, each with its place."""
+
+    def __init__(self, problems: Sequence[Problem], source: str = "catalogue") -> None:
+        """Keep the problems in the order in which they stand in the document."""
+        super().__init__(problems, source)
+
+
+class InvalidTaxRules(_InvalidFile):
+    """Tax rules with problems: all of them, each with its place."""
+
+    def __init__(self, problems: Sequence[Problem], source: str = "tax rules") -> None:
+        """Keep the problems in the order in which they stand in the document."""
+        super().__init__(problems, source)
 
 
 class NotFound(RuleError):
@@ -230,6 +248,15 @@ class PriceChanged(Conflict):
     """A quote whose figures are not what would be charged now: ask for a new one."""
 
     code = "PRICE_CHANGED"
+
+
+class TaxUndecided(RuleError):
+    """What is known of seller, buyer and rules does not say which tax is owed: nothing is guessed.
+
+    The document waits until it is known.
+    """
+
+    code = "TAX_UNDECIDED"
 
 
 class ForbiddenError(RuleError):

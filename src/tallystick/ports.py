@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["Clock", "Ids"]
+    from tallystick.core.tax_decision import TaxDecision, TaxQuestion
+
+__all__ = ["Clock", "Ids", "TaxEngine"]
 
 
 class Clock(Protocol):
@@ -26,4 +28,20 @@ class Ids(Protocol):
 
     def new(self, prefix: str) -> str:
         """Give an id that was never given before, as `cus_…`; ids sort in the order of birth."""
+        ...
+
+
+class TaxEngine(Protocol):
+    """Which rates a document is taxed at: `core.tax_rules.TaxRules`, or an engine of a third party.
+
+    That one is found by its name in the entry points of the group `tallystick.tax_engines`: a
+    function that is given the published TaxRules and gives the engine.
+    """
+
+    def decide(self, question: TaxQuestion) -> TaxDecision:
+        """Give the rates of each line; to the same question for ever the same ones.
+
+        It is asked within a transaction: what it knows it has at hand, and asks no network.
+        Raises TaxUndecided where it cannot tell, which sets the document aside.
+        """
         ...

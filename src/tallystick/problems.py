@@ -31,6 +31,7 @@ STATUS: Final[Mapping[str, int]] = MappingProxyType(
         "CONFLICT": 409,
         "QUOTE_EXPIRED": 409,
         "PRICE_CHANGED": 409,
+        "TAX_UNDECIDED": 409,
         "PAYLOAD_TOO_LARGE": 413,
         "VALIDATION_ERROR": 422,
         "RATE_LIMITED": 429,

@@ -22,6 +22,7 @@ from tallystick.facade.invoices import Invoices
 from tallystick.facade.quotes import Quotes
 from tallystick.facade.seller import Sellers
 from tallystick.facade.subscriptions import Subscriptions
+from tallystick.facade.taxes import Taxes
 from tallystick.facade.usage import Usage
 from tallystick.storage.engine import open_engine
 from tallystick.storage.migrate import migrate, migrations
@@ -132,6 +133,7 @@ class Tallystick:
         self.invoices = Invoices(self)
         self.quotes = Quotes(self)
         self.seller = Sellers(self)
+        self.taxes = Taxes(self)
         if role_check:
             self._check_role()
 

@@ -13,8 +13,8 @@ from tallystick.app.seller import settings_of
 from tallystick.core.charge import Due
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.invoice import Invoice, InvoiceLine, Party
+from tallystick.core.line_tax import tax_given_back, taxed_line, taxes_by_rate, taxes_of
 from tallystick.core.money import Money
-from tallystick.core.number import round_quotient
 from tallystick.core.period import to_the_second
 from tallystick.core.reckoning import finalize
 from tallystick.core.seller import buyer_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
 
-__all__ = ["SERIES", "Words", "issue_note"]
+__all__ = ["SERIES", "Share", "Words", "issue_note"]
 
 SERIES: Final = "credit_note"
 """The series of numbers of credit notes."""
@@ -46,12 +46,21 @@ class Words:
     digest: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What is given back of a line, tax included, and what had been before, also of each tax."""
+
+    minor: int
+    before: int
+    taxes_before: tuple[int, ...] = ()
+
+
 def issue_note(  # noqa: PLR0917 - what it is made of
     unit: Unit,
     at: Instant,
     held: Document,
     words: Words,
-    shares: Mapping[int, tuple[int, int]],
+    shares: Mapping[int, Share],
     chain: tuple[int, str],
 ) -> Invoice:
     """Make a note for a locked invoice: a draft, and at once a document with the next number.
@@ -90,13 +99,8 @@ def issue_note(  # noqa: PLR0917 - what it is made of
     return note
 
 
-def _note(
-    draft: Draft, invoice: Invoice, shares: Mapping[int, tuple[int, int]], digest: str
-) -> Invoice:
-    lines = tuple(
-        _line(invoice, place, minor, before, draft, digest)
-        for place, (minor, before) in sorted(shares.items())
-    )
+def _note(draft: Draft, invoice: Invoice, shares: Mapping[int, Share], digest: str) -> Invoice:
+    lines = tuple(_line(invoice, place, shares[place], draft, digest) for place in sorted(shares))
     unit = draft.currency
     zero = Money.zero(unit)
     subtotal = Money.total((line.amount for line in lines), unit)
@@ -117,6 +121,7 @@ def _note(
         discount=zero,
         credit=zero,
         tax=tax,
+        taxes=taxes_by_rate(lines),
         total=subtotal + tax,
         balance=zero,
         amount_due=zero,
@@ -124,15 +129,16 @@ def _note(
     )
 
 
-def _line(  # noqa: PLR0917 - what it is made of
-    invoice: Invoice, place: int, minor: int, before: int, draft: Draft, digest: str
-) -> InvoiceLine:
-    """Give a part of a line back, with its part of the tax: of all parts together, all of it."""
+def _line(invoice: Invoice, place: int, share: Share, draft: Draft, digest: str) -> InvoiceLine:
+    """Give a part of a line back, with its part of the taxes: of all parts together, all of them.
+
+    The part is of what the line asked for, tax included; so is what it gives back in all.
+    """
     line = invoice.lines[place]
-    whole = asked_for(line)
-    tax = _part(line.tax.minor, before + minor, whole) - _part(line.tax.minor, before, whole)
+    part = Fraction(share.before + share.minor, asked_for(line))
+    taxes = tax_given_back(taxes_of(line), part, share.taxes_before)
     zero = Money.zero(invoice.currency)
-    return InvoiceLine(
+    back = InvoiceLine(
         kind="item",  # no rest of a fee: nothing that counts those takes it for one
         description=line.description,
         price=line.price,
@@ -143,10 +149,10 @@ def _line(  # noqa: PLR0917 - what it is made of
         part=f"{draft.cause}/{place + 1}",
         quantity=Decimal(1),
         billed=Decimal(1),
-        amount=Money(tax - minor, invoice.currency),
+        amount=Money(-share.minor, invoice.currency),
         discount=zero,
         credit=zero,
-        tax=Money(-tax, invoice.currency),
+        tax=zero,
         evidence=FrozenDict(
             {
                 "invoice": invoice.id,
@@ -156,7 +162,5 @@ def _line(  # noqa: PLR0917 - what it is made of
             }
         ),
     )
-
-
-def _part(tax: int, given: int, whole: int) -> int:
-    return round_quotient(Fraction(tax * given, whole)) if whole else 0
+    taxed = taxed_line(back, taxes)
+    return replace(taxed, amount=taxed.amount - taxed.tax)

@@ -6,10 +6,12 @@ that a change or a cancellation gave back by itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.core.line_tax import Invoiced, taxes_of
 from tallystick.storage import invoice_lines
 
 if TYPE_CHECKING:
@@ -17,18 +19,20 @@ if TYPE_CHECKING:
 
     from tallystick.core.charge import Charge, Due
     from tallystick.core.invoice import InvoiceLine
+    from tallystick.core.line_tax import Taxed
     from tallystick.core.period import Period
+    from tallystick.core.tax import TaxRate
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
 
-__all__ = ["asked_for", "creditable", "left_of_fees"]
+__all__ = ["asked_for", "creditable", "given_back", "left_of_fees", "left_of_lines", "taxes_given"]
 
 _ISSUED: Final = frozenset({"open", "paid", "uncollectible"})
 
 
-def left_of_fees(due: Due, billed: Sequence[BilledLine]) -> dict[int, int]:
-    """Give what is left of the fees that the credits of a document give back of, by their place.
+def left_of_fees(due: Due, billed: Sequence[BilledLine]) -> dict[int, Invoiced]:
+    """Give the fees that the credits of a document give back of, and what is left, by their place.
 
     `billed` are the lines of its subscription before it.  Nothing is left of a void invoice.  A
     credit has no entry where nothing was billed for it yet, as with a fee of the same document.
@@ -36,23 +40,42 @@ def left_of_fees(due: Due, billed: Sequence[BilledLine]) -> dict[int, int]:
     found = {}
     for place, charge in enumerate(due.charges):
         if charge.kind == "credit":
-            left = _left(charge, due, billed)
-            if left is not None:
-                found[place] = left
+            fee = _invoiced(charge, due, billed)
+            if fee is not None:
+                found[place] = fee
     return found
 
 
-def _left(charge: Charge, due: Due, billed: Sequence[BilledLine]) -> int | None:
+def _invoiced(charge: Charge, due: Due, billed: Sequence[BilledLine]) -> Invoiced | None:
     credit = _Rest.of_charge(charge)
     fee = credit.fee(billed)
     own = [each for each in due.charges if each.kind == "fee" and credit.covered_by_charge(each)]
     if fee is None or any(_after(each, fee) for each in own):
         return None
     if fee.status not in _ISSUED:
-        return 0
+        return Invoiced(sold=0)
     issued = [line for line in billed if line.status in _ISSUED]
-    given = sum(asked_for(line) for line in issued if _gives_back(line, fee, issued))
-    return max(0, asked_for(fee) + given)
+    back = [line for line in issued if _gives_back(line, fee, issued)]
+    return Invoiced(
+        sold=_sold(fee),
+        taxes=taxes_of(fee),
+        given=-sum(map(_sold, back)),
+        given_taxes=taxes_given(fee, back),
+    )
+
+
+def taxes_given(line: Taxed, back: Iterable[Taxed]) -> tuple[int, ...]:
+    """Give what lines gave back of each tax of another, minor units."""
+    given: Counter[TaxRate] = Counter()
+    for each in back:
+        for tax in taxes_of(each):
+            given[tax.rate] -= tax.amount.minor
+    return tuple(given[tax.rate] for tax in taxes_of(line))
+
+
+def _sold(line: BilledLine) -> int:
+    """Give what a line was sold for, without the taxes that are added to it."""
+    return asked_for(line) - line.tax.minor
 
 
 def _after(charge: Charge, fee: BilledLine) -> bool:
@@ -64,7 +87,7 @@ def _after(charge: Charge, fee: BilledLine) -> bool:
 
 
 def _gives_back(line: BilledLine, fee: BilledLine, issued: Sequence[BilledLine]) -> bool:
-    if line.amount.minor >= 0 or not (line.kind == "credit" or _by_hand(line)):
+    if not _is_credit(line):
         return False
     if _by_hand(line):
         where = (line.evidence["invoice"], int(line.evidence["position"]))
@@ -75,6 +98,19 @@ def _gives_back(line: BilledLine, fee: BilledLine, issued: Sequence[BilledLine])
 
 def creditable(unit: Unit, document: Document) -> tuple[int, ...]:
     """Give what can still be given back of each line of an invoice, minor units."""
+    return left_of_lines(document, given_back(unit, document))
+
+
+def left_of_lines(document: Document, back: Sequence[Sequence[BilledLine]]) -> tuple[int, ...]:
+    """Give what is left of each line of an invoice after what gave `back` of it, minor units."""
+    return tuple(
+        max(0, asked_for(line) + sum(map(asked_for, some)))
+        for line, some in zip(document.invoice.lines, back, strict=True)
+    )
+
+
+def given_back(unit: Unit, document: Document) -> tuple[tuple[BilledLine, ...], ...]:
+    """Give the lines that gave back of each line of an invoice so far."""
     invoice = document.invoice
     owner = (invoice.customer, invoice.subscription or "")
     prices = {line.price for line in invoice.lines}
@@ -83,16 +119,14 @@ def creditable(unit: Unit, document: Document) -> tuple[int, ...]:
         for line in invoice_lines.billed_lines(unit, [owner], prices=prices)
         if line.status in _ISSUED
     ]
-    given = [0] * len(invoice.lines)
+    back: list[list[BilledLine]] = [[] for _ in invoice.lines]
     for line in billed:
-        if line.amount.minor >= 0 or not (line.kind == "credit" or _by_hand(line)):
+        if not _is_credit(line):
             continue
         place = _corrected(line, billed, document)
         if place is not None:
-            given[place] -= asked_for(line)
-    return tuple(
-        max(0, asked_for(line) - back) for line, back in zip(invoice.lines, given, strict=True)
-    )
+            back[place].append(line)
+    return tuple(map(tuple, back))
 
 
 def asked_for(line: InvoiceLine | BilledLine) -> int:
@@ -111,6 +145,11 @@ def _corrected(credit: BilledLine, billed: Sequence[BilledLine], document: Docum
     last = _Rest.of_line(credit).fee(billed)
     mine = last is not None and last.invoice == document.invoice.id
     return last.position - 1 if last is not None and mine else None
+
+
+def _is_credit(line: BilledLine) -> bool:
+    """Whether a line gives back; what it asks for tells, as a minor unit may be all tax."""
+    return asked_for(line) < 0 and (line.kind == "credit" or _by_hand(line))
 
 
 def _by_hand(line: BilledLine) -> bool:

@@ -231,6 +231,8 @@ def trace_tree(trace: Trace) -> dict[str, Any]:
         "discount": invoice.discount.minor,
         "credit": invoice.credit.minor,
         "tax": invoice.tax.minor,
+        "taxes": [tree_of(each) for each in invoice.taxes],
+        "tax_evidence": dict(invoice.tax_evidence),
         "total": invoice.total.minor,
         "balance": invoice.balance.minor,
         "amount_due": invoice.amount_due.minor,

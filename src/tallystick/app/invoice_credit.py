@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.app.credit_note import SERIES, Words, issue_note
-from tallystick.app.creditable import asked_for, creditable
+from tallystick.app.credit_note import SERIES, Share, Words, issue_note
+from tallystick.app.creditable import asked_for, creditable, given_back, left_of_lines, taxes_given
 from tallystick.app.invoice import (
     Way,
     get_document,
@@ -219,12 +219,13 @@ def _wanted(held: Document, pairs: Iterable[tuple[Any, Any]]) -> dict[int, int]:
     return wanted
 
 
-def _shares(unit: Unit, held: Document, asked: Asked) -> dict[int, tuple[int, int]]:
+def _shares(unit: Unit, held: Document, asked: Asked) -> dict[int, Share]:
     """Give what is given back of each line, and what had been before, by place."""
     if asked.lines is not None and asked.amount is not None:
         raise refused_at("amount", "and lines exclude each other")
     invoice = held.invoice
-    left = creditable(unit, held)
+    back = given_back(unit, held)
+    left = left_of_lines(held, back)
     most = min(sum(left), invoice.total.minor - held.noted)
     wanted = _spread(held, asked, left, most)
     for place, minor in wanted.items():
@@ -242,7 +243,11 @@ def _shares(unit: Unit, held: Document, asked: Asked) -> dict[int, tuple[int, in
             f"of {_name(held)} only {rest} were asked for and not given back yet", left=most
         )
     return {
-        place: (minor, asked_for(invoice.lines[place]) - left[place])
+        place: Share(
+            minor=minor,
+            before=asked_for(invoice.lines[place]) - left[place],
+            taxes_before=taxes_given(invoice.lines[place], back[place]),
+        )
         for place, minor in wanted.items()
     }
 

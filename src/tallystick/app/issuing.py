@@ -19,13 +19,12 @@ from tallystick.app.note_settlement import settle_note
 from tallystick.app.offers import Offers
 from tallystick.app.seller import settings_of
 from tallystick.app.stopped import FAULTS, reason_of
+from tallystick.app.taxes import Taxing
 from tallystick.app.thresholds import draft_thresholds, has_thresholds
 from tallystick.app.usage_of_drafts import UsageOfDrafts
-from tallystick.core.invoice import Party
 from tallystick.core.minimum import counts_for_minimum
 from tallystick.core.reckoned_lines import OneOff
 from tallystick.core.reckoning import Facts, finalize, reckon
-from tallystick.core.seller import buyer_of
 from tallystick.core.settlement import issued as issued_entries
 from tallystick.errors import RuleError, StorageUnavailable
 from tallystick.storage import (
@@ -142,6 +141,7 @@ class _Issuing:
         self.seller: Seller = settings_of(unit)
         people = sorted({draft.customer for draft in drafts})
         self.customers = customers.several(unit, people)
+        self.taxing = Taxing(unit, self.seller.party)
         keys = {(draft.customer, draft.currency.code) for draft in drafts}
         self.balances = dict(balances.hold(unit, keys)) if held else self._seen_balances(people)
         self.taken: dict[tuple[str, str], int] = {}
@@ -243,6 +243,7 @@ class _Issuing:
                     draft.due, self.lines.get((draft.customer, draft.subscription_id or ""), ())
                 ),
                 items=self._one_offs(draft),
+                taxation=self.taxing.taxation(self.customers.get(draft.customer)),
                 balance=self._balance(draft),
                 terms=draft.terms,
             )
@@ -297,13 +298,12 @@ class _Issuing:
             prefix = self.seller.credit_note_prefix
         days = draft.terms.net_days
         net = timedelta(days=self.seller.net_days if days is None else days)
-        customer = self.customers.get(draft.customer)
         done = finalize(
             invoice,
             number=f"{prefix}{number:0{_DIGITS}}",
             due_at=invoice.finalize_at + net,
             seller=self.seller.party,
-            buyer=Party() if customer is None else buyer_of(customer),
+            buyer=self.taxing.buyer(self.customers.get(draft.customer)),
         )
         sealed_one = sealed(done, name, number, self.chain[name])
         self.chain[name] = sealed_one.chain

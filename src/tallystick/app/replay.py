@@ -22,15 +22,18 @@ from tallystick.app.invoice import draft_from
 from tallystick.app.offers import Offers
 from tallystick.app.refold import made_by_moves, refolded
 from tallystick.app.replay_usage import EventReader, late_before
+from tallystick.app.taxes import engine_of, rules_of_digest
 from tallystick.core.canonical import digest as catalog_digest
 from tallystick.core.event import as_sent
 from tallystick.core.event import digest as event_digest
 from tallystick.core.invoice import Party
+from tallystick.core.line_tax import taxes_by_rate
 from tallystick.core.minimum import counts_for_minimum
 from tallystick.core.money import Money
 from tallystick.core.published import catalog_of_text
 from tallystick.core.reckoned_lines import OneOff
 from tallystick.core.reckoning import Facts, finalize, reckon
+from tallystick.core.tax_decision import Taxation
 from tallystick.core.trees import body_of, tree_of
 from tallystick.errors import InvalidInput, TallystickError
 from tallystick.storage import catalogs, invoice_items, invoice_lines, journal, moves
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.charge import Charge, Due
     from tallystick.core.invoice import Invoice
+    from tallystick.core.line_tax import Invoiced
     from tallystick.core.reckoned_lines import Used
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Document
@@ -267,9 +271,22 @@ class _Made:
             billed={place: _billed(charge, before) for place, charge in minimums},
             creditable=self._creditable(due, before),
             items=self._items(),
+            taxation=self._taxation(),
             late=late_before(self.unit, self.reader, self.document, earlier, before),
             balance=self._balance_before(),
             terms=stored.terms,
+        )
+
+    def _taxation(self) -> Taxation | None:
+        """Ask the rules that it was taxed by, whatever was published since."""
+        stored = self.stored
+        if not stored.tax_evidence:
+            return None
+        rules = rules_of_digest(self.unit, str(stored.tax_evidence.get("rules")))
+        return Taxation(
+            decide=engine_of(rules),
+            seller=stored.seller or Party(),
+            buyer=stored.buyer or Party(),
         )
 
     def _items(self) -> tuple[OneOff, ...]:
@@ -294,7 +311,7 @@ class _Made:
         slices.add_billed(before)
         return slices.rest(replace(draft_from(self.document), due=due), charge, used)
 
-    def _creditable(self, due: Due, before: list[BilledLine]) -> Mapping[int, int]:
+    def _creditable(self, due: Due, before: list[BilledLine]) -> Mapping[int, Invoiced]:
         """Give what was left of the fees that it gives back of, as the books stood before it."""
         stored = self.stored
         if stored.subscription is None or all(each.kind != "credit" for each in due.charges):
@@ -357,7 +374,8 @@ def _summed(note: Invoice) -> Invoice:
     unit = note.currency
     subtotal = Money.total((line.amount for line in note.lines), unit)
     tax = Money.total((line.tax for line in note.lines), unit)
-    return replace(note, subtotal=subtotal, tax=tax, total=subtotal + tax)
+    taxes = taxes_by_rate(note.lines)
+    return replace(note, subtotal=subtotal, tax=tax, taxes=taxes, total=subtotal + tax)
 
 
 def _billed(charge: Charge, lines: list[BilledLine]) -> int:

@@ -25,6 +25,7 @@ from tallystick.cli import (
     seller,
     serve,
     subscriptions,
+    tax,
     types,
     usage,
     verify,
@@ -89,5 +90,6 @@ for command in (
 app.add_typer(customers.customers)
 app.add_typer(usage.usage)
 app.add_typer(seller.seller)
+app.add_typer(tax.tax)
 app.add_typer(subscriptions.subscriptions)
 app.add_typer(invoice.invoice)

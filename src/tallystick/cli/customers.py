@@ -38,6 +38,9 @@ _Address = Annotated[
     ),
 ]
 _TaxId = Annotated[_Pairs, typer.Option(metavar="TYPE=VALUE", help="As eu_vat=ATU1; repeat.")]
+_Exempt = Annotated[
+    bool | None, typer.Option("--tax-exempt/--taxed", help="Whether it is charged no tax.")
+]
 _Metadata = Annotated[_Pairs, typer.Option(metavar="NAME=TEXT", help="Your own texts; repeat.")]
 
 
@@ -55,12 +58,13 @@ def create(
     provider_id: _ProviderId = None,
     address: _Address = None,
     tax_id: _TaxId = None,
+    tax_exempt: _Exempt = None,
     metadata: _Metadata = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a customer.  Exit status 1 where the id is taken."""
     fields = _fields(
-        name, email, currency, time_zone, locale, provider_id, address, tax_id, metadata
+        name, email, currency, time_zone, locale, provider_id, address, tax_id, metadata, tax_exempt
     )
     _print(tally.customers.create(id_, **fields), as_json=as_json)
 
@@ -106,6 +110,7 @@ def update(
     provider_id: _ProviderId = None,
     address: _Address = None,
     tax_id: _TaxId = None,
+    tax_exempt: _Exempt = None,
     metadata: _Metadata = None,
     clear: Annotated[
         list[str] | None, typer.Option(metavar="FIELD", help="Take a field away; repeat.")
@@ -114,7 +119,7 @@ def update(
 ) -> None:
     """Change what is named and nothing else.  Address, tax ids and metadata are replaced whole."""
     fields = _fields(
-        name, email, currency, time_zone, locale, provider_id, address, tax_id, metadata
+        name, email, currency, time_zone, locale, provider_id, address, tax_id, metadata, tax_exempt
     )
     for field in clear or ():
         key = field.replace("-", "_")
@@ -196,6 +201,7 @@ def _fields(
     address: _Pairs,
     tax_id: _Pairs,
     metadata: _Pairs,
+    tax_exempt: bool | None,
 ) -> dict[str, Any]:
     """Put what was given under the names of the library."""
     taxes = [{"type": t, "value": v} for t, v in _pairs(tax_id, "--tax-id")]
@@ -209,6 +215,7 @@ def _fields(
         "address": _mapping(address, "--address") or None,
         "tax_ids": taxes or None,
         "metadata": _mapping(metadata, "--metadata") or None,
+        "tax_exempt": tax_exempt,
     }
     return {field: value for field, value in given.items() if value is not None}
 
@@ -245,4 +252,4 @@ def _words(value: object) -> str:
         return ", ".join(f"{name} {text}" for name, text in value.items())
     if isinstance(value, list):
         return ", ".join(f"{each['type']} {each['value']}" for each in value)
-    return str(value)
+    return "yes" if value is True else str(value)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tallystick.app.foresight import Foreseen, ToCome
-    from tallystick.core.invoice import Invoice
+    from tallystick.core.invoice import Invoice, InvoiceTax
     from tallystick.core.move import Change
     from tallystick.core.subscription import Item, Subscription
     from tallystick.storage.invoice_rows import Document
@@ -201,6 +201,16 @@ def print_document(document: Document, payments: Sequence[Payment] = ()) -> None
         say(f"{each.kind} {each.id}  {each.amount}  {_text(each.at)} by {each.method}{named}")
 
 
+def _tax(tax: InvoiceTax) -> str:
+    """Name a tax with its rate, what it is taken of, and the note of why it is nothing."""
+    from tallystick.core.number import plain
+
+    if tax.note:
+        return f"{tax.note.replace('_', ' ')}  {tax.amount} of {tax.taxable}"
+    inside = ", in the lines" if tax.inclusive else ""
+    return f"{tax.name} {plain(tax.percent)} %  {tax.amount} of {tax.taxable}{inside}"
+
+
 def _kind(invoice: Invoice) -> str:
     return invoice.kind.replace("_", " ")
 
@@ -220,9 +230,10 @@ def _print_lines(invoice: Invoice) -> None:
     columns = ["line", "kind", "description", "for", "quantity", "amount"]
     if rows:
         say_table(columns, rows, right="line quantity amount")
-    for label, money in (("discount", -invoice.discount), ("tax", invoice.tax)):
-        if money.minor:
-            say(f"{label}  {money}")
+    if invoice.discount.minor:
+        say(f"discount  {-invoice.discount}")
+    for tax in invoice.taxes:
+        say(_tax(tax))
     say(f"total  {invoice.total}")
     if invoice.balance.minor:
         say(f"from the balance  {invoice.balance}", f"amount due  {invoice.amount_due}")

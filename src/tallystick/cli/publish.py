@@ -19,19 +19,22 @@ if TYPE_CHECKING:
     from tallystick.core.published import CatalogVersion
     from tallystick.wiring import Tallystick
 
-__all__ = ["publish"]
+__all__ = ["Author", "author_or_user", "publish"]
+
+Author = Annotated[
+    str | None,
+    typer.Option(
+        envvar="TALLYSTICK_AUTHOR", help="Who publishes.", show_default="who is logged in"
+    ),
+]
+"""The option of the commands that publish."""
 
 
 @ends_well
 def publish(
     file: Annotated[str | None, typer.Argument(help="The catalogue.", show_default=False)] = None,
     database: Database = None,
-    author: Annotated[
-        str | None,
-        typer.Option(
-            envvar="TALLYSTICK_AUTHOR", help="Who publishes.", show_default="who is logged in"
-        ),
-    ] = None,
+    author: Author = None,
     yes: Yes = False,
     list_: Annotated[
         bool, typer.Option("--list", help="Only list what was published; change nothing.")
@@ -55,7 +58,7 @@ def publish(
         return
     catalog = opened(file, environment).ready()
     with ledger(database, tables, schema) as tally:
-        name = author if author is not None else _user()
+        name = author_or_user(author)
         seen = tally.publish(catalog, author=name, preview=True)
         done = seen if seen.unchanged else _publish(tally, catalog, name, seen, yes, as_json)
         _print(done, as_json=as_json)
@@ -99,7 +102,10 @@ def _prepare(tally: Tallystick) -> None:
     tally.usage.prepare()
 
 
-def _user() -> str:
+def author_or_user(author: str | None) -> str:
+    """Give who publishes: who was named, else who is logged in.  Raises Usage where nobody is."""
+    if author is not None:
+        return author
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # nobody is logged in, as in a container

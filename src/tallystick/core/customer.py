@@ -64,6 +64,7 @@ class TaxId:
     """A number under which a customer is known to a tax office: `TaxId("eu_vat", "DE123456789")`.
 
     The kinds are words of your own or of your provider; whether the number exists is not looked up.
+    `eu_vat` is the kind on which reverse charge depends.
     """
 
     type: str
@@ -74,8 +75,9 @@ class TaxId:
 class Customer:
     """Who is billed.  `id` is yours and never changes; `provider_id` is what the provider calls it.
 
-    `time_zone` (IANA) is where its days and periods begin.  `forgotten_at` is set once the personal
-    fields were replaced; such a customer stays, for its documents, and changes no more.
+    `time_zone` (IANA) is where its days and periods begin.  One that is `tax_exempt` is charged no
+    tax; else its address says which.  `forgotten_at` is set once the personal fields were
+    replaced; such a customer stays, for its documents, and changes no more.
     """
 
     id: str
@@ -88,6 +90,7 @@ class Customer:
     address: Mapping[str, str] = field(default_factory=FrozenDict)
     tax_ids: tuple[TaxId, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=FrozenDict)
+    tax_exempt: bool = False
     created_at: Instant
     updated_at: Instant
     forgotten_at: Instant | None = None
@@ -112,6 +115,7 @@ class CustomerFields(TypedDict, total=False):
     address: Mapping[str, str | None] | None
     tax_ids: Sequence[TaxId | Mapping[str, str]] | None
     metadata: Mapping[str, str] | None
+    tax_exempt: bool | None
 
 
 def customer_tree(customer: Customer) -> dict[str, Any]:
@@ -128,6 +132,7 @@ def customer_tree(customer: Customer) -> dict[str, Any]:
         "address": dict(customer.address),
         "tax_ids": [{"type": each.type, "value": each.value} for each in customer.tax_ids],
         "metadata": dict(customer.metadata),
+        "tax_exempt": customer.tax_exempt,
         "created_at": instant_text(customer.created_at),
         "updated_at": instant_text(customer.updated_at),
         "forgotten_at": None if gone is None else instant_text(gone),
@@ -270,6 +275,12 @@ def _metadata(value: object, path: str) -> Mapping[str, str]:
     return FrozenDict(found)
 
 
+def _flag(value: object, path: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise refused_at(path, f"must be true or false, not {shown(value)}")
+
+
 def _entries(value: object, path: str, most: int) -> list[tuple[str, object]]:
     if not isinstance(value, Mapping):
         raise refused_at(path, f"must be an object, not {shown(value)}")
@@ -297,4 +308,5 @@ _READERS: Final[Mapping[str, Callable[[object, str], object]]] = {
     "address": _or(_address, FrozenDict()),
     "tax_ids": _or(_tax_ids, ()),
     "metadata": _or(_metadata, FrozenDict()),
+    "tax_exempt": _or(_flag, absent=False),
 }

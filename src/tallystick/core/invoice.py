@@ -6,7 +6,7 @@ How one is reckoned from what is due is in `core.reckoning`, the sums a person c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tallystick.core.frozen import FrozenDict
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tallystick.core.currency import Currency
     from tallystick.core.money import Money
     from tallystick.core.period import Instant, Period
+    from tallystick.core.tax import TaxNote
 
 __all__ = [
     "RECKONING",
@@ -27,6 +28,7 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "InvoiceStatus",
+    "InvoiceTax",
     "Party",
 ]
 
@@ -42,13 +44,18 @@ InvoiceStatus: TypeAlias = Literal["draft", "open", "paid", "void", "uncollectib
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """Who sells or who buys, as it stood when the document was issued."""
+    """Who sells or who buys, as it stood when the document was issued.
+
+    `checked_ids` are those of its tax ids whose form and check digits were found right.
+    """
 
     name: str | None = None
     email: str | None = None
     address: Mapping[str, str] = field(default_factory=FrozenDict)
     tax_ids: tuple[tuple[str, str], ...] = ()
     locale: str | None = None
+    tax_exempt: bool = False
+    checked_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +91,22 @@ class InvoiceLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceTax:
+    """What one rate takes of a document: `percent` of what is `taxable`, the net amount.
+
+    An inclusive tax is in the lines already; any other is added to them.  `note` says why nothing
+    is taken.
+    """
+
+    name: str
+    percent: Decimal
+    inclusive: bool = False
+    note: TaxNote = ""
+    taxable: Money
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
     """A document.
 
@@ -91,6 +114,8 @@ class Invoice:
     Usage counts that arrived before `watermark`, which is the same instant.  `subtotal` is the sum
     of the lines, `total` what is asked for after discounts, promotional credits and taxes;
     `balance` is what the customer's balance and paid credits pay of it and `amount_due` the rest.
+    `tax` is what is added to the lines, `taxes` all of them by rate, and `tax_evidence` who decided
+    which, by what rules (their digest), for which reasons.
     A credit note has its sums below zero; `credits` is the invoice it corrects.
 
     A draft has no number, no seller and no buyer yet.
@@ -117,11 +142,19 @@ class Invoice:
     discount: Money
     credit: Money
     tax: Money
+    taxes: tuple[InvoiceTax, ...] = ()
+    tax_evidence: Mapping[str, Any] = field(default_factory=FrozenDict)
     total: Money
     balance: Money
     amount_due: Money
     credits: str | None = None
     reckoning: int = RECKONING
+
+    @property
+    def all_tax(self) -> Money:
+        """What is owed to tax offices: the taxes that are added, and those inside the lines."""
+        inside = (each.amount.minor for each in self.taxes if each.inclusive)
+        return replace(self.tax, minor=self.tax.minor + sum(inside))
 
     def __hash__(self) -> int:
         """Hash by id."""

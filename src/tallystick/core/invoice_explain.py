@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 
 from tallystick.core.evidence import rated_of
 from tallystick.core.explain import explain, money_text, number_text
+from tallystick.core.line_tax import taxes_of
 from tallystick.core.period import instant_text
+from tallystick.core.tax import TaxRate
 
 if TYPE_CHECKING:
     from tallystick.core.currency import Currency
-    from tallystick.core.invoice import Invoice, InvoiceLine
+    from tallystick.core.invoice import Invoice, InvoiceLine, InvoiceTax
     from tallystick.core.money import Money
 
 __all__ = ["explain_line", "explain_sums"]
@@ -36,6 +38,7 @@ def explain_line(line: InvoiceLine) -> tuple[str, ...]:
 def explain_sums(invoice: Invoice) -> tuple[str, ...]:
     """Give the sums below the lines: subtotal, total, and what is left to pay."""
     texts = [_sum("subtotal", [line.amount for line in invoice.lines], invoice.subtotal)]
+    texts += _taxes(invoice)
     parts = [invoice.subtotal, -invoice.discount, -invoice.credit, invoice.tax]
     texts.append(_sum("total", [part for part in parts if part.minor] or parts[:1], invoice.total))
     if invoice.balance.minor:
@@ -43,9 +46,38 @@ def explain_sums(invoice: Invoice) -> tuple[str, ...]:
     return tuple(texts)
 
 
+def _taxes(invoice: Invoice) -> list[str]:
+    """Give why the document is taxed so, and the sum of each tax."""
+    evidence = invoice.tax_evidence
+    texts = [f"tax  {reason}" for reason in evidence.get("reasons", ())]
+    if "rules" in evidence:
+        texts.append(f"tax  decided by {evidence['engine']}, {evidence['rules']}")
+    return texts + [_tax(tax, invoice) for tax in invoice.taxes]
+
+
+def _tax(tax: InvoiceTax, invoice: Invoice) -> str:
+    """Give the sum of a tax: its rate of what is taxable, where it was taken of nothing else.
+
+    A tax that is inside comes out of each line, and one that is given back is a part of what was
+    invoiced: those are added up line by line.
+    """
+    if tax.note:
+        return f"tax  {tax.note.replace('_', ' ')}: nothing of {_amount(tax.taxable)}"
+    percent = number_text(tax.percent)
+    name = f"tax  {tax.name} {percent} %{' inside' if tax.inclusive else ''}"
+    if not tax.inclusive and all(line.amount.minor >= 0 for line in invoice.lines):
+        taken = f"{_amount(tax.taxable)} × {percent} ÷ 100 = {_amount(tax.amount)}"
+        return f"{name}, rounded half away from zero: {taken}"
+    rate = TaxRate(tax.name, tax.percent, inclusive=tax.inclusive)
+    lines = (each for line in invoice.lines for each in taxes_of(line))
+    parts = [each.amount for each in lines if each.rate == rate]
+    return _sum(f"{name} of {_amount(tax.taxable)}, line by line:", parts, tax.amount)
+
+
 def _sum(name: str, parts: list[Money], result: Money) -> str:
     terms = " + ".join(map(_amount, parts)) or "0"
-    return f"{name}  {terms.replace('+ -', '- ')} = {_amount(result)}"
+    gap = " " if name.endswith(":") else "  "
+    return f"{name}{gap}{terms.replace('+ -', '- ')} = {_amount(result)}"
 
 
 def _amount(money: Money) -> str:

@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.invoice import Invoice
+from tallystick.core.line_tax import taxes_by_rate
 from tallystick.core.minimum import minimum_line
 from tallystick.core.money import Money
 from tallystick.core.reckoned_lines import rated_lines
 from tallystick.core.subscription import Terms
+from tallystick.core.taxing import fees_given_back, taxed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,8 +35,10 @@ if TYPE_CHECKING:
     from tallystick.core.charge import Due
     from tallystick.core.currency import Currency
     from tallystick.core.invoice import InvoiceLine, Party
+    from tallystick.core.line_tax import Invoiced
     from tallystick.core.period import Instant
     from tallystick.core.reckoned_lines import Late, OneOff, Used
+    from tallystick.core.tax_decision import Taxation
 
 __all__ = ["STEPS", "Bill", "Facts", "finalize", "reckon"]
 
@@ -45,8 +49,10 @@ class Facts:
 
     `used` is what was measured for the charges of the due, by their place in it; `billed` what
     earlier documents asked for in the window of a minimum commitment, minor units by place.
-    `creditable` is what is still left of the fee that a credit gives back of, minor units by place.
+    `creditable` is the fee that a credit gives back of, by the place of the credit, as it was
+    invoiced and as far as it was given back.
     `items` are one-off items that wait, `late` usage of windows that were billed before.
+    `taxation` says who is asked for tax rates; without it nothing new is taxed.
     `balance` is what the customer has to its credit, minor units.
     """
 
@@ -59,7 +65,8 @@ class Facts:
     offers: Mapping[str, Plan[Any]]
     used: Mapping[int, Sequence[Used]] = field(default_factory=FrozenDict)
     billed: Mapping[int, int] = field(default_factory=FrozenDict)
-    creditable: Mapping[int, int] = field(default_factory=FrozenDict)
+    creditable: Mapping[int, Invoiced] = field(default_factory=FrozenDict)
+    taxation: Taxation | None = None
     items: tuple[OneOff, ...] = ()
     late: tuple[Late, ...] = ()
     balance: int = 0
@@ -71,12 +78,14 @@ class Bill:
     """A document on its way through the steps: its lines, and what pays it."""
 
     lines: tuple[InvoiceLine, ...] = ()
+    tax_evidence: Mapping[str, Any] = field(default_factory=FrozenDict)
     balance: int = 0
 
 
 def _rate(_bill: Bill, facts: Facts) -> Bill:
+    left = {place: fee.left for place, fee in facts.creditable.items()}
     lines = rated_lines(
-        facts.due, facts.offers, facts.used, facts.items, facts.late, creditable=facts.creditable
+        facts.due, facts.offers, facts.used, facts.items, facts.late, creditable=left
     )
     return Bill(lines=lines)
 
@@ -100,9 +109,16 @@ def _promotions(bill: Bill, _facts: Facts) -> Bill:
     return bill
 
 
-def _tax(bill: Bill, _facts: Facts) -> Bill:
-    """Leave the lines as they are: there are no rates yet."""
-    return bill
+def _tax(bill: Bill, facts: Facts) -> Bill:
+    """Tax what is given back as it was invoiced, and all else at the rates of the day."""
+    lines, evidence = taxed_lines(
+        bill.lines,
+        fees_given_back(bill.lines, facts.due, facts.creditable),
+        facts.taxation,
+        facts.finalize_at,
+        facts.offers,
+    )
+    return replace(bill, lines=lines, tax_evidence=evidence)
 
 
 def _balance(bill: Bill, facts: Facts) -> Bill:
@@ -158,6 +174,8 @@ def reckon(facts: Facts) -> Invoice:
         discount=discount,
         credit=credit,
         tax=tax,
+        taxes=taxes_by_rate(bill.lines),
+        tax_evidence=bill.tax_evidence,
         total=total,
         balance=balance,
         amount_due=max(total - balance, zero),

@@ -48,14 +48,16 @@ class Seller:
         return timedelta(seconds=self.grace_seconds)
 
 
-def buyer_of(customer: Customer) -> Party:
-    """Give a customer as it stands on its documents."""
+def buyer_of(customer: Customer, *, checked_ids: tuple[str, ...] = ()) -> Party:
+    """Give a customer as it stands on its documents, with the tax ids that were checked."""
     return Party(
         name=customer.name,
         email=customer.email,
         address=customer.address,
         tax_ids=tuple((each.type, each.value) for each in customer.tax_ids),
         locale=customer.locale,
+        tax_exempt=customer.tax_exempt,
+        checked_ids=checked_ids,
     )
 
 

@@ -64,10 +64,10 @@ class Credited:
 
 def issued(invoice: Invoice) -> tuple[Transfer, ...]:
     """Give the entries of an invoice: what is owed, and what the balance pays of it at once."""
-    sold = invoice.total - invoice.tax
+    sold = invoice.total - invoice.all_tax
     return _some(
         Transfer("receivable", "revenue", sold),
-        Transfer("receivable", "tax", invoice.tax),
+        Transfer("receivable", "tax", invoice.all_tax),
         Transfer("balance", "receivable", invoice.balance),
     )
 
@@ -78,7 +78,7 @@ def noted(note: Invoice, lowered: int, *, written_off: int = 0) -> tuple[Transfe
     The rest is the customer's: it goes to its balance.  What was `written_off` of what is lowered
     is no loss any more.
     """
-    tax = -note.tax
+    tax = -note.all_tax
     given = -note.total
     to_due = Money(lowered, note.currency)
     return _some(
@@ -126,4 +126,9 @@ def shared_credit(given: int, left: Sequence[tuple[str, int, int]]) -> tuple[Cre
 
 
 def _some(*transfers: Transfer) -> tuple[Transfer, ...]:
-    return tuple(each for each in transfers if each.amount.minor > 0)
+    """Leave out what moves nothing, and turn around what is below zero."""
+    return tuple(
+        each if each.amount.minor > 0 else Transfer(each.credit, each.debit, -each.amount)
+        for each in transfers
+        if each.amount.minor
+    )

@@ -1,8 +1,8 @@
 """Tax: what each rate takes of a taxable sum, and how it is shown on the lines.
 
 Each rate is rounded once, on the taxable sum of the whole document, and the tax is then shared out
-to the lines so that they add up to it.  Which rates apply is decided elsewhere; a tax engine of a
-third party may replace this module, never the way its figures are shared out.
+to the lines so that they add up to it.  Which rates apply is decided elsewhere (`core.tax_rules`,
+or an engine of a third party); what they take, and how it is shared out, always here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from tallystick.core.money import Money, settle
 from tallystick.core.number import (
@@ -26,25 +26,37 @@ from tallystick.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Tax", "TaxRate", "Taxed", "share", "tax"]
+__all__ = ["NOTES", "Tax", "TaxNote", "TaxRate", "Taxed", "share", "tax"]
+
+TaxNote: TypeAlias = Literal["", "exempt", "reverse_charge", "untaxed"]
+"""Why nothing is taken: who buys is exempt, owes the tax itself, or is where no tax is owed."""
+
+NOTES: Final[tuple[TaxNote, ...]] = get_args(TaxNote)
+"""Every note, the first being none."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaxRate:
     """A rate in percent (8.875 is 8.875 %), with up to 18 decimals.
 
-    An inclusive rate is already in the price and comes out of it; any other is added to it.
+    An inclusive rate is already in the price and comes out of it; any other is added to it.  One
+    with a note is 0 %, and the note says why.
     Raises InvalidInput for a rate below zero, InvalidNumber for what is no finite number.
     """
 
     name: str
     percent: Decimal
     inclusive: bool = False
+    note: TaxNote = ""
 
     def __post_init__(self) -> None:
         """Hold the bounds of a rate."""
         if bounded(self.percent, decimals=RATE_DECIMALS) < 0:
             raise InvalidInput(f"the tax rate {self.name!r} is below zero; a rate is 0 or more")
+        if self.note not in NOTES:
+            raise InvalidInput(f"the tax rate {self.name!r} has a note that is none: {self.note!r}")
+        if self.note and self.percent:
+            raise InvalidInput(f"the tax rate {self.name!r} has a note, {self.note}, and is not 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +108,23 @@ def tax(taxable: Money, rates: Sequence[TaxRate]) -> Taxed:
     return Taxed(net, tuple(taxes))
 
 
-def share(whole: Money, lines: Sequence[Money]) -> tuple[Money, ...]:
-    """Share a tax out to the lines it was taken of, so that the parts add up to it.
+def share(whole: Money, exact: Sequence[Fraction]) -> tuple[Money, ...]:
+    """Share a tax out to the lines, of which each bears `exact` minor units, so that they add up.
 
-    Largest remainder, ties to the first.  A line below zero (a credit beside charges) gets a part
-    below zero, so each line shows the tax of its own amount to within one minor unit.
+    Largest remainder, ties to the first: each line shows its own tax to within one minor unit, a
+    line below zero (a credit beside charges) one below zero.  All turned around give all turned
+    around, so that a credit note mirrors its invoice.
 
-    Raises InvalidInput where the lines add up to nothing and there is a tax to share out.
+    Raises InvalidInput where the lines do not bear the tax: their sum is a unit away from it.
     """
-    base = Money.total(lines, whole.currency).minor
-    if whole.minor == 0:
-        return tuple(Money.zero(whole.currency) for _ in lines)
-    if base == 0:
-        raise InvalidInput("a tax cannot be shared out to lines that add up to nothing")
-    # Of a negative tax the mirror is shared out, so that a credit note mirrors its invoice.
-    sign = -1 if whole.minor < 0 else 1
-    exact = [Fraction(sign * whole.minor * line.minor, base) for line in lines]
-    parts = [part.numerator // part.denominator for part in exact]
-    order = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
+    sum_ = sum(exact, Fraction(0))
+    if abs(sum_ - whole.minor) >= 1:
+        raise InvalidInput(f"lines that bear {sum_} minor units cannot bear {whole}")
+    first = next((part for part in (sum_, *exact) if part), Fraction(0))
+    sign = -1 if first < 0 else 1
+    borne = [sign * part for part in exact]
+    parts = [part.numerator // part.denominator for part in borne]
+    order = sorted(range(len(parts)), key=lambda i: (parts[i] - borne[i], i))
     for i in order[: sign * whole.minor - sum(parts)]:
         parts[i] += 1
     return tuple(Money(sign * part, whole.currency) for part in parts)

@@ -32,7 +32,7 @@ from typing import (
 from tallystick.core import move as moves
 from tallystick.core.charge import Charge, ChargeKind, Due
 from tallystick.core.currency import Currency
-from tallystick.core.invoice import Invoice, InvoiceLine, Party
+from tallystick.core.invoice import Invoice, InvoiceLine, InvoiceTax, Party
 from tallystick.core.money import Money
 from tallystick.core.period import Period
 from tallystick.core.quote import Quote, Quoted, QuotedLine
@@ -46,6 +46,7 @@ from tallystick.core.subscription import (
     Subscription,
     Terms,
 )
+from tallystick.core.tax import TaxNote
 from tallystick.core.tree_parts import Codec, Fault, codec_of, refuse
 from tallystick.errors import InvalidInput
 
@@ -67,8 +68,8 @@ _RECORDS: Final[frozenset[type]] = frozenset(
         *_KINDS.values(),
         *(moves.AddOn, moves.Phase),
         *(Subscription, Item, Span, Planned, Terms, Charge, Due),
-        *(Invoice, InvoiceLine, Party),
         *(Quote, Quoted, QuotedLine),
+        *(Invoice, InvoiceLine, InvoiceTax, Party),
     }
 )
 _NAMES: Final[dict[str, Any]] = {  # what the modules import for the checkers only
@@ -77,6 +78,7 @@ _NAMES: Final[dict[str, Any]] = {  # what the modules import for the checkers on
     "ChargeKind": ChargeKind,
     "AfterTrial": AfterTrial,
     "PauseMode": PauseMode,
+    "TaxNote": TaxNote,
 }
 
 

@@ -19,7 +19,7 @@ from tallystick.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tallystick.core.invoice import InvoiceLine, Party
+    from tallystick.core.invoice import InvoiceLine, InvoiceTax, Party
     from tallystick.core.money import Money
     from tallystick.documents.invoice_words import Words
 
@@ -115,7 +115,10 @@ def view_of(invoice: Invoice, locale: str | None = None, zone: str | None = None
         rows=tuple(_row(line, form) for line in invoice.lines),
         totals=tuple(_totals(invoice, form)),
         memo=tuple(filter(None, map(clean, (invoice.terms.memo or "").splitlines()))),
-        remarks=(words.times.format(zone=zone or "UTC"),) if on_the_clock else (),
+        remarks=(
+            *_tax_remarks(invoice, words),
+            *([words.times.format(zone=zone or "UTC")] if on_the_clock else ()),
+        ),
     )
 
 
@@ -203,9 +206,28 @@ def _details(line: InvoiceLine, form: Formats) -> Iterator[str]:
             yield f"{label}: {form.money(-taken)}"
 
 
+def _tax(tax: InvoiceTax, form: Formats) -> Fact:
+    """Name a tax by its rate and the net amount that it is taken of."""
+    label = form.words.tax_inside if tax.inclusive else form.words.tax
+    percent, net = form.number(tax.percent), form.money(tax.taxable)
+    text = label.format(name=clean(tax.name), percent=percent, net=net)
+    return Fact(text, form.money(tax.amount))
+
+
+def _tax_remarks(invoice: Invoice, words: Words) -> tuple[str, ...]:
+    """Say why nothing is taken, once for each reason."""
+    texts: Mapping[str, str] = {
+        "exempt": words.exempt,
+        "reverse_charge": words.reverse_charge,
+        "untaxed": words.untaxed,
+    }
+    return tuple(dict.fromkeys(texts[tax.note] for tax in invoice.taxes if tax.note))
+
+
 def _totals(invoice: Invoice, form: Formats) -> Iterator[Fact]:
     """Add up as the document does: what is zero is left out, but for the sums themselves."""
     words = form.words
+    inside = [_tax(tax, form) for tax in invoice.taxes if tax.inclusive and not tax.note]
 
     def some(label: str, amount: Money) -> Iterator[Fact]:
         if amount.minor:
@@ -214,10 +236,12 @@ def _totals(invoice: Invoice, form: Formats) -> Iterator[Fact]:
     yield Fact(words.subtotal, form.money(invoice.subtotal))
     yield from some(words.discount, -invoice.discount)
     yield from some(words.credit, -invoice.credit)
-    yield from some(words.tax, invoice.tax)
+    yield from (_tax(tax, form) for tax in invoice.taxes if not (tax.inclusive or tax.note))
     if invoice.kind == "credit_note":
         yield Fact(words.total, form.money(invoice.total), "due")
+        yield from inside
         return
     yield Fact(words.total, form.money(invoice.total), "sum")
+    yield from inside
     yield from some(words.balance, -invoice.balance)
     yield Fact(words.amount_due, form.money(invoice.amount_due), "due")

@@ -45,6 +45,10 @@ class Words:
     discount: str
     credit: str
     tax: str
+    tax_inside: str
+    exempt: str
+    reverse_charge: str
+    untaxed: str
     total: str
     balance: str
     amount_due: str
@@ -84,7 +88,11 @@ WORDS: Final[dict[str, Words]] = {
         subtotal="Subtotal",
         discount="Discount",
         credit="Credits",
-        tax="Tax",
+        tax="{name} {percent}% on {net}",
+        tax_inside="Includes {name} {percent}% on {net}",
+        exempt="Tax exempt.",
+        reverse_charge="Reverse charge: the customer is liable for the VAT.",
+        untaxed="No tax is charged: outside the scope of tax.",
         total="Total",
         balance="Paid from balance",
         amount_due="Amount due",
@@ -122,7 +130,11 @@ WORDS: Final[dict[str, Words]] = {
         subtotal="Zwischensumme",
         discount="Rabatt",
         credit="Guthaben",
-        tax="Steuer",
+        tax="{name} {percent} % auf {net}",
+        tax_inside="Enthält {name} {percent} % auf {net}",
+        exempt="Steuerfrei.",
+        reverse_charge="Steuerschuldnerschaft des Leistungsempfängers (Reverse Charge).",
+        untaxed="Ohne Steuer: nicht steuerbar.",
         total="Gesamtbetrag",
         balance="Aus Guthaben bezahlt",
         amount_due="Zu zahlen",
@@ -160,7 +172,11 @@ WORDS: Final[dict[str, Words]] = {
         subtotal="Sous-total",
         discount="Remise",
         credit="Crédits",
-        tax="Taxes",
+        tax="{name} {percent} % sur {net}",
+        tax_inside="Dont {name} {percent} % sur {net}",
+        exempt="Exonéré de taxe.",
+        reverse_charge="Autoliquidation : la TVA est due par le client.",
+        untaxed="Sans taxe : hors champ d’application.",
         total="Total",
         balance="Réglé par le solde",
         amount_due="Montant à payer",
@@ -198,7 +214,11 @@ WORDS: Final[dict[str, Words]] = {
         subtotal="Subtotal",
         discount="Descuento",
         credit="Créditos",
-        tax="Impuestos",
+        tax="{name} {percent} % sobre {net}",
+        tax_inside="Incluye {name} {percent} % sobre {net}",
+        exempt="Exento de impuestos.",
+        reverse_charge="Inversión del sujeto pasivo: el cliente liquida el IVA.",
+        untaxed="Sin impuestos: operación no sujeta.",
         total="Total",
         balance="Pagado con el saldo",
         amount_due="Importe a pagar",
@@ -236,7 +256,11 @@ WORDS: Final[dict[str, Words]] = {
         subtotal="Totale parziale",
         discount="Sconto",
         credit="Crediti",
-        tax="Imposte",
+        tax="{name} {percent}% su {net}",
+        tax_inside="Include {name} {percent}% su {net}",
+        exempt="Esente da imposta.",
+        reverse_charge="Inversione contabile: l’IVA è a carico del cliente.",
+        untaxed="Senza imposta: operazione fuori campo.",
         total="Totale",
         balance="Pagato con il saldo",
         amount_due="Importo da pagare",
@@ -274,7 +298,11 @@ WORDS: Final[dict[str, Words]] = {
         subtotal="Subtotaal",
         discount="Korting",
         credit="Tegoeden",
-        tax="Belasting",
+        tax="{name} {percent}% over {net}",
+        tax_inside="Inclusief {name} {percent}% over {net}",
+        exempt="Vrijgesteld van belasting.",
+        reverse_charge="Btw verlegd naar de afnemer.",
+        untaxed="Zonder belasting: niet belastbaar.",
         total="Totaal",
         balance="Betaald uit saldo",
         amount_due="Te betalen",

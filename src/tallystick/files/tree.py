@@ -16,7 +16,7 @@ from tallystick.files.scalars import check_tree
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["SUFFIXES", "Source", "read_tree"]
+__all__ = ["SUFFIXES", "Source", "parse_text", "read_tree"]
 
 SUFFIXES: Final = (".py", ".toml", ".yaml", ".yml", ".json")
 """The formats of a catalogue file, in the order in which they are looked for."""
@@ -87,13 +87,14 @@ def _read(path: Path) -> _Read:
     text = read_text(path)
     if suffix == ".py":
         return _checked_python(text, path)
-    tree, lines = _parse(text, suffix)
+    tree, lines = parse_text(text, suffix)
     if not isinstance(tree, dict | list):
         raise refuse("is neither a mapping nor a list", "write products or plans", line=1)
     return tree, lines
 
 
-def _parse(text: str, suffix: str) -> _Read:
+def parse_text(text: str, suffix: str) -> tuple[object, Mapping[str, int]]:
+    """Read a text of a format, by its suffix, as plain values and their lines.  Raises Refused."""
     if suffix == ".toml":
         from tallystick.files.from_toml import toml_tree  # noqa: PLC0415 - each format is imported where it is read
 

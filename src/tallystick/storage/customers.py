@@ -100,7 +100,7 @@ def change(
 
 _FIELDS: Final = (
     *("provider_id", "name", "email", "currency", "time_zone", "locale"),
-    *("address", "tax_ids", "metadata", "forgotten_at"),
+    *("address", "tax_ids", "metadata", "forgotten_at", "tax_exempt"),
 )
 
 
@@ -117,6 +117,8 @@ def _columns(fields: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("address", "metadata"):
         if name in row:
             row[name] = dict(row[name]) or None
+    if "tax_exempt" in row:
+        row["tax_exempt"] = row["tax_exempt"] or None
     if "tax_ids" in row:
         row["tax_ids"] = [{"type": t.type, "value": t.value} for t in row["tax_ids"]] or None
     return row
@@ -132,6 +134,7 @@ def _customer(row: RowMapping) -> Customer:
             "address": FrozenDict(values["address"] or {}),
             "tax_ids": tuple(TaxId(**each) for each in values["tax_ids"] or ()),
             "metadata": FrozenDict(values["metadata"] or {}),
+            "tax_exempt": bool(values["tax_exempt"]),
         }
     )
 

@@ -47,8 +47,11 @@ def undo(
     names: Sequence[str],
     functions: Sequence[str] = (),
     statements: Sequence[str] = (),
+    columns: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Drop tables, the last first, where they hold nothing, and take the revision off the log.
+
+    `columns` of tables that stay go as well, each a table and its column, where all are empty.
 
     `functions` are those that PostgreSQL's triggers call; on SQLite a trigger goes with its table.
     `statements` take back, on both, what was done to tables that stay.
@@ -65,12 +68,19 @@ def undo(
         filled = f"SELECT EXISTS (SELECT 1 FROM {full})"  # noqa: S608 - a name of ours
         if name != _LOG and op.get_bind().exec_driver_sql(filled).scalar():
             raise MigrationRefused(f"{full} holds records: they are not dropped")
+    for name, column in columns:
+        full = _named("{s}{p}", tables) + name
+        filled = f"SELECT EXISTS (SELECT 1 FROM {full} WHERE {column} IS NOT NULL)"  # noqa: S608 - names of ours
+        if op.get_bind().exec_driver_sql(filled).scalar():
+            raise MigrationRefused(f"{full} holds {column}: it is not dropped")
     log = _named("{s}{p}", tables) + _LOG
     op.execute(f"DELETE FROM {log} WHERE revision = '{revision}'")  # noqa: S608 - names of ours
     for name in reversed(names):
         op.execute(f"DROP TABLE {_named('{s}{p}', tables)}{name}")
     for name in functions if op.get_context().dialect.name == "postgresql" else ():
         op.execute(f"DROP FUNCTION {_named('{s}{p}', tables)}{name}()")
+    for name, column in columns:
+        op.execute(f"ALTER TABLE {_named('{s}{p}', tables)}{name} DROP COLUMN {column}")
     for statement in statements:
         op.execute(_named(statement, tables))
 

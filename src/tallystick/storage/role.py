@@ -39,6 +39,7 @@ GRANTS: Final[Mapping[str, frozenset[str]]] = {
     "usage_days": frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"}),
     "usage_values": frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"}),
     "migration_log": frozenset({"SELECT"}),
+    "tax_rules": frozenset({"SELECT", "INSERT"}),
     **BILLING_GRANTS,
 }
 """What the role may do with each table, by its name without the prefix; the rest is nothing."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -81,6 +82,7 @@ class Tables:
         self.balances = billing.balances
         self.sellers = billing.sellers
         self.usage_watermark = billing.usage_watermark
+        self.tax_rules = _tax_rules(self.metadata, prefix)
 
     @property
     def version_table(self) -> str:
@@ -127,6 +129,19 @@ def _plan_versions(metadata: MetaData, prefix: str) -> Table:
     )
 
 
+def _tax_rules(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        f"{prefix}tax_rules",
+        metadata,
+        Column("number", BigInteger, primary_key=True, autoincrement=False),
+        Column("digest", Key, nullable=False, index=True),
+        Column("author", Text, nullable=False),
+        Column("published_at", Moment, nullable=False),
+        Column("tree", Text, nullable=False),
+        CheckConstraint("number > 0", name="number"),
+    )
+
+
 def _customers(metadata: MetaData, prefix: str) -> Table:
     return Table(
         f"{prefix}customers",
@@ -144,6 +159,7 @@ def _customers(metadata: MetaData, prefix: str) -> Table:
         Column("created_at", Moment, nullable=False),
         Column("updated_at", Moment, nullable=False),
         Column("forgotten_at", Moment),
+        Column("tax_exempt", Boolean),
     )
 
 
