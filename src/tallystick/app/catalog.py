@@ -17,7 +17,9 @@ from tallystick.files import lock_path, read_lock, read_tree
 from tallystick.providers.known import ABILITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from tallystick.core.period import Instant
 
 __all__ = ["DEFAULT_ENVIRONMENT", "Opened", "create_billing_schema", "load_catalog", "open_catalog"]
 
@@ -65,14 +67,19 @@ def load_catalog(path: str | Path, *, environment: str | None = None) -> Catalog
     return _load(Path(path), environment)[0]
 
 
-def open_catalog(path: str | Path, *, environment: str | None = None) -> Opened:
+def open_catalog(
+    path: str | Path, *, environment: str | None = None, now: Callable[[], Instant] | None = None
+) -> Opened:
     """Open a catalogue with its lock file and lint it.
+
+    `now` is asked for the time only where the catalogue has coupons, to name those that have ended.
 
     Raises InvalidCatalog where the file itself cannot be used; CatalogNotFound.
     """
     path = Path(path)
     catalog, lines = _load(path, environment)
-    found = (in_dialect(problem, catalog.dialect) for problem in lint(catalog))
+    at = None if now is None or not catalog.coupons else now()
+    found = (in_dialect(problem, catalog.dialect) for problem in lint(catalog, at=at))
     lined = (replace(problem, line=line_of(problem.path, lines)) for problem in found)
     return Opened(path, catalog, (*catalog.hints, *lined))
 

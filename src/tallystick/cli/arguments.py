@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tallystick.app.catalog import Opened
     from tallystick.core.catalog import Catalog, Plan
+    from tallystick.core.period import Instant
 
 __all__ = [
     "AsJson",
@@ -100,7 +101,9 @@ def split_file(words: list[str], *names: str) -> tuple[str | None, list[str]]:
     return (words[0], words[1:]) if extra else (None, words)
 
 
-def opened(file: str | None, environment: str | None) -> Opened:
+def opened(
+    file: str | None, environment: str | None, now: Callable[[], Instant] | None = None
+) -> Opened:
     """Open the catalogue that was named, or the one of the environment or the folder."""
     from tallystick.app.catalog import open_catalog
     from tallystick.files import find_catalog
@@ -110,9 +113,8 @@ def opened(file: str | None, environment: str | None) -> Opened:
             check_environment(environment)
         except InvalidInput as refused:
             raise Usage(str(refused)) from None
-    return open_catalog(
-        find_catalog(file, environ=os.environ, folder=_folder()), environment=environment
-    )
+    path = find_catalog(file, environ=os.environ, folder=_folder())
+    return open_catalog(path, environment=environment, now=now)
 
 
 def _folder() -> Path:

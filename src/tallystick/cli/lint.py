@@ -15,6 +15,7 @@ from tallystick.errors import InvalidCatalog
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tallystick.core.period import Instant
     from tallystick.errors import Problem
 
 __all__ = ["lint"]
@@ -33,7 +34,7 @@ def lint(
     name, plans = file or "catalogue", 0
     findings: Sequence[Problem]
     try:
-        found = opened(file, environment)
+        found = opened(file, environment, _now)
         name, plans, findings = found.path.name, len(found.catalog), found.findings
     except InvalidCatalog as refused:
         name, findings = Path(refused.source).name, refused.problems
@@ -53,6 +54,12 @@ def lint(
         say(_summary(name, plans, len(problems), len(hints)))
     if problems:
         raise typer.Exit(1)
+
+
+def _now() -> Instant:
+    from tallystick.wiring import SystemClock
+
+    return SystemClock().now()
 
 
 def _summary(name: str, plans: int, problems: int, hints: int) -> str:

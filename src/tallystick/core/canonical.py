@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
+from tallystick.core.coupon_tree import coupon_to_tree
 from tallystick.core.number import EXACT, ZERO, plain
 from tallystick.core.price import (
     Dynamic,
@@ -72,6 +73,7 @@ def to_tree(catalog: Catalog[Any, Any]) -> Tree:
             "dialect": "tallystick",
             "provider": catalog.provider,
             "meters": meters or None,
+            "coupons": [coupon_to_tree(coupon) for coupon in catalog.coupons] or None,
             "products": [_product_tree(p, catalog.provider) for p in catalog.products],
         }
     )

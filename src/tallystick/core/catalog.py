@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeVar
 
+    from tallystick.core.coupon import Coupon
     from tallystick.core.currency import Currency
     from tallystick.core.meter import Meter
     from tallystick.core.price import Price
@@ -181,6 +182,7 @@ class Catalog(Generic[PlanId, FeatureKey]):
     products: tuple[Product[FeatureKey], ...]
     provider: str | None = None
     meters: Mapping[str, Meter] = field(default_factory=FrozenDict)
+    coupons: tuple[Coupon, ...] = ()
     dialect: Dialect = field(default="tallystick", compare=False, repr=False)
     hints: tuple[Problem, ...] = field(default=(), compare=False, repr=False)
     _by_id: Mapping[str, Plan[FeatureKey]] = field(init=False, compare=False, repr=False)

@@ -1,181 +1,211 @@
-"""Coupons: what they take off lines that are already rounded.
+"""Coupons: the offer of a reduction, to whom it is open and for how long it acts.
 
-Coupons act in the order given, each on what the ones before it have left, and never take more than
-there is.  What a coupon takes is shared out to the lines it applies to.  Who may redeem a coupon,
-and for how long, is no business of this module.
+What a coupon takes off lines is the business of `core.discount`, for which invoices it acts that of
+`core.redemption`, and who may redeem it that of `core.qualification`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import TYPE_CHECKING
+import unicodedata
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
-from tallystick.core.money import Money, settle
-from tallystick.core.number import RATE_DECIMALS, bounded, percent_of
+from tallystick.core.frozen import FrozenDict
+from tallystick.core.money import Money
+from tallystick.core.number import RATE_DECIMALS, bounded
+from tallystick.core.period import instant
 from tallystick.core.price import PercentOff
-from tallystick.errors import InvalidInput
+from tallystick.errors import CurrencyMismatch, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping
 
     from tallystick.core.currency import Currency
+    from tallystick.core.period import Instant
 
-__all__ = [
-    "Coupon",
-    "CouponLine",
-    "Discount",
-    "Discounted",
-    "apply_coupons",
-    "fixed_off",
-    "percent_off",
-]
+__all__ = ["LONGEST_CODE", "MOST_MONTHS", "Code", "Coupon", "Duration", "code_key"]
+
+Duration: TypeAlias = Literal["once", "repeating", "forever"]
+"""Whether a coupon acts on one invoice, for a number of calendar months, or without an end."""
+
+MOST_MONTHS: Final = 1_200
+"""The longest a coupon repeats, a hundred years: what is longer is meant for ever."""
+
+LONGEST_CODE: Final = 100
+"""The most characters of a code."""
 
 
-@dataclass(frozen=True, slots=True)
-class Coupon:
-    """A percentage or a fixed amount off; `plans` and `meters` limit it, empty is no limit.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """A word by which a coupon is redeemed, with limits of its own beside the coupon's.
 
-    Raises InvalidInput for an amount or a percentage below zero.
+    `code` is as it was written; `key` is what codes are compared by.  The window is
+    `[starts_at, ends_at)`.
+
+    Raises InvalidInput.
     """
 
-    id: str
-    off: PercentOff | Money
-    plans: frozenset[str] = frozenset()
-    meters: frozenset[str] = frozenset()
+    code: str
+    max_redemptions: int | None = None
+    max_redemptions_per_customer: int | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what would make a line dearer."""
-        if isinstance(self.off, PercentOff):
-            _percent(self.off.percent)
-        elif not isinstance(self.off, Money):
-            raise InvalidInput("a coupon takes a PercentOff or Money off")
-        elif self.off.minor < 0:
-            raise InvalidInput(f"the coupon {self.id!r} takes less than nothing off")
+        """Make the key and hold the limits."""
+        object.__setattr__(self, "key", code_key(self.code))
+        _check_limits(self)
+        _check_window(self)
 
 
-@dataclass(frozen=True, slots=True)
-class CouponLine:
-    """A rounded line that coupons may act on, and what was taken off it before.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coupon:
+    """A percentage or a fixed amount off, with everything that limits it.
 
-    A line at or below zero (a credit) gets no discount.
+    A fixed amount is given in each currency it may be taken in.  `plans`, `products`, `prices`,
+    `meters` and `currencies` limit it, empty is no limit.  It can be redeemed in
+    `[starts_at, ends_at)`; how long it acts afterwards says `duration`, with `months` where it
+    repeats.  `minimum` is what a purchase comes to at least before discounts, in each currency.
+    It is redeemed by one of its `codes`, or by itself where a plan names its id or it is
+    `automatic`.  An inactive coupon is redeemed no more; where it is redeemed it goes on.
+
+    Raises InvalidInput for a coupon that would make a thing dearer or that contradicts itself.
     """
 
     id: str
-    amount: Money
-    plan: str | None = None
-    meter: str | None = None
-    discounted: Money | None = None
+    off: PercentOff | tuple[Money, ...]
+    name: str = ""
+    duration: Duration = "once"
+    months: int | None = None
+    plans: frozenset[str] = frozenset()
+    products: frozenset[str] = frozenset()
+    prices: frozenset[str] = frozenset()
+    meters: frozenset[str] = frozenset()
+    currencies: frozenset[Currency] = frozenset()
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    first_purchase: bool = False
+    minimum: tuple[Money, ...] = ()
+    max_redemptions: int | None = None
+    max_redemptions_per_customer: int | None = None
+    codes: tuple[Code, ...] = ()
+    automatic: bool = False
+    active: bool = True
+    metadata: Mapping[str, str] = field(default_factory=FrozenDict)
+
+    def __post_init__(self) -> None:
+        """Check what contradicts itself, and bring amounts into one order."""
+        _check_off(self)
+        _check_duration(self)
+        _check_limits(self)
+        _check_window(self)
+        for name in ("off", "minimum"):
+            amounts = getattr(self, name)
+            if isinstance(amounts, tuple):
+                object.__setattr__(self, name, _by_currency(amounts, self.id))
+        object.__setattr__(self, "metadata", FrozenDict(self.metadata))
+
+    def __hash__(self) -> int:
+        """Hash by id."""
+        return hash(self.id)
 
     @property
-    def left(self) -> Money:
-        """Give what a first coupon finds: the amount less what was taken off before."""
-        return self.amount if self.discounted is None else self.amount - self.discounted
+    def recurring(self) -> bool:
+        """Whether it may act on more than one invoice."""
+        return self.duration != "once"
+
+    def takes(self, currency: Currency) -> bool:
+        """Whether it can be used in a currency: it has its amounts in it and no list forbids it."""
+        lists = [self.minimum] if self.minimum else []
+        lists += [self.off] if isinstance(self.off, tuple) else []
+        amounts = ({each.currency for each in amounts} for amounts in lists)
+        open_to = chain([self.currencies] if self.currencies else [], amounts)
+        return all(currency in currencies for currencies in open_to)
+
+    def off_in(self, currency: Currency) -> PercentOff | Money:
+        """Give what it takes off in a currency.  Raises CurrencyMismatch where it takes nothing."""
+        if not self.takes(currency):
+            raise CurrencyMismatch(f"the coupon {self.id!r} is not for {currency}")
+        if isinstance(self.off, PercentOff):
+            return self.off
+        return next(each for each in self.off if each.currency == currency)
+
+    def minimum_in(self, currency: Currency) -> Money:
+        """Give what a purchase comes to at least; nothing where there is no minimum."""
+        same = (each for each in self.minimum if each.currency == currency)
+        return next(same, Money.zero(currency))
 
 
-@dataclass(frozen=True, slots=True)
-class Discount:
-    """What one coupon took, in all and of each line (in the order of the lines)."""
+def code_key(text: str) -> str:
+    """Give what codes are compared by: their text in NFKC, case-folded, without outer blanks.
 
-    coupon: Coupon
-    amount: Money
-    by_line: tuple[Money, ...]
+    `WELCOME10`, ` welcome10 ` and the same in full-width letters are one code.
 
-
-@dataclass(frozen=True, slots=True)
-class Discounted:
-    """Lines after coupons: what each coupon took and what is left of each line."""
-
-    discounts: tuple[Discount, ...]
-    left: tuple[Money, ...]
-    currency: Currency
-
-    @property
-    def total(self) -> Money:
-        """Add up what is left."""
-        return Money.total(self.left, self.currency)
-
-    @property
-    def discount(self) -> Money:
-        """Add up what all coupons took."""
-        return Money.total((each.amount for each in self.discounts), self.currency)
-
-    @property
-    def by_line(self) -> tuple[Money, ...]:
-        """Add up what all coupons took of each line."""
-        taken = [each.by_line for each in self.discounts]
-        return tuple(
-            Money.total((parts[i] for parts in taken), self.currency) for i in range(len(self.left))
-        )
-
-
-def percent_off(exact: Decimal, percent: Decimal, currency: Currency) -> Money:
-    """Give a percentage of an exact figure in minor units, rounded once, half away from zero.
-
-    Never more than the figure itself, rounded; nothing of a figure at or below zero.
-    10 percent of 999.9 yen is 100 yen.
-
-    Raises InvalidInput for a percentage below zero.
+    Raises InvalidInput for what is no text, for an empty one and one of over 100 characters.
     """
-    if exact <= 0:
-        return Money.zero(currency)
-    return min(settle(percent_of(exact, _percent(percent)), currency), settle(exact, currency))
+    if not isinstance(text, str):
+        raise InvalidInput(f"a code is a text, not {type(text).__name__}")
+    if len(text) > LONGEST_CODE:
+        raise InvalidInput(f"a code of more than {LONGEST_CODE} characters is none")
+    key = unicodedata.normalize("NFD", str.__str__(text))
+    for _ in range(2):  # folding a letter may compose another one: Unicode 3.13, D146
+        key = unicodedata.normalize("NFKC", key.casefold())
+    key = key.strip()
+    if not 1 <= len(key) <= LONGEST_CODE or not key.isprintable():
+        raise InvalidInput("a code is a text of printable characters, not blanks alone")
+    return key
 
 
-def fixed_off(amount: Money, off: Money) -> Money:
-    """Give the part of a fixed discount that an amount can bear; what it cannot bear is lost.
-
-    Raises InvalidInput for a discount below zero, CurrencyMismatch for another currency.
-    """
-    if off.minor < 0:
-        raise InvalidInput("a discount takes less than nothing off")
-    return max(min(amount, off), Money.zero(amount.currency))
-
-
-def apply_coupons(
-    coupons: Iterable[Coupon], lines: Sequence[CouponLine], currency: Currency
-) -> Discounted:
-    """Apply coupons in the order given, each on what is left; the same id counts once.
-
-    A percentage is taken of the sum of the lines a coupon applies to and rounded once; what a
-    coupon takes is shared out by what is left of each line, largest remainder, ties to the first.
-
-    Raises CurrencyMismatch where a coupon or a line is in another currency.
-    """
-    left = [Money.zero(currency) + line.left for line in lines]
-    discounts = []
-    for coupon in _once(coupons):
-        base = [
-            amount if amount.minor > 0 and _applies(coupon, line) else Money.zero(currency)
-            for amount, line in zip(left, lines, strict=True)
-        ]
-        taken = _taken(coupon, Money.total(base, currency))
-        parts = taken.split([amount.minor for amount in base])
-        left = [amount - part for amount, part in zip(left, parts, strict=True)]
-        discounts.append(Discount(coupon, taken, parts))
-    return Discounted(tuple(discounts), tuple(left), currency)
-
-
-def _once(coupons: Iterable[Coupon]) -> Iterable[Coupon]:
-    first: dict[str, Coupon] = {}
-    for coupon in coupons:
-        first.setdefault(coupon.id, coupon)
-    return first.values()
-
-
-def _taken(coupon: Coupon, base: Money) -> Money:
+def _check_off(coupon: Coupon) -> None:
     if isinstance(coupon.off, PercentOff):
-        return percent_off(Decimal(base.minor), coupon.off.percent, base.currency)
-    return fixed_off(base, coupon.off)
+        if bounded(coupon.off.percent, decimals=RATE_DECIMALS) < 0:
+            raise InvalidInput(f"the coupon {coupon.id!r} takes less than nothing off")
+        return
+    fixed = isinstance(coupon.off, tuple) and all(isinstance(each, Money) for each in coupon.off)
+    if not fixed or not coupon.off:
+        raise InvalidInput("a coupon takes a PercentOff off, or Money in each of its currencies")
+    if coupon.currencies:
+        raise InvalidInput(f"the amounts of the coupon {coupon.id!r} say its currencies already")
 
 
-def _applies(coupon: Coupon, line: CouponLine) -> bool:
-    return (not coupon.plans or line.plan in coupon.plans) and (
-        not coupon.meters or line.meter in coupon.meters
-    )
+def _by_currency(amounts: tuple[Money, ...], id: str) -> tuple[Money, ...]:  # noqa: A002 - the field's word
+    if any(each.minor < 0 for each in amounts):
+        raise InvalidInput(f"the coupon {id!r} has an amount below zero")
+    if len({each.currency for each in amounts}) < len(amounts):
+        raise InvalidInput(f"the coupon {id!r} has two amounts in one currency")
+    return tuple(sorted(amounts, key=lambda each: each.currency.code))
 
 
-def _percent(percent: Decimal) -> Decimal:
-    if bounded(percent, decimals=RATE_DECIMALS) < 0:
-        raise InvalidInput("a percentage off is 0 or more")
-    return percent
+def _check_duration(coupon: Coupon) -> None:
+    if coupon.duration not in get_args(Duration):
+        raise InvalidInput(f"a duration is once, repeating or forever, not {coupon.duration!r}")
+    if (coupon.duration == "repeating") != (coupon.months is not None):
+        raise InvalidInput(f"the coupon {coupon.id!r} has months just where it is repeating")
+    if coupon.months is not None:
+        _check_count(coupon.months, "months")
+        if coupon.months > MOST_MONTHS:
+            raise InvalidInput(f"a coupon repeats for at most {MOST_MONTHS:,} months")
+
+
+def _check_limits(limited: Coupon | Code) -> None:
+    for name in ("max_redemptions", "max_redemptions_per_customer"):
+        most = getattr(limited, name)
+        if most is not None:
+            _check_count(most, name)
+
+
+def _check_count(count: int, name: str) -> None:
+    if type(count) is not int or count < 1:  # bool is an int, and no count
+        raise InvalidInput(f"{name} is a whole number from 1")
+
+
+def _check_window(limited: Coupon | Code) -> None:
+    for name in ("starts_at", "ends_at"):
+        at = getattr(limited, name)
+        if at is not None:
+            object.__setattr__(limited, name, instant(at))
+    start, end = limited.starts_at, limited.ends_at
+    if start is not None and end is not None and start >= end:
+        raise InvalidInput("a coupon ends after it starts")

@@ -6,19 +6,27 @@ There is no change exactly where the digests are equal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from tallystick.core.canonical import canonical_bytes, canonical_json
+from tallystick.core.canonical import canonical_bytes
 from tallystick.core.catalog import Feature, Plan, Product
+from tallystick.core.diff_coupon import coupon_changes, coupon_words
 from tallystick.core.diff_price import (
-    Words,
     amount_change,
     matched_lines,
     optional_amount_change,
     price_changes,
+)
+from tallystick.core.diff_words import (
+    FREE_JSON,
+    Words,
+    json_change,
+    list_changes,
+    plain_change,
     shown,
     unlike,
+    unlike_fields,
 )
 from tallystick.core.meter import Meter
 from tallystick.core.wording import (
@@ -41,7 +49,6 @@ __all__ = ["Change", "Kind", "Subject", "diff"]
 Kind: TypeAlias = Literal["added", "removed", "changed"]
 """What happened to the subject: it came, it went, or it is otherwise than before."""
 
-_FREE_JSON: Final = frozenset({"business_rules", "metadata"})
 _AMOUNTS: Final = frozenset({"minimum_commitment", "invoice_threshold"})
 _VERBS: Final = ("is ", "moved ")
 
@@ -58,6 +65,7 @@ class Subject:
     price: str | None = None
     feature: str | None = None
     meter: str | None = None
+    coupon: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,8 @@ class Change:
 def diff(old: Catalog[Any, Any], new: Catalog[Any, Any]) -> tuple[Change, ...]:
     """Tell what changed from `old` to `new`; nothing exactly where their digests are equal.
 
-    In the order: catalogue, meters, products, then the plans in the order of `new`, then those
-    that are gone.  Raises InvalidInput for values that no file could hold.
+    In the order: catalogue, meters, coupons, products, then the plans in the order of `new`, then
+    those that are gone.  Raises InvalidInput for values that no file could hold.
     """
     if canonical_bytes(old) == canonical_bytes(new):
         return ()
@@ -92,9 +100,10 @@ class _Comparison:
 
     def changes(self) -> Iterator[Change]:
         if unlike(self.old.provider, self.new.provider):
-            words = _plain("provider", self.old.provider, self.new.provider)
+            words = plain_change("provider", self.old.provider, self.new.provider)
             yield _change(Subject(), "catalogue", words)
         yield from self.meters()
+        yield from self.coupons()
         yield from self.products()
         yield from self.plans()
 
@@ -104,9 +113,25 @@ class _Comparison:
             if before is None or after is None:
                 yield _presence(subject, f"meter {key}", absent_before=before is None)
                 continue
-            for name in _unlike_fields(Meter, before, after):
+            for name in unlike_fields(Meter, before, after):
                 words = _meter_words(name, getattr(before, name), getattr(after, name))
                 yield _change(subject, f"meter {key}", words)
+
+    def coupons(self) -> Iterator[Change]:
+        old = {coupon.id: coupon for coupon in self.old.coupons}
+        new = {coupon.id: coupon for coupon in self.new.coupons}
+        yield from _order(Subject(), "catalogue: coupons", list(old), list(new))
+        for key, before, after in _matched(old, new):
+            subject, name = Subject(coupon=key), f"coupon {key}"
+            if before is not None and after is not None:
+                for words in coupon_changes(before, after):
+                    yield _change(subject, name, words)
+            elif after is not None:
+                cost = coupon_words(after)
+                yield Change("added", subject, f"{name} added: {cost}", None, cost)
+            elif before is not None:
+                cost = coupon_words(before)
+                yield Change("removed", subject, f"{name} removed: {cost}", cost)
 
     def products(self) -> Iterator[Change]:
         old = {product.id: product for product in self.old.products}
@@ -157,7 +182,7 @@ class _Comparison:
             sides = (billed_words(old), billed_words(new))
             yield Words(f"billed {sides[0]} → {sides[1]}", *sides)
             told |= {"interval", "interval_count"}
-        for name in _unlike_fields(Plan, old, new):
+        for name in unlike_fields(Plan, old, new):
             if name not in told:
                 yield from _plan_field(name, old, new)
 
@@ -191,17 +216,6 @@ def _matched(
         yield key, old.get(key), new.get(key)
 
 
-def _unlike_fields(of: type, old: object, new: object) -> Iterator[str]:
-    for field in fields(of):
-        before, after = getattr(old, field.name), getattr(new, field.name)
-        if not field.compare:
-            continue
-        if field.name in _FREE_JSON:
-            before, after = _json(before), _json(after)
-        if unlike(before, after):
-            yield field.name
-
-
 def _change(subject: Subject, name: str, words: Words) -> Change:
     joint = "" if words.text.startswith(_VERBS) else ":"
     return Change("changed", subject, f"{name}{joint} {words.text}", words.before, words.after)
@@ -212,15 +226,10 @@ def _presence(subject: Subject, name: str, *, absent_before: bool) -> Change:
     return Change(kind, subject, f"{name} {kind}")
 
 
-def _plain(name: str, before: object, after: object) -> Words:
-    sides = (shown(before), shown(after))
-    return Words(f"{name.replace('_', ' ')} {sides[0]} → {sides[1]}", *sides)
-
-
 def _meter_words(name: str, before: object, after: object) -> Words:
     said = _METER_WORDS.get(name)
     if said is None:
-        return _plain(name, before, after)
+        return plain_change(name, before, after)
     sides = (said(before), said(after))
     return Words(f"{name.replace('_', ' ')} {sides[0]} → {sides[1]}", *sides)
 
@@ -237,10 +246,6 @@ _METER_WORDS: Final[Mapping[str, Callable[[object], str]]] = {
 }
 
 
-def _json(value: object) -> str | None:
-    return None if value is None else canonical_json(value).decode()
-
-
 def _order(subject: Subject, name: str, old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
     """Tell where what stands in both catalogues stands in another order."""
     before, after = [k for k in old if k in new], [k for k in new if k in old]
@@ -250,40 +255,20 @@ def _order(subject: Subject, name: str, old: Sequence[str], new: Sequence[str]) 
         yield Change("changed", subject, text, *sides)
 
 
-def _list_words(
-    label: str, before: Sequence[str] | None, after: Sequence[str] | None
-) -> list[Words]:
-    """Tell which entries came and went; where none did, the two lists."""
-    old, new = before or (), after or ()
-    come = [Words(f"{label} {shown(e)} added", None, e) for e in new if e not in old]
-    gone = [Words(f"{label} {shown(e)} removed", e, None) for e in old if e not in new]
-    return [*come, *gone] or [_plain(f"{label}s", before, after)]
-
-
 def _product_words(old: Product[Any], new: Product[Any]) -> Iterator[Words]:
-    for name in _unlike_fields(Product, old, new):
+    for name in unlike_fields(Product, old, new):
         before, after = getattr(old, name), getattr(new, name)
         if name == "features":
-            yield from _list_words("text", before, after)
+            yield from list_changes("text", before, after)
         elif name == "name":
             yield Words(f"is now called {after}", before, after)
         elif name == "hidden":
             sides = (shown(before), shown(after))
             yield Words("is no longer shown" if after else "is shown again", *sides)
-        elif name in _FREE_JSON:
-            yield _json_words(name, before, after)
+        elif name in FREE_JSON:
+            yield json_change(name, before, after)
         elif name != "plans":
-            yield _plain(name, before, after)
-
-
-def _json_words(name: str, before: object, after: object) -> Words:
-    if name == "metadata":
-        before, after = before or None, after or None
-    sides = (_json(before), _json(after))
-    label = name.replace("_", " ")
-    if before is None or after is None:
-        return Words(f"{label} {'added' if before is None else 'removed'}", *sides)
-    return Words(f"{label} {shown(before)} → {shown(after)}", *sides)
+            yield plain_change(name, before, after)
 
 
 def _plan_field(name: str, old: Plan[Any], new: Plan[Any]) -> Iterator[Words]:
@@ -305,11 +290,11 @@ def _plan_field(name: str, old: Plan[Any], new: Plan[Any]) -> Iterator[Words]:
         old_side, new_side = (before, old.currency, ""), (after, new.currency, "")
         yield optional_amount_change(old_side, new_side, name.replace("_", " "))
     elif name in {"coupons", "coupon_ids"}:
-        yield from _list_words("coupon" if name == "coupons" else "coupon id", before, after)
-    elif name in _FREE_JSON:
-        yield _json_words(name, before, after)
+        yield from list_changes("coupon" if name == "coupons" else "coupon id", before, after)
+    elif name in FREE_JSON:
+        yield json_change(name, before, after)
     else:
-        yield _plain(name, before, after)
+        yield plain_change(name, before, after)
 
 
 def _trial(before: int | None, after: int | None) -> Words:
@@ -368,7 +353,7 @@ def _gives(feature: Feature) -> str:
 def _feature_words_of(
     old: Feature, new: Feature, money: tuple[Currency, Currency]
 ) -> Iterator[Words]:
-    for name in _unlike_fields(Feature, old, new):
+    for name in unlike_fields(Feature, old, new):
         before, after = getattr(old, name), getattr(new, name)
         if name == "limit":
             sides = (limit_words(before), limit_words(after))
@@ -377,4 +362,4 @@ def _feature_words_of(
             old_side, new_side = (before, money[0], " each"), (after, money[1], " each")
             yield optional_amount_change(old_side, new_side, "beyond the limit")
         elif name != "key":
-            yield _plain(name, before, after)
+            yield plain_change(name, before, after)

@@ -6,10 +6,9 @@ from collections import Counter
 from dataclasses import fields
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.core.canonical import canonical_json
-from tallystick.core.currency import Currency
+from tallystick.core.diff_words import Words, shown, unlike
 from tallystick.core.price import Flat, Graduated, Price, Volume
 from tallystick.core.wording import (
     amount_words,
@@ -30,19 +29,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from tallystick.core.catalog import Plan
+    from tallystick.core.currency import Currency
     from tallystick.core.price import Tier
 
 __all__ = [
-    "Words",
     "amount_change",
     "matched_lines",
     "optional_amount_change",
     "price_changes",
-    "shown",
-    "unlike",
 ]
 
-_LONGEST: Final = 60
 _MONEY: Final = frozenset({"amount", "fixed", "free_volume", "minimum", "maximum"})
 _SHAPE_WORDS: Final = {
     "size": "package size",
@@ -67,36 +63,6 @@ _FIELD_WORDS: Final = {
     "basis": "what is counted",
     "group_by": "a line for each",
 }
-
-
-class Words(NamedTuple):
-    """A change in words: the sentence without its subject, and the two sides of it."""
-
-    text: str
-    before: str | None
-    after: str | None
-
-
-def unlike(before: object, after: object) -> bool:
-    """Whether two values of a catalogue differ where it matters: True is not 1."""
-    return before != after or type(before) is not type(after)
-
-
-def shown(value: object) -> str:
-    """Write any value of a catalogue in one short phrase."""
-    if value is None or value in ("", ()):
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (Decimal, int)):
-        return figure(value)
-    if isinstance(value, Currency):
-        return value.code
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    text = value if isinstance(value, str) else canonical_json(value).decode()
-    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    return f"'{text}'" if isinstance(value, str) else text
 
 
 def amount_change(

@@ -14,6 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.canonical import to_tree
+from tallystick.core.coupon_hints import coupon_hints
 from tallystick.core.hints import placed, price_hints
 from tallystick.core.period import cadence_of
 from tallystick.core.plan_hints import plan_hints
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
     from tallystick.core.catalog import Catalog, Plan, Product
+    from tallystick.core.period import Instant
     from tallystick.core.price import Price
 
 __all__ = ["cadence_problems", "lint", "mixed_cadence_problems"]
@@ -33,8 +35,10 @@ _PAIR: Final = 2
 _NUMBER: Final = re.compile(r"\[([0-9]+)\]")
 
 
-def lint(catalog: Catalog[Any, Any]) -> tuple[Problem, ...]:
+def lint(catalog: Catalog[Any, Any], *, at: Instant | None = None) -> tuple[Problem, ...]:
     """Give the problems of a catalogue as a whole, then the hints, each in catalogue order.
+
+    Those about coupons come last; which of them have ended is told where `at` says what time it is.
 
     A catalogue that was built from classes and holds what no file could hold (a figure that is not
     finite, business rules that are not JSON) gives that one problem.
@@ -46,7 +50,7 @@ def lint(catalog: Catalog[Any, Any]) -> tuple[Problem, ...]:
     found = chain(cadence_problems(catalog), mixed_cadence_problems(catalog))
     problems = sorted(found, key=_place)
     hints = sorted(chain(price_hints(catalog), plan_hints(catalog)), key=_place)
-    return (*problems, *hints)
+    return (*problems, *hints, *sorted(coupon_hints(catalog, at), key=_place))
 
 
 def cadence_problems(catalog: Catalog[Any, Any]) -> Iterator[Problem]:

@@ -98,7 +98,7 @@ def _build(record: Record, report: Report, abilities: Mapping[str, Abilities]) -
     else:
         default = record.get("currency")
         products = [builder.product(entry, default) for entry in record.get("products", ())]
-    return builder.catalog(products)
+    return builder.catalog(products, record.get("coupons", []))
 
 
 def _dialect_of(tree: object) -> Dialect:

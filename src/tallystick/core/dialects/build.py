@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tallystick.core.catalog import Catalog, Feature, Plan, Product
 from tallystick.core.currency import Currency
 from tallystick.core.currency import currency as currency_of
+from tallystick.core.dialects.coupons import Coupons
 from tallystick.core.dialects.meters import meter_of
 from tallystick.core.dialects.prices import amount_of, check_cadence, price_of
 from tallystick.core.number import ZERO, exact_sum
@@ -68,7 +69,7 @@ class Builder:
                 record.problem("key", f"{key!r} is taken: meter keys are unique")
             self.meters[key] = meter_of(record)
 
-    def catalog(self, products: list[Product]) -> Catalog:
+    def catalog(self, products: list[Product], coupons: list[Record]) -> Catalog:
         """Close the catalogue: what needs all of it is checked now."""
         known = {*self.meters, *self._feature_keys}
         for record, meter in self._metered:
@@ -81,9 +82,21 @@ class Builder:
             products=tuple(products),
             provider=self.provider,
             meters=self.meters,
+            coupons=Coupons().build(coupons, self._scopes(products)),
             dialect=self.report.dialect,
             hints=self.report.hints,
         )
+
+    def _scopes(self, products: list[Product]) -> dict[str, set[str]]:
+        """Give what a coupon may be limited to: the ids and keys of all that is sold."""
+        prices = [price for product in products for plan in product.plans for price in plan.prices]
+        metered = {price.meter for price in prices if price.meter is not None}
+        return {
+            "plans": set(self._plans),
+            "products": set(self._products),
+            "prices": {price.id for price in prices},
+            "meters": {*self.meters, *self._feature_keys, *metered},
+        }
 
     def _check_groups(self, record: Record, price: Price) -> None:
         """Hold the groups of a price to those of its meter."""

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, get_args
 
+from tallystick.core.coupon import Duration
+from tallystick.core.dialects.amounts import Amounts, Time
 from tallystick.core.dialects.filters import Filter, Property
 from tallystick.core.dialects.report import BAD, Record, camel
 from tallystick.core.dialects.scalars import (
@@ -41,7 +43,6 @@ EVERY: Final[tuple[Dialect, ...]] = ("plans", "products", "tallystick")
 """Every dialect: a field that all of them need."""
 MOST_ENTRIES: Final = 10_000
 """So many entries a list of a catalogue may have."""
-
 MOST_TIERS: Final = 1_000
 """More steps than a person can check."""
 
@@ -76,6 +77,23 @@ class One:
     def schema(self) -> dict[str, Any]:
         """Give its JSON Schema, by reference."""
         return {"$ref": f"#/$defs/{self.table}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """One object of another table, or a text that stands for its `name` and nothing else."""
+
+    table: str
+    name: str
+
+    def read(self, value: object, path: str, report: Report) -> Any:
+        """Give its record."""
+        tree = {self.name: value} if isinstance(value, str) else value
+        return read_record(tree, self.table, path, report)
+
+    def schema(self) -> dict[str, Any]:
+        """Give its JSON Schema: a text, or by reference."""
+        return {"anyOf": [{"type": "string"}, {"$ref": f"#/$defs/{self.table}"}]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +136,11 @@ _OFFER: Final = (
     Field("invoice_threshold", Number(above=True), "Billed whenever so much usage is reached."),
     Field("provider", Identifier(), "Who takes the money.", nullable=True),
     Field("coupons", Many(Text()), "Texts that tell people of a coupon."),
-    Field("coupon_ids", Many(Identifier()), "The provider's coupon ids."),
+    Field(
+        "coupon_ids",
+        Many(Identifier()),
+        "Coupons of the plan: ids of `coupons`, or the provider's.",
+    ),
     Field("business_rules", Free(), "Passed through; `eligibility` in it is a predicate tree."),
     Field("label", Text(), "Shown instead of a price on a custom plan."),
     Field("button_label", Text(), "The words on its button."),
@@ -126,6 +148,13 @@ _OFFER: Final = (
     Field("badge", Text(), "A short word beside the name, such as Popular."),
     Field("highlighted", Flag(), "Whether a price list should draw the eye to it."),
     Field("metadata", Labels(), "Your own texts by name."),
+)
+
+_REDEEMED: Final = (
+    Field("max_redemptions", Integer(1), "It can be redeemed so often in all."),
+    Field("max_redemptions_per_customer", Integer(1), "And so often by one customer."),
+    Field("starts_at", Time(), "From this instant it can be redeemed."),
+    Field("ends_at", Time(), "From this instant it can be redeemed no more."),
 )
 
 _INTERVAL: Final = Choice(("day", "week", "month", "year"))
@@ -136,11 +165,13 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
         Field("provider", Identifier(), "Who takes the money for all plans.", nullable=True),
         Field("currency", Identifier(), "The currency of products that name none."),
         Field("meters", Many(One("meter")), "What is counted."),
+        Field("coupons", Many(One("coupon")), "What can be taken off, for whom and how long."),
         Field("products", Many(One("product"), 1), "What is sold.", ("products", "tallystick")),
     ),
     "plan_list": (
         Field("dialect", Choice(EVERY), "How the file is written; told from its shape if absent."),
         Field("meters", Many(One("meter")), "What is counted."),
+        Field("coupons", Many(One("coupon")), "What can be taken off, for whom and how long."),
         Field("plans", Many(One("listed_plan"), 1), "The plans.", EVERY),
     ),
     "meter": (
@@ -156,6 +187,30 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
         Field("late_after", Integer(1), "Days after which an event is late.", nullable=True),
         Field("late", Choice(get_args(LateRule)), "What becomes of a late event."),
         Field("description", Text(), "A sentence for people."),
+    ),
+    "coupon": (
+        Field("id", Identifier(), "Unique among coupons.", EVERY),
+        Field("name", Text(), "Shown to people beside the discount."),
+        Field("percent_off", Number(above=True, most=100), "Taken off, in percent."),
+        Field("amount_off", Amounts(), "Taken off, in each currency in which it can be used."),
+        Field("duration", Choice(get_args(Duration)), "How long it acts; once if absent."),
+        Field("months", Integer(1), "For so many calendar months, where it is repeating."),
+        Field("plans", Many(Identifier()), "Only for these plans."),
+        Field("products", Many(Identifier()), "Only for these products."),
+        Field("prices", Many(Identifier()), "Only for these prices."),
+        Field("meters", Many(Identifier()), "Only for usage of these meters."),
+        Field("currencies", Many(Identifier()), "Only in these currencies."),
+        Field("first_purchase", Flag(), "Only for who never bought before."),
+        Field("minimum_amount", Amounts(), "Only for a purchase of at least this."),
+        Field("codes", Many(Short("code", "code")), "By these it is redeemed."),
+        Field("automatic", Flag(), "True: comes by itself with whatever it is not limited from."),
+        Field("active", Flag(), "False: redeemed no more; who has it keeps it."),
+        *_REDEEMED,
+        Field("metadata", Labels(), "Your own texts by name."),
+    ),
+    "code": (
+        Field("code", Text(), "As people type it: case and outer blanks do not count.", EVERY),
+        *_REDEEMED,
     ),
     "product": (
         Field("id", Identifier(), "Unique among products.", EVERY),
@@ -290,7 +345,6 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
         Field("to", Number(above=True), "Rounded to a multiple of this; 1 if absent."),
     ),
 }
-
 """The fields of each kind of object, in the order in which a person would write them."""
 
 _SPELLINGS: Final[Mapping[str, Mapping[str, Field]]] = {

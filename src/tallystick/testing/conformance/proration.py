@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.core.coupon import Coupon, CouponLine, apply_coupons
+from tallystick.core.coupon import Coupon
+from tallystick.core.discount import CouponLine, apply_coupons
 from tallystick.core.money import Money, Rate
 from tallystick.core.period import Period
 from tallystick.core.price import PercentOff
@@ -55,7 +56,8 @@ def _discounted(amounts: Sequence[Money], off: PercentOff | Money | None) -> tup
     if off is None:
         return tuple(amounts)
     lines = [CouponLine(str(index), amount) for index, amount in enumerate(amounts)]
-    return apply_coupons([Coupon("discount", off)], lines, amounts[0].currency).left
+    coupon = Coupon(id="discount", off=off if isinstance(off, PercentOff) else (off,))
+    return apply_coupons([coupon], lines, amounts[0].currency).left
 
 
 def _discount(tree: Mapping[str, Any] | None, unit: Currency) -> PercentOff | Money | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.core.coupon import fixed_off, percent_off
 from tallystick.core.currency import currency
+from tallystick.core.discount import fixed_off, percent_off
 from tallystick.core.money import Money
 from tallystick.core.tax import TaxRate, tax
 from tallystick.providers.stripe import wire

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallystick.core.coupon import (
-    Coupon,
+from tallystick.core.coupon import Coupon
+from tallystick.core.currency import currency
+from tallystick.core.discount import (
     CouponLine,
     apply_coupons,
     fixed_off,
     percent_off,
 )
-from tallystick.core.currency import currency
 from tallystick.core.money import Money
 from tallystick.core.price import PercentOff
 from tallystick.errors import CurrencyMismatch, InvalidInput, InvalidNumber
@@ -28,12 +28,12 @@ def eur(text: str) -> Money:
     return Money.parse(text, EUR)
 
 
-def fixed(name: str, amount: str, **limits: frozenset[str]) -> Coupon:
-    return Coupon(name, eur(amount), **limits)
+def fixed(name: str, amount: str, **more: Any) -> Coupon:
+    return Coupon(id=name, off=(eur(amount),), **more)
 
 
-def percent(name: str, size: str, **limits: frozenset[str]) -> Coupon:
-    return Coupon(name, PercentOff(Decimal(size)), **limits)
+def percent(name: str, size: str, **more: Any) -> Coupon:
+    return Coupon(id=name, off=PercentOff(Decimal(size)), **more)
 
 
 def lines(*amounts: str) -> list[CouponLine]:
@@ -95,13 +95,14 @@ def test_a_discount_never_makes_a_thing_dearer() -> None:
 @pytest.mark.parametrize("size", [20, 20.0, "20", None, Decimal("NaN"), Decimal("1e99")])
 def test_a_percentage_is_a_finite_decimal(size: Any) -> None:
     with pytest.raises(InvalidNumber):
-        Coupon("a", PercentOff(size))
+        Coupon(id="a", off=PercentOff(size))
 
 
 def test_a_coupon_takes_a_percentage_or_money_off() -> None:
-    wrong: Any = Decimal(10)
-    with pytest.raises(InvalidInput, match="PercentOff or Money"):
-        Coupon("a", wrong)
+    wrongs: list[Any] = [Decimal(10), eur("1.00"), (), (Decimal(1),), [eur("1.00")], None]
+    for wrong in wrongs:
+        with pytest.raises(InvalidInput, match="PercentOff off, or Money"):
+            Coupon(id="a", off=wrong)
 
 
 # --- lines ----------------------------------------------------------------------------------------
@@ -186,7 +187,10 @@ def test_what_coupons_take_and_leave_adds_up_and_never_turns_a_charge_into_a_cre
     minor: list[int], sizes: list[PercentOff | Money]
 ) -> None:
     charged = [CouponLine(str(i), Money(each, EUR)) for i, each in enumerate(minor)]
-    coupons = [Coupon(str(i), off) for i, off in enumerate(sizes)]
+    coupons = [
+        Coupon(id=str(i), off=off if isinstance(off, PercentOff) else (off,))
+        for i, off in enumerate(sizes)
+    ]
     came = apply_coupons(coupons, charged, EUR)
     assert came.total + came.discount == Money(sum(minor), EUR)
     for discount in came.discounts:
