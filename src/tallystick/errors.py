@@ -15,6 +15,7 @@
     │   ├── NotFound            no such thing
     │   │   └── UnknownPlan     no such plan
     │   ├── Conflict            what is there already says otherwise
+    │   ├── InsufficientCredit  less credit is left than is asked for
     │   └── ForbiddenError      not allowed (also for hosts to raise)
     ├── RequestError            a request that cannot be answered as it was sent
     │   ├── BadRequest
@@ -44,6 +45,7 @@ __all__ = [
     "Conflict",
     "CurrencyMismatch",
     "ForbiddenError",
+    "InsufficientCredit",
     "InvalidCatalog",
     "InvalidInput",
     "InvalidNumber",
@@ -214,6 +216,21 @@ class Conflict(RuleError):
     def details(self) -> dict[str, object]:
         """Give the data."""
         return dict(self.data)
+
+
+class InsufficientCredit(RuleError):
+    """Less credit is left than is asked for; nothing was taken."""
+
+    code = "PAYMENT_REQUIRED"
+
+    def __init__(self, message: str, *, asked: str, left: str) -> None:
+        """Keep the sentence, and both figures as plain decimal texts."""
+        super().__init__(message)
+        self.asked, self.left = asked, left
+
+    def details(self) -> dict[str, object]:
+        """Give what was asked for and what is left."""
+        return {"asked": self.asked, "left": self.left}
 
 
 class ForbiddenError(RuleError):
