@@ -3,8 +3,8 @@
 A grant is an amount of money, or of units of a feature.  Grants burn in one order everywhere:
 priority (the lower number first), expiry (never comes last), promotional before paid, the earlier
 effective, the earlier made.  How they burn over time is in `core.credit_burn`, what they pay on an
-invoice in `core.credit_lines`, how they move by hand in `core.credit_moves`, and how a plan grants
-them again and again in `core.credit_cadence`.
+invoice in `core.credit_lines`, how they move by hand in `core.credit_moves`, how a plan grants them
+again and again in `core.credit_cadence`, and what goes on after a period in `core.credit_reset`.
 """
 
 from __future__ import annotations
@@ -180,10 +180,15 @@ class CreditGrant:
         return self.effective_at <= at and (self.expires_at is None or at < self.expires_at)
 
     def worth(self, size: Decimal) -> Amount:
-        """Give a plain number as an amount of this grant: Money, or units."""
-        if isinstance(self.amount, Money):
-            return Money(int(size), self.amount.currency)
-        return size
+        """Give a plain number as an amount of this grant: Money, or units.
+
+        Raises InvalidInput for a part of a minor unit.
+        """
+        if not isinstance(self.amount, Money):
+            return size
+        if size != size.to_integral_value():
+            raise InvalidInput(f"the grant {self.id!r} is money: it has whole minor units")
+        return Money(int(size), self.amount.currency)
 
 
 def burn_order(grant: CreditGrant) -> tuple[int, Instant, bool, Instant, int, str]:

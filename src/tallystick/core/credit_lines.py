@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from tallystick.core.credit import Category, burn_order, currency_of
-from tallystick.core.credit_burn import burn, in_one_measure
+from tallystick.core.credit_balance import burn, in_one_measure
 from tallystick.core.money import Money
 from tallystick.core.number import EXACT, ZERO, exact_sum, plain, taken_in_turn
 from tallystick.errors import CurrencyMismatch, InsufficientCredit, InvalidInput
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tallystick.core.credit import Use
-    from tallystick.core.credit_burn import Burn, GrantBalance
+    from tallystick.core.credit_balance import Burn, GrantBalance
     from tallystick.core.currency import Currency
 
 __all__ = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tallystick.core.credit import CreditGrant, Withdrawal, burn_order, currency_of, size_of
-from tallystick.core.credit_burn import in_one_measure
+from tallystick.core.credit_balance import in_one_measure
 from tallystick.core.number import ZERO, bounded, exact_sum, plain, taken_in_turn
 from tallystick.core.period import instant
 from tallystick.errors import CurrencyMismatch, InsufficientCredit, InvalidInput
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from tallystick.core.credit import Amount
-    from tallystick.core.credit_burn import GrantBalance
+    from tallystick.core.credit_balance import GrantBalance
     from tallystick.core.period import Instant
 
 __all__ = ["TopUp", "TopUpRule", "Transfer", "top_up", "transfer", "void"]
@@ -72,7 +72,8 @@ def void(
     `size` is in minor units or units.  Grants that have ended have nothing left; grants that are
     yet to begin do.  Gives the withdrawals by the ids of their grants.
 
-    Raises InsufficientCredit where less is left, InvalidInput for nothing or less.
+    Raises InsufficientCredit where less is left, InvalidInput for nothing or less and for a part of
+    a minor unit.
     """
     order = sorted(balances, key=lambda each: burn_order(each.grant))
     in_one_measure([each.grant for each in order], ())
@@ -84,12 +85,11 @@ def void(
     if need > there:
         text = f"{plain(need)} cannot be voided: {plain(there)} is left"
         raise InsufficientCredit(text, asked=plain(need), left=plain(there))
-    taken = taken_in_turn(need, lefts)
-    return tuple(
-        (each.grant.id, Withdrawal(at=at, size=part))
-        for each, part in zip(order, taken, strict=False)
-        if part
-    )
+    taken = zip(order, taken_in_turn(need, lefts), strict=False)
+    voided = [(each.grant, part) for each, part in taken if part]
+    for grant, part in voided:
+        grant.worth(part)
+    return tuple((grant.id, Withdrawal(at=at, size=part)) for grant, part in voided)
 
 
 def transfer(
@@ -106,8 +106,8 @@ def transfer(
     What was given away or bought stays so, with its end and its scope; it may be used from `at` on,
     or from the start of the first grant where that is later.
 
-    Raises InsufficientCredit where less is left, InvalidInput for nothing or less and where the two
-    customers are one.
+    Raises InsufficientCredit where less is left, InvalidInput for nothing or less, for a part of a
+    minor unit, and where the two customers are one.
     """
     source = balance.grant
     if to == source.customer:

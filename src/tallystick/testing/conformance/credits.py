@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.credit import DEFAULT_PRIORITY, CreditGrant, Use, Withdrawal
-from tallystick.core.credit_burn import GrantBalance, burn_down
+from tallystick.core.credit_balance import GrantBalance
+from tallystick.core.credit_burn import burn_down
 from tallystick.core.credit_ledger import LedgerEntry, ledger_totals
 from tallystick.core.credit_lines import credits_over_lines, pay_lines, settle_charge
 from tallystick.core.money import Money

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.credit_burn import burn_down
-from tallystick.core.credit_cadence import reset_grants
+from tallystick.core.credit_reset import reset_grants
 from tallystick.core.entitlement import Unlimited
 from tallystick.core.entitlement_source import (
     EntitlementSource,
