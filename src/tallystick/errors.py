@@ -19,6 +19,7 @@
     │   │   ├── QuoteExpired    a quote that is no longer good
     │   │   └── PriceChanged    a quote whose figures are not what would be charged now
     │   ├── TaxUndecided        what is known does not say which tax is owed
+    │   ├── InsufficientCredit  less credit is left than is asked for
     │   └── ForbiddenError      not allowed (also for hosts to raise)
     ├── RequestError            a request that cannot be answered as it was sent
     │   ├── BadRequest
@@ -48,6 +49,7 @@ __all__ = [
     "Conflict",
     "CurrencyMismatch",
     "ForbiddenError",
+    "InsufficientCredit",
     "InvalidCatalog",
     "InvalidInput",
     "InvalidNumber",
@@ -257,6 +259,21 @@ class TaxUndecided(RuleError):
     """
 
     code = "TAX_UNDECIDED"
+
+
+class InsufficientCredit(RuleError):
+    """Less credit is left than is asked for; nothing was taken."""
+
+    code = "PAYMENT_REQUIRED"
+
+    def __init__(self, message: str, *, asked: str, left: str) -> None:
+        """Keep the sentence, and both figures as plain decimal texts."""
+        super().__init__(message)
+        self.asked, self.left = asked, left
+
+    def details(self) -> dict[str, object]:
+        """Give what was asked for and what is left."""
+        return {"asked": self.asked, "left": self.left}
 
 
 class ForbiddenError(RuleError):

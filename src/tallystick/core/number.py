@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 from tallystick.errors import InvalidNumber, InvalidUsage, OutOfBounds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from fractions import Fraction
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "bounded",
     "exact_product",
     "exact_sum",
+    "left_in_turn",
     "parse_number",
     "percent_of",
     "plain",
@@ -41,6 +43,7 @@ __all__ = [
     "round_half_away",
     "round_quotient",
     "round_quotient_to",
+    "taken_in_turn",
 ]
 
 WHOLE_DIGITS: Final = 18
@@ -123,6 +126,27 @@ def exact_sum(*terms: Decimal) -> Decimal:
     except (Inexact, InvalidOperation) as error:
         raise OutOfBounds("a sum has more digits than exact arithmetic holds") from error
     return total
+
+
+def taken_in_turn(need: Decimal, offers: Iterable[Decimal]) -> tuple[Decimal, ...]:
+    """Take what is needed from each offer in turn, as far as it goes.
+
+    60 of (20, 50, 100) is (20, 40): offers that nothing is needed of are not even looked at.
+    """
+    taken: list[Decimal] = []
+    offered = iter(offers)
+    while need > 0 and (offer := next(offered, None)) is not None:
+        part = max(ZERO, min(need, offer))
+        taken.append(part)
+        need = EXACT.subtract(need, part)
+    return tuple(taken)
+
+
+def left_in_turn(need: Decimal, offers: Sequence[Decimal]) -> tuple[Decimal, ...]:
+    """Give what is left of each offer once `taken_in_turn` took its part."""
+    taken = taken_in_turn(need, offers)
+    first = (EXACT.subtract(each, part) for each, part in zip(offers, taken, strict=False))
+    return (*first, *offers[len(taken) :])
 
 
 def percent_of(exact: Decimal, percent: Decimal) -> Decimal:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Interval
     from tallystick.core.period import Instant
 
-__all__ = ["ADAPTERS"]
+__all__ = ["ADAPTERS", "cadence_in", "moment_in", "zone_in"]
 
 _WORDS: Final[dict[str, tuple[Interval, int]]] = {
     "day": ("day", 1),
@@ -61,7 +61,7 @@ _UNKNOWN: Final = {"second", "minute", "hour", "hourly"}
 _BOUNDARIES_SHOWN: Final = 60
 
 
-def _cadence(case: Mapping[str, Any]) -> Cadence:
+def cadence_in(case: Mapping[str, Any]) -> Cadence:
     """Read the interval of a case: a word, or so many of one as in `30_days`.
 
     A count of 0 or less is the engine's to refuse, and so is a word that means nothing.
@@ -83,13 +83,13 @@ def _word(case: Mapping[str, Any]) -> str:
     return _OTHER_WORDS.get(word, word)
 
 
-def _zone(case: Mapping[str, Any]) -> str | None:
+def zone_in(case: Mapping[str, Any]) -> str | None:
     """Read the zone of a case; an absent or empty one is UTC."""
     zone: str | None = case.get("time_zone")
     return None if zone in {None, "", "UTC"} else zone
 
 
-def _moment(text: str, zone: str | None) -> Instant:
+def moment_in(text: str, zone: str | None) -> Instant:
     """Read a time of a case, cut to the second as every act is."""
     try:
         moment = datetime.fromisoformat(text)
@@ -113,25 +113,25 @@ def _day(text: str) -> date:
 
 def next_boundary_case(case: Mapping[str, Any]) -> dict[str, Any]:
     """Answer where the period that begins at `current_period_start` ends."""
-    zone, written = _zone(case), case["current_period_start"]
+    zone, written = zone_in(case), case["current_period_start"]
     last = case.get("subscription_end")
     end = next_boundary(
-        _moment(written, zone),
-        _moment(case["billing_anchor"], zone),
-        _cadence(case),
+        moment_in(written, zone),
+        moment_in(case["billing_anchor"], zone),
+        cadence_in(case),
         zone,
-        subscription_end=None if last is None else _moment(last, zone),
+        subscription_end=None if last is None else moment_in(last, zone),
     )
     return {"next": _text(end, zone, written)}
 
 
 def calendar_aligned_first_end(case: Mapping[str, Any]) -> dict[str, Any]:
     """Answer where the first, part period of calendar-aligned billing ends."""
-    zone, written = _zone(case), case["start"]
+    zone, written = zone_in(case), case["start"]
     word: Any = _word(case)
     end = first_boundary(
-        _moment(written, zone),
-        _cadence(case),
+        moment_in(written, zone),
+        cadence_in(case),
         zone,
         week_starts=case.get("week_starts") or "monday",
         unit=word if word in _WORDS else None,
@@ -141,17 +141,17 @@ def calendar_aligned_first_end(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def schedule_utc(case: Mapping[str, Any]) -> dict[str, Any]:
     """Answer the first boundaries after the anchor in UTC; a case states as many as it likes."""
-    zone, cadence = _zone(case), _cadence(case)
-    anchor = _moment(case["anchor"], zone)
+    zone, cadence = zone_in(case), cadence_in(case)
+    anchor = moment_in(case["anchor"], zone)
     numbers = range(1, _BOUNDARIES_SHOWN + 1)
     return {"boundaries": [instant_text(boundary(anchor, cadence, n, zone)) for n in numbers]}
 
 
 def period_containing_case(case: Mapping[str, Any]) -> dict[str, Any]:
     """Answer the period into which `at` falls."""
-    zone, written = _zone(case), case["at"]
-    anchor = _moment(case["anchor"], zone)
-    period = period_containing(anchor, _cadence(case), _moment(written, zone), zone)
+    zone, written = zone_in(case), case["at"]
+    anchor = moment_in(case["anchor"], zone)
+    period = period_containing(anchor, cadence_in(case), moment_in(written, zone), zone)
     return {
         "period_start": _text(period.start, zone, written),
         "period_end": _text(period.end, zone, written),
@@ -160,16 +160,16 @@ def period_containing_case(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def previous_boundary_case(case: Mapping[str, Any]) -> dict[str, Any]:
     """Answer the last boundary strictly before `at`."""
-    zone, written = _zone(case), case["at"]
-    anchor = _moment(case["anchor"], zone)
-    latest = previous_boundary(anchor, _cadence(case), _moment(written, zone), zone)
+    zone, written = zone_in(case), case["at"]
+    anchor = moment_in(case["anchor"], zone)
+    latest = previous_boundary(anchor, cadence_in(case), moment_in(written, zone), zone)
     return {"previous": _text(latest, zone, written)}
 
 
 def period_with_billing_day(case: Mapping[str, Any]) -> dict[str, Any]:
     """Answer the period of a bill day into which a date falls, and how many ended before it."""
     period = period_with_bill_day(
-        _day(case["start"]), whole(case["bill_day"]), _cadence(case), _day(case["at"])
+        _day(case["start"]), whole(case["bill_day"]), cadence_in(case), _day(case["at"])
     )
     return {
         "period_start": period.start.isoformat(),
@@ -180,19 +180,19 @@ def period_with_billing_day(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def first_bill_date_case(case: Mapping[str, Any]) -> dict[str, Any]:
     """Answer the first bill date on or after the start."""
-    first = first_bill_date(_day(case["start"]), whole(case["bill_day"]), _cadence(case))
+    first = first_bill_date(_day(case["start"]), whole(case["bill_day"]), cadence_in(case))
     return {"first_bill_date": first.isoformat()}
 
 
 def whole_periods_between_case(case: Mapping[str, Any]) -> dict[str, Any]:
     """Answer how many whole cadences lie between two dates."""
-    count = whole_periods_between(_day(case["start"]), _day(case["end"]), _cadence(case))
+    count = whole_periods_between(_day(case["start"]), _day(case["end"]), cadence_in(case))
     return {"count": count}
 
 
 def advance_case(case: Mapping[str, Any]) -> dict[str, Any]:
     """Answer the date so many cadences on."""
-    moved = advance(_day(case["start"]), _cadence(case), whole(case["count"]))
+    moved = advance(_day(case["start"]), cadence_in(case), whole(case["count"]))
     return {"date": moved.isoformat()}
 
 

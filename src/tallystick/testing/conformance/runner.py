@@ -8,11 +8,13 @@ from tallystick.errors import TallystickError
 from tallystick.testing.conformance import (
     calendar,
     coupons,
+    entitlements,
     pricing_models,
     proration,
     rounding_currency,
 )
 from tallystick.testing.conformance.compare import Figures, zone_of
+from tallystick.testing.conformance.credits import ADAPTERS as CREDITS
 from tallystick.testing.conformance.outcome import CaseResult, NotApplicable, Report
 from tallystick.testing.conformance.reading import packaged_files, read_cases
 
@@ -34,6 +36,8 @@ ADAPTERS: Final[Mapping[str, Adapter]] = {
     **calendar.ADAPTERS,
     **proration.ADAPTERS,
     **coupons.ADAPTERS,
+    **CREDITS,
+    **entitlements.ADAPTERS,
 }
 """One adapter for each kind the engine knows."""
 
