@@ -17,6 +17,7 @@
     │   │   └── UnknownPlan     no such plan
     │   ├── Conflict            what is there already says otherwise
     │   │   ├── QuoteExpired    a quote that is no longer good
+    │   │   ├── CouponRefused   a coupon that may not be redeemed
     │   │   └── PriceChanged    a quote whose figures are not what would be charged now
     │   ├── TaxUndecided        what is known does not say which tax is owed
     │   ├── InsufficientCredit  less credit is left than is asked for
@@ -47,6 +48,7 @@ __all__ = [
     "BadRequest",
     "CatalogNotFound",
     "Conflict",
+    "CouponRefused",
     "CurrencyMismatch",
     "ForbiddenError",
     "InsufficientCredit",
@@ -238,6 +240,18 @@ class Conflict(RuleError):
     def details(self) -> dict[str, object]:
         """Give the data."""
         return dict(self.data)
+
+
+class CouponRefused(Conflict):
+    """A coupon that may not be redeemed; `reasons` are words of `core.qualification.Reason`.
+
+    Who typed a code is told only that it is not valid, whatever the reason is.
+    """
+
+    def __init__(self, message: str, reasons: Sequence[str] = ()) -> None:
+        """Keep the reasons for programs."""
+        super().__init__(message, reasons=list(reasons))
+        self.reasons = tuple(reasons)
 
 
 class QuoteExpired(Conflict):

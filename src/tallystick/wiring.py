@@ -17,6 +17,7 @@ from tallystick.app.verify import verify_ledger
 from tallystick.core.meter import meters_of
 from tallystick.core.period import instant
 from tallystick.errors import SetupError
+from tallystick.facade.coupons import Coupons
 from tallystick.facade.customers import Customers
 from tallystick.facade.invoices import Invoices
 from tallystick.facade.quotes import Quotes
@@ -131,6 +132,7 @@ class Tallystick:
         self.usage = Usage(self)
         self.subscriptions = Subscriptions(self)
         self.invoices = Invoices(self)
+        self.coupons = Coupons(self)
         self.quotes = Quotes(self)
         self.seller = Sellers(self)
         self.taxes = Taxes(self)

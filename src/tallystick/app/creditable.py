@@ -53,10 +53,11 @@ def _invoiced(charge: Charge, due: Due, billed: Sequence[BilledLine]) -> Invoice
     if fee is None or any(_after(each, fee) for each in own):
         return None
     if fee.status not in _ISSUED:
-        return Invoiced(sold=0)
+        return Invoiced(amount=0, sold=0)
     issued = [line for line in billed if line.status in _ISSUED]
     back = [line for line in issued if _gives_back(line, fee, issued)]
     return Invoiced(
+        amount=fee.amount.minor,
         sold=_sold(fee),
         taxes=taxes_of(fee),
         given=-sum(map(_sold, back)),

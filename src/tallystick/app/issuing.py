@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from tallystick.app.coupons import redemptions_for
 from tallystick.app.creditable import left_of_fees
 from tallystick.app.late_drafts import draft_late
 from tallystick.app.note_settlement import settle_note
@@ -39,6 +40,7 @@ from tallystick.storage import (
 )
 from tallystick.storage.invoice_lines import as_billed
 from tallystick.storage.invoice_rows import sealed
+from tallystick.storage.redemptions import insert_discounts
 from tallystick.storage.sold_on import last_to_issue
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from tallystick.core.charge import Charge
     from tallystick.core.invoice import Invoice
     from tallystick.core.period import Instant
+    from tallystick.core.redemption import Redemption
     from tallystick.core.seller import Seller
     from tallystick.core.settlement import Transfer
     from tallystick.storage.invoice_lines import BilledLine
@@ -143,6 +146,7 @@ class _Issuing:
         self.customers = customers.several(unit, people)
         self.taxing = Taxing(unit, self.seller.party)
         keys = {(draft.customer, draft.currency.code) for draft in drafts}
+        self.redemptions = redemptions_for(unit, people)
         self.balances = dict(balances.hold(unit, keys)) if held else self._seen_balances(people)
         self.taken: dict[tuple[str, str], int] = {}
         self.notes: list[Invoice] = []
@@ -186,6 +190,12 @@ class _Issuing:
         if key in self.followed:
             self.lines[draft.customer, draft.subscription_id or ""] += as_billed(invoice)
         self.usage.issued(draft, invoice.lines)
+        if invoice.discounts:
+            used = {each.redemption for each in invoice.discounts}
+            self.redemptions[draft.customer] = [
+                replace(each, used=each.used + 1) if each.id in used else each
+                for each in self.redemptions[draft.customer]
+            ]
 
     # --- the batch --------------------------------------------------------------------------------
 
@@ -243,11 +253,18 @@ class _Issuing:
                     draft.due, self.lines.get((draft.customer, draft.subscription_id or ""), ())
                 ),
                 items=self._one_offs(draft),
+                redemptions=self._redemptions(draft),
                 taxation=self.taxing.taxation(self.customers.get(draft.customer)),
                 balance=self._balance(draft),
                 terms=draft.terms,
             )
         )
+
+    def _redemptions(self, draft: Draft) -> tuple[Redemption, ...]:
+        """Give the coupons of its subscription, and those for whatever the customer is billed."""
+        mine = {None, draft.subscription_id}
+        found = self.redemptions.get(draft.customer, ())
+        return tuple(each for each in found if each.subscription in mine)
 
     def _one_offs(self, draft: Draft) -> tuple[OneOff, ...]:
         """Give the items that wait for this document: its subscription's, or anybody's."""
@@ -352,6 +369,7 @@ class _Issuing:
         if not self.ready:
             return
         invoices.issue(unit, self.ready)
+        insert_discounts(unit, [each.invoice for each in self.ready])
         for name in {each.series for each in self.ready}:
             count = sum(each.series == name for each in self.ready)
             series.take_numbers(unit, name, count)

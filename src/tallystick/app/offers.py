@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tallystick.core.meter import Meter
     from tallystick.storage.unit import Unit
 
-__all__ = ["Offers", "sold_now"]
+__all__ = ["Offers", "catalog_of", "sold_now"]
 
 
 class Offers(Mapping[str, "Plan[Any]"]):
@@ -67,7 +67,7 @@ class Offers(Mapping[str, "Plan[Any]"]):
         found = catalogs.plan(self._unit, plan_id, version) if plan_id and version else None
         if found is None:
             raise UnknownPlan(ref)
-        return _catalog(self._unit, found.catalog_number)[plan_id]
+        return catalog_of(self._unit, found.catalog_number)[plan_id]
 
 
 def sold_now(unit: Unit, plan: str) -> Plan[Any]:
@@ -78,13 +78,13 @@ def sold_now(unit: Unit, plan: str) -> Plan[Any]:
     if "@" in plan:
         return Offers(unit)[plan]
     newest = catalogs.newest(unit)
-    found = None if newest is None else _catalog(unit, newest.number).find(plan)
+    found = None if newest is None else catalog_of(unit, newest.number).find(plan)
     if found is None:
         raise UnknownPlan(plan)
     return found
 
 
-def _catalog(unit: Unit, number: int) -> Catalog[Any, Any]:
+def catalog_of(unit: Unit, number: int) -> Catalog[Any, Any]:
     """Give a published catalogue.  Its digest and its number name it, in whatever database."""
     version = next(each for each in catalogs.every(unit) if each.number == number)
     numbers = tuple(sorted(catalogs.plan_numbers(unit, number).items()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tallystick.app.coupons import redeem_at_start
 from tallystick.app.customer import get_customer
 from tallystick.app.drafting import document_id, drafts_of
 from tallystick.app.offers import Offers
@@ -110,6 +111,7 @@ def _started(  # noqa: PLR0917 - what a start is made of
     if move.trial_days is not None:
         names = [f"customer/{made.customer}", *(f"identity/{name}" for name in identities)]
         moves.hold_trial(unit, names, made.customer, made.id, at)
+    redeem_at_start(unit, at, made, move.coupons)
     return _kept(unit, outcome, move, at, key)
 
 

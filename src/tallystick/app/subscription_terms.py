@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tallystick.app.offers import sold_now
+from tallystick.core.coupon import code_key
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.given import ids_at, instant_at
 from tallystick.core.move import AddOn, Cancel, Change, Pause, Phase, Start
@@ -103,7 +104,8 @@ def start_of(
         add_ons=_add_ons(plans, asked.add, "add_ons"),
         overrides=_overrides(asked.overrides) or FrozenDict(),
         phases=_phases(plans, asked.phases),
-        **{**said, **times},
+        coupons=_codes(said.get("coupons") or ()),
+        **{**{name: value for name, value in said.items() if name != "coupons"}, **times},
     )
 
 
@@ -173,6 +175,11 @@ def terms_of(net_days: object, po_number: object, memo: object) -> Terms:
         po_number=None if po_number is None else text_at(po_number, "po_number"),
         memo=None if memo is None else text_at(memo, "memo", _LONGEST_WORDS),
     )
+
+
+def _codes(given: object) -> tuple[str, ...]:
+    """Read the codes that were typed, each as codes are compared; one twice counts once."""
+    return tuple(dict.fromkeys(code_key(each) for each in _several(given, "coupons")))
 
 
 def _group(plan: Plan[Any]) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "RECKONING",
     "DocumentKind",
     "Invoice",
+    "InvoiceDiscount",
     "InvoiceLine",
     "InvoiceStatus",
     "InvoiceTax",
@@ -107,6 +108,17 @@ class InvoiceTax:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceDiscount:
+    """What one redeemed coupon took off a document: in all, and minor units by line from "1"."""
+
+    redemption: str
+    coupon: str
+    name: str
+    amount: Money
+    by_line: Mapping[str, Any] = field(default_factory=FrozenDict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
     """A document.
 
@@ -114,6 +126,7 @@ class Invoice:
     Usage counts that arrived before `watermark`, which is the same instant.  `subtotal` is the sum
     of the lines, `total` what is asked for after discounts, promotional credits and taxes;
     `balance` is what the customer's balance and paid credits pay of it and `amount_due` the rest.
+    `discounts` says which coupon took what; what was given back of discounts is in no coupon's sum.
     `tax` is what is added to the lines, `taxes` all of them by rate, and `tax_evidence` who decided
     which, by what rules (their digest), for which reasons.
     A credit note has its sums below zero; `credits` is the invoice it corrects.
@@ -140,6 +153,7 @@ class Invoice:
     lines: tuple[InvoiceLine, ...] = ()
     subtotal: Money
     discount: Money
+    discounts: tuple[InvoiceDiscount, ...] = ()
     credit: Money
     tax: Money
     taxes: tuple[InvoiceTax, ...] = ()

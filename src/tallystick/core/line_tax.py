@@ -54,10 +54,12 @@ class Taxed(Protocol):
 class Invoiced:
     """A line that something gives back of: what it was sold for, its taxes, what was given back.
 
-    In minor units: `sold` is its amount after discounts and promotional credits, an inclusive tax
-    being in it; `given` was given back of that before, and `given_taxes` of each of its taxes.
+    In minor units: `amount` is its amount, `sold` that after discounts and promotional credits, an
+    inclusive tax being in it; `given` was given back of `sold` before, and `given_taxes` of each of
+    its taxes.
     """
 
+    amount: int
     sold: int
     taxes: tuple[Tax, ...] = ()
     given: int = 0
@@ -67,6 +69,24 @@ class Invoiced:
     def left(self) -> int:
         """What can still be given back."""
         return max(0, self.sold - self.given)
+
+    @property
+    def left_of_amount(self) -> int:
+        """What that is of its amount, before discounts."""
+        if self.sold == self.amount:
+            return self.left
+        return 0 if self.sold <= 0 else -(-self.left * self.amount // self.sold)
+
+    def discount_of(self, minor: int) -> int:
+        """Give the part of its discounts and promotional credits in so much of its amount.
+
+        The rest of that is what is given back: its share of what was sold, and no more than is
+        left.
+        """
+        if self.sold == self.amount or not self.amount:
+            return 0
+        back = round_quotient(Fraction(minor * self.sold, self.amount))
+        return minor - min(back, self.left)
 
     def taxes_of(self, minor: int) -> tuple[Tax, ...]:
         """Give the taxes, below zero, of giving back so much more of it."""

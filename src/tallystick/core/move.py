@@ -83,6 +83,7 @@ class Start:
 
     `trial_days` are days on the wall clock.  `paid_until` is for one that ran elsewhere: nothing
     is charged for the time before.  `anchor` sets the day that periods are counted from.
+    `coupons` are the codes that were typed for it, in their order (`core.coupon.code_key`).
     """
 
     customer: str
@@ -101,6 +102,7 @@ class Start:
     anchor: Instant | None = None
     paid_until: Instant | None = None
     ends_at: Instant | None = None
+    coupons: tuple[str, ...] = ()
     terms: Terms = field(default_factory=Terms)
 
 

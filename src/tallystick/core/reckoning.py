@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.core.discounting import discounted_lines
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.invoice import Invoice
 from tallystick.core.line_tax import taxes_by_rate
@@ -34,10 +35,11 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Plan
     from tallystick.core.charge import Due
     from tallystick.core.currency import Currency
-    from tallystick.core.invoice import InvoiceLine, Party
+    from tallystick.core.invoice import InvoiceDiscount, InvoiceLine, Party
     from tallystick.core.line_tax import Invoiced
     from tallystick.core.period import Instant
     from tallystick.core.reckoned_lines import Late, OneOff, Used
+    from tallystick.core.redemption import Redemption
     from tallystick.core.tax_decision import Taxation
 
 __all__ = ["STEPS", "Bill", "Facts", "finalize", "reckon"]
@@ -52,6 +54,7 @@ class Facts:
     `creditable` is the fee that a credit gives back of, by the place of the credit, as it was
     invoiced and as far as it was given back.
     `items` are one-off items that wait, `late` usage of windows that were billed before.
+    `redemptions` are the coupons that the customer has, in the order in which they act.
     `taxation` says who is asked for tax rates; without it nothing new is taxed.
     `balance` is what the customer has to its credit, minor units.
     """
@@ -66,6 +69,7 @@ class Facts:
     used: Mapping[int, Sequence[Used]] = field(default_factory=FrozenDict)
     billed: Mapping[int, int] = field(default_factory=FrozenDict)
     creditable: Mapping[int, Invoiced] = field(default_factory=FrozenDict)
+    redemptions: Sequence[Redemption] = ()
     taxation: Taxation | None = None
     items: tuple[OneOff, ...] = ()
     late: tuple[Late, ...] = ()
@@ -78,21 +82,29 @@ class Bill:
     """A document on its way through the steps: its lines, and what pays it."""
 
     lines: tuple[InvoiceLine, ...] = ()
+    discounts: tuple[InvoiceDiscount, ...] = ()
     tax_evidence: Mapping[str, Any] = field(default_factory=FrozenDict)
     balance: int = 0
 
 
 def _rate(_bill: Bill, facts: Facts) -> Bill:
-    left = {place: fee.left for place, fee in facts.creditable.items()}
+    left = {place: fee.left_of_amount for place, fee in facts.creditable.items()}
     lines = rated_lines(
         facts.due, facts.offers, facts.used, facts.items, facts.late, creditable=left
     )
     return Bill(lines=lines)
 
 
-def _discounts(bill: Bill, _facts: Facts) -> Bill:
-    """Leave the lines as they are: nobody can be given a coupon yet."""
-    return bill
+def _discounts(bill: Bill, facts: Facts) -> Bill:
+    """Let coupons act, each on what the ones before it have left."""
+    lines, discounts = discounted_lines(
+        bill.lines,
+        fees_given_back(bill.lines, facts.due, facts.creditable),
+        facts.redemptions,
+        facts.due.at,
+        facts.offers,
+    )
+    return replace(bill, lines=lines, discounts=discounts)
 
 
 def _minimum(bill: Bill, facts: Facts) -> Bill:
@@ -172,6 +184,7 @@ def reckon(facts: Facts) -> Invoice:
         lines=bill.lines,
         subtotal=subtotal,
         discount=discount,
+        discounts=bill.discounts,
         credit=credit,
         tax=tax,
         taxes=taxes_by_rate(bill.lines),

@@ -32,7 +32,7 @@ from typing import (
 from tallystick.core import move as moves
 from tallystick.core.charge import Charge, ChargeKind, Due
 from tallystick.core.currency import Currency
-from tallystick.core.invoice import Invoice, InvoiceLine, InvoiceTax, Party
+from tallystick.core.invoice import Invoice, InvoiceDiscount, InvoiceLine, InvoiceTax, Party
 from tallystick.core.money import Money
 from tallystick.core.period import Period
 from tallystick.core.quote import Quote, Quoted, QuotedLine
@@ -69,7 +69,7 @@ _RECORDS: Final[frozenset[type]] = frozenset(
         *(moves.AddOn, moves.Phase),
         *(Subscription, Item, Span, Planned, Terms, Charge, Due),
         *(Quote, Quoted, QuotedLine),
-        *(Invoice, InvoiceLine, InvoiceTax, Party),
+        *(Invoice, InvoiceDiscount, InvoiceLine, InvoiceTax, Party),
     }
 )
 _NAMES: Final[dict[str, Any]] = {  # what the modules import for the checkers only

@@ -88,6 +88,7 @@ class Moves(Generic[R_co]):
         anchor: datetime | str | None = None,
         phases: Iterable[Phase | Mapping[str, Any]] = (),
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
+        coupons: Iterable[str] = (),
         net_days: int | None = None,
         po_number: str | None = None,
         memo: str | None = None,
@@ -104,8 +105,9 @@ class Moves(Generic[R_co]):
         `starts_at` may lie in the past or the future; `paid_until` is for one that ran elsewhere.
         `billing="calendar"` counts periods from the first day of a month.  `phases` are as
         `{"periods": 3, "percent_off": "50"}`, `overrides` as `{"pro": {"cost": "5.00"}}`.
+        `coupons` are codes as they were typed; they act after those that come with the plan.
 
-        Raises NotFound, UnknownPlan, CurrencyMismatch; InvalidInput; Conflict where the plan is not
+        Raises NotFound, UnknownPlan, CurrencyMismatch; InvalidInput; CouponRefused; Conflict where the plan is not
         offered, its group has a live subscription, or a trial was given before.
         """
         asked = Asked(plan=plan, seats=seats, add=add_ons, overrides=overrides, phases=phases)
@@ -113,6 +115,7 @@ class Moves(Generic[R_co]):
         trial = {"trial_days": trial_days, "after_trial": after_trial}
         terms = terms_of(net_days, po_number, memo)
         said = {**times, **trial, "billing": billing, "anchor": anchor, "terms": terms}
+        codes = {"coupons": coupons}
         key = self._tally.ids.new("sub") if id is None else id
         names = ids_at(identities, "identities")
         return self._run(
@@ -120,7 +123,7 @@ class Moves(Generic[R_co]):
                 unit,
                 at,
                 key,
-                lambda unit, customer, before: start_of(unit, customer, asked, before, said),
+                lambda unit, customer, before: start_of(unit, customer, asked, before, said | codes),
                 customer_id=customer,
                 identities=names,
                 key=idempotency_key,

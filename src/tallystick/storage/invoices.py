@@ -42,6 +42,7 @@ __all__ = [
     "drop_empty",
     "find_invoice",
     "find_invoices",
+    "has_bought",
     "hold_invoices",
     "insert_drafts",
     "invoice_by_cause",
@@ -120,6 +121,14 @@ def insert_drafts(unit: Unit, drafts: Sequence[Draft]) -> list[Draft]:
     table = unit.tables.invoices.fullname
     stored = set(insert_rows(unit, table, _DRAFT, rows, f"{ending} RETURNING d.id").scalars())
     return [draft for draft in new if draft.id in stored]
+
+
+def has_bought(unit: Unit, customer: str) -> bool:
+    """Whether a customer was asked for money by an invoice that stands."""
+    c = unit.tables.invoices.c
+    bought = (c.kind == "invoice", c.total > 0, c.status.in_(("open", "paid", "uncollectible")))
+    query = select(literal(1)).where(c.customer_id == customer, *bought).limit(1)
+    return unit.connection.execute(query).first() is not None
 
 
 def known_causes(unit: Unit, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -36,8 +36,7 @@ class Names(NamedTuple):
 
     def refers(self, table: str, column: str, to: str) -> ForeignKeyConstraint:
         """Point to a row of the same customer; the key is named by what it points with."""
-        schema = "" if self.metadata.schema is None else f"{self.metadata.schema}."
-        there = f"{schema}{self.prefix}{to}"
+        there = self.place(to)
         return ForeignKeyConstraint(
             [OWNER, column],
             [f"{there}.{OWNER}", f"{there}.id"],
@@ -46,8 +45,12 @@ class Names(NamedTuple):
 
     def of_customer(self) -> ForeignKeyConstraint:
         """Point to the customer."""
+        return ForeignKeyConstraint([OWNER], [self.place("customers.id")])
+
+    def place(self, name: str) -> str:
+        """Give the full name of a table, or of a column of one, that is pointed to."""
         schema = "" if self.metadata.schema is None else f"{self.metadata.schema}."
-        return ForeignKeyConstraint([OWNER], [f"{schema}{self.prefix}customers.id"])
+        return f"{schema}{self.prefix}{name}"
 
     def where(self, kind: str, *columns: str, words: str, unique: bool = False) -> Index:
         """Make an index of the rows for which the words hold; `{p}` in its name is the prefix."""

@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import make_billing_tables
+from tallystick.storage.coupon_tables import make_coupon_tables
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
 
 __all__ = ["PREFIX", "Tables"]
@@ -83,6 +84,11 @@ class Tables:
         self.sellers = billing.sellers
         self.usage_watermark = billing.usage_watermark
         self.tax_rules = _tax_rules(self.metadata, prefix)
+        coupons = make_coupon_tables(self.metadata, prefix)
+        self.coupon_slots = coupons.coupon_slots
+        self.customer_coupon_slots = coupons.customer_coupon_slots
+        self.redemptions = coupons.redemptions
+        self.invoice_discounts = coupons.invoice_discounts
 
     @property
     def version_table(self) -> str:

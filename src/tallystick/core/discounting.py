@@ -1,0 +1,123 @@
+"""The discount step of the reckoning: what redeemed coupons take off the lines of a document.
+
+A line that gives back of a fee gives back of its discount as well, in the same share, so that
+nothing is given back that was not paid; a discount begun after the payment changes nothing in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from tallystick.core.discount import CouponLine
+from tallystick.core.frozen import FrozenDict
+from tallystick.core.invoice import InvoiceDiscount
+from tallystick.core.proration import TimeShare
+from tallystick.core.redemption import discount_invoice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tallystick.core.catalog import Plan
+    from tallystick.core.discount import Discount
+    from tallystick.core.invoice import InvoiceLine
+    from tallystick.core.line_tax import Invoiced
+    from tallystick.core.money import Money
+    from tallystick.core.period import Instant
+    from tallystick.core.redemption import Redemption
+
+__all__ = ["discounted_lines"]
+
+_NEVER: Final = frozenset({"credit", "minimum"})
+"""What no coupon acts on: what is given back, and what makes up a commitment."""
+
+
+def discounted_lines(
+    lines: tuple[InvoiceLine, ...],
+    given_back: Mapping[int, Invoiced],
+    redemptions: Sequence[Redemption],
+    at: Instant,
+    offers: Mapping[str, Plan[Any]],
+) -> tuple[tuple[InvoiceLine, ...], tuple[InvoiceDiscount, ...]]:
+    """Put their discounts on the lines; gives with them which redemption took what.
+
+    `given_back` has the fees of the lines that give back of one, by the place of the line.
+    """
+    done = list(lines)
+    for place, fee in given_back.items():
+        line = lines[place]
+        back = replace(line.discount, minor=-fee.discount_of(-line.amount.minor))
+        done[place] = replace(line, discount=back)
+    open_to = [place for place, line in enumerate(lines) if line.kind not in _NEVER]
+    if not redemptions or not open_to:
+        return tuple(done), ()
+    currency = lines[open_to[0]].amount.currency
+    amounts = _without_what_goes_at_once(lines, given_back)
+    asked = [_coupon_line(lines[place], amounts[place], offers) for place in open_to]
+    acting: dict[str, Redemption] = {}
+    for each in redemptions:
+        if each.acts(at) and each.coupon.takes(currency):
+            acting.setdefault(each.coupon.id, each)
+    came, _ = discount_invoice(redemptions, asked, currency, at)
+    for place, taken in zip(open_to, came.by_line, strict=True):
+        done[place] = replace(lines[place], discount=taken)
+    rows = [
+        _row(acting[each.coupon.id], each, open_to)
+        for each in came.discounts
+        if each.amount.minor > 0
+    ]
+    return tuple(done), tuple(rows)
+
+
+def _without_what_goes_at_once(
+    lines: Sequence[InvoiceLine], given_back: Mapping[int, Invoiced]
+) -> list[Money]:
+    """Give what is left of each line where its own document gives back of it.
+
+    A fee that waited for its document may have been cut by a later change before it was billed.
+    """
+    left = [line.amount for line in lines]
+    for place, line in enumerate(lines):
+        if line.kind == "credit" and place not in given_back:
+            fees = [i for i, fee in enumerate(lines) if _is_of(line, fee) and left[i].minor > 0]
+            if fees:
+                left[fees[-1]] += line.amount
+    return left
+
+
+def _is_of(credit: InvoiceLine, fee: InvoiceLine) -> bool:
+    same = (credit.item, credit.price) == (fee.item, fee.price) and fee.kind == "fee"
+    if not same or credit.window is None or fee.window is None:
+        return False
+    return fee.window.start <= credit.window.start and credit.window.end <= fee.window.end
+
+
+def _coupon_line(line: InvoiceLine, amount: Money, offers: Mapping[str, Plan[Any]]) -> CouponLine:
+    plan = None if line.offer is None else offers[line.offer]
+    meters = {price.id: price.meter for price in plan.prices} if plan is not None else {}
+    part = line.kind == "fee" and line.share is not None and line.window is not None
+    return CouponLine(
+        id=line.price,
+        amount=amount,
+        plan=None if plan is None else plan.id,
+        product=None if plan is None else plan.product_id,
+        price=line.price,
+        meter=meters.get(line.price),
+        window=line.window if part else None,
+        time=TimeShare(*line.share) if part and line.share is not None else None,
+    )
+
+
+def _row(redemption: Redemption, taken: Discount, places: Sequence[int]) -> InvoiceDiscount:
+    by_line = {
+        str(place + 1): part.minor
+        for place, part in zip(places, taken.by_line, strict=True)
+        if part.minor
+    }
+    return InvoiceDiscount(
+        redemption=redemption.id,
+        coupon=redemption.coupon.id,
+        name=redemption.coupon.name or redemption.coupon.id,
+        amount=taken.amount,
+        by_line=FrozenDict(by_line),
+    )
