@@ -20,7 +20,17 @@ from tallystick.core.qualification import (
     find_code,
     qualify,
 )
-from tests.core.builders import EUR, fixed_coupon, flat, metered, money, percent_coupon, plan, usd
+from tests.core.builders import (
+    EUR,
+    feature,
+    fixed_coupon,
+    flat,
+    metered,
+    money,
+    percent_coupon,
+    plan,
+    usd,
+)
 
 if TYPE_CHECKING:
     from tallystick.core.coupon import Coupon
@@ -113,7 +123,8 @@ def test_the_limits_of_coupon_and_code_both_hold() -> None:
 
 
 def test_a_purchase_of_a_plan_knows_what_is_in_it() -> None:
-    offer = plan("pro", flat("9.00"), metered(PerUnit(usd("1"))), product_id="suite")
+    parts = (flat("9.00"), metered(PerUnit(usd("1"))), feature("jobs", 5, unit_price=usd("1")))
+    offer = plan("pro", *parts, feature("seats", 5), product_id="suite")
     bought = Purchase.of(offer, money("9.00 USD"), NOW, first=True)
     assert bought == Purchase(
         at=NOW,
@@ -121,7 +132,7 @@ def test_a_purchase_of_a_plan_knows_what_is_in_it() -> None:
         plans=frozenset({"pro"}),
         products=frozenset({"suite"}),
         prices=frozenset({"base", "calls"}),
-        meters=frozenset({"calls"}),
+        meters=frozenset({"calls", "jobs"}),
         first=True,
     )
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 from tallystick.core.canonical import digest, to_tree
 from tallystick.core.coupon import Code, Coupon
+from tallystick.core.coupon_tree import coupon_to_tree
 from tallystick.core.dialects import read_catalog
+from tallystick.core.dialects.coupons import read_coupon
 from tallystick.core.price import PercentOff
 from tallystick.core.published import catalog_of_text, catalog_text
 from tallystick.errors import InvalidCatalog
-from tests.core.builders import EUR, USD, money
+from tests.core.builders import EUR, USD, coupons, money
 
 LINE = {"id": "base", "type": "flat", "cost": "9.00"}
 CALLS = {"id": "calls", "type": "per_unit", "cost": "0.1", "unit": "call"}
@@ -103,6 +108,26 @@ def test_what_is_written_back_is_read_as_the_same_and_kept_when_published() -> N
     assert again == sold
     assert digest(again) == digest(sold)
     assert catalog_of_text(catalog_text(sold)) == sold
+
+
+def test_a_coupon_is_read_by_itself_whatever_is_sold_now() -> None:
+    coupon = read_catalog(tree(WHOLE)).coupons[0]
+    assert read_coupon(coupon_to_tree(coupon)) == coupon
+    gone = replace(coupon, plans=frozenset({"gone"}), meters=frozenset({"gone"}))
+    assert read_coupon(coupon_to_tree(gone)) == gone
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, [], "WELCOME", {}, {"id": "a"}, {"id": "a", "off": 1}, {"codes": [5] * 2_000}]
+)
+def test_what_is_no_coupon_by_itself_is_refused(wrong: object) -> None:
+    with pytest.raises(InvalidCatalog, match="coupon: "):
+        read_coupon(wrong)
+
+
+@given(coupons("a", ["pro", "max"]))
+def test_every_coupon_is_read_back_as_itself(coupon: Coupon) -> None:
+    assert read_coupon(json.loads(json.dumps(coupon_to_tree(coupon)))) == coupon
 
 
 def test_a_coupon_shows_in_the_digest_and_none_does_not() -> None:
