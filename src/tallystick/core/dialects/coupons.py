@@ -83,7 +83,7 @@ class Coupons:
             minimum=record.get("minimum_amount", ()),
             codes=tuple(code for code in codes if code is not None),
             **_scopes(record),
-            **_given(record, *_PLAIN, *_LIMITS),
+            **record.shared(*_PLAIN, *_LIMITS),
         )
 
     def _code(self, record: Record) -> Code | None:
@@ -94,16 +94,11 @@ class Coupons:
             record.problem("code", str(refused))
             return None
         _once(record, "code", key, self._codes)
-        return None if record.bad else Code(code=record["code"], **_given(record, *_LIMITS))
+        return None if record.bad else Code(code=record["code"], **record.shared(*_LIMITS))
 
 
 def _scopes(record: Record) -> dict[str, Any]:
     return {name: frozenset(record.get(name, ())) for name in _SCOPES}
-
-
-def _given(record: Record, *names: str) -> dict[str, Any]:
-    """Give the fields whose name and meaning are the same in the value; absent ones default."""
-    return {name: record[name] for name in names if name in record}
 
 
 def _once(record: Record, name: str, key: str | None, taken: dict[str, str]) -> None:

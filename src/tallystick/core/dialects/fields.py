@@ -43,6 +43,7 @@ EVERY: Final[tuple[Dialect, ...]] = ("plans", "products", "tallystick")
 """Every dialect: a field that all of them need."""
 MOST_ENTRIES: Final = 10_000
 """So many entries a list of a catalogue may have."""
+
 MOST_TIERS: Final = 1_000
 """More steps than a person can check."""
 
