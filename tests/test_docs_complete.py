@@ -38,6 +38,8 @@ SECTIONS: Final = {
     "tier": "Tier",
     "convert": "Convert",
     "meter": "Meter",
+    "coupon": "Coupon",
+    "code": "Code",
 }
 """Where the fields of each table stand in catalog.md."""
 

@@ -104,6 +104,24 @@ def test_lint_says_the_same_of_python_and_toml() -> None:
     assert python == run("lint", PLANS).stdout
 
 
+def test_lint_knows_the_time_and_names_a_coupon_that_has_ended(tmp_path: Path) -> None:
+    products = json.loads(Path(AS_POSTED).read_text("utf-8"))["products"][:1]
+    products[0]["plans"] = products[0]["plans"][:1]
+    told = {}
+    for end in ("2020-01-01T00:00:00Z", "2199-01-01T00:00:00Z"):
+        code = {"code": "LATE", "endsAt": end}
+        coupon = {"id": "sale", "percentOff": 10, "codes": ["SALE", code]}
+        path = tmp_path / "billing.json"
+        path.write_text(json.dumps({"coupons": [coupon], "products": products}), "utf-8")
+        told[end] = run("lint", str(path))
+    ended, going = told.values()
+    place = "hint: coupons[0].codes[1].endsAt"
+    assert place in ended.stdout
+    assert "ended on 2020-01-01T00:00:00Z: it can be redeemed no more" in ended.stdout
+    assert ended.exit_code == 0
+    assert "ended" not in going.stdout
+
+
 def test_the_sample_as_posted_fails_lint_with_both_cures_and_is_never_shown() -> None:
     result = run("lint", AS_POSTED)
     assert result.exit_code == 1

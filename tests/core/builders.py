@@ -6,14 +6,17 @@ Amounts are written in major units, as in `flat("29.00")`; all builders speak US
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 from tallystick.core.catalog import Catalog, Feature, Plan, Product
+from tallystick.core.coupon import Code, Coupon, code_key
 from tallystick.core.currency import currency
 from tallystick.core.meter import Meter
+from tallystick.core.money import Money
 from tallystick.core.price import (
     Conversion,
     Dynamic,
@@ -107,6 +110,22 @@ def catalog(*sold: Product | Plan, **more: Any) -> Catalog:
         for entry in sold
     )
     return Catalog(products=products, **more)
+
+
+def percent_coupon(id: str, percent: str = "10", **more: Any) -> Coupon:  # noqa: A002 - the field's word
+    """Build a coupon of a percentage off."""
+    return Coupon(id=id, off=PercentOff(Decimal(percent)), **more)
+
+
+def fixed_coupon(id: str, *amounts: str, **more: Any) -> Coupon:  # noqa: A002 - the field's word
+    """Build a coupon of amounts off, each with its currency: `10.00 USD`."""
+    return Coupon(id=id, off=tuple(map(money, amounts)), **more)
+
+
+def money(text: str) -> Money:
+    """Read an amount with its currency: `10.00 USD`."""
+    amount, code = text.split()
+    return Money.parse(amount, currency(code))
 
 
 # --- strategies: catalogues that a reader would accept -------------------------------------------
@@ -224,6 +243,53 @@ def plans(draw: st.DrawFn, plan_id: str) -> Plan:
     )
 
 
+instants = st.datetimes(
+    datetime.fromisoformat("1900-01-01"),
+    datetime.fromisoformat("2199-12-31"),
+    timezones=st.just(UTC),
+)
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw the limits that a coupon and a code have alike."""
+    starts, ends = sorted((draw(instants), draw(instants)))
+    return {
+        "max_redemptions": draw(st.none() | st.integers(1, 10**6)),
+        "max_redemptions_per_customer": draw(st.none() | st.integers(1, 9)),
+        "starts_at": starts if starts < ends and draw(st.booleans()) else None,
+        "ends_at": ends if draw(st.booleans()) else None,
+    }
+
+
+@st.composite
+def coupons(draw: st.DrawFn, coupon_id: str, plan_ids: list[str]) -> Coupon:
+    """Draw a coupon, perhaps limited to some of the plans; its codes are its own."""
+    minors = st.integers(1, 10**9)
+    money = st.builds(Money, minors, st.sampled_from([USD, EUR, currency("JPY")]))
+    several = st.lists(money, min_size=1, max_size=3, unique_by=lambda each: each.currency)
+    percent = st.integers(1, 10**4).map(lambda n: PercentOff(Decimal(n).scaleb(-2)))
+    off = draw(percent | several.map(tuple))
+    months = draw(st.none() | st.integers(1, 1_200))
+    named = draw(st.lists(words, max_size=2, unique_by=code_key))
+    return Coupon(
+        id=coupon_id,
+        off=off,
+        name=draw(st.just("") | words),
+        duration=draw(st.sampled_from(["once", "forever"])) if months is None else "repeating",
+        months=months,
+        plans=frozenset(draw(st.lists(st.sampled_from(plan_ids), max_size=2))),
+        currencies=frozenset([USD] if isinstance(off, PercentOff) and draw(st.booleans()) else []),
+        first_purchase=draw(st.booleans()),
+        minimum=draw(st.just(()) | several.map(tuple)),
+        codes=tuple(Code(code=f"{coupon_id} {n}", **draw(windows())) for n in named),
+        automatic=draw(st.booleans()),
+        active=draw(st.booleans()),
+        metadata=draw(st.dictionaries(words, words, max_size=2)),
+        **draw(windows()),
+    )
+
+
 @st.composite
 def catalogs(draw: st.DrawFn) -> Catalog:
     """Draw a catalogue of up to three products with up to two plans each."""
@@ -242,4 +308,6 @@ def catalogs(draw: st.DrawFn) -> Catalog:
     meters = {}
     if draw(st.booleans()):
         meters = {key: Meter(key=key, aggregation="max") for key in ("calls", "bytes", "jobs")}
-    return catalog(*sold, provider=provider, meters=meters)
+    ids = [offer.id for entry in sold for offer in entry.plans]
+    given = tuple(draw(coupons(f"c{number}", ids)) for number in range(draw(st.integers(0, 2))))
+    return catalog(*sold, provider=provider, meters=meters, coupons=given)

@@ -279,7 +279,9 @@ def test_the_digest_does_not_see_the_order_of_keys(sold: Catalog, order: Any) ->
     products = tuple(
         replace(entry, plans=tuple(map(moved, entry.plans))) for entry in sold.products
     )
-    other = Catalog(products=products, provider=sold.provider, meters=shuffled(sold.meters))
+    meters = shuffled(sold.meters)
+    given = tuple(replace(each, metadata=shuffled(each.metadata)) for each in sold.coupons)
+    other = Catalog(products=products, provider=sold.provider, meters=meters, coupons=given)
     assert digest(other) == digest(sold)
     assert re.fullmatch("sha256:[0-9a-f]{64}", digest(sold))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +19,9 @@ from tallystick.core.discount import (
     percent_off,
 )
 from tallystick.core.money import Money
+from tallystick.core.period import Period
 from tallystick.core.price import PercentOff
+from tallystick.core.proration import TimeShare, share
 from tallystick.errors import CurrencyMismatch, InvalidInput, InvalidNumber
 
 EUR, USD, JPY = map(currency, ("EUR", "USD", "JPY"))
@@ -199,3 +202,113 @@ def test_what_coupons_take_and_leave_adds_up_and_never_turns_a_charge_into_a_cre
     for line, left, taken in zip(charged, came.left, came.by_line, strict=True):
         assert left + taken == line.amount
         assert min(line.amount.minor, 0) <= left.minor <= line.amount.minor
+
+
+# --- parts of a period ----------------------------------------------------------------------------
+
+JUNE = Period(datetime(2027, 6, 1, tzinfo=UTC), datetime(2027, 7, 1, tzinfo=UTC))
+MIDDLE = datetime(2027, 6, 16, tzinfo=UTC)
+REST = Period(MIDDLE, JUNE.end)
+HALF = TimeShare.remaining(JUNE, MIDDLE)
+
+
+def part(name: str, amount: str, window: Period = REST, time: TimeShare = HALF) -> CouponLine:
+    """Build the line of a fee for a part of June, its second half unless told."""
+    return CouponLine(name, eur(amount), window=window, time=time)
+
+
+def test_a_fixed_coupon_that_recurs_counts_by_the_share_of_the_period() -> None:
+    # 300 and 200 a month under 90 off: 246 and 164, of which half is 123 and 82
+    halves = [part("a", "150.00"), part("b", "100.00")]
+    forever = fixed("x", "90.00", duration="forever")
+    assert apply_coupons([forever], halves, EUR).left == (eur("123.00"), eur("82.00"))
+    once = fixed("x", "90.00")
+    assert apply_coupons([once], halves, EUR).discount == eur("90.00")
+
+
+def test_what_is_due_for_a_part_and_for_the_next_period_have_an_amount_each() -> None:
+    charged = [part("rest", "150.00"), CouponLine("next", eur("300.00"))]
+    credited = CouponLine("credit", eur("-40.00"), window=REST, time=HALF)
+    came = apply_coupons([fixed("x", "90.00", duration="forever")], [credited, *charged], EUR)
+    assert came.by_line == (eur("0.00"), eur("45.00"), eur("90.00"))
+
+
+def test_two_parts_of_one_period_share_out_the_coupon_by_time() -> None:
+    later = Period(datetime(2027, 6, 21, tzinfo=UTC), JUNE.end)
+    charged = [
+        part("a", "150.00", window=Period(MIDDLE, later.start), time=TimeShare(5, 30)),
+        part("b", "100.00", window=later, time=TimeShare(10, 30)),
+    ]
+    came = apply_coupons([fixed("x", "90.00", duration="forever")], charged, EUR)
+    assert came.by_line == (eur("15.00"), eur("30.00"))
+
+
+def test_what_a_coupon_gave_for_the_same_time_before_is_not_given_twice() -> None:
+    forever = fixed("x", "90.00", duration="forever")
+    for before, taken in (
+        ("0.00", "45.00"),
+        ("30.00", "15.00"),
+        ("45.00", "0.00"),
+        ("60.00", "0.00"),
+    ):
+        given_before = {("x", REST): eur(before), ("y", REST): eur("9.00")}
+        came = apply_coupons([forever], [part("a", "150.00")], EUR, given=given_before)
+        assert came.discount == eur(taken)
+
+
+def test_the_rest_for_a_part_of_a_period_is_lost_too() -> None:
+    charged = [part("a", "20.00"), CouponLine("next", eur("300.00"))]
+    came = apply_coupons([fixed("x", "90.00", duration="forever")], charged, EUR)
+    assert came.by_line == (eur("20.00"), eur("90.00"))
+
+
+def test_a_percentage_knows_no_parts() -> None:
+    charged = [part("a", "0.05"), CouponLine("b", eur("0.05"))]
+    came = apply_coupons([percent("x", "10", duration="forever")], charged, EUR)
+    assert came.discount == eur("0.01")  # of 0.10, where 0.05 each would give 0.02
+
+
+@given(
+    st.lists(st.tuples(st.integers(-(10**6), 10**6), st.integers(0, 3)), max_size=6),
+    st.lists(st.integers(0, 10**6), max_size=3),
+)
+def test_over_parts_too_what_is_taken_adds_up_and_stays_within(
+    charged: list[tuple[int, int]], sizes: list[int]
+) -> None:
+    times = (None, HALF, TimeShare(1, 3), TimeShare(0, 1))
+    made = [
+        CouponLine(str(i), Money(minor, EUR), window=REST if kind else None, time=times[kind])
+        for i, (minor, kind) in enumerate(charged)
+    ]
+    coupons = [
+        Coupon(id=str(i), off=(Money(size, EUR),), duration="forever")
+        for i, size in enumerate(sizes)
+    ]
+    came = apply_coupons(coupons, made, EUR)
+    assert came.total + came.discount == Money(sum(minor for minor, _ in charged), EUR)
+    for line, left in zip(made, came.left, strict=True):
+        assert min(line.amount.minor, 0) <= left.minor <= line.amount.minor
+    for discount, size in zip(came.discounts, sizes, strict=True):
+        parts = list(zip(made, discount.by_line, strict=True))
+        for time in times:
+            taken = sum(each.minor for line, each in parts if line.time is time)
+            whole = Money(size, EUR)
+            assert taken <= (whole if time is None else share(whole, time)).minor
+
+
+def test_a_coupon_is_limited_to_products_and_prices() -> None:
+    mixed = [
+        CouponLine("a", eur("1.00"), product="suite", price="base"),
+        CouponLine("b", eur("1.00"), product="suite", price="calls"),
+        CouponLine("c", eur("1.00"), price="base"),
+    ]
+    products = percent("x", "10", products=frozenset({"suite"}))
+    prices = percent("y", "10", prices=frozenset({"base"}))
+    assert [each.minor for each in apply_coupons([products], mixed, EUR).by_line] == [10, 10, 0]
+    assert [each.minor for each in apply_coupons([prices], mixed, EUR).by_line] == [10, 0, 10]
+
+
+def test_a_coupon_of_another_currency_is_refused_even_where_it_applies_to_nothing() -> None:
+    other = fixed("x", "1.00", plans=frozenset({"pro"}))
+    with pytest.raises(CurrencyMismatch, match="'x' is not for USD"):
+        apply_coupons([other], [], USD)

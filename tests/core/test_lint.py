@@ -509,6 +509,6 @@ def test_an_empty_catalogue_is_clean() -> None:
 @given(catalogs())
 def test_every_finding_has_a_place_and_a_cure(sold: Catalog) -> None:
     for problem in lint(sold):
-        assert problem.path.startswith("products[")
+        assert problem.path.startswith(("products[", "coupons["))
         assert problem.text
         assert problem.cure

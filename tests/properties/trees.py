@@ -6,7 +6,7 @@ import copy
 import json
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from hypothesis import strategies as st
 
@@ -26,11 +26,29 @@ _FILES: Final = ("plans.toml", "products.yaml", "products-as-posted.json", "shap
 
 Step = str | int
 
+_COUPONS: Final = [
+    {
+        "id": "spring",
+        "amountOff": {"EUR": "10.00", "JPY": 1500},
+        "duration": "repeating",
+        "months": 3,
+        "plans": ["cloud-monthly"],
+        "meters": ["requests"],
+        "startsAt": "2027-03-01T00:00:00+01:00",
+        "ends_at": "2027-04-01T00:00:00Z",
+        "minimum_amount": {"EUR": 50, "JPY": 9000},
+        "codes": ["Spring", {"code": "FRIENDS", "maxRedemptions": 5}],
+        "metadata": {"team": "growth"},
+    },
+    {"id": "always", "percent_off": 5, "duration": "forever", "currencies": ["EUR"]},
+]
+
 EXAMPLES: Final[tuple[Any, ...]] = (
     *(read_tree(_FOLDER / name).tree for name in _FILES),
     to_tree(read_catalog(read_tree(_FOLDER / "shapes.yaml").tree)),
+    cast("dict[str, Any]", read_tree(_FOLDER / "shapes.yaml").tree) | {"coupons": _COUPONS},
 )
-"""A tree of each dialect as it is written, and one as `to_tree` writes it."""
+"""A tree of each dialect as it is written, one as `to_tree` writes it, and one with coupons."""
 
 _WORDS: Final = (
     *["", " ", "a", "USD", "usd", "JPY", "KWD", "XXX", "unlimited", "month", "year", "one-time"],
@@ -44,6 +62,7 @@ _FIELDS: Final = (
     *["limit", "unitPrice", "meter", "meters", "reset", "tiers", "up_to", "cost", "percent"],
     *["flat_cost", "type", "unit", "metadata", "businessRules", "business_rules", "provider"],
     *["provider_id", "trial_days", "convert", "included", "dialect", "$schema", "hidden"],
+    *["coupons", "percent_off", "amountOff", "duration", "months", "codes", "code", "starts_at"],
 )
 _NUMBERS: Final = st.one_of(
     st.integers(-3, 40),

@@ -34,7 +34,7 @@ TOPICS = {
     "proration",
     "rounding_currency",
 }
-BUILT = {"calendar", "pricing_models", "rounding_currency"}
+BUILT = {"calendar", "coupons", "pricing_models", "proration", "rounding_currency"}
 
 
 def case(kind: str = "echo", **parts: Any) -> dict[str, Any]:
@@ -510,3 +510,111 @@ def test_the_adapters_ask_the_engine(
     file = written(tmp_path, case(kind, input=question, expected=expected))
     report = run_cases([file])
     assert report.lines() == ("1 passed, 0 failed, 0 not applicable",)
+
+
+def over(duration: str, **more: Any) -> dict[str, Any]:
+    """Ask for a coupon of 1.00 over monthly invoices of 4.00 from the end of January."""
+    coupon = {"id": "a", "type": "fixed", "amount_off": "1.00", "duration": duration}
+    starts = ["2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30", "2024-05-31"]
+    question = {"currency": "USD", "invoice_amount": "4.00", "applied_at": "2024-01-31"}
+    return question | {"coupon": coupon, "invoice_period_starts": starts} | more
+
+
+def repeating(months: int | str, **more: Any) -> dict[str, Any]:
+    coupon = over("repeating")["coupon"] | {"months": months}
+    return over("repeating", coupon=coupon, **more)
+
+
+@pytest.mark.parametrize(
+    ("question", "taken"),
+    [
+        (over("once"), "1 0 0 0 0"),
+        (over("forever"), "1 1 1 1 1"),
+        (repeating(3), "1 1 1 0 0"),
+        (repeating("3"), "1 1 1 0 0"),
+        (repeating(1, applied_at="2024-02-01"), "0 1 0 0 0"),
+        (repeating(2, applied_at="2024-02-15T12:00:00Z"), "0 1 1 0 0"),
+        (repeating(12, invoice_amount="0.40"), "0.4 0.4 0.4 0.4 0.4"),
+        (over("once", applied_at="2024-03-01"), "0 0 1 0 0"),
+        (over("once", invoice_amount="0.00"), "0 0 0 0 0"),
+        (over("forever", currency="JPY", invoice_amount="5"), "1 1 1 1 1"),
+    ],
+)
+def test_a_coupon_over_invoices(tmp_path: Path, question: dict[str, Any], taken: str) -> None:
+    expected = {"discounts": taken.split()}
+    asked = case("coupon_over_invoices", input=question, expected=expected)
+    assert (
+        run_cases([written(tmp_path, asked)]).lines()[0] == "1 passed, 0 failed, 0 not applicable"
+    )
+
+
+@pytest.mark.parametrize(
+    ("situation", "allowed"),
+    [
+        ("coupon expired", False),
+        ("coupon not yet expired", True),
+        ("coupon not yet active", False),
+        ("coupon is inactive", False),
+        ("second redemption of a coupon limited to two", True),
+        ("3rd redemption of a coupon limited to 2", False),
+        ("First redemption of a coupon limited to one.", True),
+        ("redemption limit reached", False),
+        ("second redemption by the same customer of a coupon limited to one per customer", False),
+        ("second redemption by another customer of a coupon limited to one per customer", True),
+        ("non-reusable coupon used again by the same customer", None),
+        ("non-reusable coupon, same customer again", False),
+        ("non-reusable coupon, different customers", True),
+        ("reusable coupon, same customer again", True),
+        ("coupon restricted to another plan", False),
+        ("coupon restricted to the same plan", True),
+        ("coupon limited to another product", False),
+        ("empty plan restriction allows all plans", True),
+        ("fixed coupon in another currency", False),
+        ("percent coupon for any currency", True),
+        ("currency mismatch", False),
+        ("purchase below the minimum amount", None),
+        ("below the minimum amount", False),
+        ("at the minimum", True),
+        ("unknown code", False),
+        ("code in lower case", True),
+        ("coupon redeemed on a Tuesday", None),
+        ("", None),
+    ],
+)
+def test_a_redemption_is_told_in_words(
+    tmp_path: Path, situation: str, *, allowed: bool | None
+) -> None:
+    asked = case("redemption_rule", input={"situation": situation}, expected={"allowed": allowed})
+    (result,) = run_cases([written(tmp_path, asked)]).results
+    assert result.status == ("not_applicable" if allowed is None else "passed")
+
+
+@pytest.mark.parametrize(
+    ("began", "credit"),
+    [
+        ("before_period", "-16.00"),
+        ("before payment", "-16.00"),
+        ("before period start", "-16.00"),
+        ("at_period_start", "-20.00"),
+        ("after_period_start", "-20.00"),
+        ("mid_cycle", "-20.00"),
+        ("ended", "-20.00"),
+        ("ended before the period", "-20.00"),
+        ("on a Tuesday", None),
+        (None, None),
+    ],
+)
+def test_a_discount_on_a_credit(tmp_path: Path, began: str | None, credit: str | None) -> None:
+    question = {"credit": "-20.00", "percent_off": "20", "discount_began": began}
+    expected = {"credit_after_discount": credit}
+    asked = case("discount_on_credit", input=question, expected=expected)
+    (result,) = run_cases([written(tmp_path, asked)]).results
+    assert result.status == ("not_applicable" if credit is None else "passed")
+
+
+@pytest.mark.parametrize("change", [{"duration": "weekly"}, {"type": "free_months"}])
+def test_a_coupon_of_another_kind_is_not_applicable(tmp_path: Path, change: dict[str, Any]) -> None:
+    question = over("once", coupon=over("once")["coupon"] | change)
+    asked = case("coupon_over_invoices", input=question, expected={"discounts": []})
+    (result,) = run_cases([written(tmp_path, asked)]).results
+    assert result.status == "not_applicable"

@@ -91,8 +91,10 @@ class Purchase:
 
     @classmethod
     def of(cls, plan: Plan[Any], amount: Money, at: Instant, *, first: bool) -> Purchase:
-        """Give the purchase of one plan."""
+        """Give the purchase of one plan.  Features with a price beyond their limit are metered."""
         meters = {price.meter for price in plan.prices if price.meter is not None}
+        priced = (each for each in plan.features.values() if each.unit_price is not None)
+        meters |= {feature.meter or feature.key for feature in priced}
         return cls(
             at=at,
             amount=amount,

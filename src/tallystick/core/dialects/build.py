@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tallystick.core.catalog import Catalog, Feature, Plan, Product
 from tallystick.core.currency import Currency
@@ -126,7 +126,7 @@ class Builder:
             plans=tuple(plans),
             description=record.get("description"),
             features=tuple(record.get("features", ())),
-            **_shared(record, "group", "hidden", "badge", "highlighted", "business_rules"),
+            **record.shared("group", "hidden", "badge", "highlighted", "business_rules"),
         )
 
     def plan(self, record: Record, currency: Currency, product_id: str) -> Plan:
@@ -170,7 +170,7 @@ class Builder:
             plans=(plan,),
             description=record.get("description"),
             features=tuple(f.description or f.key for f in plan.features.values()),
-            **_shared(record, "group", "hidden"),
+            **record.shared("group", "hidden"),
         )
 
     def _listed_price(self, record: Record, currency: Currency) -> list[Price]:
@@ -212,8 +212,7 @@ class Builder:
             invoice_threshold=_amount(record, "invoice_threshold", currency),
             coupons=_tuple(record.get("coupons")),
             coupon_ids=_tuple(record.get("coupon_ids")),
-            **_shared(
-                record,
+            **record.shared(
                 "interval_count",
                 "active",
                 "display_name",
@@ -243,7 +242,7 @@ class Builder:
             features[key] = Feature(
                 key=key,
                 enabled=entry.get("enabled", True),
-                **_shared(entry, "limit", "unit_price", "description", "reset", "meter"),
+                **entry.shared("limit", "unit_price", "description", "reset", "meter"),
             )
         return features
 
@@ -339,11 +338,6 @@ class Builder:
                 self.report.problem(found.path, found.text, found.cure)
             for found in hints_of(rules, path):
                 self.report.hint(found.path, found.text, found.cure)
-
-
-def _shared(record: Record, *names: str) -> dict[str, Any]:
-    """Give the fields whose name and meaning are the same in the value; absent ones default."""
-    return {name: record[name] for name in names if name in record}
 
 
 def _amount(record: Record, name: str, currency: Currency) -> Decimal | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.coupon import MOST_MONTHS, Code, Coupon, code_key
 from tallystick.core.currency import currency
+from tallystick.core.dialects.fields import read_record
+from tallystick.core.dialects.report import BAD, Report, TooMany
 from tallystick.core.price import PercentOff
 from tallystick.core.spelling import did_you_mean
-from tallystick.errors import InvalidInput
+from tallystick.errors import InvalidCatalog, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -16,11 +19,27 @@ if TYPE_CHECKING:
     from tallystick.core.currency import Currency
     from tallystick.core.dialects.report import Record
 
-__all__ = ["Coupons"]
+__all__ = ["Coupons", "read_coupon"]
 
 _SCOPES: Final = {"plans": "plan", "products": "product", "prices": "price", "meters": "meter"}
 _LIMITS: Final = ("max_redemptions", "max_redemptions_per_customer", "starts_at", "ends_at")
 _PLAIN: Final = ("name", "first_purchase", "automatic", "active", "metadata")
+
+
+def read_coupon(tree: object) -> Coupon:
+    """Read one coupon by itself, as `coupon_to_tree` writes it.
+
+    What it is limited to need not exist any more: a redemption outlives the catalogue it came from.
+    Raises InvalidCatalog with every problem.
+    """
+    report = Report("tallystick")
+    built: tuple[Coupon, ...] = ()
+    with suppress(TooMany):
+        record = read_record(tree, "coupon", "", report)
+        built = () if record is BAD else Coupons().build([record], {})
+    if report.problems or not built:
+        raise InvalidCatalog(report.problems, "coupon")
+    return built[0]
 
 
 class Coupons:
@@ -36,7 +55,8 @@ class Coupons:
     ) -> tuple[Coupon, ...]:
         """Give the coupons, noting every problem; one with a problem is left out.
 
-        `known` are the ids that a coupon may be limited to, by field.
+        `known` are the ids that a coupon may be limited to, by field; a field that is not in it is
+        not checked.
         """
         built = [self._coupon(record, known) for record in records]
         return tuple(coupon for coupon in built if coupon is not None)
@@ -47,7 +67,8 @@ class Coupons:
         _check_duration(record)
         _check_window(record)
         for name in _SCOPES:
-            _check_known(record, name, known[name])
+            if name in known:
+                _check_known(record, name, known[name])
         currencies = _currencies(record)
         codes = [self._code(code) for code in record.get("codes", ())]
         if record.bad or None in codes:
@@ -62,7 +83,7 @@ class Coupons:
             minimum=record.get("minimum_amount", ()),
             codes=tuple(code for code in codes if code is not None),
             **_scopes(record),
-            **_given(record, *_PLAIN, *_LIMITS),
+            **record.shared(*_PLAIN, *_LIMITS),
         )
 
     def _code(self, record: Record) -> Code | None:
@@ -73,16 +94,11 @@ class Coupons:
             record.problem("code", str(refused))
             return None
         _once(record, "code", key, self._codes)
-        return None if record.bad else Code(code=record["code"], **_given(record, *_LIMITS))
+        return None if record.bad else Code(code=record["code"], **record.shared(*_LIMITS))
 
 
 def _scopes(record: Record) -> dict[str, Any]:
     return {name: frozenset(record.get(name, ())) for name in _SCOPES}
-
-
-def _given(record: Record, *names: str) -> dict[str, Any]:
-    """Give the fields whose name and meaning are the same in the value; absent ones default."""
-    return {name: record[name] for name in names if name in record}
 
 
 def _once(record: Record, name: str, key: str | None, taken: dict[str, str]) -> None:

@@ -43,6 +43,7 @@ EVERY: Final[tuple[Dialect, ...]] = ("plans", "products", "tallystick")
 """Every dialect: a field that all of them need."""
 MOST_ENTRIES: Final = 10_000
 """So many entries a list of a catalogue may have."""
+
 MOST_TIERS: Final = 1_000
 """More steps than a person can check."""
 
@@ -93,7 +94,7 @@ class Short:
 
     def schema(self) -> dict[str, Any]:
         """Give its JSON Schema: a text, or by reference."""
-        return {"anyOf": [{"type": "string"}, {"$ref": f"#/$defs/{self.table}"}]}
+        return {"anyOf": [{"type": "string"}, One(self.table).schema()]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +137,7 @@ _OFFER: Final = (
     Field("invoice_threshold", Number(above=True), "Billed whenever so much usage is reached."),
     Field("provider", Identifier(), "Who takes the money.", nullable=True),
     Field("coupons", Many(Text()), "Texts that tell people of a coupon."),
-    Field(
-        "coupon_ids",
-        Many(Identifier()),
-        "Coupons of the plan: ids of `coupons`, or the provider's.",
-    ),
+    Field("coupon_ids", Many(Identifier()), "Its coupons: ids of `coupons`, or the provider's."),
     Field("business_rules", Free(), "Passed through; `eligibility` in it is a predicate tree."),
     Field("label", Text(), "Shown instead of a price on a custom plan."),
     Field("button_label", Text(), "The words on its button."),

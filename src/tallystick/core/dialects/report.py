@@ -124,6 +124,10 @@ class Record(dict[str, Any]):
         """Whether the field was written at all, well or badly."""
         return name in self.written
 
+    def shared(self, *names: str) -> dict[str, Any]:
+        """Give the fields whose name and meaning are the same in the value; absent ones default."""
+        return {name: self[name] for name in names if name in self}
+
     def problem(self, name: str, text: str, cure: str = "") -> None:
         """Note a problem at one of the fields."""
         self.bad.add(name)

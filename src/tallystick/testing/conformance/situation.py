@@ -54,8 +54,9 @@ def may_redeem(situation: str) -> bool:
 
 
 def _decided(facts: dict[str, Any]) -> bool:
-    told = {name: value for name, value in facts.items() if name not in _OF_PURCHASE}
-    coupon = Coupon(**{"id": "coupon", "off": _PERCENT, "codes": (Code(code="Welcome"),)} | told)
+    told: dict[str, Any] = {"off": _PERCENT, "codes": (Code(code="Welcome"),)}
+    told |= {name: value for name, value in facts.items() if name not in _OF_PURCHASE}
+    coupon = Coupon(id="coupon", **told)
     found = find_code([coupon], facts.get("typed", "Welcome"))
     if found is None:
         return False
@@ -114,9 +115,12 @@ _PHRASES: Final[tuple[tuple[str, Callable[..., None]], ...]] = (
     (rf"{_ONLY} {_OTHER} plan|wrong plan", _fact(plans=frozenset({"basic"}))),
     (rf"{_ONLY} {_SAME} plan|matching plan", _fact(plans=frozenset({"pro"}))),
     (rf"{_ONLY} {_OTHER} product|wrong product", _fact(products=frozenset({"tools"}))),
-    (rf"percent(?:age)? (?:in|{_ONLY}) (?:any|another) currency", _fact(off=_PERCENT)),
-    (r"(?:fixed )?(?:in )?(?:another|a different|the wrong|wrong) currency", _fact(off=_DOLLARS)),
-    (r"fixed currency mismatch|currency mismatch", _fact(off=_DOLLARS)),
+    (rf"percent(?:age)? (?:coupon )?(?:in|{_ONLY}) (?:any|another) currency", _fact(off=_PERCENT)),
+    (
+        r"(?:fixed )?(?:coupon )?(?:in )?(?:another|a different|the wrong|wrong) currency",
+        _fact(off=_DOLLARS),
+    ),
+    (r"(?:fixed )?(?:coupon )?currency mismatch", _fact(off=_DOLLARS)),
     (r"below (?:its |the )?minimum(?: amount)?", _fact(minimum=(Money(5001, _EUR),))),
     (r"at (?:its |the )?minimum(?: amount)?", _fact(minimum=(Money(5000, _EUR),))),
     (r"unknown|does not exist", _fact(typed="nobody")),
