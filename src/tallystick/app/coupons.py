@@ -7,11 +7,16 @@ published later.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from tallystick.app.customer import get_customer
 from tallystick.app.offers import Offers, catalog_of
+from tallystick.app.redemptions import (
+    as_redemption,
+    coupon_of,
+    redemption_of,
+    redemptions_for,
+)
 from tallystick.core.coupon import code_key
 from tallystick.core.coupon_order import automatic_coupons
 from tallystick.core.money import Money, settle
@@ -24,7 +29,6 @@ from tallystick.core.qualification import (
     find_code,
     qualify,
 )
-from tallystick.core.redemption import Redemption
 from tallystick.core.span import fee_exact
 from tallystick.core.terms import prices_of
 from tallystick.core.text import id_at
@@ -33,10 +37,11 @@ from tallystick.storage import catalogs, invoices, redemptions, subscriptions
 from tallystick.storage.redemptions import RedemptionRow, Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from tallystick.core.coupon import Code, Coupon
     from tallystick.core.period import Instant
+    from tallystick.core.redemption import Redemption
     from tallystick.core.subscription import Subscription
     from tallystick.storage.redemptions import Source
     from tallystick.storage.unit import Unit
@@ -48,7 +53,6 @@ __all__ = [
     "list_redemptions",
     "redeem",
     "redeem_at_start",
-    "redemptions_for",
     "release",
 ]
 
@@ -84,7 +88,7 @@ def redeem(
         asked = (code_key(code) if code is not None else None, subscription_id)
         if (known.code, known.subscription) != asked or coupon_id not in {None, known.coupon}:
             raise Conflict(f"the idempotency key {key!r} was used for another redemption")
-        return _redemption(unit, known)
+        return redemption_of(unit, known)
     number, coupon, found = _wanted(unit, code, coupon_id)
     asked_for = _Asking(unit, at, customer.id, subscription, number)
     source: Source = "customer" if code is None else "code"
@@ -162,10 +166,10 @@ def release(unit: Unit, at: Instant, redemption_id: str) -> Redemption:
     if redemptions.uses(unit, [row.customer]).get((row.customer, row.id)):
         raise Conflict(f"redemption {row.id!r} took something off an invoice: end it instead")
     if redemptions.release_redemption(unit, row, to_the_second(at)):
-        coupon = _coupon(unit, row)
+        coupon = coupon_of(unit, row)
         code = None if row.code is None else _code(coupon, row.code)
         redemptions.give_back(unit, _slots(row.customer, coupon, code))
-    return _redemption(unit, _held(unit, redemption_id))
+    return redemption_of(unit, _held(unit, redemption_id))
 
 
 def end_coupon(unit: Unit, at: Instant, redemption_id: str) -> Redemption:
@@ -173,7 +177,7 @@ def end_coupon(unit: Unit, at: Instant, redemption_id: str) -> Redemption:
     row = _held(unit, redemption_id)
     if row.ended_at is None:
         redemptions.end_redemption(unit, row, to_the_second(at))
-    return _redemption(unit, _held(unit, redemption_id))
+    return redemption_of(unit, _held(unit, redemption_id))
 
 
 def get_redemption(unit: Unit, redemption_id: str) -> Redemption:
@@ -181,25 +185,13 @@ def get_redemption(unit: Unit, redemption_id: str) -> Redemption:
     row = redemptions.redemption_by_id(unit, id_at(redemption_id, "id"))
     if row is None:
         raise NotFound("redemption", redemption_id)
-    return _redemption(unit, row)
+    return redemption_of(unit, row)
 
 
 def list_redemptions(unit: Unit, customer_id: str) -> tuple[Redemption, ...]:
     """Give the redemptions of a customer in the order in which they act; NotFound."""
     customer = get_customer(unit, customer_id)
     return tuple(redemptions_for(unit, [customer.id]).get(customer.id, ()))
-
-
-def redemptions_for(unit: Unit, customers: Collection[str]) -> dict[str, list[Redemption]]:
-    """Give the redemptions of customers in the order in which they act, each with its uses."""
-    rows = redemptions.redemptions_of(unit, customers)
-    found: dict[str, list[Redemption]] = defaultdict(list)
-    if rows:
-        used = redemptions.uses(unit, {row.customer for row in rows})
-        for row in rows:
-            times = used.get((row.customer, row.id), 0)
-            found[row.customer].append(_as_redemption(row, _coupon(unit, row), times))
-    return found
 
 
 # --- one wish to redeem ---------------------------------------------------------------------------
@@ -272,7 +264,7 @@ class _Asking:
             idempotency_key=key,
         )
         redemptions.add_redemption(self.unit, row)
-        return _as_redemption(row, coupon, 0)
+        return as_redemption(row, coupon, 0)
 
     def _acting(self) -> list[Redemption]:
         mine = None if self.subscription is None else self.subscription.id
@@ -399,30 +391,5 @@ def _held(unit: Unit, redemption_id: str) -> RedemptionRow:
     return row
 
 
-def _redemption(unit: Unit, row: RedemptionRow) -> Redemption:
-    used = redemptions.uses(unit, [row.customer]).get((row.customer, row.id), 0)
-    return _as_redemption(row, _coupon(unit, row), used)
-
-
-def _coupon(unit: Unit, row: RedemptionRow) -> Coupon:
-    catalog = catalog_of(unit, row.catalog_number)
-    return next(each for each in catalog.coupons if each.id == row.coupon)
-
-
 def _code(coupon: Coupon, key: str) -> Code | None:
     return next((each for each in coupon.codes if each.key == key), None)
-
-
-def _as_redemption(row: RedemptionRow, coupon: Coupon, used: int) -> Redemption:
-    ends = [each for each in (row.ended_at, row.released_at) if each is not None]
-    return Redemption(
-        id=row.id,
-        coupon=coupon,
-        customer=row.customer,
-        subscription=row.subscription,
-        code=row.code,
-        redeemed_at=row.redeemed_at,
-        ended_at=min(ends, default=None),
-        zone=row.zone,
-        used=used,
-    )

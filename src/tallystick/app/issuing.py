@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from tallystick.app.coupons import redemptions_for
 from tallystick.app.creditable import left_of_fees
 from tallystick.app.late_drafts import draft_late
 from tallystick.app.note_settlement import settle_note
 from tallystick.app.offers import Offers
+from tallystick.app.redemptions import redemptions_for
 from tallystick.app.seller import settings_of
 from tallystick.app.stopped import FAULTS, reason_of
 from tallystick.app.taxes import Taxing

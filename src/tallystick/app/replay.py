@@ -20,6 +20,7 @@ from tallystick.app.creditable import left_of_fees
 from tallystick.app.explain import document_at
 from tallystick.app.invoice import draft_from
 from tallystick.app.offers import Offers
+from tallystick.app.redemptions import redemptions_before
 from tallystick.app.refold import made_by_moves, refolded
 from tallystick.app.replay_usage import EventReader, late_before
 from tallystick.app.taxes import engine_of, rules_of_digest
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from tallystick.core.invoice import Invoice
     from tallystick.core.line_tax import Invoiced
     from tallystick.core.reckoned_lines import Used
+    from tallystick.core.redemption import Redemption
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
@@ -271,6 +273,7 @@ class _Made:
             billed={place: _billed(charge, before) for place, charge in minimums},
             creditable=self._creditable(due, before),
             items=self._items(),
+            redemptions=self._redemptions(),
             taxation=self._taxation(),
             late=late_before(self.unit, self.reader, self.document, earlier, before),
             balance=self._balance_before(),
@@ -316,13 +319,7 @@ class _Made:
         stored = self.stored
         if stored.subscription is None or all(each.kind != "credit" for each in due.charges):
             return {}
-        own, known = f"{stored.kind}/{stored.id}", set[str]()
-        entries = journal.entries_of(self.unit, stored.customer)
-        posted = any(entry.cause == own for entry in entries)
-        for entry in entries:
-            if entry.cause == own or (not posted and entry.at > stored.finalize_at):
-                break
-            known.add(entry.cause)
+        known = self._known()
         found = documents_of(self.unit, stored.customer, stored.subscription)
         notes = [
             each
@@ -331,6 +328,28 @@ class _Made:
         ]
         lines = [*before, *self._lines_of(notes)]
         return left_of_fees(due, [_as_known(line, known) for line in lines])
+
+    def _known(self) -> set[str]:
+        """Give the causes of what stood in the books before the document."""
+        stored = self.stored
+        own, known = f"{stored.kind}/{stored.id}", set[str]()
+        entries = journal.entries_of(self.unit, stored.customer)
+        posted = any(entry.cause == own for entry in entries)
+        for entry in entries:
+            if entry.cause == own or (not posted and entry.at > stored.finalize_at):
+                break
+            known.add(entry.cause)
+        return known
+
+    def _redemptions(self) -> tuple[Redemption, ...]:
+        """Give the coupons that acted on it, as often used as they were then."""
+        known = self._known()
+
+        def counted(other: Document) -> bool:
+            void = other.status == "void" and f"void/{other.invoice.id}" in known
+            return not void and self._came_before(other)
+
+        return redemptions_before(self.unit, self.document, counted)
 
     def _earlier(self) -> list[Document]:
         """Give the documents of the subscription that came before, in their order."""

@@ -107,8 +107,8 @@ class Moves(Generic[R_co]):
         `{"periods": 3, "percent_off": "50"}`, `overrides` as `{"pro": {"cost": "5.00"}}`.
         `coupons` are codes as they were typed; they act after those that come with the plan.
 
-        Raises NotFound, UnknownPlan, CurrencyMismatch; InvalidInput; CouponRefused; Conflict where the plan is not
-        offered, its group has a live subscription, or a trial was given before.
+        Raises NotFound, UnknownPlan, CurrencyMismatch; InvalidInput; CouponRefused; Conflict where
+        the plan is not offered, its group has a live subscription, or a trial was given before.
         """
         asked = Asked(plan=plan, seats=seats, add=add_ons, overrides=overrides, phases=phases)
         times = {"starts_at": starts_at, "paid_until": paid_until, "ends_at": ends_at}
@@ -123,7 +123,9 @@ class Moves(Generic[R_co]):
                 unit,
                 at,
                 key,
-                lambda unit, customer, before: start_of(unit, customer, asked, before, said | codes),
+                lambda unit, customer, before: start_of(
+                    unit, customer, asked, before, said | codes
+                ),
                 customer_id=customer,
                 identities=names,
                 key=idempotency_key,
