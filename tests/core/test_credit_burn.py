@@ -184,10 +184,11 @@ def test_going_on_from_a_reading_gives_what_one_reading_gives() -> None:
         units("a", expires_at=day(4), withdrawals=(Withdrawal(at=day(3), size=Decimal(5)),)),
         units("b", effective_at=day(3), priority=60),
     ]
-    uses = [use(str(n), "40", day(n)) for n in range(1, 8)]
+    uses = [use(str(n), "70", day(n)) for n in range(1, 8)]
     whole = burnt(grants, uses)
     first = burn_down(grants, uses, day(1), day(3))
     second = burn_down(grants, uses, day(3), day(10), opening=first)
+    assert first.overage == 40
     assert second.balances == whole.balances
     assert second.overage == whole.overage
     assert first.burns + second.burns == whole.burns

@@ -53,7 +53,7 @@ def test_there_are_never_fewer_seats_than_none(initial: int, changes: list[Any])
         (3, -5, -9, None, 0, "below_minimum"),
         (50, 1, 1, 50, -5, "above_maximum"),
         (45, 3, 1, 50, 5, "above_maximum"),
-        (10, -9, 1, 50, 5, None),
+        (10, -10, 1, 50, 5, "below_minimum"),
         (60, -5, 1, 50, 0, None),
         (1, 1, 5, 50, 0, None),
         (10, 0, 1, 50, 0, "no_change"),

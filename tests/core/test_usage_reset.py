@@ -113,6 +113,16 @@ def test_of_a_midnight_that_comes_twice_the_first_counts() -> None:
     assert last_usage_reset(again, "day", schedule) == first
 
 
+def test_a_midnight_that_is_past_does_not_come_again() -> None:
+    zone = "America/Goose_Bay"  # on 2010-11-07 the clock went from 00:01 back to 23:01
+    schedule = Schedule(start=at("2010-11-01", zone), zone=zone)
+    first = at("2010-11-07T00:00", zone)
+    evening_again = first + timedelta(minutes=30)
+    assert evening_again.astimezone(ZoneInfo(zone)).day == 6
+    assert next_usage_reset(evening_again, "day", schedule) == at("2010-11-08T00:00", zone)
+    assert last_usage_reset(evening_again, "day", schedule) == first
+
+
 def test_usage_counts_from_the_last_reset_or_from_the_start() -> None:
     schedule = Schedule(start=at("2024-01-05T09:00"))
     assert last_usage_reset(at("2024-01-20"), "month", schedule) == at("2024-01-05T09:00")
