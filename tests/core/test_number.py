@@ -16,12 +16,14 @@ from tallystick.core.number import (
     bounded,
     exact_product,
     exact_sum,
+    left_in_turn,
     parse_number,
     percent_of,
     plain,
     round_half_away,
     round_quotient,
     round_quotient_to,
+    taken_in_turn,
 )
 from tallystick.errors import InvalidNumber, OutOfBounds
 
@@ -176,6 +178,31 @@ def test_what_four_hundred_digits_do_not_hold_is_out_of_bounds() -> None:
 @given(numbers, numbers)
 def test_a_percentage_is_exact(number: Decimal, percent: Decimal) -> None:
     assert Fraction(percent_of(number, percent)) == Fraction(number) * Fraction(percent) / 100
+
+
+@pytest.mark.parametrize(
+    ("need", "offers", "taken", "left"),
+    [
+        ("60", ("20", "50", "100"), ("20", "40"), ("0", "10", "100")),
+        ("200", ("20", "50"), ("20", "50"), ("0", "0")),
+        ("0", ("20",), (), ("20",)),
+        ("-5", ("20",), (), ("20",)),
+        ("5", ("-3", "0", "9"), ("0", "0", "5"), ("-3", "0", "4")),
+        ("5", (), (), ()),
+    ],
+)
+def test_offers_are_taken_in_turn(
+    need: str, offers: tuple[str, ...], taken: tuple[str, ...], left: tuple[str, ...]
+) -> None:
+    there = [Decimal(each) for each in offers]
+    assert taken_in_turn(Decimal(need), there) == tuple(map(Decimal, taken))
+    assert left_in_turn(Decimal(need), there) == tuple(map(Decimal, left))
+
+
+def test_an_offer_that_nothing_is_needed_of_is_not_looked_at() -> None:
+    offers = iter([Decimal(5), Decimal(7)])
+    assert taken_in_turn(Decimal(5), offers) == (5,)
+    assert next(offers) == 7
 
 
 # --- rounding -------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def burn_down(
     balances = _opened(order, since, opening)
     burns: list[Burn] = []
     unpaid: dict[str, Decimal] = {}
-    withdrawals = _withdrawn(order, since if opening else None, until)
+    withdrawals = _withdrawn(order, None if opening is None else since, until)
     for use in due:
         if use.size < 0:
             raise InvalidUsage(f"the use {use.id!r} is below zero: amend what it corrects instead")
@@ -97,7 +97,7 @@ def burn_down(
         if any(not balances[each.grant].remaining for each in paid):
             order = [grant for grant in order if balances[grant.id].remaining]
     _withdraw(balances, withdrawals, until)
-    before = opening.overage if opening else ZERO
+    before = ZERO if opening is None else opening.overage
     return BurnDown(
         at=until,
         balances=FrozenDict({name: each.expire(until) for name, each in balances.items()}),

@@ -39,7 +39,9 @@ def next_usage_reset(
     """Give when a quota next starts again, strictly after `now`; None where it never does.
 
     `billing` is the cadence of the plan, for a reset at each billing period.  The end of the
-    subscription caps it.  Raises InvalidPeriod, also before the subscription has started.
+    subscription caps it, also where that is past.
+
+    Raises InvalidPeriod, also before the subscription has started.
     """
     now = _since_the_start(now, schedule)
     if reset is None:
