@@ -18,6 +18,7 @@ from tallystick.core.meter import meters_of
 from tallystick.core.period import instant
 from tallystick.errors import SetupError
 from tallystick.facade.coupons import Coupons
+from tallystick.facade.credits import Credits
 from tallystick.facade.customers import Customers
 from tallystick.facade.invoices import Invoices
 from tallystick.facade.quotes import Quotes
@@ -133,6 +134,7 @@ class Tallystick:
         self.subscriptions = Subscriptions(self)
         self.invoices = Invoices(self)
         self.coupons = Coupons(self)
+        self.credits = Credits(self)
         self.quotes = Quotes(self)
         self.seller = Sellers(self)
         self.taxes = Taxes(self)

@@ -8,6 +8,8 @@ Two kinds of work, each in batches of one transaction, by any number of processe
    could be issued.  It goes only as far as everything before is done, so the numbers do not tell
    how many processes there were, or how late they came.
 
+Then what is left of credit grants that have ended expires.
+
 What cannot be done is set aside with its reason, and blocks nobody.  A batch that is tried again
 gives what it did anew, so a run counts what was committed and nothing else.
 """
@@ -20,6 +22,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from tallystick.app.credits import expire_credits
 from tallystick.app.drafting import drafts_of
 from tallystick.app.issuing import close_ahead, issue_batch, ready_usage
 from tallystick.app.offers import Offers
@@ -134,9 +137,11 @@ def billing_steps(
         most = batch if limit is None else min(batch, limit - issued)
         step = storage.attempt(partial(_issue, at=at, most=most), repeatable=True)
         if not step.did_work:
-            return
+            break
         issued += step.documents
         yield step
+    while storage.attempt(partial(expire_credits, at=at), repeatable=True):
+        pass
 
 
 # --- documents ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, get_args
 
+from tallystick.app.credit_burning import restore_grants
 from tallystick.app.customer import get_customer
 from tallystick.app.issuing import drafted
 from tallystick.core.given import paid_amount_at
@@ -208,8 +209,9 @@ def void_invoice(unit: Unit, at: Instant, named: object) -> Document:
         )
     done = invoices.set_status(unit, invoice.customer, invoice.id, "void")
     post(unit, at, invoice, f"void/{invoice.id}", voided(invoice))
-    if invoice.balance.minor:
-        balances.add(unit, [(invoice.customer, invoice.balance)])
+    if invoice.from_balance.minor:
+        balances.add(unit, [(invoice.customer, invoice.from_balance)])
+    restore_grants(unit, invoice, at)
     return done
 
 

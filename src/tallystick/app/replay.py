@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.app.billed_slices import Slices, is_sliced
 from tallystick.app.billed_usage import Asked
 from tallystick.app.counted import counted_events
+from tallystick.app.credit_burning import grants_before
 from tallystick.app.creditable import left_of_fees
 from tallystick.app.explain import document_at
 from tallystick.app.invoice import draft_from
@@ -37,7 +38,7 @@ from tallystick.core.reckoning import Facts, finalize, reckon
 from tallystick.core.tax_decision import Taxation
 from tallystick.core.trees import body_of, tree_of
 from tallystick.errors import InvalidInput, TallystickError
-from tallystick.storage import catalogs, invoice_items, invoice_lines, journal, moves
+from tallystick.storage import catalogs, invoice_items, invoice_lines, invoices, journal, moves
 from tallystick.storage.stored_documents import chain_before, documents_of, stored_document
 from tallystick.storage.verify_seals import column_faults, line_faults, seal_faults
 
@@ -45,10 +46,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from tallystick.core.charge import Charge, Due
+    from tallystick.core.credit_balance import GrantBalance
     from tallystick.core.invoice import Invoice
     from tallystick.core.line_tax import Invoiced
     from tallystick.core.reckoned_lines import Used
     from tallystick.core.redemption import Redemption
+    from tallystick.storage.credits import CreditMove
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
@@ -274,6 +277,7 @@ class _Made:
             creditable=self._creditable(due, before),
             items=self._items(),
             redemptions=self._redemptions(),
+            grants=self._grants(),
             taxation=self._taxation(),
             late=late_before(self.unit, self.reader, self.document, earlier, before),
             balance=self._balance_before(),
@@ -350,6 +354,17 @@ class _Made:
             return not void and self._came_before(other)
 
         return redemptions_before(self.unit, self.document, counted)
+
+    def _grants(self) -> tuple[GrantBalance, ...]:
+        """Give the credit grants as they stood before it."""
+
+        def counted(move: CreditMove) -> bool:
+            if move.invoice is None or move.kind == "restored":
+                return move.at <= self.stored.finalize_at
+            other = invoices.find_invoice(self.unit, move.invoice, customer=move.customer)
+            return other is not None and self._came_before(other)
+
+        return grants_before(self.unit, self.stored, counted)
 
     def _earlier(self) -> list[Document]:
         """Give the documents of the subscription that came before, in their order."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.core.crediting import paid_by_grants, promoted_lines
 from tallystick.core.discounting import discounted_lines
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.invoice import Invoice
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Plan
     from tallystick.core.charge import Due
+    from tallystick.core.credit_balance import GrantBalance
     from tallystick.core.currency import Currency
-    from tallystick.core.invoice import InvoiceDiscount, InvoiceLine, Party
+    from tallystick.core.invoice import CreditBurn, InvoiceDiscount, InvoiceLine, Party
     from tallystick.core.line_tax import Invoiced
     from tallystick.core.period import Instant
     from tallystick.core.reckoned_lines import Late, OneOff, Used
@@ -55,6 +57,7 @@ class Facts:
     invoiced and as far as it was given back.
     `items` are one-off items that wait, `late` usage of windows that were billed before.
     `redemptions` are the coupons that the customer has, in the order in which they act.
+    `grants` are the credit grants of money, as they stand before it.
     `taxation` says who is asked for tax rates; without it nothing new is taxed.
     `balance` is what the customer has to its credit, minor units.
     """
@@ -70,6 +73,7 @@ class Facts:
     billed: Mapping[int, int] = field(default_factory=FrozenDict)
     creditable: Mapping[int, Invoiced] = field(default_factory=FrozenDict)
     redemptions: Sequence[Redemption] = ()
+    grants: Sequence[GrantBalance] = ()
     taxation: Taxation | None = None
     items: tuple[OneOff, ...] = ()
     late: tuple[Late, ...] = ()
@@ -83,6 +87,8 @@ class Bill:
 
     lines: tuple[InvoiceLine, ...] = ()
     discounts: tuple[InvoiceDiscount, ...] = ()
+    burns: tuple[CreditBurn, ...] = ()
+    grants: tuple[GrantBalance, ...] = ()
     tax_evidence: Mapping[str, Any] = field(default_factory=FrozenDict)
     balance: int = 0
 
@@ -116,9 +122,10 @@ def _minimum(bill: Bill, facts: Facts) -> Bill:
     return replace(bill, lines=tuple(lines))
 
 
-def _promotions(bill: Bill, _facts: Facts) -> Bill:
-    """Leave the lines as they are: nobody can be granted a credit yet."""
-    return bill
+def _promotions(bill: Bill, facts: Facts) -> Bill:
+    """Let promotional credits lower what is sold."""
+    lines, (burns, grants) = promoted_lines(bill.lines, facts.grants, facts.due.at, facts.offers)
+    return replace(bill, lines=lines, burns=burns, grants=grants)
 
 
 def _tax(bill: Bill, facts: Facts) -> Bill:
@@ -134,9 +141,12 @@ def _tax(bill: Bill, facts: Facts) -> Bill:
 
 
 def _balance(bill: Bill, facts: Facts) -> Bill:
-    """Pay what is asked from the balance, as far as it goes."""
+    """Pay what is asked from paid credits, then from the balance, as far as they go."""
     total = sum(_asked(line) for line in bill.lines)
-    return replace(bill, balance=max(0, min(facts.balance, total)))
+    burns, _ = paid_by_grants(bill.lines, bill.grants, facts.due.at, facts.offers)
+    paid = sum(each.amount.minor for each in burns)
+    rest = max(0, min(facts.balance, total - paid))
+    return replace(bill, burns=(*bill.burns, *burns), balance=paid + rest)
 
 
 STEPS: Final[tuple[Callable[[Bill, Facts], Bill], ...]] = (
@@ -186,6 +196,7 @@ def reckon(facts: Facts) -> Invoice:
         discount=discount,
         discounts=bill.discounts,
         credit=credit,
+        burns=bill.burns,
         tax=tax,
         taxes=taxes_by_rate(bill.lines),
         tax_evidence=bill.tax_evidence,

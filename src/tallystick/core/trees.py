@@ -31,8 +31,16 @@ from typing import (
 
 from tallystick.core import move as moves
 from tallystick.core.charge import Charge, ChargeKind, Due
+from tallystick.core.credit import Category
 from tallystick.core.currency import Currency
-from tallystick.core.invoice import Invoice, InvoiceDiscount, InvoiceLine, InvoiceTax, Party
+from tallystick.core.invoice import (
+    CreditBurn,
+    Invoice,
+    InvoiceDiscount,
+    InvoiceLine,
+    InvoiceTax,
+    Party,
+)
 from tallystick.core.money import Money
 from tallystick.core.period import Period
 from tallystick.core.quote import Quote, Quoted, QuotedLine
@@ -69,12 +77,13 @@ _RECORDS: Final[frozenset[type]] = frozenset(
         *(moves.AddOn, moves.Phase),
         *(Subscription, Item, Span, Planned, Terms, Charge, Due),
         *(Quote, Quoted, QuotedLine),
-        *(Invoice, InvoiceDiscount, InvoiceLine, InvoiceTax, Party),
+        *(CreditBurn, Invoice, InvoiceDiscount, InvoiceLine, InvoiceTax, Party),
     }
 )
 _NAMES: Final[dict[str, Any]] = {  # what the modules import for the checkers only
     **{kind.__name__: kind for kind in (*_RECORDS, Money, Period, Currency, Decimal, Mapping)},
     "Instant": datetime,
+    "Category": Category,
     "ChargeKind": ChargeKind,
     "AfterTrial": AfterTrial,
     "PauseMode": PauseMode,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import BILLING_GRANTS
 from tallystick.storage.coupon_tables import COUPON_GRANTS
+from tallystick.storage.credit_tables import CREDIT_GRANTS
 from tallystick.storage.owned import owners
 from tallystick.storage.role_facts import facts_of
 from tallystick.storage.scope import ALL_SETTING, CUSTOMER_SETTING
@@ -43,6 +44,7 @@ GRANTS: Final[Mapping[str, frozenset[str]]] = {
     "tax_rules": frozenset({"SELECT", "INSERT"}),
     **BILLING_GRANTS,
     **COUPON_GRANTS,
+    **CREDIT_GRANTS,
 }
 """What the role may do with each table, by its name without the prefix; the rest is nothing."""
 
