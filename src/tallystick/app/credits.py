@@ -271,17 +271,9 @@ def expire_credits(unit: Unit, at: Instant, limit: int = _MOST) -> int:
     for row in rows:
         ends = row.grant.expires_at
         assert ends is not None  # noqa: S101 - it ended
-        _move(
-            unit,
-            row.grant,
-            _gone(
-                row.grant,
-                "expired",
-                row.remaining,
-                ends,
-                f"expiry/{len(shelf.moves_of(unit, row.grant.customer, grant=row.grant.id))}",
-            ),
-        )
+        before = shelf.moves_of(unit, row.grant.customer, grant=row.grant.id)
+        cause = f"expiry/{len(before)}"  # what a void gives back expires once more
+        _move(unit, row.grant, _gone(row.grant, "expired", row.remaining, ends, cause))
     return len(rows)
 
 
