@@ -10,6 +10,7 @@ from tallystick.cli import (
     bill,
     check,
     conformance,
+    coupons,
     customers,
     diff,
     init,
@@ -20,6 +21,7 @@ from tallystick.cli import (
     migrate,
     plans,
     publish,
+    quote,
     role,
     schema,
     seller,
@@ -30,6 +32,7 @@ from tallystick.cli import (
     usage,
     verify,
 )
+from tallystick.cli.credits import credits_
 from tallystick.cli.output import say
 
 __all__ = ["app"]
@@ -93,3 +96,6 @@ app.add_typer(seller.seller)
 app.add_typer(tax.tax)
 app.add_typer(subscriptions.subscriptions)
 app.add_typer(invoice.invoice)
+app.add_typer(quote.quote)
+app.add_typer(coupons.coupons)
+app.add_typer(credits_)
