@@ -164,6 +164,8 @@ def _unused(used: Sequence[Used]) -> Fraction:
 
 
 def _part(exact: Decimal, time: TimeShare, price: Price) -> Money:
+    if time.part == time.whole:
+        return settle(exact, price.currency)
     return Money(round_quotient(Fraction(exact) * time.fraction), price.currency)
 
 

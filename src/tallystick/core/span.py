@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick.core.calendar import next_boundary, period_containing
 from tallystick.core.charge import Charge
-from tallystick.core.number import exact_product, round_quotient
+from tallystick.core.number import exact_product, round_half_away, round_quotient
 from tallystick.core.period import Period
 from tallystick.core.proration import TimeShare
 from tallystick.core.rating import rate
@@ -65,6 +65,8 @@ def share_of(window: Period, whole: Period, holes: Iterable[Period] = ()) -> Tim
 
 
 def _seconds(period: Period, holes: tuple[Period, ...]) -> int:
+    if not holes:
+        return period.seconds
     lost = (hole.intersection(period) for hole in holes)
     return period.seconds - sum(part.seconds for part in lost if part is not None)
 
@@ -96,7 +98,10 @@ def fee_minor(price: Price, item: Item, share: TimeShare) -> int:
 
     Raises OutOfBounds.
     """
-    return round_quotient(Fraction(fee_exact(price, item)) * share.fraction)
+    exact = fee_exact(price, item)
+    if share.part == share.whole:
+        return round_half_away(exact)
+    return round_quotient(Fraction(exact) * share.fraction)
 
 
 period_around: Final = lru_cache(maxsize=_KEPT)(period_containing)
@@ -161,7 +166,7 @@ def closing(span: Span, at: Instant, part: str = "", *, cut: bool = False) -> Ch
     if span.advance or at <= span.start:
         return None
     window = Period(span.start, at)
-    if not share_of(window, span.whole, span.holes).part:
+    if span.holes and not share_of(window, span.whole, span.holes).part:
         return None
     return Charge(
         kind="usage" if span.price != MINIMUM else "minimum",

@@ -74,11 +74,13 @@ class Flow:
 
     def _tick(self, at: Instant) -> None:
         """Let happen what time brings at one instant, in its order."""
-        self.now = replace(self.now, clock=at)
-        if self.now.begins_at == at and not is_frozen(self.now):
-            self._begin(at)
-        elif self._is_boundary(at):
+        begins = self.now.begins_at == at and not is_frozen(self.now)
+        if not begins and self._is_boundary(at):
             self._boundary(at)
+            return
+        self.now = replace(self.now, clock=at)
+        if begins:
+            self._begin(at)
         elif (planned := self._planned_for(at)) is not None:
             self._take_up(planned, at)
         elif self._ends(at):
@@ -177,7 +179,8 @@ class Flow:
         now = self.now
         ended = [span for span in now.spans if span.end == at]
         charges = [closed(now, span, at) for span in ended]
-        self.now = replace(now, spans=tuple(span for span in now.spans if span.end != at))
+        left = tuple(span for span in now.spans if span.end != at)
+        self.now = replace(now, clock=at, spans=left)
         if at in {now.cancel_at, now.ends_at}:
             charges += self._end(at, credit=now.cancel_credit, part="")
             self.now = replace(self.now, state=self._ending(at), ended_at=at)
@@ -202,7 +205,8 @@ class Flow:
             if each.periods != 1
         )
         before = self._main_cadence(self.now.items)
-        self.now = replace(self.now, planned=waits)
+        if planned:
+            self.now = replace(self.now, planned=waits)
         for each in planned:
             if each.periods == 1:
                 items = self.changed(each.change, planned=True)
@@ -211,11 +215,11 @@ class Flow:
                 charges += self._close(items, at, part, "next_invoice")[0]
                 self.now = replace(self.now, items=items)
         cadence = self._main_cadence(self.now.items)
+        anchor = self.now.anchor
         if cadence is None or before is None or not cadence.same_as(before):
-            self.now = replace(self.now, anchor=at)  # the day of the change
-        anchor = self.now.anchor or at
-        period = None if cadence is None else self._next_period(at, anchor, cadence)
-        self.now = replace(self.now, period=period)
+            anchor = at  # the day of the change
+        period = None if cadence is None else self._next_period(at, anchor or at, cadence)
+        self.now = replace(self.now, anchor=anchor, period=period)
         return charges if is_silent(self.now) else [*charges, *self._fill(at)]
 
     def _main_cadence(self, items: tuple[Item, ...]) -> Cadence | None:
@@ -391,6 +395,7 @@ class Flow:
     ) -> None:
         """Let a document fall due, with what waits; none where there is nothing to charge."""
         all_ = (*self.now.waiting, *charges)
-        self.now = replace(self.now, waiting=())
+        if self.now.waiting:
+            self.now = replace(self.now, waiting=())
         if all_:
             self.dues.append(Due(cause=cause, at=at, charges=all_, final=final))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.charge import Charge
@@ -24,7 +25,7 @@ from tallystick.core.span import (
 from tallystick.core.terms import cadence_of_price, item_plan, prices_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tallystick.core.catalog import Plan
     from tallystick.core.move import Proration
@@ -93,11 +94,12 @@ def fill(
     spans: list[Span] = []
     charges: list[Charge] = []
     once = list(now.paid_once)
+    period_of = cache(partial(_period, now, offers, at))
     for item in now.items:
         for price, cadence, advance in _prices(item, offers):
             key = f"{item.key}/{price}"
             if cadence is not None and (item.key, price) not in running:
-                when = (at, cadence)
+                when = (at, cadence, period_of)
                 span = _open(now, offers, (item, price), when, like, advance=advance, cut=cut)
                 if advance and not free:
                     span = _charged(span, offers)
@@ -131,13 +133,13 @@ def _open(
     now: Subscription,
     offers: Mapping[str, Plan[Any]],
     named: tuple[Item, str],
-    when: tuple[Instant, Cadence],
+    when: tuple[Instant, Cadence, Callable[[Cadence], tuple[Instant, Period]]],
     like: Sequence[Span],
     *,
     advance: bool,
     cut: bool,
 ) -> Span:
-    (item, price), (at, cadence) = named, when
+    (item, price), (at, cadence, period_of) = named, when
     for old in (*like, *now.spans):
         if old.advance == advance and old.start <= at < old.end:
             if not _cadence(old, offers).same_as(cadence):
@@ -145,7 +147,7 @@ def _open(
             cut = cut and old.whole.start < at
             times = (at, old.end, old.whole)
             return new_span(item, price, times, advance=advance, holes=old.holes, cut=cut)
-    end, whole = _period(now, offers, at, cadence)
+    end, whole = period_of(cadence)
     cut = cut and whole.start < at
     if advance:  # usage is measured whenever it ends
         stops = (now.cancel_at, now.ends_at)

@@ -1,11 +1,13 @@
-"""How plain values, and rows, lists and mappings of them, become JSON values and come back.
+"""How plain values, and rows, lists and mappings of them, become JSON and come back.
 
 Each kind is a pair of functions that check as they go: what is written can be read, and nothing
-else is.  `core.trees` makes the codecs of whole classes of these.
+else is.  One writes the text of the canonical JSON, the other reads what a parser made of it.
+`core.trees` makes the codecs of whole classes of these.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -36,9 +38,9 @@ from tallystick.core.property import shown
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["Codec", "Fault", "codec_of", "refuse"]
+__all__ = ["Codec", "Fault", "codec_of", "plain_text", "refuse"]
 
 Step: TypeAlias = Callable[[Any], Any]
 """One way of a codec; what it is given has no type until it has checked it."""
@@ -49,7 +51,7 @@ _PLACES: Final = 100  # digits of a decimal on either side of the point
 _OURS: Final = re.compile(
     r"(?:19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII
 )
-_USUAL: Final = re.compile(r"[a-z_]+", re.ASCII).fullmatch  # keys that sort as they are written
+_USUAL: Final = re.compile(r"[a-z_]+", re.ASCII).fullmatch  # keys that are sorted and quoted as is
 _PLAIN: Final = re.compile(r"-?[0-9]{1,100}(?:\.[0-9]{1,100})?", re.ASCII)
 
 
@@ -79,21 +81,33 @@ def refuse(value: object, what: str) -> NoReturn:
 
 
 class Codec(NamedTuple):
-    """How values of one type are written and read."""
+    """How values of one type are written, as JSON text, and read."""
 
-    write: Step
+    write: Callable[[Any], str]
     read: Step
 
 
 # --- scalars ------------------------------------------------------------------------------------
 
 
+def _write_text(value: object) -> str:
+    return encode_basestring(value) if type(value) is str else refuse(value, "a text")
+
+
 def _text(value: object) -> str:
     return value if type(value) is str else refuse(value, "a text")
 
 
+def _write_flag(value: object) -> str:
+    return "true" if _flag(value) else "false"
+
+
 def _flag(value: object) -> bool:
     return value if value is True or value is False else refuse(value, "true or false")
+
+
+def _write_whole(value: object) -> str:
+    return str(_whole(value))
 
 
 def _whole(value: object) -> int:
@@ -107,7 +121,7 @@ def _instant_text(at: datetime) -> str:
     if not FIRST_YEAR <= at.year <= LAST_YEAR:
         raise Fault(f"must be between the years {FIRST_YEAR} and {LAST_YEAR}")
     try:
-        return instant_text(at)
+        return f'"{instant_text(at)}"'
     except InvalidInput as refused:
         raise Fault(f"must be an instant: {refused}") from None
 
@@ -132,15 +146,16 @@ def _read_instant(value: object) -> datetime:
     return _instant(value) if type(value) is str else refuse(value, "an instant as text")
 
 
-def _write_period(value: object) -> list[str]:
+def _write_period(value: object) -> str:
     if type(value) is not Period:
         refuse(value, "a period")
-    return [_instant_text(value.start), _instant_text(value.end)]
+    return f"[{_instant_text(value.start)},{_instant_text(value.end)}]"
 
 
 def _read_period(value: object) -> Period:
-    match value:
-        case [str(start), str(end)] if type(start) is type(end) is str:
+    if type(value) is list and len(value) == 2:  # noqa: PLR2004 - its two ends
+        start, end = value
+        if type(start) is type(end) is str:
             return _period(start, end)
     refuse(value, "a period: [start, end]")
 
@@ -159,9 +174,9 @@ def _write_decimal(value: object) -> str:
     if value and not -_PLACES <= value.adjusted() < _PLACES:
         raise Fault(f"must have at most {_PLACES} digits on either side of the point")
     text = plain(value)
-    if _PLAIN.fullmatch(text) is None:
+    if len(text) > _PLACES and _PLAIN.fullmatch(text) is None:
         raise Fault(f"must have at most {_PLACES} digits on either side of the point")
-    return text
+    return f'"{text}"'
 
 
 def _read_decimal(value: object) -> Decimal:
@@ -171,7 +186,7 @@ def _read_decimal(value: object) -> Decimal:
 
 
 def _write_currency(value: object) -> str:
-    return value.code if type(value) is Currency else refuse(value, "a currency")
+    return f'"{value.code}"' if type(value) is Currency else refuse(value, "a currency")
 
 
 def _read_currency(value: object) -> Currency:
@@ -179,32 +194,45 @@ def _read_currency(value: object) -> Currency:
     return found or refuse(value, "the code of a currency")
 
 
-def _write_money(value: object) -> int:
-    return value.minor if type(value) is Money else refuse(value, "money")
+def _write_money(value: object) -> str:
+    return str(value.minor) if type(value) is Money else refuse(value, "money")
 
 
-def _write_plain(value: object) -> object:
+def plain_text(value: object) -> str:
+    """Write plain JSON values as the text of their canonical JSON.
+
+    Raises Fault, with the way to it, for what is none: a float, a whole number of 2^63 or more,
+    a key that is no text, an object of a class, what is nested more than 50 levels deep.
+    """
     try:
-        return _copied(value, _DEEPEST)
+        return _written(value, _DEEPEST)
     except TypeError:
-        return _plain(value, dict, _DEEPEST)  # which says what is wrong, and where
+        return _JSON.encode(_plain(value, dict, _DEEPEST))  # or it says what is wrong, and where
 
 
-def _copied(value: object, depth: int) -> object:
-    """Copy what is usual: texts, small numbers, lists, objects with plain keys.  Or TypeError."""
+def _written(value: object, depth: int) -> str:
+    """Write what is usual: texts, small numbers, lists, objects with plain keys.  Or TypeError."""
     kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return value
-    if kind is int and -_BOUND < cast("int", value) < _BOUND:
-        return value
+    if kind is str:
+        return encode_basestring(value)
     if depth and (kind is list or kind is tuple):
-        return [
-            entry if type(entry) is str else _copied(entry, depth - 1)
+        parts = [
+            encode_basestring(entry) if type(entry) is str else _written(entry, depth - 1)
             for entry in cast("list[object]", value)
         ]
+        return f"[{','.join(parts)}]"
     if depth and isinstance(value, dict) and all(map(_USUAL, value)):
-        return {key: _copied(value[key], depth - 1) for key in sorted(value)}
+        parts = [f'"{key}":{_written(value[key], depth - 1)}' for key in sorted(value)]
+        return f"{{{','.join(parts)}}}"
+    if value is None or kind is bool:
+        return _WORDS[value]
+    if kind is int and -_BOUND < cast("int", value) < _BOUND:
+        return str(value)
     raise TypeError
+
+
+_WORDS: Final = {None: "null", True: "true", False: "false"}
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
 
 def _read_plain(value: object) -> object:
@@ -251,15 +279,15 @@ def _each(values: Iterable[Any], step: Step) -> list[Any]:
 
 
 _SCALARS: Final[dict[Any, Codec]] = {
-    str: Codec(_text, _text),
-    bool: Codec(_flag, _flag),
-    int: Codec(_whole, _whole),
+    str: Codec(_write_text, _text),
+    bool: Codec(_write_flag, _flag),
+    int: Codec(_write_whole, _whole),
     datetime: Codec(_write_instant, _read_instant),
     Period: Codec(_write_period, _read_period),
     Decimal: Codec(_write_decimal, _read_decimal),
     Currency: Codec(_write_currency, _read_currency),
     Money: Codec(_write_money, _whole),
-    Any: Codec(_write_plain, _read_plain),
+    Any: Codec(plain_text, _read_plain),
 }
 
 
@@ -292,7 +320,7 @@ def _words(words: tuple[str, ...]) -> Codec:
             return value
         refuse(value, f"one of {', '.join(words)}")
 
-    return Codec(word, word)
+    return Codec(lambda value: f'"{word(value)}"', word)
 
 
 def _union(parts: tuple[Any, ...], known: Callable[[Any], Codec]) -> Codec:
@@ -305,15 +333,18 @@ def _union(parts: tuple[Any, ...], known: Callable[[Any], Codec]) -> Codec:
         one = codec_of(only, known)
     if len(rest) == len(parts):
         return one
+    to_text, from_tree = one
     return Codec(
-        lambda value: None if value is None else one.write(value),
-        lambda value: None if value is None else one.read(value),
+        lambda value: "null" if value is None else to_text(value),
+        lambda value: None if value is None else from_tree(value),
     )
 
 
 def _list(one: Codec) -> Codec:
-    def write(value: object) -> list[Any]:
-        return _each(value, one.write) if type(value) is tuple else refuse(value, "a tuple")
+    def write(value: object) -> str:
+        if type(value) is not tuple:
+            refuse(value, "a tuple")
+        return f"[{','.join(_each(value, one.write))}]"
 
     def read(value: object) -> tuple[Any, ...]:
         return tuple(_each(value, one.read)) if type(value) is list else refuse(value, "a list")
@@ -325,15 +356,15 @@ def _row(columns: list[Codec]) -> Codec:
     """Write and read a tuple of a fixed length."""
     what = f"a list of {len(columns)}"
 
-    def pick(steps: list[Step], value: Any) -> list[Any]:  # noqa: ANN401 - checked by the callers
+    def pick(steps: Sequence[Step], value: Any) -> list[Any]:  # noqa: ANN401 - checked by the callers
         pairs = zip(steps, value, strict=True)
         return _each(pairs, lambda pair: pair[0](pair[1]))
 
     writers, readers = [column.write for column in columns], [column.read for column in columns]
 
-    def write(value: object) -> list[Any]:
+    def write(value: object) -> str:
         fits = type(value) is tuple and len(value) == len(columns)
-        return pick(writers, value) if fits else refuse(value, what)
+        return f"[{','.join(pick(writers, value))}]" if fits else refuse(value, what)
 
     def read(value: object) -> tuple[Any, ...]:
         fits = type(value) is list and len(value) == len(columns)
@@ -343,14 +374,15 @@ def _row(columns: list[Codec]) -> Codec:
 
 
 def _object(one: Codec) -> Codec:
-    def write(value: object) -> dict[str, Any]:
+    def write(value: object) -> str:
         if not isinstance(value, Mapping):
             refuse(value, "a mapping")
-        return dict(_entries(value, one.write)) if value else {}
+        entries = _entries(value, one.write)
+        return f"{{{','.join(f'{encode_basestring(key)}:{text}' for key, text in entries)}}}"
 
     def read(value: object) -> FrozenDict[str, Any]:
         if not isinstance(value, dict):
             refuse(value, "an object")
-        return FrozenDict(_entries(value, one.read))
+        return FrozenDict(_entries(value, one.read)) if value else FrozenDict()
 
     return Codec(write, read)

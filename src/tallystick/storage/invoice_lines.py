@@ -18,6 +18,7 @@ from tallystick.core.frozen import FrozenDict
 from tallystick.core.money import Money
 from tallystick.core.number import plain
 from tallystick.core.period import Period
+from tallystick.core.tree_parts import plain_text
 from tallystick.storage.batches import insert_cells, moments
 
 if TYPE_CHECKING:
@@ -110,14 +111,11 @@ def _cells(
         *(line.item, line.price, line.offer or "", line.kind),
         moment(_NO_TIME if line.window is None else line.window.start),
         moment(_NO_TIME if line.window is None else line.window.end),
-        *(_json(line.group) if line.group else "", line.part),
+        *(plain_text(line.group) if line.group else "", line.part),
         *(plain(line.quantity), plain(line.billed)),
         *(line.amount.minor, line.discount.minor, line.credit.minor, line.tax.minor),
-        _json(line.evidence),
+        plain_text(line.evidence),
     )
-
-
-_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def as_billed(invoice: Invoice) -> list[BilledLine]:
