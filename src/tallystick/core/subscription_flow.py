@@ -13,9 +13,7 @@ from tallystick.core.calendar import at_wall_clock, first_boundary, shift, wall_
 from tallystick.core.change import policy_of
 from tallystick.core.charge import Charge, Due
 from tallystick.core.period import Cadence, Period, cadence_of, instant_text, to_the_second
-from tallystick.core.span import (
-    period_from,
-)
+from tallystick.core.span import period_from
 from tallystick.core.subscription import MAIN, TERMINAL, Item
 from tallystick.core.subscription_items import changed_items, same_price
 from tallystick.core.subscription_pauses import (

@@ -7,7 +7,6 @@ else is.  One writes the text of the canonical JSON, the other reads what a pars
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -21,63 +20,39 @@ from typing import (
     Final,
     Literal,
     NamedTuple,
-    NoReturn,
-    TypeAlias,
     Union,
-    cast,
     get_args,
     get_origin,
 )
 
 from tallystick.core.currency import CODES, Currency
-from tallystick.core.frozen import FrozenDict
+from tallystick.core.frozen import FrozenDict, FrozenTree
 from tallystick.core.money import Money
 from tallystick.core.number import plain
 from tallystick.core.period import FIRST_YEAR, LAST_YEAR, Period, instant_text, parse_instant
-from tallystick.core.property import shown
+from tallystick.core.plain_values import (
+    Fault,
+    Step,
+    each,
+    entries,
+    kept_text,
+    plain_text,
+    read_plain,
+    refuse,
+    whole,
+)
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-__all__ = ["Codec", "Fault", "codec_of", "plain_text", "refuse"]
+__all__ = ["Codec", "codec_of"]
 
-Step: TypeAlias = Callable[[Any], Any]
-"""One way of a codec; what it is given has no type until it has checked it."""
-
-_BOUND: Final = 2**63
-_DEEPEST: Final = 50
 _PLACES: Final = 100  # digits of a decimal on either side of the point
 _OURS: Final = re.compile(
     r"(?:19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII
 )
-_USUAL: Final = re.compile(r"[a-z_]+", re.ASCII).fullmatch  # keys that are sorted and quoted as is
 _PLAIN: Final = re.compile(r"-?[0-9]{1,100}(?:\.[0-9]{1,100})?", re.ASCII)
-
-
-class Fault(Exception):
-    """What is wrong with a value, and the way to it from the inside out."""
-
-    def __init__(self, text: str, step: str = "") -> None:
-        """Keep what is wrong, and the last step to it."""
-        super().__init__(text)
-        self.text = text
-        self.steps = [step] if step else []
-
-    def under(self, step: str) -> Fault:
-        """Add the step that leads to it from without."""
-        self.steps.append(step)
-        return self
-
-    def refusal(self) -> InvalidInput:
-        """Make the error for callers: the path, and what is wrong there."""
-        path = "".join(reversed(self.steps)).lstrip(".")
-        return InvalidInput(f"{path or 'the value'} {self.text}", {path: [self.text]})
-
-
-def refuse(value: object, what: str) -> NoReturn:
-    """Refuse a value: say what it must be, and what it is."""
-    raise Fault(f"must be {what}, not {shown(value)}")
 
 
 class Codec(NamedTuple):
@@ -107,13 +82,7 @@ def _flag(value: object) -> bool:
 
 
 def _write_whole(value: object) -> str:
-    return str(_whole(value))
-
-
-def _whole(value: object) -> int:
-    if type(value) is int and -_BOUND < value < _BOUND:
-        return value
-    refuse(value, "a whole number below 2^63")
+    return str(whole(value))
 
 
 @lru_cache(maxsize=16_384)
@@ -157,7 +126,7 @@ def _read_period(value: object) -> Period:
         start, end = value
         if type(start) is type(end) is str:
             return _period(start, end)
-    refuse(value, "a period: [start, end]")
+    return refuse(value, "a period: [start, end]")
 
 
 @lru_cache(maxsize=16_384)
@@ -198,96 +167,16 @@ def _write_money(value: object) -> str:
     return str(value.minor) if type(value) is Money else refuse(value, "money")
 
 
-def plain_text(value: object) -> str:
-    """Write plain JSON values as the text of their canonical JSON.
-
-    Raises Fault, with the way to it, for what is none: a float, a whole number of 2^63 or more,
-    a key that is no text, an object of a class, what is nested more than 50 levels deep.
-    """
-    try:
-        return _written(value, _DEEPEST)
-    except TypeError:
-        return _JSON.encode(_plain(value, dict, _DEEPEST))  # or it says what is wrong, and where
-
-
-def _written(value: object, depth: int) -> str:
-    """Write what is usual: texts, small numbers, lists, objects with plain keys.  Or TypeError."""
-    kind = type(value)
-    if kind is str:
-        return encode_basestring(value)
-    if depth and (kind is list or kind is tuple):
-        parts = [
-            encode_basestring(entry) if type(entry) is str else _written(entry, depth - 1)
-            for entry in cast("list[object]", value)
-        ]
-        return f"[{','.join(parts)}]"
-    if depth and isinstance(value, dict) and all(map(_USUAL, value)):
-        parts = [f'"{key}":{_written(value[key], depth - 1)}' for key in sorted(value)]
-        return f"{{{','.join(parts)}}}"
-    if value is None or kind is bool:
-        return _WORDS[value]
-    if kind is int and -_BOUND < cast("int", value) < _BOUND:
-        return str(value)
-    raise TypeError
-
-
-_WORDS: Final = {None: "null", True: "true", False: "false"}
-_JSON: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
-
-
-def _read_plain(value: object) -> object:
-    return _plain(value, FrozenDict, _DEEPEST)
-
-
-def _plain(value: object, shape: type[dict[str, object]], depth: int) -> object:
-    """Copy plain JSON values, the keys in canonical order; objects become `shape`."""
-    kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return value
-    if kind is int:
-        return _whole(value)
-    if depth == 0:
-        raise Fault(f"is nested deeper than {_DEEPEST} levels")
-    if isinstance(value, Mapping):
-        return shape(_entries(value, lambda entry: _plain(entry, shape, depth - 1)))
-    if isinstance(value, (list, tuple)):
-        return _each(value, lambda entry: _plain(entry, shape, depth - 1))
-    refuse(value, "plain JSON: a text, a whole number, true, false, null, a list or an object")
-
-
-def _entries(value: Mapping[Any, Any], step: Step) -> Iterable[tuple[str, Any]]:
-    keys: list[Any] = list(value)
-    if not all(type(key) is str for key in keys):
-        raise Fault("must have texts as keys")
-    if len(keys) > 1:
-        keys.sort(key=encode_basestring)  # as canonical JSON has them: by what is written
-    for key in keys:
-        try:
-            yield key, step(value[key])
-        except Fault as fault:
-            raise fault.under(f".{key[:80]}") from None
-
-
-def _each(values: Iterable[Any], step: Step) -> list[Any]:
-    done: list[Any] = []
-    try:
-        for value in values:
-            done.append(step(value))  # noqa: PERF401 - its length says which one was refused
-    except Fault as fault:
-        raise fault.under(f"[{len(done)}]") from None
-    return done
-
-
 _SCALARS: Final[dict[Any, Codec]] = {
     str: Codec(_write_text, _text),
     bool: Codec(_write_flag, _flag),
-    int: Codec(_write_whole, _whole),
+    int: Codec(_write_whole, whole),
     datetime: Codec(_write_instant, _read_instant),
     Period: Codec(_write_period, _read_period),
     Decimal: Codec(_write_decimal, _read_decimal),
     Currency: Codec(_write_currency, _read_currency),
-    Money: Codec(_write_money, _whole),
-    Any: Codec(plain_text, _read_plain),
+    Money: Codec(_write_money, whole),
+    Any: Codec(plain_text, read_plain),
 }
 
 
@@ -318,7 +207,7 @@ def _words(words: tuple[str, ...]) -> Codec:
     def word(value: object) -> str:
         if type(value) is str and value in known:
             return value
-        refuse(value, f"one of {', '.join(words)}")
+        return refuse(value, f"one of {', '.join(words)}")
 
     return Codec(lambda value: f'"{word(value)}"', word)
 
@@ -344,10 +233,10 @@ def _list(one: Codec) -> Codec:
     def write(value: object) -> str:
         if type(value) is not tuple:
             refuse(value, "a tuple")
-        return f"[{','.join(_each(value, one.write))}]"
+        return f"[{','.join(each(value, one.write))}]"
 
     def read(value: object) -> tuple[Any, ...]:
-        return tuple(_each(value, one.read)) if type(value) is list else refuse(value, "a list")
+        return tuple(each(value, one.read)) if type(value) is list else refuse(value, "a list")
 
     return Codec(write, read)
 
@@ -358,7 +247,7 @@ def _row(columns: list[Codec]) -> Codec:
 
     def pick(steps: Sequence[Step], value: Any) -> list[Any]:  # noqa: ANN401 - checked by the callers
         pairs = zip(steps, value, strict=True)
-        return _each(pairs, lambda pair: pair[0](pair[1]))
+        return each(pairs, lambda pair: pair[0](pair[1]))
 
     writers, readers = [column.write for column in columns], [column.read for column in columns]
 
@@ -375,14 +264,19 @@ def _row(columns: list[Codec]) -> Codec:
 
 def _object(one: Codec) -> Codec:
     def write(value: object) -> str:
+        if type(value) is FrozenTree:
+            return kept_text(value, fresh)
+        return fresh(value)
+
+    def fresh(value: object) -> str:
         if not isinstance(value, Mapping):
             refuse(value, "a mapping")
-        entries = _entries(value, one.write)
-        return f"{{{','.join(f'{encode_basestring(key)}:{text}' for key, text in entries)}}}"
+        written = entries(value, one.write)
+        return f"{{{','.join(f'{encode_basestring(key)}:{text}' for key, text in written)}}}"
 
     def read(value: object) -> FrozenDict[str, Any]:
         if not isinstance(value, dict):
             refuse(value, "an object")
-        return FrozenDict(_entries(value, one.read)) if value else FrozenDict()
+        return FrozenDict(entries(value, one.read)) if value else FrozenDict()
 
     return Codec(write, read)

@@ -26,6 +26,7 @@ from typing import (
     NoReturn,
     TypeAlias,
     TypeVar,
+    cast,
     get_args,
     get_type_hints,
 )
@@ -33,9 +34,11 @@ from typing import (
 from tallystick.core import move as moves
 from tallystick.core.charge import Charge, ChargeKind, Due
 from tallystick.core.currency import Currency
+from tallystick.core.frozen import FrozenDict
 from tallystick.core.invoice import Invoice, InvoiceLine, Party
 from tallystick.core.money import Money
 from tallystick.core.period import Period
+from tallystick.core.plain_values import Fault, refuse
 from tallystick.core.spelling import did_you_mean
 from tallystick.core.subscription import (
     AfterTrial,
@@ -46,7 +49,7 @@ from tallystick.core.subscription import (
     Subscription,
     Terms,
 )
-from tallystick.core.tree_parts import Codec, Fault, codec_of, refuse
+from tallystick.core.tree_parts import Codec, codec_of
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -58,6 +61,10 @@ Tree: TypeAlias = dict[str, Any]
 """An object of plain JSON values."""
 
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
+
+_KEPT: Final = 8_192
 
 _KINDS: Final[dict[str, type[moves.Move]]] = {
     kind.__name__.lower(): kind for kind in get_args(moves.Move)
@@ -162,7 +169,8 @@ def _codec(cls: type) -> Codec:
     if found is None:
         if cls not in _RECORDS:
             raise InvalidInput(f"{getattr(cls, '__name__', 'this')} is no class that has a tree")
-        found = _CODECS[cls] = _compiled(cls)
+        found = _compiled(cls)
+        found = _CODECS[cls] = _shared(found) if cls is Item else found
     return found
 
 
@@ -186,6 +194,41 @@ def _compiled(cls: type, without: str = "") -> Codec:
     return Codec(_writer(cls, columns, money), _reader(cls, columns, money))
 
 
+def _shared(codec: Codec) -> Codec:
+    """Read and write items once for all that hold one: spans, charges, subscriptions alike."""
+    texts: dict[int, tuple[Item, str]] = {}
+    items: dict[tuple[object, ...], Item] = {}
+
+    def write(value: Any) -> str:  # noqa: ANN401 - its type is checked as it is written
+        known = texts.get(id(value))
+        if known is not None and known[0] is value:  # not another one in its place in memory
+            return known[1]
+        text = codec.write(value)
+        if type(value.overrides) is FrozenDict and not value.overrides:
+            _keep(texts, id(value), (value, text))
+        return text
+
+    def read(tree: Any) -> Item:  # noqa: ANN401 - its type is checked as it is read
+        try:
+            key = (*tree.items(), *map(type, tree.values()))  # True is not 1
+            known = items.get(key)
+        except (TypeError, AttributeError):  # with overrides, or no item at all
+            return cast("Item", codec.read(tree))
+        if known is None:
+            known = codec.read(tree)
+            _keep(items, key, known)
+        return known
+
+    return Codec(write, read)
+
+
+def _keep(kept: dict[K, V], key: K, value: V) -> None:
+    """Keep something for the next who asks; all is let go of from time to time."""
+    if len(kept) >= _KEPT:
+        kept.clear()
+    kept[key] = value
+
+
 def _column(entry: Field[Any], hint: Any) -> _Column:  # noqa: ANN401 - an annotation is anything
     default = entry.default
     if entry.default_factory is not MISSING:
@@ -205,9 +248,7 @@ def _kind_codec(cls: type) -> Codec:
     return Codec(lambda _: f'"{word}"', read)
 
 
-def _writer(
-    cls: type, columns: list[_Column], money: tuple[str, ...]
-) -> Callable[[Any], str]:
+def _writer(cls: type, columns: list[_Column], money: tuple[str, ...]) -> Callable[[Any], str]:
     values_of = attrgetter(*(column.attribute for column in columns), "__class__")
     plan = [
         (column.name, f'"{column.name}":', column.default, _compares(column), column.codec.write)
@@ -222,9 +263,8 @@ def _writer(
         parts = []
         name = ""
         try:
-            for (name, head, default, compares, step), held in zip(
-                plan, values_of(value), strict=False
-            ):
+            for each, held in zip(plan, values_of(value), strict=False):
+                name, head, default, compares, step = each
                 if held is not default and not (compares and held == default):
                     parts.append(head + step(held))
         except Fault as fault:

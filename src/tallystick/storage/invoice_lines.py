@@ -18,7 +18,7 @@ from tallystick.core.frozen import FrozenDict
 from tallystick.core.money import Money
 from tallystick.core.number import plain
 from tallystick.core.period import Period
-from tallystick.core.tree_parts import plain_text
+from tallystick.core.plain_values import plain_text
 from tallystick.storage.batches import insert_cells, moments
 
 if TYPE_CHECKING:
