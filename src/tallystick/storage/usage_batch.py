@@ -95,11 +95,12 @@ def read_many(unit: Unit, asks: Sequence[Ask]) -> list[list[Figure]]:
     if not asks:
         return []
     ready = _ready(unit)
-    digests = [digest_of(each.meter) for each in asks]
+    meters = {id(each.meter): each.meter for each in asks}  # a meter itself cannot be a key
+    digest = {key: digest_of(meter) for key, meter in meters.items()}
     kept: dict[int, int] = {}
     events: list[int] = []
-    for number, (each, digest) in enumerate(zip(asks, digests, strict=True)):
-        meter_id = ready.get(digest) if each.as_of is None else None
+    for number, each in enumerate(asks):
+        meter_id = ready.get(digest[id(each.meter)]) if each.as_of is None else None
         if meter_id is None:
             events.append(number)
         else:
