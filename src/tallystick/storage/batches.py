@@ -68,13 +68,7 @@ def update_rows(  # noqa: PLR0917 - a statement has so many parts
     if unit.dialect == "postgresql":
         query, given = many(columns, list(zip(*rows, strict=True)))
         marks = {name: f"k.{name}" for name in names}
-        # Each row is looked up by its key, whatever the statistics say: drafts that came after they
-        # were gathered are none at all to the planner, and it would compare every pair.
-        mine = (
-            f"SELECT d.ctid AS place FROM {table.fullname} d WHERE {where.format(**marks)} OFFSET 0"  # noqa: S608 - names of ours
-        )
-        found = f"FROM ({query}) k CROSS JOIN LATERAL ({mine}) m"
-        words = f"{_update(table, changes, marks)} {found} WHERE d.ctid = m.place"
+        words = f"{_update(table, changes, marks)} FROM ({query}) k WHERE {where.format(**marks)}"
         return execute_rows(unit, words, given).rowcount
     marks = {name: f":{name}" for name in names}
     words = f"{_update(table, changes, marks)} WHERE {where.format(**marks)}"
