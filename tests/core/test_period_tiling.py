@@ -1,6 +1,7 @@
 """A hundred years of periods, from every day of a month, in every zone: no gap and no overlap.
 
-`PROOF=full` takes every day for every cadence and zone.  Every boundary is worked out a second time by `tests.oracle.calendar`, which counts by hand.
+Every boundary is worked out a second time by `tests.oracle.calendar`, which counts by hand.
+`PROOF=full` takes every day for every cadence and zone.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from tests.proof.settings import FULL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CADENCES: Final = [
+    from tallystick.core.catalog import Interval
+
+CADENCES: Final[list[tuple[Interval, int]]] = [
     ("day", 1),
     ("day", 30),
     ("week", 1),
@@ -54,7 +57,9 @@ CENTURY: Final = datetime(YEAR + 100, 1, 1, tzinfo=UTC)
 
 @pytest.mark.parametrize("every", CADENCES, ids=lambda every: f"{every[1]}-{every[0]}")
 @pytest.mark.parametrize("zone", [None, "America/New_York"])
-def test_a_hundred_years_from_every_anchor_day_tile(every: oracle.Every, zone: str | None) -> None:
+def test_a_hundred_years_from_every_anchor_day_tile(
+    every: tuple[Interval, int], zone: str | None
+) -> None:
     whole = FULL or (zone is None and every[0] in {"month", "year"})
     for day in range(1, 32) if whole else (31,) if every == ("day", 1) else (1, 29, 31):
         anchor = datetime(YEAR, 1, day, 2, 30, tzinfo=UTC)
@@ -169,7 +174,7 @@ def test_an_absent_time_moves_on_by_the_gap_and_of_a_repeated_one_the_first_coun
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin", "Australia/Lord_Howe"])
 @pytest.mark.parametrize("every", [("month", 1), ("month", 3), ("year", 1)])
 def test_a_period_does_not_depend_on_what_was_asked_before(
-    every: oracle.Every, zone: str | None
+    every: tuple[Interval, int], zone: str | None
 ) -> None:
     cadence = Cadence(*every)
     anchors = [datetime(YEAR, 1, day, 0, 30, tzinfo=UTC) for day in (28, 29, 30, 31)]

@@ -27,7 +27,17 @@ if TYPE_CHECKING:
     from tests.oracle.calendar import Frame
     from tests.oracle.passing import Moment
 
-__all__ = ["NEVER", "Bill", "Document", "Line", "Usage", "bill", "half_away", "numbered"]
+__all__ = [
+    "NEVER",
+    "Bill",
+    "Document",
+    "Line",
+    "Usage",
+    "bill",
+    "half_away",
+    "numbered",
+    "with_items",
+]
 
 Usage = list[tuple[datetime, Decimal]]
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -59,11 +69,13 @@ class Document:
     lines: tuple[Line, ...]
     metered: bool = field(default=False, compare=False)
     """Whether something that is measured stands on it, even if that came to nothing."""
+    known: datetime = field(default=NEVER, compare=False)
+    """When the start was told."""
 
     @property
     def issued(self) -> datetime:
-        """When it can be issued: what is measured gets its grace."""
-        return self.at + (GRACE if self.metered else timedelta())
+        """When it can be issued: what is measured gets its grace, and nothing is back-dated."""
+        return max(self.known, self.at + (GRACE if self.metered else timedelta()))
 
     @property
     def total(self) -> int:
@@ -73,16 +85,17 @@ class Document:
 
 @dataclass(frozen=True)
 class Bill:
-    """The documents of a life, what became of each move, and what happened that is peculiar.
+    """The documents of a life, what became of each move and of all, and what was peculiar.
 
     `peculiar` has `credit_after_a_free_change` where a fee is given back that was never charged: it
-    took the place of another without proration; and `credit_at_the_edge_of_a_minimum` where at
-    the instant at which one ends a fee is given back that was charged then, or where one begins one
-    that was charged before.
+    took the place of another without proration; and `credit_at_the_edge_of_a_minimum` where
+    one is given back at the very instant at which a minimum begins, or at which it ends, of a fee
+    that was charged then.
     """
 
     documents: list[Document]
     told: list[tuple[str, str, bool]]
+    state: str
     peculiar: set[str]
 
 
@@ -141,21 +154,34 @@ def bill(catalog: Tree, start: Tree, moves: list[Tree], usage: Usage, until: dat
             metered.add(place)
             laid[place] += found
     peculiar = {*fees.peculiar, *_at_the_edge(laid)}
-    return Bill(_documents(life.moments, laid, metered), told, peculiar)
+    documents = _documents(life.moments, laid, metered, start["at"])
+    return Bill(documents, told, life.state, peculiar)
 
 
 def _at_the_edge(laid: _Laid) -> set[str]:
     all_ = [each for some in laid.values() for each in some]
-    edges = set[tuple[str, datetime, bool]]()
-    for each in all_:
-        if isinstance(each, _Piece):
-            edges |= {(each.name[0], each.since, True), (each.name[0], each.frame.end, False)}
+    minimums = [each for each in all_ if isinstance(each, _Piece)]
+    begun = {(each.name[0], each.since) for each in minimums}
+    ended = {(each.name[0], each.frame.end) for each in minimums}
     met = any(
-        (line.item, line.start, line.of < line.start) in edges
+        (line.item, line.start) in begun
+        or ((line.item, line.start) in ended and line.of >= line.start)
         for line in all_
         if isinstance(line, Line) and line.kind == "credit"
     )
     return {"credit_at_the_edge_of_a_minimum"} if met else set()
+
+
+def with_items(documents: list[Document], items: Iterable[Tree]) -> list[Document]:
+    """Put what was bought once on the next document that is issued: dicts of `at` and `minor`."""
+    waiting = sorted(items, key=lambda item: item["at"])
+    made = []
+    for each in sorted(documents, key=lambda each: (each.issued, each.cause)):
+        taken = [item for item in waiting if item["at"] <= each.at]
+        waiting = [item for item in waiting if item not in taken]
+        lines = [Line("item", "", "", NEVER, NEVER, Decimal(1), item["minor"]) for item in taken]
+        made.append(replace(each, lines=tuple(sorted([*each.lines, *lines]))))
+    return made
 
 
 def numbered(bills: Iterable[tuple[str, list[Document]]]) -> list[tuple[str, str, Document]]:
@@ -174,7 +200,9 @@ def numbered(bills: Iterable[tuple[str, list[Document]]]) -> list[tuple[str, str
 # --- documents ------------------------------------------------------------------------------------
 
 
-def _documents(moments: list[Moment], laid: _Laid, metered: set[int]) -> list[Document]:
+def _documents(
+    moments: list[Moment], laid: _Laid, metered: set[int], known: datetime
+) -> list[Document]:
     """Let each line wait for the first document after it."""
     documents: list[Document] = []
     waiting: list[Line | _Piece] = []
@@ -188,7 +216,8 @@ def _documents(moments: list[Moment], laid: _Laid, metered: set[int]) -> list[Do
             counted += lines
             closed = [each for each in waiting if isinstance(each, _Piece)]
             lines += [line for each in closed if (line := _missing(each, counted)) is not None]
-            documents.append(Document(moment.at, moment.cause, tuple(sorted(lines)), measured))
+            row = tuple(sorted(lines))
+            documents.append(Document(moment.at, moment.cause, row, measured, known))
             waiting, measured = [], False
     return documents
 
@@ -267,7 +296,8 @@ class _Fees:
         found = prices(self.catalog, key, before.items[key]).values()
         allowed = [Fraction(tree.get("included", 0)) for tree, _ in found]
         used = Fraction(sum(number for when, number in self.usage if piece.since <= when < at))
-        return min((max(Fraction(0), 1 - used / each) for each in allowed if each), default=1)
+        left = [max(Fraction(0), 1 - used / each) for each in allowed if each]
+        return min(left, default=Fraction(1))
 
 
 # --- what is charged when it is over --------------------------------------------------------------

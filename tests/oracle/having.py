@@ -85,7 +85,8 @@ def changed(
 ) -> dict[str, Item]:
     """Give what is had after a change; one that was planned leaves out what is gone by then."""
     before = items[MAIN]
-    plan, own = change.get("plan") or before.plan, change.get("own")
+    plan: str = change.get("plan") or before.plan
+    own: Mapping[str, Tree] | None = change.get("own")
     known = {price["id"] for price in catalog[plan]["prices"]}
     wanted = before.own if own is None else own
     if planned or (own is None and plan != before.plan):
@@ -109,7 +110,7 @@ def is_now(catalog: Tree, before: dict[str, Item], after: dict[str, Item]) -> bo
     if not same(catalog[old.plan]["every"], catalog[new.plan]["every"]):
         return True
     step = _per_year(catalog, new, old.seats) - _per_year(catalog, old, old.seats)
-    step = step or list(catalog).index(new.plan) - list(catalog).index(old.plan)
+    step += 0 if step else list(catalog).index(new.plan) - list(catalog).index(old.plan)
     if step:
         return step > 0
     names = set(before) | set(after)
@@ -132,4 +133,4 @@ def _per_year(catalog: Tree, item: Item, seats: int) -> Fraction:
 
 def exact(tree: Tree, many: int) -> Fraction:
     """Give what a fee is for a whole period, not rounded."""
-    return Fraction(tree["minor"]) * many * (100 - tree.get("off", 0)) / 100
+    return Fraction(tree["minor"] * many * (100 - tree.get("off", 0)), 100)

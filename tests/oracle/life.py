@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.oracle.having import Refused, Tree, changed, is_now
 from tests.oracle.passing import ARREARS, Passing, Planned
@@ -47,7 +47,8 @@ class Life(Passing):
         items = changed(self.catalog, self.items, move)
         if items == self.items:
             raise Refused
-        when, number = move.get("when"), self.number + 1
+        number = self.number + 1
+        when: Any = move.get("when")
         if when not in _WORDS:
             if when <= at:
                 raise Refused
@@ -64,10 +65,11 @@ class Life(Passing):
 
     def do_pause(self, move: Tree, at: datetime) -> None:
         """Stand still, or leave the boundaries and be given back the rest."""
-        if move.get("resumes") and move["resumes"] <= at:
+        resumes: datetime | None = move.get("resumes")
+        if resumes is not None and resumes <= at:
             raise Refused
         self.state, self.pause, self.seen = "paused", (at, move["mode"]), at
-        self.resumes = move.get("resumes")
+        self.resumes = resumes
         if move["mode"] == "keep":
             self.running = {
                 name: found for name, found in self.running.items() if found[0]["kind"] in ARREARS

@@ -7,6 +7,7 @@ over them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tests.oracle.calendar import (
@@ -109,7 +110,7 @@ class Passing:
             MAIN: self._in_phase(phases[0]),
             **{plan: Item(plan, many) for plan, many in start.get("add_ons", {}).items()},
         }
-        for place, (before, after) in enumerate(zip(phases, phases[1:], strict=False), start=1):
+        for place, (before, after) in enumerate(pairwise(phases), start=1):
             was, item = self._in_phase(before), self._in_phase(after)
             if was != item:
                 plan = None if item.plan == was.plan else item.plan
@@ -120,7 +121,7 @@ class Passing:
     def _in_phase(self, phase: Tree) -> Item:
         """Give the plan as it is in a phase."""
         own = {name: dict(fields) for name, fields in self.start.get("own", {}).items()}
-        plan = phase.get("plan", self.start["plan"])
+        plan: str = phase.get("plan") or self.start["plan"]
         for price in self.catalog[plan]["prices"] if "off" in phase else ():
             if price["kind"] not in ARREARS:
                 own.setdefault(price["id"], {})["off"] = phase["off"]

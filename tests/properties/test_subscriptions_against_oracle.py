@@ -5,232 +5,92 @@
 
 from __future__ import annotations
 
-import os
+import ast
+import sys
 from collections import Counter
-from decimal import Decimal
+from dataclasses import replace
 from itertools import product
-from typing import TYPE_CHECKING, Final, TypeAlias
+from math import floor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from hypothesis import assume, given, settings
+import pytest
+from hypothesis import Phase, assume, find, given, settings
+from hypothesis import strategies as st
 
-from tallystick.core.currency import currency
-from tallystick.core.minimum import counts_for_minimum
-from tallystick.core.move import (
-    AddOn,
-    Cancel,
-    Change,
-    Keep,
-    Lapse,
-    Pause,
-    Phase,
-    Recover,
-    Resume,
-    Start,
-    Unplan,
-)
-from tallystick.core.rating.usage import Quantity
-from tallystick.core.reckoned_lines import Used
-from tallystick.core.reckoning import Facts, reckon
-from tallystick.core.subscription_moves import advance, apply, start
-from tallystick.core.terms import prices_of
-from tallystick.errors import Conflict, InvalidInput, NotFound
-from tests.oracle.billing import NEVER, Document, Line, Usage, bill
+from tallystick.core import reckoned_lines, subscription_flow, subscription_spans
+from tallystick.core.period import Period
+from tallystick.core.proration import TimeShare
+from tallystick.core.span import credit_for, period_from, share_of
+from tests.oracle.billing import bill
 from tests.oracle.life import CAN
-from tests.properties.lives import (
-    CATALOG,
-    END,
-    KNOWN,
-    OFFERS,
-    Tree,
-    Using,
-    lives,
-    overrides_of,
-    usages,
-)
+from tests.proof.settings import FULL, times
+from tests.properties.folded import billed
+from tests.properties.lives import CATALOG, END, KNOWN, Tree, Using, lives, usages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
+    from fractions import Fraction
 
-    from tallystick.core.charge import Charge, Due
-    from tallystick.core.invoice import Invoice
-    from tallystick.core.move import Move, Timing
+    from tallystick.core.charge import Charge
+    from tallystick.core.price import Price
 
-FULL: Final = os.environ.get("PROOF") == "full"
 Lived: TypeAlias = tuple[Tree, list[Tree]]
-
-
-# --- the engine's side ----------------------------------------------------------------------------
-
-
-def _start(tree: Tree) -> Start:
-    return Start(
-        customer="ada",
-        group="default",
-        offer=f"{tree['plan']}@1",
-        currency="USD",
-        zone=tree["zone"],
-        seats=tree["seats"],
-        add_ons=_add_ons(tree.get("add_ons", {})),
-        overrides=overrides_of(tree.get("own", {})),
-        phases=tuple(map(_phase, tree.get("phases", ()))),
-        starts_at=tree.get("starts"),
-        trial_days=tree.get("trial"),
-        after_trial=tree.get("after", "active"),
-        billing="calendar" if tree["aligned"] else "anniversary",
-        paid_until=tree.get("paid_until"),
-        ends_at=tree.get("ends"),
-    )
-
-
-def _add_ons(tree: Tree) -> tuple[AddOn, ...]:
-    return tuple(AddOn(f"{name}@1", many) for name, many in tree.items())
-
-
-def _phase(tree: Tree) -> Phase:
-    return Phase(
-        periods=tree["periods"],
-        percent_off=str(tree["off"]) if "off" in tree else None,
-        offer=f"{tree['plan']}@1" if "plan" in tree else None,
-    )
-
-
-def _move(tree: Tree) -> Move:
-    when = tree.get("when")
-    date = None if when in {None, "now", "period_end"} else when
-    match tree["do"]:
-        case "change":
-            return Change(
-                offer=f"{tree['plan']}@1" if "plan" in tree else None,
-                seats=tree.get("seats"),
-                add=_add_ons(tree.get("add", {})),
-                remove=tuple(tree.get("remove", ())),
-                overrides=overrides_of(tree["own"]) if "own" in tree else None,
-                timing=None if date else when,
-                at=date,
-                proration=tree["proration"],
-            )
-        case "pause":
-            return Pause(mode=tree["mode"], resumes_at=tree.get("resumes"))
-        case "cancel":
-            timing: Timing = "now" if when == "now" else "period_end"
-            return Cancel(timing=timing, at=date, credit=tree["credit"])
-        case "unplan":
-            return Unplan(number=tree["number"])
-        case word:
-            words: dict[str, Move] = {
-                "resume": Resume(),
-                "keep": Keep(),
-                "lapse": Lapse(),
-                "recover": Recover(),
-            }
-            return words[word]
-
-
-def _billed(first: Tree, moves: list[Tree], usage: Usage) -> tuple[list[Document], list[bool]]:
-    """Give the engine's documents, and which moves it made."""
-    outcome = start("s", _start(first), first["at"], OFFERS)
-    dues = [*outcome.dues]
-    made = []
-    for each in moves:
-        try:
-            outcome = apply(outcome.subscription, _move(each), each["at"], OFFERS)
-        except (Conflict, InvalidInput, NotFound):
-            made.append(False)
-            continue
-        made.append(True)
-        dues += outcome.dues
-    outcome = advance(outcome.subscription, END, OFFERS)
-    invoices: list[Invoice] = []
-    for due in [*dues, *outcome.dues]:
-        invoices.append(_invoice(due, usage, invoices))
-    return [_document(each) for each in invoices if each.lines], made
-
-
-def _invoice(due: Due, usage: Usage, before: list[Invoice]) -> Invoice:
-    """Reckon a document from what was used, and from what was billed before."""
-    charges = dict(enumerate(due.charges))
-    earlier = [line for each in before for line in each.lines]
-    return reckon(
-        Facts(
-            id="x",
-            customer="ada",
-            subscription="s",
-            currency=currency("USD"),
-            due=due,
-            finalize_at=due.at,
-            offers=OFFERS,
-            used={place: _used(charge, usage) for place, charge in charges.items()},
-            billed={
-                place: sum(
-                    line.amount.minor
-                    for line in earlier
-                    if counts_for_minimum(charge, line.kind, line.item, line.window)
-                )
-                for place, charge in charges.items()
-                if charge.kind == "minimum"
-            },
-        )
-    )
-
-
-def _document(invoice: Invoice) -> Document:
-    lines = [
-        Line(
-            each.kind,
-            each.item,
-            each.price,
-            NEVER if each.window is None else each.window.start,
-            NEVER if each.window is None else each.window.end,
-            each.quantity,
-            each.amount.minor,
-        )
-        for each in invoice.lines
-    ]
-    return Document(invoice.at, invoice.cause, tuple(sorted(lines)))
-
-
-def _used(charge: Charge, usage: Usage) -> tuple[Used, ...]:
-    if charge.kind == "credit" and charge.by_value:
-        return tuple(_spent(charge, usage))
-    return (Used(measured=Quantity(_measured(charge, usage))),) if charge.kind == "usage" else ()
-
-
-def _spent(charge: Charge, usage: Usage) -> Iterator[Used]:
-    """Say what was used of each allowance before a fee is given back."""
-    assert charge.period is not None
-    assert charge.window is not None
-    since, until = charge.period.start, charge.window.start
-    used = sum((number for at, number in usage if since <= at < until), Decimal(0))
-    for price in prices_of(charge.item, OFFERS).values():
-        if price.basis == "usage" and price.included:
-            yield Used(measured=Quantity(used), included=price.included)
-
-
-def _measured(charge: Charge, usage: Usage) -> Decimal:
-    assert charge.window is not None
-    return sum(
-        (
-            number
-            for at, number in usage
-            if at in charge.window and not any(at in hole for hole in charge.holes)
-        ),
-        Decimal(0),
-    )
-
-
-# --- both sides -----------------------------------------------------------------------------------
-
 CELLS: Counter[tuple[str, str]] = Counter()
+_DAY: Final = 86_400
+ORACLE: Final = sorted(Path(__file__).parents[1].joinpath("oracle").glob("*.py"))
 
 
-@settings(max_examples=10_000 if FULL else 100, deadline=None)
+def _foreign(source: str) -> Iterator[str]:
+    """Give what a module imports from elsewhere than the standard library and the oracle itself."""
+    for node in ast.walk(ast.parse(source)):
+        names = [node.module or "."] if isinstance(node, ast.ImportFrom) else []
+        if isinstance(node, ast.Import):
+            names = [each.name for each in node.names]
+        for name in names:
+            own = name == "tests.oracle" or name.startswith("tests.oracle.")
+            if not own and name.partition(".")[0] not in sys.stdlib_module_names:
+                yield name
+
+
+@pytest.mark.parametrize("path", ORACLE, ids=lambda path: path.stem)
+def test_the_oracle_shares_no_line_with_the_engine(path: Path) -> None:
+    assert not list(_foreign(path.read_text()))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from tallystick.core.money import Money",
+        "import tallystick",
+        "def late():\n    from tallystick.core import span",
+        "from tests.properties.lives import CATALOG",
+        "from . import billing",
+    ],
+)
+def test_an_oracle_that_asks_the_engine_is_caught(line: str) -> None:
+    assert len(list(_foreign(f"import datetime\n{line}\n"))) == 1
+
+
+def _differs(lived: tuple[Lived, Using]) -> bool:
+    """Whether the two bills are not the same, but for what is known."""
+    ((first, moves), using) = lived
+    expected = bill(CATALOG, first, moves, using.events(), END)
+    if expected.peculiar & KNOWN:
+        return False
+    found, _ = billed(first, moves, using.events())
+    return found != [each for each in expected.documents if each.lines]
+
+
+@settings(max_examples=times(150, 10_000), deadline=None)
 @given(lives(), usages())
 def test_the_engine_bills_what_the_oracle_bills(life: Lived, using: Using) -> None:
     (first, moves), usage = life, using.events()
     expected = bill(CATALOG, first, moves, usage, END)
     assume(not expected.peculiar & KNOWN)
     CELLS.update((state, word) for state, word, _ in expected.told)
-    found, made = _billed(first, moves, usage)
+    found, made = billed(first, moves, usage)
     assert made == [done for *_, done in expected.told]
     assert found == [each for each in expected.documents if each.lines]
 
@@ -240,3 +100,48 @@ def test_every_move_met_every_state() -> None:
     missing = [cell for cell in product(CAN, words) if cell not in CELLS]
     print(f"{len(CELLS)} cells of {len(CAN) * len(words)}; not met: {missing}")  # noqa: T201 - a report
     assert not FULL or not missing
+
+
+# --- planted faults -------------------------------------------------------------------------------
+
+
+def _of_the_whole(*given: Any, **more: Any) -> Charge:
+    charge = credit_for(*given, **more)
+    return replace(charge, window=Period(given[0].start, given[0].end))
+
+
+def _cut_off(exact: Fraction) -> int:
+    return floor(exact)
+
+
+def _never_cut(price: Price, _part: int, _whole: int) -> Price:
+    return price
+
+
+def _by_the_day(window: Period, whole: Period, holes: tuple[Period, ...] = ()) -> TimeShare:
+    share = share_of(window, whole, holes)
+    return TimeShare(share.part // _DAY * _DAY, share.whole) if share.part < share.whole else share
+
+
+def _at_the_last_one(*given: Any) -> tuple[datetime, Period]:
+    """Give the end of a period as if a short month moved the anchor day for ever."""
+    start, anchor, cadence, zone = given
+    return period_from(start, max(anchor, start), cadence, zone)
+
+
+PLANTED: Final[dict[str, tuple[Any, str, Any]]] = {
+    "a credit for all of it": (subscription_spans, "credit_for", _of_the_whole),
+    "cut off, not rounded": (reckoned_lines, "round_quotient", _cut_off),
+    "allowances always whole": (reckoned_lines, "scaled_allowance", _never_cut),
+    "by the day": (reckoned_lines, "share_of", _by_the_day),
+    "an anchor that drifts": (subscription_flow, "period_from", _at_the_last_one),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_fault_makes_another_bill(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*PLANTED[name])
+    search = settings(
+        max_examples=400, database=None, derandomize=True, phases=[Phase.generate], deadline=None
+    )
+    assert find(st.tuples(lives(), usages()), _differs, settings=search)
