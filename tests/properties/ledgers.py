@@ -19,6 +19,7 @@ from tests.properties.lives import BEGIN, TREE, Tree, Using, overrides_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from tallystick.app.billing import Run
     from tallystick.core.invoice import Invoice
@@ -54,11 +55,16 @@ class Person:
         for place, act in enumerate(acts):
             if act["at"] < until:
                 yield act["at"], place, who, act
+        for arrived, at, quantity in self.arrivals(until):
+            use = {"do": "use", "id": f"e{at}", "at": at, "quantity": quantity}
+            yield arrived, len(acts), who, use
+
+    def arrivals(self, until: datetime) -> Iterator[tuple[datetime, datetime, Decimal]]:
+        """Give what is used: when it arrives, when it occurred, how much."""
         for place, (at, quantity) in enumerate(self.using.events()):
-            late = timedelta(days=0 if place % 5 else self.late_by)
-            if at + late < until:
-                use = {"do": "use", "id": f"e{place}", "at": at, "quantity": quantity}
-                yield at + late, len(acts), who, use
+            arrived = at + timedelta(days=0 if place % 5 else self.late_by)
+            if arrived < until:
+                yield arrived, at, quantity
 
 
 def told_by(people: dict[str, Person], until: datetime) -> list[Step]:

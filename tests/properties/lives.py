@@ -38,7 +38,7 @@ MONTH: Final = ("month", 1)
 AVOID_CREDITS_AFTER_FREE_CHANGES: Final = True  # credit-after-a-free-upgrade
 AVOID_BACK_DATED_STARTS: Final = True  # back-dated-start
 AVOID_LATE_USAGE_UNDER_A_COMMITMENT: Final = True  # late-usage-and-commitment
-AVOID_CREDITS_AT_THE_EDGE_OF_A_MINIMUM: Final = True  # core.minimum looks at instants alone
+AVOID_CREDITS_AT_THE_EDGE_OF_A_MINIMUM: Final = True  # commitment-after-a-change-of-interval
 
 KNOWN: Final = {
     word

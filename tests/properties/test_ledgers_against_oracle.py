@@ -70,7 +70,8 @@ def _people(draw: st.DrawFn) -> Person:
 
 
 def _bill(person: Person) -> Bill:
-    return bill(CATALOG, person.first, person.moves, person.using.events(), UNTIL)
+    usage = [(at, quantity) for _, at, quantity in person.arrivals(UNTIL)]
+    return bill(CATALOG, person.first, person.moves, usage, UNTIL)
 
 
 def _bills(town: dict[str, Person]) -> dict[str, Bill]:
@@ -122,7 +123,7 @@ def _compare(town: dict[str, Person], folder: Path) -> None:
     assert ledger.documents == sorted(expected, key=lambda row: row[0])
 
 
-@settings(_QUIET, max_examples=times(4, 60))
+@settings(_QUIET, max_examples=times(3, 60))
 @given(town=TOWNS)
 def test_a_town_is_billed_as_the_oracle_says(
     town: dict[str, Person], tmp_path_factory: pytest.TempPathFactory

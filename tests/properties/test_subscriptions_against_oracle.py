@@ -83,7 +83,7 @@ def _differs(lived: tuple[Lived, Using]) -> bool:
     return found != [each for each in expected.documents if each.lines]
 
 
-@settings(max_examples=times(150, 10_000), deadline=None)
+@settings(max_examples=times(120, 10_000), deadline=None)
 @given(lives(), usages())
 def test_the_engine_bills_what_the_oracle_bills(life: Lived, using: Using) -> None:
     (first, moves), usage = life, using.events()
