@@ -46,7 +46,8 @@ def test_sqlite_looks_keys_up_by_an_index(storage_sqlite_file: Storage, name: st
     with storage_sqlite_file.look() as unit:
         table = getattr(unit.tables, name)
         columns = [table.c[column] for column in KEYS[name]]
-        query = select(table).where(among(unit, columns, [["a", "b", "c"][: len(columns)]]))
+        keys = [each[: len(columns)] for each in ("abc", "def")]
+        query = select(table).where(among(unit, columns, keys))
         written = query.compile(unit.connection, compile_kwargs={"literal_binds": True})
         plan = unit.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {written}")
         steps = [row.detail for row in plan]
