@@ -7,13 +7,13 @@ the same one.
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tallystick.storage.invoice_rows import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import timedelta
 
     from tallystick.core.charge import Due
     from tallystick.core.period import Instant
