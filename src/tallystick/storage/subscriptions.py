@@ -168,9 +168,7 @@ def find_subscriptions(
     return {(row["customer_id"], row["id"]): _subscription(row["snapshot"]) for row in found}
 
 
-def created_at(
-    unit: Unit, keys: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], Instant]:
+def created_at(unit: Unit, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Instant]:
     """Give when subscriptions were told of, by customer and id, those that there are."""
     found = rows_of(unit, unit.tables.subscriptions, ("customer_id", "id"), keys)
     return {(row["customer_id"], row["id"]): row["created_at"] for row in found}
