@@ -302,7 +302,7 @@ class _Made:
 
     def _creditable(
         self, due: Due, before: list[BilledLine], known: Collection[str]
-    ) -> Mapping[int, int]:
+    ) -> Mapping[int, tuple[int, ...]]:
         """Give what was left of the fees that it gives back of, as the books stood before it."""
         stored = self.stored
         if stored.subscription is None or all(each.kind != "credit" for each in due.charges):

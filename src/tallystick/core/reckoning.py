@@ -46,7 +46,8 @@ class Facts:
 
     `used` is what was measured for the charges of the due, by their place in it; `billed` what
     earlier documents asked for in the window of a minimum commitment, minor units by place.
-    `creditable` is what is still left of the fee that a credit gives back of, minor units by place.
+    `creditable` is what is still left of each fee that a credit gives back of, minor units by
+    place.
     `items` are one-off items that wait, `late` usage of windows that were billed before, `settled`
     the minimum commitments of these windows.
     `balance` is what the customer has to its credit, minor units.
@@ -61,7 +62,7 @@ class Facts:
     offers: Mapping[str, Plan[Any]]
     used: Mapping[int, Sequence[Used]] = field(default_factory=FrozenDict)
     billed: Mapping[int, int] = field(default_factory=FrozenDict)
-    creditable: Mapping[int, int] = field(default_factory=FrozenDict)
+    creditable: Mapping[int, Sequence[int]] = field(default_factory=FrozenDict)
     items: tuple[OneOff, ...] = ()
     late: tuple[Late, ...] = ()
     settled: tuple[Settled, ...] = ()

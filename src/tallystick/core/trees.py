@@ -39,6 +39,7 @@ from tallystick.core.spelling import did_you_mean
 from tallystick.core.subscription import (
     AfterTrial,
     Item,
+    Paid,
     PauseMode,
     Planned,
     Span,
@@ -65,7 +66,7 @@ _RECORDS: Final[frozenset[type]] = frozenset(
     {
         *_KINDS.values(),
         *(moves.AddOn, moves.Phase),
-        *(Subscription, Item, Span, Planned, Terms, Charge, Due),
+        *(Subscription, Item, Span, Paid, Planned, Terms, Charge, Due),
         *(Invoice, InvoiceLine, Party),
     }
 )
