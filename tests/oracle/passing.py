@@ -72,6 +72,7 @@ class Passing:
         self.cancel: tuple[datetime, bool] | None = None
         self.planned: list[tuple[int, Tree, datetime | None]] = []
         self.number = 1
+        self.owes = False
         self.moments: list[Moment] = []
         self.clock = min(start["at"], self.begins or start["at"])
 
@@ -278,7 +279,7 @@ class Passing:
         since, mode = self.pause
         self.stand(at)
         self.pause = self.seen = self.resumes = None
-        self.state = "active"
+        self.state = "past_due" if self.owes else "active"
         if mode == "extend":
             self.note(at)
             return

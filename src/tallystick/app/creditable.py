@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.core.given_back import given_back
+from tallystick.core.given_back import given_back, paused_seconds
 from tallystick.core.money import Money
 from tallystick.core.period import Period
 from tallystick.storage import invoice_lines
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tallystick.core.charge import Charge, Due
+    from tallystick.core.given_back import GivenBack
     from tallystick.core.invoice import InvoiceLine
     from tallystick.core.subscription import Paid
     from tallystick.storage.invoice_lines import BilledLine
@@ -114,7 +115,7 @@ def _corrected(
     backs = given_back(credit)
     shares = given.split([each.minor for each in backs])
     found = [
-        (_Rest(each.item, each.price, each.window, credit.part).fee(billed), share.minor)
+        (_Rest.of_given(each, credit.part).fee(billed), share.minor)
         for each, share in zip(backs, shares, strict=True)
     ]
     return [((fee.invoice, fee.position), minor) for fee, minor in found if fee is not None]
@@ -132,18 +133,24 @@ class _Rest:
     price: str
     window: Period | None
     part: str
-    moved: timedelta = timedelta()
+    paused: int = 0
+
+    @classmethod
+    def of_given(cls, back: GivenBack, part: str) -> _Rest:
+        return cls(back.item, back.price, back.window, part, back.paused)
 
     @classmethod
     def of_charge(cls, charge: Charge) -> _Rest:
         """Take it from a charge: pauses may have moved its end behind that of the fee."""
-        return cls(charge.item.key, charge.price, charge.window, charge.part, _lost(charge.holes))
+        return cls(
+            charge.item.key, charge.price, charge.window, charge.part, paused_seconds(charge.holes)
+        )
 
     @classmethod
     def of_paid(cls, paid: Paid, charge: Charge) -> _Rest:
         """Take it from a fee that was paid in the place of a charge."""
         window = Period(paid.start, paid.end)
-        return cls(paid.item.key, paid.price, window, charge.part, _lost(paid.holes))
+        return cls(paid.item.key, paid.price, window, charge.part, paused_seconds(paid.holes))
 
     def fee(self, billed: Iterable[BilledLine]) -> BilledLine | None:
         """Give the fee that was charged last before for that time."""
@@ -163,15 +170,12 @@ class _Rest:
     def _covered(self, item: str, price: str, window: Period | None) -> bool:
         if window is None or self.window is None or (item, price) != (self.item, self.price):
             return False
-        return window.start <= self.window.start and self.window.end <= window.end + self.moved
+        end = window.end + timedelta(seconds=self.paused)
+        return window.start <= self.window.start and self.window.end <= end
 
     def _follows(self, part: str) -> bool:
         """Whether it came after the fee: moves have numbers in their order."""
         return not part or not self.part or _number(part) < _number(self.part)
-
-
-def _lost(holes: Iterable[Period]) -> timedelta:
-    return sum((hole.end - hole.start for hole in holes), timedelta())
 
 
 def _order(fee: BilledLine) -> tuple[Any, ...]:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tallystick.core.period import Period, instant_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tallystick.core.charge import Charge
     from tallystick.core.money import Money
 
-__all__ = ["GivenBack", "given_back", "shared_out"]
+__all__ = ["GivenBack", "given_back", "paused_seconds", "shared_out"]
 
 
 class _Line(Protocol):
@@ -37,31 +37,43 @@ class _Line(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GivenBack:
-    """Of which fee a credit gives back, for which time, and how much: minor units."""
+    """Of which fee a credit gives back, for which time, and how much: minor units.
+
+    Pauses moved the end of that time on by so many seconds behind that of the fee.
+    """
 
     item: str
     price: str
     window: Period | None
     minor: int
+    paused: int = 0
 
 
 def given_back(line: _Line) -> tuple[GivenBack, ...]:
     """Give the fees that a line gives back of."""
     if "paid" not in line.evidence:
-        return (GivenBack(line.item, line.price, line.window, -line.amount.minor),)
+        paused = line.evidence.get("paused", 0)
+        return (GivenBack(line.item, line.price, line.window, -line.amount.minor, paused),)
     return tuple(
-        GivenBack(item, price, Period(_instant(start), _instant(end)), minor)
-        for item, price, start, end, minor in line.evidence["paid"]
+        GivenBack(item, price, Period(_instant(start), _instant(end)), minor, paused)
+        for item, price, start, end, minor, paused in line.evidence["paid"]
     )
+
+
+def paused_seconds(holes: Iterable[Period]) -> int:
+    """Give how long pauses were together."""
+    return sum(hole.seconds for hole in holes)
 
 
 def shared_out(charge: Charge, most: Sequence[int], minor: int) -> list[list[Any]]:
     """Write down how a credit is shared out to the fees that were paid: each in turn its `most`."""
     rows: list[list[Any]] = []
+    given = 0
     for paid, left in zip(charge.paid, most, strict=True):
-        part = max(0, min(left, minor - sum(row[-1] for row in rows)))
+        part = max(0, min(left, minor - given))
+        given += part
         times = (instant_text(paid.start), instant_text(paid.end))
-        rows.append([paid.item.key, paid.price, *times, part])
+        rows.append([paid.item.key, paid.price, *times, part, paused_seconds(paid.holes)])
     return rows
 
 

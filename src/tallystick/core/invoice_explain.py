@@ -148,7 +148,7 @@ def _given(line: InvoiceLine, sum_: str, currency: Currency) -> list[str]:
     if line.evidence.get("cap") is not None:
         bounds.append(money_text(Decimal(line.evidence["cap"]), currency))
         texts.append(f"was invoiced and is left: {bounds[-1]}")
-    for _, price, start, end, minor in line.evidence.get("paid", ()):
+    for _, price, start, end, minor, _ in line.evidence.get("paid", ()):
         amount = money_text(Decimal(minor), currency)
         texts.append(f"of {price} from {start} to {end}: {amount}")
     if "creditable" in line.evidence:

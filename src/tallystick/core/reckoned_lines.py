@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from tallystick.core.evidence import evidence_of
 from tallystick.core.frozen import FrozenDict
-from tallystick.core.given_back import shared_out
+from tallystick.core.given_back import paused_seconds, shared_out
 from tallystick.core.invoice import InvoiceLine
 from tallystick.core.money import Money, settle
 from tallystick.core.number import round_quotient
@@ -159,6 +159,8 @@ def _credit(
     if charge.paid:
         most = [each.invoiced for each in charge.paid] if left is None else left
         capped["paid"] = shared_out(charge, most, minor)
+    elif charge.holes:
+        capped["paused"] = paused_seconds(charge.holes)
     amount = Money(-max(minor, 0), price.currency)
     return _line(charge, offers, price, exact, amount=amount, time=time, more=capped)
 

@@ -140,8 +140,9 @@ class Subscription:
     where nothing is charged for it.  `spans` cover the present; `waiting` are charges that the next
     document takes along; `planned` what is to come, in the order in which it was asked for.
     `paid_once` names the prices without a cadence that were charged (`plan/licence`).
-    `aligned` counts periods from the first day of a calendar unit.  `ends_at` is the end of a fixed
-    term, `cancel_at` that of a cancellation.
+    `aligned` counts periods from the first day of a calendar unit.  `lapsed` is one in a pause that
+    is past due, and goes on so.  `ends_at` is the end of a fixed term, `cancel_at` that of a
+    cancellation.
     """
 
     id: str
@@ -167,6 +168,7 @@ class Subscription:
     ended_at: Instant | None = None
     paused_at: Instant | None = None
     pause_mode: PauseMode = "keep"
+    lapsed: bool = False
     resumes_at: Instant | None = None
     spans: tuple[Span, ...] = ()
     waiting: tuple[Charge, ...] = ()

@@ -24,6 +24,7 @@ from tallystick.core.subscription_pauses import (
     is_silent,
     paused,
     thawed,
+    unpaused,
     with_pause_until,
 )
 from tallystick.core.subscription_spans import closed, fill, give_back, inherited
@@ -340,13 +341,12 @@ class Flow:
     def resume(self, at: Instant, part: str) -> None:
         """Go on: charge for the rest of the period, or move its end by the length of the pause."""
         if is_frozen(self.now) or self.now.begins_at is not None:
-            self.now = thawed(self.now, at)
-            self.now = replace(self.now, state="active", paused_at=None, resumes_at=None)
+            self.now = unpaused(thawed(self.now, at))
             return
         now = self.now
         since = now.paused_at
         spans = with_pause_until(now, at)
-        self.now = replace(now, state="active", paused_at=None, resumes_at=None, spans=spans)
+        self.now = replace(unpaused(now), spans=spans)
         first = now.period is None  # a trial that ended into a pause
         # what was had before in this period was closed by a change in the pause
         cut = since is not None and now.period is not None and since > now.period.start
@@ -376,6 +376,7 @@ class Flow:
             begins_at=None,
             resumes_at=None,
             paused_at=None,
+            lapsed=False,
         )
         return charges
 
