@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from itertools import count
+from math import floor
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tallystick.app.replay import replay_invoice
 from tallystick.app.usage import record_many
 from tallystick.core.fold import fold_by
 from tallystick.core.period import Period
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
 FEBRUARY, MARCH, APRIL = (datetime(2027, month, 1, tzinfo=START.tzinfo) for month in (2, 3, 4))
 
 
@@ -252,6 +256,40 @@ def test_whatever_comes_when_all_documents_are_the_bill_of_all_at_once(
             assert shop.lines_again(document) == before, document.cause
         asked = sum(line.amount.minor for line in shop.lines(mine, "usage", "late"))
         assert asked == _bill(shop, mine, plan, stored, _windows_of(shop, mine, windows))
+
+    adds_up()
+
+
+def test_whatever_comes_when_a_minimum_commitment_is_met_and_never_asked_for_twice(
+    shop: Shop,
+) -> None:
+    """Fees 10.00, calls beyond 3 at 0.35, at least 20.00 a month: each month comes to the more."""
+    quick = shop.storage.engine.url.database is None
+
+    @settings(
+        max_examples=12 if quick else 3, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(stories(), st.lists(st.integers(1, 130), max_size=6))
+    def adds_up(arriving: list[tuple[float, str, int, int]], runs: list[int]) -> None:
+        start = START + next(_days) * DAY
+        mine = shop.subscribe("floor", start)
+        stored = _played(shop, mine, arriving, runs)
+        end = max(start + 90 * DAY, start + max([0, *runs]) * DAY)
+        shop.cancel(mine, end)
+        shop.run(start + 400 * DAY - HOUR)
+        expected = 0
+        for fee in (line.window for line in shop.lines(mine, "fee")):
+            assert fee is not None
+            had = min(fee.end, end) - fee.start
+            used = [Period(fee.start, fee.start + had)] if had else []
+            least = Fraction(2_000) * Fraction(had // SECOND, fee.seconds)
+            sold = 1_000 + _bill(shop, mine, "floor", stored, used)
+            expected += max(floor(least + Fraction(1, 2)), sold)
+        documents = shop.documents(mine)
+        assert sum(each.total.minor for each in documents) == expected
+        with shop.storage.look() as unit:
+            for each in documents:
+                assert replay_invoice(unit, each.id).differences == ()
 
     adds_up()
 

@@ -17,7 +17,7 @@ CAN: Final[dict[str, set[str]]] = {
     "trialing": {"change", "cancel", "keep", "unplan"},
     "active": {"change", "pause", "cancel", "keep", "unplan", "lapse"},
     "past_due": {"change", "pause", "cancel", "keep", "unplan", "recover"},
-    "paused": {"change", "resume", "cancel", "keep", "unplan"},
+    "paused": {"change", "resume", "cancel", "keep", "unplan", "lapse", "recover"},
     "canceled": set(),
     "ended": set(),
 }
@@ -110,11 +110,17 @@ class Life(Passing):
 
     def do_lapse(self, _move: Tree, _at: datetime) -> None:
         """Be late with a payment."""
-        self.state = "past_due"
+        self.owe(owes=True)
 
     def do_recover(self, _move: Tree, _at: datetime) -> None:
         """Have paid after all."""
-        self.state = "active"
+        self.owe(owes=False)
+
+    def owe(self, *, owes: bool) -> None:
+        """Owe or not; who is paused goes on so later."""
+        if self.state != "paused":
+            self.state = "past_due" if owes else "active"
+        self.owes = owes
 
 
 def live(

@@ -90,6 +90,7 @@ class Passing:
     cancel: tuple[datetime, bool] | None = None
     planned: list[Planned] = field(default_factory=list)
     number: int = 1
+    owes: bool = False
     moments: list[Moment] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -353,7 +354,7 @@ class Passing:
         since, mode = self.pause
         self.stand(at)
         self.pause = self.seen = self.resumes = None
-        self.state = "active"
+        self.state = "past_due" if self.owes else "active"
         if mode == "extend" or self.begins is not None:
             self.note(at)
             return

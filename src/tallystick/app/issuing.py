@@ -227,6 +227,8 @@ class _Issuing:
             for place, charge in enumerate(charges)
             if charge.kind == "minimum"
         }
+        used = self.usage.used_for(draft)
+        late = self.usage.late_for(draft)
         return reckon(
             Facts(
                 id=draft.id,
@@ -236,8 +238,9 @@ class _Issuing:
                 due=draft.due,
                 finalize_at=draft.finalize_at,
                 offers=self.offers,
-                used=self.usage.used_for(draft),
-                late=self.usage.late_for(draft),
+                used=used,
+                late=late,
+                settled=self.usage.settled_for(draft, late),
                 billed=billed,
                 creditable=left_of_fees(
                     draft.due, self.lines.get((draft.customer, draft.subscription_id or ""), ())

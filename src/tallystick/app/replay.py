@@ -19,6 +19,7 @@ from tallystick.app.counted import counted_events
 from tallystick.app.creditable import left_of_fees
 from tallystick.app.explain import document_at
 from tallystick.app.invoice import draft_from
+from tallystick.app.late_minimums import settled_minimums
 from tallystick.app.offers import Offers
 from tallystick.app.refold import made_by_moves, refolded
 from tallystick.app.replay_usage import EventReader, late_before
@@ -248,13 +249,17 @@ class _Made:
     def _facts(self, due: Due) -> Facts:
         stored = self.stored
         earlier = self._earlier()
-        before = self._lines_of(earlier)
+        known = self._known()
+        told = [_as_known(line, known) for line in self._lines_of(earlier)]
+        before = [line for line in told if line.status != "void"]
         used = {
             place: self._used(due, charge, before)
             for place, charge in enumerate(due.charges)
             if charge.kind == "usage" or charge.by_value
         }
         minimums = [(p, each) for p, each in enumerate(due.charges) if each.kind == "minimum"]
+        late = late_before(self.unit, self.reader, self.document, earlier, before)
+        charges = (charge for each in earlier for charge in each.due.charges)
         return Facts(
             id=stored.id,
             customer=stored.customer,
@@ -265,9 +270,10 @@ class _Made:
             offers=self.offers,
             used=used,
             billed={place: _billed(charge, before) for place, charge in minimums},
-            creditable=self._creditable(due, before),
+            creditable=self._creditable(due, told, known),
             items=self._items(),
-            late=late_before(self.unit, self.reader, self.document, earlier, before),
+            late=late,
+            settled=settled_minimums(charges, before, late, stored.cause),
             balance=self._balance_before(),
             terms=stored.terms,
         )
@@ -294,11 +300,24 @@ class _Made:
         slices.add_billed(before)
         return slices.rest(replace(draft_from(self.document), due=due), charge, used)
 
-    def _creditable(self, due: Due, before: list[BilledLine]) -> Mapping[int, int]:
+    def _creditable(
+        self, due: Due, before: list[BilledLine], known: Collection[str]
+    ) -> Mapping[int, tuple[int, ...]]:
         """Give what was left of the fees that it gives back of, as the books stood before it."""
         stored = self.stored
         if stored.subscription is None or all(each.kind != "credit" for each in due.charges):
             return {}
+        found = documents_of(self.unit, stored.customer, stored.subscription)
+        notes = [
+            each
+            for each in found
+            if each.invoice.cause.startswith(_BY_HAND) and f"credit_note/{each.invoice.id}" in known
+        ]
+        return left_of_fees(due, [*before, *self._lines_of(notes)])
+
+    def _known(self) -> set[str]:
+        """Give the causes of what was in the books before it."""
+        stored = self.stored
         own, known = f"{stored.kind}/{stored.id}", set[str]()
         entries = journal.entries_of(self.unit, stored.customer)
         posted = any(entry.cause == own for entry in entries)
@@ -306,14 +325,7 @@ class _Made:
             if entry.cause == own or (not posted and entry.at > stored.finalize_at):
                 break
             known.add(entry.cause)
-        found = documents_of(self.unit, stored.customer, stored.subscription)
-        notes = [
-            each
-            for each in found
-            if each.invoice.cause.startswith(_BY_HAND) and f"credit_note/{each.invoice.id}" in known
-        ]
-        lines = [*before, *self._lines_of(notes)]
-        return left_of_fees(due, [_as_known(line, known) for line in lines])
+        return known
 
     def _earlier(self) -> list[Document]:
         """Give the documents of the subscription that came before, in their order."""

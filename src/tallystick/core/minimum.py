@@ -1,7 +1,12 @@
-"""A minimum commitment: what counts for it, and the line that makes up what is missing."""
+"""A minimum commitment: what counts for it, and the line that makes up what is missing.
+
+Late usage of a window whose commitment was settled lowers what had been missing, so its document
+carries the difference: whenever usage arrives, all documents together ask for the same.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,9 +24,23 @@ if TYPE_CHECKING:
     from tallystick.core.invoice import InvoiceLine
     from tallystick.core.period import Instant, Period
 
-__all__ = ["counts_for_minimum", "minimum_line"]
+__all__ = ["Settled", "counts_for_minimum", "minimum_line", "settled_line"]
 
 _FOR_MINIMUM: Final = frozenset({"fee", "usage", "late", "credit"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A minimum commitment that an earlier document settled, and for which late usage counts.
+
+    `before` is what documents asked for in its window, `made_up` what they asked for to make up
+    what was missing: minor units.  `part` tells the line that corrects it from theirs.
+    """
+
+    charge: Charge
+    before: int
+    made_up: int
+    part: str
 
 
 def minimum_line(
@@ -35,6 +54,30 @@ def minimum_line(
     Fees and usage of the item count, of its window, after their discounts: those that earlier
     documents asked for (`before`, minor units) and those of this one.
     """
+    found = _missing(charge, offers, before, lines)
+    if found is None or not found[0].minor:
+        return None
+    gap, sums = found
+    return _line(charge, offers, gap, sums)
+
+
+def settled_line(
+    settled: Settled, offers: Mapping[str, Plan[Any]], lines: Sequence[InvoiceLine]
+) -> InvoiceLine | None:
+    """Give what is missing to a commitment now less what was made up; None for no difference."""
+    found = _missing(settled.charge, offers, settled.before, lines)
+    if found is None or found[0].minor == settled.made_up:
+        return None
+    gap, sums = found
+    amount = Money(gap.minor - settled.made_up, gap.currency)
+    line = _line(settled.charge, offers, amount, {**sums, "earlier": settled.made_up})
+    return replace(line, part=settled.part)
+
+
+def _missing(
+    charge: Charge, offers: Mapping[str, Plan[Any]], before: int, lines: Sequence[InvoiceLine]
+) -> tuple[Money, dict[str, Any]] | None:
+    """Give what is missing, zero or more, and the sums that say so; None for no commitment."""
     plan = item_plan(charge.item, offers)
     time = time_of(charge)
     if plan.minimum_commitment is None or time is None or charge.window is None:
@@ -48,11 +91,15 @@ def minimum_line(
     minimum = settle(plan.minimum_commitment, plan.currency)
     asked = share(minimum, time)
     gap = max(asked - billed, Money.zero(plan.currency))
-    if not gap.minor:
-        return None
-    name = f"{line_name(charge, offers, None)} minimum commitment"
     sums = {"minimum": minimum.minor, "share": [time.part, time.whole], "billed": billed.minor}
-    return plain_line(charge, name, gap, evidence=FrozenDict(sums))
+    return gap, sums
+
+
+def _line(
+    charge: Charge, offers: Mapping[str, Plan[Any]], amount: Money, sums: Mapping[str, Any]
+) -> InvoiceLine:
+    name = f"{line_name(charge, offers, None)} minimum commitment"
+    return plain_line(charge, name, amount, evidence=FrozenDict(sums))
 
 
 def counts_for_minimum(charge: Charge, kind: str, item: str, window: Period | None) -> bool:

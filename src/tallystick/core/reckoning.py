@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.invoice import Invoice
-from tallystick.core.minimum import minimum_line
+from tallystick.core.minimum import minimum_line, settled_line
 from tallystick.core.money import Money
 from tallystick.core.reckoned_lines import rated_lines
 from tallystick.core.subscription import Terms
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tallystick.core.charge import Due
     from tallystick.core.currency import Currency
     from tallystick.core.invoice import InvoiceLine, Party
+    from tallystick.core.minimum import Settled
     from tallystick.core.period import Instant
     from tallystick.core.reckoned_lines import Late, OneOff, Used
 
@@ -45,8 +46,10 @@ class Facts:
 
     `used` is what was measured for the charges of the due, by their place in it; `billed` what
     earlier documents asked for in the window of a minimum commitment, minor units by place.
-    `creditable` is what is still left of the fee that a credit gives back of, minor units by place.
-    `items` are one-off items that wait, `late` usage of windows that were billed before.
+    `creditable` is what is still left of each fee that a credit gives back of, minor units by
+    place.
+    `items` are one-off items that wait, `late` usage of windows that were billed before, `settled`
+    the minimum commitments of these windows.
     `balance` is what the customer has to its credit, minor units.
     """
 
@@ -59,9 +62,10 @@ class Facts:
     offers: Mapping[str, Plan[Any]]
     used: Mapping[int, Sequence[Used]] = field(default_factory=FrozenDict)
     billed: Mapping[int, int] = field(default_factory=FrozenDict)
-    creditable: Mapping[int, int] = field(default_factory=FrozenDict)
+    creditable: Mapping[int, Sequence[int]] = field(default_factory=FrozenDict)
     items: tuple[OneOff, ...] = ()
     late: tuple[Late, ...] = ()
+    settled: tuple[Settled, ...] = ()
     balance: int = 0
     terms: Terms = field(default_factory=Terms)
 
@@ -92,6 +96,9 @@ def _minimum(bill: Bill, facts: Facts) -> Bill:
         if charge.kind == "minimum":
             line = minimum_line(charge, facts.offers, facts.billed.get(place, 0), bill.lines)
             lines += [] if line is None else [line]
+    for each in facts.settled:
+        line = settled_line(each, facts.offers, bill.lines)
+        lines += [] if line is None else [line]
     return replace(bill, lines=tuple(lines))
 
 

@@ -22,9 +22,10 @@ from tallystick.core.subscription_pauses import (
     is_silent,
     paused,
     thawed,
+    unpaused,
     with_pause_until,
 )
-from tallystick.core.subscription_spans import closed, fill, give_back
+from tallystick.core.subscription_spans import closed, fill, give_back, inherited
 from tallystick.core.terms import item_plan
 
 if TYPE_CHECKING:
@@ -33,7 +34,14 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Plan
     from tallystick.core.move import Change, Proration, Timing
     from tallystick.core.period import Instant
-    from tallystick.core.subscription import PauseMode, Planned, Span, State, Subscription
+    from tallystick.core.subscription import (
+        Paid,
+        PauseMode,
+        Planned,
+        Span,
+        State,
+        Subscription,
+    )
 
 __all__ = ["Flow", "when_next"]
 
@@ -291,16 +299,16 @@ class Flow:
             return charges
         fees = self._fill(at, part, gone, free=mode == "none", cut=True)
         if mode == "none":
-            self._inherit(at, left)
+            self.now = inherited(self.now, self.offers, at, left)
         return charges + fees
 
     def _close(
         self, items: tuple[Item, ...], at: Instant, part: str, mode: Proration
-    ) -> tuple[list[Charge], int, list[Span]]:
+    ) -> tuple[list[Charge], tuple[Paid, ...], list[Span]]:
         """Close the spans of what is gone or different.
 
         A price that stays as it is goes on uncut, and its tiers do not start again.  Gives what is
-        charged, what was paid and is not given back, and the spans that are gone.
+        charged, the fees that are not given back, and the spans that are gone.
         """
         kept: list[Span] = []
         gone: list[Span] = []
@@ -313,15 +321,6 @@ class Flow:
         charges, left = give_back(self.now, self.offers, gone, at, part, mode=mode, cut=True)
         self.now = replace(self.now, spans=tuple(kept))
         return charges, left, gone
-
-    def _inherit(self, at: Instant, paid: int) -> None:
-        """Count what was paid for the rest of a period for what took its place without a charge."""
-        spans = list(self.now.spans)
-        for place, span in enumerate(spans):
-            if span.advance and span.start == at and paid:
-                spans[place] = replace(span, invoiced=paid)
-                break
-        self.now = replace(self.now, spans=tuple(spans))
 
     def _restart(
         self, items: tuple[Item, ...], at: Instant, part: str, mode: Proration
@@ -344,13 +343,12 @@ class Flow:
     def resume(self, at: Instant, part: str) -> None:
         """Go on: charge for the rest of the period, or move its end by the length of the pause."""
         if is_frozen(self.now) or self.now.begins_at is not None:
-            self.now = thawed(self.now, at)
-            self.now = replace(self.now, state="active", paused_at=None, resumes_at=None)
+            self.now = unpaused(thawed(self.now, at))
             return
         now = self.now
         since = now.paused_at
         spans = with_pause_until(now, at)
-        self.now = replace(now, state="active", paused_at=None, resumes_at=None, spans=spans)
+        self.now = replace(unpaused(now), spans=spans)
         first = now.period is None  # a trial that ended into a pause
         # what was had before in this period was closed by a change in the pause
         cut = since is not None and now.period is not None and since > now.period.start
@@ -380,6 +378,7 @@ class Flow:
             begins_at=None,
             resumes_at=None,
             paused_at=None,
+            lapsed=False,
         )
         return charges
 

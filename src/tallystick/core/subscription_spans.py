@@ -17,6 +17,7 @@ from tallystick.core.span import (
     fee_charge,
     fee_minor,
     new_span,
+    paid_for,
     period_around,
     period_from,
     share_of,
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Plan
     from tallystick.core.move import Proration
     from tallystick.core.period import Cadence, Instant
-    from tallystick.core.subscription import Item, Span, Subscription
+    from tallystick.core.subscription import Item, Paid, Span, Subscription
 
-__all__ = ["closed", "fill", "give_back"]
+__all__ = ["closed", "fill", "give_back", "inherited"]
 
 _SECOND: Final = timedelta(seconds=1)
 
@@ -58,10 +59,10 @@ def give_back(
     *,
     mode: Proration,
     cut: bool = False,
-) -> tuple[list[Charge], int]:
-    """Close spans: usage in arrears, credits for the rest of fees; and what is not credited."""
+) -> tuple[list[Charge], tuple[Paid, ...]]:
+    """Close spans: usage in arrears, credits for the rest of fees; and the fees not credited."""
     charges: list[Charge] = []
-    left = 0
+    left: list[Paid] = []
     for span in gone:
         charge = closed(now, span, at, cut=cut)
         if charge is not None:
@@ -69,10 +70,31 @@ def give_back(
         if not span.advance:
             continue
         if mode == "none":
-            left += credit_minor(prices_of(span.item, offers)[span.price], span, at)
+            left += paid_for(span)
         elif at < span.end:  # also where nothing is left of it: the time is free for another
-            charges.append(credit_for(span, at, part, by_value=mode == "value_capped"))
-    return charges, left
+            paid = tuple(_rest(each, offers, at) for each in span.paid if at < each.end)
+            by_value = mode == "value_capped"
+            charges.append(credit_for(span, at, part, by_value=by_value, paid=paid))
+    return charges, tuple(left)
+
+
+def _rest(paid: Paid, offers: Mapping[str, Plan[Any]], at: Instant) -> Paid:
+    """Give what is left of a fee from an instant on: by the list, within what was charged."""
+    left = credit_minor(prices_of(paid.item, offers)[paid.price], paid, at)
+    return replace(paid, start=max(at, paid.start), invoiced=left)
+
+
+def inherited(
+    now: Subscription, offers: Mapping[str, Plan[Any]], at: Instant, paid: tuple[Paid, ...]
+) -> Subscription:
+    """Count the fees of a time for what took it over without a charge: the dearest has them."""
+    new = [place for place, span in enumerate(now.spans) if span.advance and span.start == at]
+    if not new or not paid:
+        return now
+    dearest = max(new, key=lambda place: _charged(now.spans[place], offers).invoiced)
+    spans = list(now.spans)
+    spans[dearest] = replace(spans[dearest], paid=paid)
+    return replace(now, spans=tuple(spans))
 
 
 def fill(

@@ -43,6 +43,7 @@ from tallystick.core.spelling import did_you_mean
 from tallystick.core.subscription import (
     AfterTrial,
     Item,
+    Paid,
     PauseMode,
     Planned,
     Span,
@@ -73,7 +74,7 @@ _RECORDS: Final[frozenset[type]] = frozenset(
     {
         *_KINDS.values(),
         *(moves.AddOn, moves.Phase),
-        *(Subscription, Item, Span, Planned, Terms, Charge, Due),
+        *(Subscription, Item, Span, Paid, Planned, Terms, Charge, Due),
         *(Invoice, InvoiceLine, Party),
     }
 )
