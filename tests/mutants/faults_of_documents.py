@@ -99,8 +99,8 @@ OF_DOCUMENTS: Final = (
     Mutant(
         "there is no grace",
         "app/drafting.py",
-        "finalize_at=due.at + (grace if _is_metered(due) else timedelta())",
-        "finalize_at=due.at",
+        "return due.at + grace if _is_metered(due) else due.at",
+        "return due.at",
         (f"{_LATE}test_an_event_in_the_grace_is_on_time_and_one_after_it_is_late",),
     ),
     Mutant(

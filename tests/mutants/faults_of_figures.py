@@ -116,8 +116,8 @@ OF_FIGURES: Final = (
     Mutant(
         "a minimum forgets what was billed before",
         "core/minimum.py",
-        "    billed = Money(before + here, plan.currency)\n",
-        "    billed = Money(here, plan.currency)\n",
+        "    billed = Money(before + asked_for_minimum(charge, lines), plan.currency)\n",
+        "    billed = Money(asked_for_minimum(charge, lines), plan.currency)\n",
         (
             f"{_STORIES}test_a_story_comes_out_as_it_is_written[sqlite-memory-minimum-commitment-late]",
         ),
@@ -148,7 +148,7 @@ OF_FIGURES: Final = (
     Mutant(
         "a credit is charged without its cap",
         "core/span.py",
-        "        cap=span.invoiced,\n",
+        "        cap=sum(each.invoiced for each in paid) if span.paid else span.invoiced,\n",
         "        cap=None,\n",
         (f"{_NOTICED}test_who_paid_for_less_and_has_more_is_given_back_what_was_paid",),
     ),

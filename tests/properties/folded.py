@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tallystick.core.currency import currency
-from tallystick.core.minimum import counts_for_minimum
+from tallystick.core.minimum import asked_for_minimum
 from tallystick.core.move import (
     AddOn,
     Cancel,
@@ -140,11 +140,7 @@ def _invoice(due: Due, usage: Usage, before: list[Invoice]) -> Invoice:
             offers=OFFERS,
             used={place: _used(charge, usage) for place, charge in charges.items()},
             billed={
-                place: sum(
-                    line.amount.minor
-                    for line in earlier
-                    if counts_for_minimum(charge, line.kind, line.item, line.window)
-                )
+                place: asked_for_minimum(charge, earlier)
                 for place, charge in charges.items()
                 if charge.kind == "minimum"
             },

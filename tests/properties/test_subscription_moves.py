@@ -161,7 +161,7 @@ def test_the_search_finds_a_credit_without_a_cap_or_with_one_too_high(
 ) -> None:
     monkeypatch.setattr(subscription_spans, "credit_for", fault)
     seed = settings(
-        max_examples=100, database=None, derandomize=True, phases=[Phase.generate], deadline=None
+        max_examples=2_000, database=None, derandomize=True, phases=[Phase.generate], deadline=None
     )
     found = find(ACTS, lambda acts: _overdrawn_in_time(_told(acts, "basic")), settings=seed)
     assert found  # such as: more at once for nothing, then all of it given back

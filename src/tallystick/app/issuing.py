@@ -22,7 +22,7 @@ from tallystick.app.stopped import FAULTS, reason_of
 from tallystick.app.thresholds import draft_thresholds, has_thresholds
 from tallystick.app.usage_of_drafts import UsageOfDrafts
 from tallystick.core.invoice import Party
-from tallystick.core.minimum import counts_for_minimum
+from tallystick.core.minimum import asked_for_minimum
 from tallystick.core.reckoned_lines import OneOff
 from tallystick.core.reckoning import Facts, finalize, reckon
 from tallystick.core.seller import buyer_of
@@ -277,11 +277,8 @@ class _Issuing:
     def _billed(self, draft: Draft, charge: Charge) -> int:
         """Give what earlier documents asked for, of a minimum's item and window."""
         key = (draft.customer, draft.subscription_id or "")
-        return sum(
-            line.amount.minor - line.discount.minor
-            for line in self.lines[key]
-            if line.status != "void"
-            and counts_for_minimum(charge, line.kind, line.item, line.window)
+        return asked_for_minimum(
+            charge, (line for line in self.lines[key] if line.status != "void")
         )
 
     def _balance(self, draft: Draft) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tallystick.core.minimum import Settled, counts_for_minimum
+from tallystick.core.minimum import Settled, asked_for_minimum, counts_for_minimum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ def settled_minimums(
     return tuple(
         Settled(
             charge=charge,
-            before=_sum(line for line in lines if _counts(charge, line)),
+            before=asked_for_minimum(charge, lines),
             made_up=_sum(line for line in lines if _makes_up(charge, line)),
             part=part,
         )
@@ -41,10 +41,6 @@ def settled_minimums(
 
 def _is_of(minimum: Charge, late: Charge) -> bool:
     return counts_for_minimum(minimum, "late", late.item.key, late.window)
-
-
-def _counts(minimum: Charge, line: BilledLine | InvoiceLine) -> bool:
-    return counts_for_minimum(minimum, line.kind, line.item, line.window)
 
 
 def _makes_up(minimum: Charge, line: BilledLine | InvoiceLine) -> bool:

@@ -27,7 +27,7 @@ from tallystick.core.canonical import digest as catalog_digest
 from tallystick.core.event import as_sent
 from tallystick.core.event import digest as event_digest
 from tallystick.core.invoice import Party
-from tallystick.core.minimum import counts_for_minimum
+from tallystick.core.minimum import asked_for_minimum
 from tallystick.core.money import Money
 from tallystick.core.published import catalog_of_text
 from tallystick.core.reckoned_lines import OneOff
@@ -269,7 +269,7 @@ class _Made:
             finalize_at=stored.finalize_at,
             offers=self.offers,
             used=used,
-            billed={place: _billed(charge, before) for place, charge in minimums},
+            billed={place: asked_for_minimum(charge, before) for place, charge in minimums},
             creditable=self._creditable(due, told, known),
             items=self._items(),
             late=late,
@@ -370,14 +370,6 @@ def _summed(note: Invoice) -> Invoice:
     subtotal = Money.total((line.amount for line in note.lines), unit)
     tax = Money.total((line.tax for line in note.lines), unit)
     return replace(note, subtotal=subtotal, tax=tax, total=subtotal + tax)
-
-
-def _billed(charge: Charge, lines: list[BilledLine]) -> int:
-    return sum(
-        line.amount.minor - line.discount.minor
-        for line in lines
-        if counts_for_minimum(charge, line.kind, line.item, line.window)
-    )
 
 
 def _as_known(line: BilledLine, known: Collection[str]) -> BilledLine:

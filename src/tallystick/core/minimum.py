@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.money import Money, settle
@@ -17,14 +17,14 @@ from tallystick.core.reckoned_lines import line_name, plain_line, time_of
 from tallystick.core.terms import item_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tallystick.core.catalog import Plan
     from tallystick.core.charge import Charge
     from tallystick.core.invoice import InvoiceLine
     from tallystick.core.period import Instant, Period
 
-__all__ = ["Settled", "counts_for_minimum", "minimum_line", "settled_line"]
+__all__ = ["Settled", "asked_for_minimum", "counts_for_minimum", "minimum_line", "settled_line"]
 
 _FOR_MINIMUM: Final = frozenset({"fee", "usage", "late", "credit"})
 
@@ -82,12 +82,7 @@ def _missing(
     time = time_of(charge)
     if plan.minimum_commitment is None or time is None or charge.window is None:
         return None
-    here = sum(
-        line.amount.minor - line.discount.minor
-        for line in lines
-        if counts_for_minimum(charge, line.kind, line.item, line.window)
-    )
-    billed = Money(before + here, plan.currency)
+    billed = Money(before + asked_for_minimum(charge, lines), plan.currency)
     minimum = settle(plan.minimum_commitment, plan.currency)
     asked = share(minimum, time)
     gap = max(asked - billed, Money.zero(plan.currency))
@@ -102,7 +97,46 @@ def _line(
     return plain_line(charge, name, amount, evidence=FrozenDict(sums))
 
 
-def counts_for_minimum(charge: Charge, kind: str, item: str, window: Period | None) -> bool:
+class _Line(Protocol):
+    """A line of a document, or one as it was billed."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def item(self) -> str: ...
+    @property
+    def price(self) -> str: ...
+    @property
+    def offer(self) -> str | None: ...
+    @property
+    def window(self) -> Period | None: ...
+    @property
+    def amount(self) -> Money: ...
+    @property
+    def discount(self) -> Money: ...
+
+
+def asked_for_minimum(charge: Charge, lines: Iterable[_Line]) -> int:
+    """Add up what lines ask for that counts for a minimum commitment, minor units.
+
+    A fee that is charged and given back from one instant on counts, with its credit, where it
+    begins; what was given back before it, where the fee before it does.
+    """
+    total = 0
+    begun: set[tuple[Any, ...]] = set()
+    for line in lines:
+        key = (line.item, line.price, line.offer, line.window and line.window.start)
+        kind = "fee" if line.kind == "credit" and key in begun else line.kind
+        if line.kind == "fee":
+            begun.add(key)
+        if counts_for_minimum(charge, kind, line.item, line.window, line.offer):
+            total += line.amount.minor - line.discount.minor
+    return total
+
+
+def counts_for_minimum(
+    charge: Charge, kind: str, item: str, window: Period | None, offer: str | None = None
+) -> bool:
     """Whether a line counts for a minimum commitment: a fee, usage, or what was given back of it.
 
     It counts where it begins; what was given back, in the window of the fee that it is of.
@@ -111,18 +145,20 @@ def counts_for_minimum(charge: Charge, kind: str, item: str, window: Period | No
     if mine is None or window is None or item != charge.item.key or kind not in _FOR_MINIMUM:
         return False
     if kind == "credit":
-        return _is_given_back(charge, mine, window.start)
+        same = offer in {None, charge.item.offer}
+        return _is_given_back(charge, mine, window.start, same_offer=same)
     return mine.start <= window.start < mine.end
 
 
-def _is_given_back(charge: Charge, mine: Period, at: Instant) -> bool:
+def _is_given_back(charge: Charge, mine: Period, at: Instant, *, same_offer: bool) -> bool:
     """Whether what is given back from an instant on was charged for this window.
 
     What cuts a period gives back the rest of its fees from the cut on: they are of the window that
-    ends there, and not of the one that begins.  A pause moved the start of the whole back.
+    ends there, and not of the one that begins: what is given back of another offer at the start is
+    of the time before.  A pause moved the start of the whole back.
     """
     whole = charge.whole or mine
     paused = sum((hole.end - hole.start for hole in charge.holes), timedelta())
     if at == mine.start:
-        return mine.start - whole.start <= paused
+        return same_offer and mine.start - whole.start <= paused
     return mine.start < at < mine.end or (at == mine.end and mine.end < whole.end)
