@@ -13,6 +13,7 @@ _GRADUATED: Final = "tests/core/rating/test_graduated.py::"
 _PER_UNIT: Final = "tests/core/rating/test_per_unit.py::"
 _RATE: Final = "tests/core/rating/test_rate.py::"
 _VOLUME: Final = "tests/core/rating/test_volume.py::"
+_LINES: Final = "tests/core/test_line_item.py::"
 _MONEY: Final = "tests/core/test_money.py::"
 _NUMBER: Final = "tests/core/test_number.py::"
 _PRORATION: Final = "tests/core/test_proration.py::"
@@ -65,6 +66,13 @@ OF_FIGURES: Final = (
         "    total = subtotal - discount - credit + tax\n",
         "    total = Money(5 * round((subtotal - discount - credit + tax).minor / 5), unit)\n",
         (f"{_RECKONING}test_lines_are_rounded_and_then_summed",),
+    ),
+    Mutant(
+        "every currency has two decimals",
+        "core/currency.py",
+        "code: Currency(code, decimals)",
+        "code: Currency(code, 2)",
+        (f"{_LINES}test_a_currency_without_decimals_rounds_to_whole_units",),
     ),
     Mutant(
         "what is left of a split is dropped",
