@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tallystick.core.charge import Charge, Due
 from tallystick.core.evidence import rated_of
 from tallystick.core.invoice_explain import explain_line, explain_sums
+from tallystick.core.minimum import Settled
 from tallystick.core.move import AddOn
 from tallystick.core.period import Period
 from tallystick.core.rating.line import Earlier
@@ -199,6 +200,10 @@ def test_a_minimum_can_be_redone() -> None:
     due = story.dues[-1]
     place = next(n for n, charge in enumerate(due.charges) if charge.kind == "minimum")
     _check(reckoned(due, billed={place: 500}))
+    charge = due.charges[place]
+    for before, made_up in ((2_000, 1_000), (500, 1_000), (4_000, 500), (500, 0)):
+        settled = Settled(charge=charge, before=before, made_up=made_up, part="late/1")
+        _check(reckoned(_due(), settled=(settled,)))
 
 
 # --- what is kept of a reckoning ------------------------------------------------------------------

@@ -111,6 +111,15 @@ class Player:
         assert page.cursor is None, f"a story has at most {_PAGE} documents"
         return paper(page.items, self.story.times)
 
+    def not_made_again(self) -> list[str]:
+        """Give what differs where the documents are made again from the truth alone."""
+        return [
+            f"{each.invoice.number} {difference}"
+            for each in self.tally.invoices.list(limit=_PAGE)
+            if each.invoice.number is not None
+            for difference in self.tally.invoices.replay(each.invoice.number).differences
+        ]
+
     def balances(self) -> dict[str, str]:
         """Give what customers have to their credit in the end."""
         people = sorted({step.customer for step in self.story.steps if step.verb == "start"})

@@ -28,6 +28,7 @@ from tallystick.app.issuing import close_ahead, issue_batch, ready_usage
 from tallystick.app.offers import Offers
 from tallystick.app.seller import settings_of
 from tallystick.app.stopped import FAULTS, reason_of
+from tallystick.app.uncollected import uncollected
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.subscription_moves import advance, next_at
@@ -128,20 +129,25 @@ def billing_steps(
     """Bill what is due, a batch at a time; give what each did, committed, until nothing is left."""
     at = to_the_second(at)
     act: Callable[[Unit], Run] = partial(_advance_batch, at=at, size=batch)
-    while (step := storage.attempt(act, repeatable=True)).did_work:
+    while (step := _batch(storage, act)).did_work:
         yield step
     storage.attempt(partial(close_ahead, until=at), repeatable=True)
     storage.attempt(partial(ready_usage, until=at), repeatable=True)
     issued = 0
     while limit is None or issued < limit:
         most = batch if limit is None else min(batch, limit - issued)
-        step = storage.attempt(partial(_issue, at=at, most=most), repeatable=True)
+        step = _batch(storage, partial(_issue, at=at, most=most))
         if not step.did_work:
             break
         issued += step.documents
         yield step
     while storage.attempt(partial(expire_credits, at=at), repeatable=True):
         pass
+
+
+def _batch(storage: Storage, act: Callable[[Unit], Run]) -> Run:
+    with uncollected():
+        return storage.attempt(act, repeatable=True)
 
 
 # --- documents ------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.app.credit_note import SERIES, Share, Words, issue_note
-from tallystick.app.creditable import asked_for, creditable, given_back, left_of_lines, taxes_given
+from tallystick.app.creditable import asked_for, creditable, gave_back, left_of_lines, taxes_given
 from tallystick.app.invoice import (
     Way,
     get_document,
@@ -224,7 +224,7 @@ def _shares(unit: Unit, held: Document, asked: Asked) -> dict[int, Share]:
     if asked.lines is not None and asked.amount is not None:
         raise refused_at("amount", "and lines exclude each other")
     invoice = held.invoice
-    back = given_back(unit, held)
+    back = gave_back(unit, held)
     left = left_of_lines(held, back)
     most = min(sum(left), invoice.total.minor - held.noted)
     wanted = _spread(held, asked, left, most)

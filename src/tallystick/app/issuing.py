@@ -26,7 +26,7 @@ from tallystick.app.taxes import Taxing
 from tallystick.app.thresholds import draft_thresholds, has_thresholds
 from tallystick.app.usage_of_drafts import UsageOfDrafts
 from tallystick.core.credit import currency_of
-from tallystick.core.minimum import counts_for_minimum
+from tallystick.core.minimum import asked_for_minimum
 from tallystick.core.reckoned_lines import OneOff
 from tallystick.core.reckoning import Facts, finalize, reckon
 from tallystick.core.settlement import issued as issued_entries
@@ -250,6 +250,8 @@ class _Issuing:
             for place, charge in enumerate(charges)
             if charge.kind == "minimum"
         }
+        used = self.usage.used_for(draft)
+        late = self.usage.late_for(draft)
         return reckon(
             Facts(
                 id=draft.id,
@@ -259,8 +261,9 @@ class _Issuing:
                 due=draft.due,
                 finalize_at=draft.finalize_at,
                 offers=self.offers,
-                used=self.usage.used_for(draft),
-                late=self.usage.late_for(draft),
+                used=used,
+                late=late,
+                settled=self.usage.settled_for(draft, late),
                 billed=billed,
                 creditable=left_of_fees(
                     draft.due, self.lines.get((draft.customer, draft.subscription_id or ""), ())
@@ -311,11 +314,8 @@ class _Issuing:
     def _billed(self, draft: Draft, charge: Charge) -> int:
         """Give what earlier documents asked for, of a minimum's item and window."""
         key = (draft.customer, draft.subscription_id or "")
-        return sum(
-            line.amount.minor - line.discount.minor
-            for line in self.lines[key]
-            if line.status != "void"
-            and counts_for_minimum(charge, line.kind, line.item, line.window)
+        return asked_for_minimum(
+            charge, (line for line in self.lines[key] if line.status != "void")
         )
 
     def _balance(self, draft: Draft) -> int:

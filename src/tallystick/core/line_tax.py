@@ -56,7 +56,7 @@ class Invoiced:
 
     In minor units: `amount` is its amount, `sold` that after discounts and promotional credits, an
     inclusive tax being in it; `given` was given back of `sold` before, and `given_taxes` of each of
-    its taxes.
+    its taxes.  `most` bounds what of its amount can be given back, where only a part counts.
     """
 
     amount: int
@@ -64,6 +64,7 @@ class Invoiced:
     taxes: tuple[Tax, ...] = ()
     given: int = 0
     given_taxes: tuple[int, ...] = ()
+    most: int | None = None
 
     @property
     def left(self) -> int:
@@ -72,10 +73,11 @@ class Invoiced:
 
     @property
     def left_of_amount(self) -> int:
-        """What that is of its amount, before discounts."""
-        if self.sold == self.amount:
-            return self.left
-        return 0 if self.sold <= 0 else -(-self.left * self.amount // self.sold)
+        """What that is of its amount, before discounts, and no more than `most`."""
+        left = self.left
+        if self.sold != self.amount:
+            left = 0 if self.sold <= 0 else -(-left * self.amount // self.sold)
+        return left if self.most is None else min(left, self.most)
 
     def discount_of(self, minor: int) -> int:
         """Give the part of its discounts and promotional credits in so much of its amount.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from tallystick.core.evidence import evidence_of
 from tallystick.core.frozen import FrozenDict
+from tallystick.core.given_back import paused_seconds, shared_out
 from tallystick.core.invoice import InvoiceLine
 from tallystick.core.money import Money, settle
 from tallystick.core.number import round_quotient
@@ -85,12 +86,12 @@ def rated_lines(
     items: Sequence[OneOff],
     late: Sequence[Late],
     *,
-    creditable: Mapping[int, int] = FrozenDict(),
+    creditable: Mapping[int, Sequence[int]] = FrozenDict(),
 ) -> tuple[InvoiceLine, ...]:
     """Price every charge but the minimum: the due's own in their order, then late usage, items.
 
     Usage that nobody had gives no line, unless its price asks for something all the same.  A credit
-    gives back no more than is `creditable`, by its place.
+    gives back no more than is `creditable`, by its place, of each of its fees.
     """
     lines: list[InvoiceLine] = []
     for place, charge in enumerate(due.charges):
@@ -100,7 +101,10 @@ def rated_lines(
 
 
 def _lines(
-    charge: Charge, offers: Mapping[str, Plan[Any]], used: Sequence[Used], left: int | None
+    charge: Charge,
+    offers: Mapping[str, Plan[Any]],
+    used: Sequence[Used],
+    left: Sequence[int] | None,
 ) -> list[InvoiceLine]:
     match charge.kind:
         case "fee":
@@ -130,12 +134,15 @@ def _fee(charge: Charge, offers: Mapping[str, Plan[Any]]) -> InvoiceLine:
 
 
 def _credit(
-    charge: Charge, offers: Mapping[str, Plan[Any]], used: Sequence[Used], left: int | None
+    charge: Charge,
+    offers: Mapping[str, Plan[Any]],
+    used: Sequence[Used],
+    left: Sequence[int] | None,
 ) -> InvoiceLine:
     """Price the rest of a fee that is given back, within what was invoiced and is left.
 
-    `left` is what documents left of it: less than the moves know of, where an invoice was void or
-    somebody gave back by hand.
+    `left` is what documents left of it, or of each fee that was paid in its place: less than the
+    moves know of, where an invoice was void or somebody gave back by hand.
     """
     price = prices_of(charge.item, offers)[charge.price]
     exact = fee_exact(price, charge.item)
@@ -147,8 +154,13 @@ def _credit(
         unused = _unused(used)
         minor = min(minor, round_quotient(Fraction(exact) * unused))
         capped["unused"] = [str(unused.numerator), str(unused.denominator)]
-    if left is not None and left < minor:
-        minor = capped["creditable"] = left
+    if left is not None and sum(left) < minor:
+        minor = capped["creditable"] = sum(left)
+    if charge.paid:
+        most = [each.invoiced for each in charge.paid] if left is None else left
+        capped["paid"] = shared_out(charge, most, minor)
+    elif charge.holes:
+        capped["paused"] = paused_seconds(charge.holes)
     amount = Money(-max(minor, 0), price.currency)
     return _line(charge, offers, price, exact, amount=amount, time=time, more=capped)
 
@@ -164,6 +176,8 @@ def _unused(used: Sequence[Used]) -> Fraction:
 
 
 def _part(exact: Decimal, time: TimeShare, price: Price) -> Money:
+    if time.part == time.whole:
+        return settle(exact, price.currency)
     return Money(round_quotient(Fraction(exact) * time.fraction), price.currency)
 
 

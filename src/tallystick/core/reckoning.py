@@ -24,7 +24,7 @@ from tallystick.core.discounting import discounted_lines
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.invoice import Invoice
 from tallystick.core.line_tax import taxes_by_rate
-from tallystick.core.minimum import minimum_line
+from tallystick.core.minimum import minimum_line, settled_line
 from tallystick.core.money import Money
 from tallystick.core.reckoned_lines import rated_lines
 from tallystick.core.subscription import Terms
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tallystick.core.currency import Currency
     from tallystick.core.invoice import CreditBurn, InvoiceDiscount, InvoiceLine, Party
     from tallystick.core.line_tax import Invoiced
+    from tallystick.core.minimum import Settled
     from tallystick.core.period import Instant
     from tallystick.core.reckoned_lines import Late, OneOff, Used
     from tallystick.core.redemption import Redemption
@@ -53,9 +54,10 @@ class Facts:
 
     `used` is what was measured for the charges of the due, by their place in it; `billed` what
     earlier documents asked for in the window of a minimum commitment, minor units by place.
-    `creditable` is the fee that a credit gives back of, by the place of the credit, as it was
-    invoiced and as far as it was given back.
-    `items` are one-off items that wait, `late` usage of windows that were billed before.
+    `creditable` are the fees that a credit gives back of, by the place of the credit, each as it
+    was invoiced and as far as it was given back.
+    `items` are one-off items that wait, `late` usage of windows that were billed before, `settled`
+    the minimum commitments of these windows.
     `redemptions` are the coupons that the customer has, in the order in which they act.
     `grants` are the credit grants of money, as they stand before it.
     `taxation` says who is asked for tax rates; without it nothing new is taxed.
@@ -71,12 +73,13 @@ class Facts:
     offers: Mapping[str, Plan[Any]]
     used: Mapping[int, Sequence[Used]] = field(default_factory=FrozenDict)
     billed: Mapping[int, int] = field(default_factory=FrozenDict)
-    creditable: Mapping[int, Invoiced] = field(default_factory=FrozenDict)
+    creditable: Mapping[int, Sequence[Invoiced]] = field(default_factory=FrozenDict)
     redemptions: Sequence[Redemption] = ()
     grants: Sequence[GrantBalance] = ()
     taxation: Taxation | None = None
     items: tuple[OneOff, ...] = ()
     late: tuple[Late, ...] = ()
+    settled: tuple[Settled, ...] = ()
     balance: int = 0
     terms: Terms = field(default_factory=Terms)
 
@@ -94,7 +97,7 @@ class Bill:
 
 
 def _rate(_bill: Bill, facts: Facts) -> Bill:
-    left = {place: fee.left_of_amount for place, fee in facts.creditable.items()}
+    left = {place: [fee.left_of_amount for fee in fees] for place, fees in facts.creditable.items()}
     lines = rated_lines(
         facts.due, facts.offers, facts.used, facts.items, facts.late, creditable=left
     )
@@ -119,6 +122,9 @@ def _minimum(bill: Bill, facts: Facts) -> Bill:
         if charge.kind == "minimum":
             line = minimum_line(charge, facts.offers, facts.billed.get(place, 0), bill.lines)
             lines += [] if line is None else [line]
+    for each in facts.settled:
+        line = settled_line(each, facts.offers, bill.lines)
+        lines += [] if line is None else [line]
     return replace(bill, lines=tuple(lines))
 
 

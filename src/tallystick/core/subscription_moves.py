@@ -53,7 +53,7 @@ ALLOWED: Final[Mapping[State, frozenset[MoveKind]]] = FrozenDict(
         "trialing": frozenset({"change", "cancel", "keep", "unplan"}),
         "active": frozenset({"change", "pause", "cancel", "keep", "unplan", "lapse"}),
         "past_due": frozenset({"change", "pause", "cancel", "keep", "unplan", "recover"}),
-        "paused": frozenset({"change", "resume", "cancel", "keep", "unplan"}),
+        "paused": frozenset({"change", "resume", "cancel", "keep", "unplan", "lapse", "recover"}),
         "canceled": frozenset(),
         "ended": frozenset(),
     }
@@ -368,11 +368,19 @@ def _unplan(flow: Flow, move: Unplan, _at: Instant, _number: int) -> None:
 
 
 def _lapse(flow: Flow, _move: Lapse, _at: Instant, _number: int) -> None:
-    flow.now = replace(flow.now, state="past_due")
+    _set_lapsed(flow, lapsed=True)
 
 
 def _recover(flow: Flow, _move: Recover, _at: Instant, _number: int) -> None:
-    flow.now = replace(flow.now, state="active")
+    _set_lapsed(flow, lapsed=False)
+
+
+def _set_lapsed(flow: Flow, *, lapsed: bool) -> None:
+    """Be past due or no more; in a pause that is noted for when it goes on."""
+    if flow.now.state == "paused":
+        flow.now = replace(flow.now, lapsed=lapsed)
+    else:
+        flow.now = replace(flow.now, state="past_due" if lapsed else "active")
 
 
 _ACTS: Final[Mapping[MoveKind, Callable[[Flow, Any, Instant, int], None]]] = {

@@ -6,9 +6,11 @@ rates that the tax engine gives for the day on which the document is issued.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tallystick.core.frozen import FrozenDict
+from tallystick.core.given_back import given_back
 from tallystick.core.line_tax import tax_lines, taxed_line
 from tallystick.core.tax_decision import SoldLine
 
@@ -21,24 +23,31 @@ if TYPE_CHECKING:
     from tallystick.core.line_tax import Invoiced
     from tallystick.core.money import Money
     from tallystick.core.period import Instant
+    from tallystick.core.tax import Tax, TaxRate
     from tallystick.core.tax_decision import Taxation, TaxDecision
 
-__all__ = ["fees_given_back", "taxed_lines"]
+__all__ = ["FeeBack", "fees_given_back", "taxed_lines"]
+
+FeeBack: TypeAlias = "tuple[Invoiced, int]"
+"""A fee as it was invoiced, and how much of its amount is given back, minor units."""
 
 
 def fees_given_back(
-    lines: Sequence[InvoiceLine], due: Due, creditable: Mapping[int, Invoiced]
-) -> dict[int, Invoiced]:
-    """Give the fees of the lines that give back of one, by the place of the line.
+    lines: Sequence[InvoiceLine], due: Due, creditable: Mapping[int, Sequence[Invoiced]]
+) -> dict[int, tuple[FeeBack, ...]]:
+    """Give the fees of the lines that give back of some, each with how much of its amount.
 
-    `creditable` has them by the place of the charge.
+    They stand by the place of the line; `creditable` has them by the place of the charge.
     """
     if not creditable:
         return {}
     charges = (place for place, charge in enumerate(due.charges) if charge.kind == "credit")
     credits_ = (place for place, line in enumerate(lines) if line.kind == "credit")
     return {
-        place: creditable[charge]
+        place: tuple(
+            (fee, back.minor)
+            for fee, back in zip(creditable[charge], given_back(lines[place]), strict=True)
+        )
         for place, charge in zip(credits_, charges, strict=True)
         if charge in creditable
     }
@@ -46,7 +55,7 @@ def fees_given_back(
 
 def taxed_lines(
     lines: tuple[InvoiceLine, ...],
-    given_back: Mapping[int, Invoiced],
+    backs: Mapping[int, Sequence[FeeBack]],
     taxation: Taxation | None,
     at: Instant,
     offers: Mapping[str, Plan[Any]],
@@ -56,12 +65,9 @@ def taxed_lines(
     Nobody is asked where there is nothing new to tax.  Raises TaxUndecided.
     """
     done = list(lines)
-    for place, fee in given_back.items():
-        line = lines[place]
-        done[place] = taxed_line(line, fee.taxes_of(-_sold(line).minor))
-    new = [
-        place for place, line in enumerate(lines) if place not in given_back and _sold(line).minor
-    ]
+    for place, fees in backs.items():
+        done[place] = taxed_line(lines[place], _taxes_of_fees(fees))
+    new = [place for place, line in enumerate(lines) if place not in backs and _sold(line).minor]
     if taxation is None or not new:
         return tuple(done), FrozenDict()
     sold = tuple(_sold_line(lines[place], offers) for place in new)
@@ -70,6 +76,17 @@ def taxed_lines(
     for place, some in zip(new, taxes, strict=True):
         done[place] = taxed_line(lines[place], some)
     return tuple(done), _evidence(decision)
+
+
+def _taxes_of_fees(fees: Sequence[FeeBack]) -> list[Tax]:
+    """Give the taxes of what is given back of fees, those of one rate together."""
+    found: dict[TaxRate, Tax] = {}
+    for fee, minor in fees:
+        for tax in fee.taxes_of(minor - fee.discount_of(minor)):
+            before = found.get(tax.rate)
+            amount = tax.amount if before is None else before.amount + tax.amount
+            found[tax.rate] = replace(tax, amount=amount)
+    return list(found.values())
 
 
 def _sold(line: InvoiceLine) -> Money:

@@ -202,7 +202,9 @@ def _close(
     changes: Mapping[str, str],
 ) -> None:
     """Write the lines of drafts, then what they become: in this order, as drafts take lines."""
-    where = f"{_MINE} AND d.status = 'draft'"
+    # PostgreSQL's planner knows of no drafts that came after it gathered statistics, and would
+    # compare every pair of them with the batch; so it is asked what it has no statistics of.
+    where = f"{_MINE} AND coalesce(d.status, '') = 'draft'"
     try:
         with unit.savepoint():
             insert_lines(unit, invoices)
