@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tallystick.core.invoice import InvoiceLine
 
 __all__ = [
+    "NOTHING",
     "Invoiced",
     "Taxed",
     "tax_given_back",
@@ -68,11 +69,27 @@ class Invoiced:
         """What can still be given back."""
         return max(0, self.sold - self.given)
 
+    def plus(self, line: Taxed) -> Invoiced:
+        """Give it together with another line, taken as one that nothing was given back of yet."""
+        by_rate = {tax.rate: tax for tax in self.taxes}
+        for tax in taxes_of(line):
+            known = by_rate.get(tax.rate)
+            by_rate[tax.rate] = tax if known is None else Tax(tax.rate, known.amount + tax.amount)
+        return Invoiced(
+            sold=self.sold + line.amount.minor,
+            taxes=tuple(by_rate.values()),
+            given_taxes=(0,) * len(by_rate),
+        )
+
     def taxes_of(self, minor: int) -> tuple[Tax, ...]:
         """Give the taxes, below zero, of giving back so much more of it."""
         if not self.sold:
             return ()
         return tax_given_back(self.taxes, Fraction(self.given + minor, self.sold), self.given_taxes)
+
+
+NOTHING: Final = Invoiced(sold=0)
+"""Nothing that was invoiced."""
 
 
 # --- taking ---------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The tax step of the reckoning: which line is taxed at what, and what it comes to.
 
-A line that gives back of an invoiced fee is taxed as that fee was.  All others are taxed at the
+A line that gives back of what was invoiced is taxed as that was.  All others are taxed at the
 rates that the tax engine gives for the day on which the document is issued.
 """
 
@@ -16,32 +16,46 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tallystick.core.catalog import Plan
-    from tallystick.core.charge import Due
+    from tallystick.core.charge import Charge, Due
     from tallystick.core.invoice import InvoiceLine
     from tallystick.core.line_tax import Invoiced
     from tallystick.core.money import Money
     from tallystick.core.period import Instant
+    from tallystick.core.reckoned_lines import Late
     from tallystick.core.tax_decision import Taxation, TaxDecision
 
-__all__ = ["fees_given_back", "taxed_lines"]
+__all__ = ["invoiced_before", "taxed_lines"]
 
 
-def fees_given_back(
-    lines: Sequence[InvoiceLine], due: Due, creditable: Mapping[int, Invoiced]
+def invoiced_before(
+    lines: Sequence[InvoiceLine],
+    due: Due,
+    creditable: Mapping[int, Invoiced],
+    late: Sequence[Late],
 ) -> dict[int, Invoiced]:
-    """Give the fees of the lines that give back of one, by the place of the line.
+    """Give what lines give back of, by the place of the line: a fee, or usage that was billed.
 
-    `creditable` has them by the place of the charge.
+    `creditable` has the fees by the place of the charge.  Late usage gives back where its window
+    comes to less than was billed for it.
     """
-    if not creditable:
-        return {}
-    charges = (place for place, charge in enumerate(due.charges) if charge.kind == "credit")
-    credits_ = (place for place, line in enumerate(lines) if line.kind == "credit")
-    return {
+    credits_ = [place for place, line in enumerate(lines) if line.kind == "credit"]
+    charges = [place for place, charge in enumerate(due.charges) if charge.kind == "credit"]
+    found = {
         place: creditable[charge]
         for place, charge in zip(credits_, charges, strict=True)
         if charge in creditable
     }
+    billed = {_window(each.charge, each.used.group, each.part): each.billed for each in late}
+    for place, line in enumerate(lines):
+        if line.kind == "late" and line.amount.minor < 0:
+            before = billed[line.item, line.price, line.window, line.group, line.part]
+            if -line.amount.minor <= before.sold:
+                found[place] = before
+    return found
+
+
+def _window(charge: Charge, group: object, part: str) -> tuple[object, ...]:
+    return charge.item.key, charge.price, charge.window, group, part
 
 
 def taxed_lines(
