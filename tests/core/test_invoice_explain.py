@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tallystick.core.charge import Charge, Due
 from tallystick.core.evidence import rated_of
 from tallystick.core.invoice_explain import explain_line, explain_sums
+from tallystick.core.line_tax import Invoiced
 from tallystick.core.minimum import Settled
 from tallystick.core.move import AddOn
 from tallystick.core.period import Period
@@ -169,8 +170,18 @@ def test_a_slice_and_what_came_late_can_be_redone(gauge: bool) -> None:
     earlier = Earlier(Quantity(Decimal(2000)), usd("4.44"))
     used = _used("5000", earlier=earlier, gauge=gauge)
     _check(reckoned(_due(charge), offers, used={0: [used]}))
-    late = Late(charge=charge, used=_used("7000", gauge=gauge), billed=1234, part="late/1")
-    less = Late(charge=_usage(), used=_used("1100", gauge=gauge), billed=1234, part="late/2")
+    late = Late(
+        charge=charge,
+        used=_used("7000", gauge=gauge),
+        billed=Invoiced(sold=1234),
+        part="late/1",
+    )
+    less = Late(
+        charge=_usage(),
+        used=_used("1100", gauge=gauge),
+        billed=Invoiced(sold=1234),
+        part="late/2",
+    )
     invoice = reckoned(_due(), offers, late=(late, less))
     assert [line.kind for line in invoice.lines] == ["late", "late"]
     _check(invoice)

@@ -74,7 +74,7 @@ def left_of_fees(due: Due, billed: Sequence[BilledLine]) -> dict[int, tuple[Invo
 def _left_of_paid(paid: Paid, charge: Charge, due: Due, billed: Sequence[BilledLine]) -> Invoiced:
     fee = _invoiced(_Rest.of_paid(paid, charge), due, billed)
     if fee is None:
-        return Invoiced(amount=paid.invoiced, sold=paid.invoiced)
+        return Invoiced(sold=paid.invoiced)
     return replace(fee, most=paid.invoiced)
 
 
@@ -84,7 +84,7 @@ def _invoiced(credit: _Rest, due: Due, billed: Sequence[BilledLine]) -> Invoiced
     if fee is None or any(_after(each, fee) for each in own):
         return None
     if fee.status not in _ISSUED:
-        return Invoiced(amount=0, sold=0)
+        return Invoiced(sold=0)
     issued = [line for line in billed if line.status in _ISSUED]
     back = [
         gave
@@ -93,8 +93,8 @@ def _invoiced(credit: _Rest, due: Due, billed: Sequence[BilledLine]) -> Invoiced
         if place == (fee.invoice, fee.position)
     ]
     return Invoiced(
-        amount=fee.amount.minor,
         sold=_sold(fee),
+        discount=fee.amount.minor - _sold(fee),
         taxes=taxes_of(fee),
         given=sum(each.sold for each in back),
         given_taxes=taxes_given(fee, back),

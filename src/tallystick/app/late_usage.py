@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tallystick.app.billed_usage import Asked
 from tallystick.app.late_minimums import settled_minimums
+from tallystick.core.line_tax import NOTHING
 from tallystick.core.period import Period
 from tallystick.core.rating.usage import Quantity
 from tallystick.core.reckoned_lines import Late, Used
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tallystick.core.charge import Charge, Due
     from tallystick.core.event import UsageEvent
     from tallystick.core.invoice import InvoiceLine
+    from tallystick.core.line_tax import Invoiced
     from tallystick.core.meter import Meter
     from tallystick.core.minimum import Settled
     from tallystick.core.period import Instant
@@ -142,7 +144,7 @@ class LateUsage:
         self._windows: dict[Owner, dict[_Place, _Window]] = defaultdict(dict)
         self._minimums: dict[Owner, dict[_Place, Charge]] = defaultdict(dict)
         self._lines: dict[Owner, list[BilledLine | InvoiceLine]] = defaultdict(list)
-        self._billed: dict[tuple[Owner, _Place], dict[Group, int]] = defaultdict(dict)
+        self._billed: dict[tuple[Owner, _Place], dict[Group, Invoiced]] = defaultdict(dict)
         of: dict[Owner, list[Draft]] = defaultdict(list)
         for draft in drafts:
             if draft.subscription_id is not None:
@@ -233,7 +235,7 @@ class LateUsage:
         if line.kind in _USAGE:
             start = None if line.window is None else line.window.start
             billed = self._billed[owner, (line.item, line.price, start)]
-            billed[line.group] = billed.get(line.group, 0) + line.amount.minor
+            billed[line.group] = billed.get(line.group, NOTHING).plus(line)
 
     def _ask(self, of: Mapping[Owner, Sequence[Draft]]) -> None:
         """Ask at once for all that may have to be measured, also of what this batch bills."""
@@ -285,7 +287,7 @@ class LateUsage:
         self,
         draft: Draft,
         window: _Window,
-        billed: Mapping[Group, int],
+        billed: Mapping[Group, Invoiced],
         arrivals: Sequence[Arrival],
     ) -> list[Late]:
         asked = Asked(draft.customer, window.charge, draft.finalize_at)
@@ -300,7 +302,7 @@ class LateUsage:
             Late(
                 charge=window.charge,
                 used=used[group],
-                billed=billed.get(group, 0),
+                billed=billed.get(group, NOTHING),
                 part=draft.cause,
                 events=names,
                 count=len(arrivals),

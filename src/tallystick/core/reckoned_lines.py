@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Plan
     from tallystick.core.charge import Charge, Due
+    from tallystick.core.line_tax import Invoiced
     from tallystick.core.price import Price
     from tallystick.core.proration import TimeShare
     from tallystick.core.rating import RatedLine
@@ -56,14 +57,14 @@ class Used:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Late:
-    """Usage of a window that was billed before: what it comes to now, and what was billed.
+    """Usage of a window that was billed before: what it comes to now, and what was billed of it.
 
     `events` names the first of the events that came late, of `count` in all.
     """
 
     charge: Charge
     used: Used
-    billed: int
+    billed: Invoiced
     part: str
     events: tuple[str, ...] = ()
     count: int = 0
@@ -305,11 +306,11 @@ def _used_line(
 def _late_line(late: Late, offers: Mapping[str, Plan[Any]]) -> InvoiceLine | None:
     """Give what a billed window comes to now, less what was billed; None for no difference."""
     rated = _rated(late.charge, offers, late.used)
-    amount = Money(rated.amount.minor - late.billed, rated.currency)
+    amount = Money(rated.amount.minor - late.billed.amount, rated.currency)
     if not amount.minor:
         return None
     line = _used_line(late.charge, offers, late.used, rated, amount)
-    more = {"billed": late.billed, "events": list(late.events), "count": late.count}
+    more = {"billed": late.billed.amount, "events": list(late.events), "count": late.count}
     return replace(
         line,
         kind="late",

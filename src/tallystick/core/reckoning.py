@@ -28,7 +28,7 @@ from tallystick.core.minimum import minimum_line, settled_line
 from tallystick.core.money import Money
 from tallystick.core.reckoned_lines import rated_lines
 from tallystick.core.subscription import Terms
-from tallystick.core.taxing import fees_given_back, taxed_lines
+from tallystick.core.taxing import invoiced_before, taxed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -108,7 +108,7 @@ def _discounts(bill: Bill, facts: Facts) -> Bill:
     """Let coupons act, each on what the ones before it have left."""
     lines, discounts = discounted_lines(
         bill.lines,
-        fees_given_back(bill.lines, facts.due, facts.creditable),
+        invoiced_before(bill.lines, facts.due, facts.creditable, facts.late),
         facts.redemptions,
         facts.due.at,
         facts.offers,
@@ -138,7 +138,7 @@ def _tax(bill: Bill, facts: Facts) -> Bill:
     """Tax what is given back as it was invoiced, and all else at the rates of the day."""
     lines, evidence = taxed_lines(
         bill.lines,
-        fees_given_back(bill.lines, facts.due, facts.creditable),
+        invoiced_before(bill.lines, facts.due, facts.creditable, facts.late),
         facts.taxation,
         facts.finalize_at,
         facts.offers,

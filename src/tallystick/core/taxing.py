@@ -1,6 +1,6 @@
 """The tax step of the reckoning: which line is taxed at what, and what it comes to.
 
-A line that gives back of an invoiced fee is taxed as that fee was.  All others are taxed at the
+A line that gives back of what was invoiced is taxed as that was.  All others are taxed at the
 rates that the tax engine gives for the day on which the document is issued.
 """
 
@@ -18,32 +18,35 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tallystick.core.catalog import Plan
-    from tallystick.core.charge import Due
+    from tallystick.core.charge import Charge, Due
     from tallystick.core.invoice import InvoiceLine
     from tallystick.core.line_tax import Invoiced
     from tallystick.core.money import Money
     from tallystick.core.period import Instant
+    from tallystick.core.reckoned_lines import Late
     from tallystick.core.tax import Tax, TaxRate
     from tallystick.core.tax_decision import Taxation, TaxDecision
 
-__all__ = ["FeeBack", "fees_given_back", "taxed_lines"]
+__all__ = ["FeeBack", "invoiced_before", "taxed_lines"]
 
 FeeBack: TypeAlias = "tuple[Invoiced, int]"
 """A fee as it was invoiced, and how much of its amount is given back, minor units."""
 
 
-def fees_given_back(
-    lines: Sequence[InvoiceLine], due: Due, creditable: Mapping[int, Sequence[Invoiced]]
+def invoiced_before(
+    lines: Sequence[InvoiceLine],
+    due: Due,
+    creditable: Mapping[int, Sequence[Invoiced]],
+    late: Sequence[Late],
 ) -> dict[int, tuple[FeeBack, ...]]:
-    """Give the fees of the lines that give back of some, each with how much of its amount.
+    """Give what lines give back of, by the place of the line: fees, or usage that was billed.
 
-    They stand by the place of the line; `creditable` has them by the place of the charge.
+    `creditable` has the fees by the place of the charge.  Late usage gives back where its window
+    comes to less than was billed for it.
     """
-    if not creditable:
-        return {}
-    charges = (place for place, charge in enumerate(due.charges) if charge.kind == "credit")
-    credits_ = (place for place, line in enumerate(lines) if line.kind == "credit")
-    return {
+    charges = [place for place, charge in enumerate(due.charges) if charge.kind == "credit"]
+    credits_ = [place for place, line in enumerate(lines) if line.kind == "credit"]
+    found: dict[int, tuple[FeeBack, ...]] = {
         place: tuple(
             (fee, back.minor)
             for fee, back in zip(creditable[charge], given_back(lines[place]), strict=True)
@@ -51,6 +54,17 @@ def fees_given_back(
         for place, charge in zip(credits_, charges, strict=True)
         if charge in creditable
     }
+    billed = {_window(each.charge, each.used.group, each.part): each.billed for each in late}
+    for place, line in enumerate(lines):
+        if line.kind == "late" and line.amount.minor < 0:
+            before = billed[line.item, line.price, line.window, line.group, line.part]
+            if -line.amount.minor <= before.amount:
+                found[place] = ((before, -line.amount.minor),)
+    return found
+
+
+def _window(charge: Charge, group: object, part: str) -> tuple[object, ...]:
+    return charge.item.key, charge.price, charge.window, group, part
 
 
 def taxed_lines(
