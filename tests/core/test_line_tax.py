@@ -180,9 +180,7 @@ def test_what_is_added_to_a_part_is_its_share_of_what_was_added(
 
 
 def test_a_fee_knows_what_is_left_of_it() -> None:
-    fee = Invoiced(
-        amount=3000, sold=3000, taxes=(Tax(VAT, Money(600, EUR)),), given=833, given_taxes=(167,)
-    )
+    fee = Invoiced(sold=3000, taxes=(Tax(VAT, Money(600, EUR)),), given=833, given_taxes=(167,))
     assert fee.left == 2167
     (back,) = fee.taxes_of(1500)
     assert back.amount.minor == -300  # 600 × 2333 / 3000 = 467, of which 167 were given

@@ -66,8 +66,8 @@ class Invoiced:
     """A line that something gives back of: what it was sold for, its taxes, what was given back.
 
     In minor units: `sold` is its amount after discounts and promotional credits (`discount`
-    together), an inclusive tax being in it; `given` was given back of `sold` before, and `given_taxes` of each of
-    its taxes.  `most` bounds what of its amount can be given back, where only a part counts.
+    together), an inclusive tax being in it; `given` was given back of `sold` before, and
+    `given_taxes` of each of its taxes.  `most` bounds what of its amount can be given back, where only a part counts.
     """
 
     sold: int
