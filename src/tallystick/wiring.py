@@ -18,6 +18,7 @@ from tallystick.core.meter import meters_of
 from tallystick.core.period import instant
 from tallystick.errors import SetupError
 from tallystick.facade.customers import Customers
+from tallystick.facade.dunning import Dunnings
 from tallystick.facade.invoices import Invoices
 from tallystick.facade.seller import Sellers
 from tallystick.facade.subscriptions import Subscriptions
@@ -124,6 +125,7 @@ class Tallystick:
         self.usage = Usage(self)
         self.subscriptions = Subscriptions(self)
         self.invoices = Invoices(self)
+        self.dunning = Dunnings(self)
         self.seller = Sellers(self)
         if role_check:
             self._check_role()

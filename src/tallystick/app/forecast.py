@@ -14,7 +14,7 @@ from tallystick.app.billing import run_billing, what_is_set_aside
 from tallystick.app.customer import get_customer
 from tallystick.app.invoice import Way, pay_invoice
 from tallystick.app.offers import sold_now
-from tallystick.app.seller import settings_of
+from tallystick.app.seller import set_seller, settings_of
 from tallystick.app.subscription import make_move, start_subscription
 from tallystick.app.subscription_terms import Asked, change_of, start_of
 from tallystick.app.usage import record_many
@@ -180,9 +180,9 @@ def taken_along(unit: Unit, wish: Wish) -> Storage:
 def foresee(taken: Storage, wish: Wish, meters: Mapping[str, Meter]) -> Forecast:
     """Let time pass for the customer of a ledger that was taken along (`storage.extract`).
 
-    Every document is taken as paid when it is issued.  A change is made as if it were asked for at
-    its instant, so an upgrade counts at once and a downgrade from the next period; where the
-    customer has nothing in the plan's group by then, it starts.
+    What is open is taken as paid now, and every document as paid when it is issued.  A change is
+    made as if it were asked for at its instant, so an upgrade counts at once and a downgrade from
+    the next period; where the customer has nothing in the plan's group by then, it starts.
 
     Raises NotFound; UnknownPlan; Conflict for a change that cannot be; InvalidUsage; InvalidInput
     where it comes to more than 5,000 documents or 100,000 events.
@@ -202,6 +202,7 @@ class _Years:
 
     def foreseen(self, meters: Mapping[str, Meter]) -> Forecast:
         wish = self.wish
+        self.taken.attempt(self._pay_for_all)
         self.taken.attempt(lambda unit: self._use(unit, meters))
         waiting = list(wish.changes)
         dates = {date for _, date in waiting}
@@ -237,10 +238,14 @@ class _Years:
             raise refused_at("until", text)
         self.taken.attempt(lambda unit: self._pay(unit, at))
 
+    def _pay_for_all(self, unit: Unit) -> None:
+        """Have nothing stand in the way that is not paid, now or later."""
+        set_seller(unit, self.wish.at, {"dunning": None})
+        self._pay(unit, self.wish.at)
+
     def _pay(self, unit: Unit, at: Instant) -> None:
         for invoice in self._listed(unit, {"open"}):
-            if invoice.id not in self.before:
-                pay_invoice(unit, at, invoice.id, None, Way(id=f"foreseen/{invoice.id}"))
+            pay_invoice(unit, at, invoice.id, None, Way(id=f"foreseen/{invoice.id}"))
 
     def _listed(self, unit: Unit, statuses: Collection[DocumentStatus]) -> list[Invoice]:
         customer = self.wish.customer

@@ -12,6 +12,7 @@ from tallystick.cli import (
     conformance,
     customers,
     diff,
+    dunning,
     foresee,
     init,
     invoice,
@@ -93,3 +94,4 @@ app.add_typer(usage.usage)
 app.add_typer(seller.seller)
 app.add_typer(subscriptions.subscriptions)
 app.add_typer(invoice.invoice)
+app.add_typer(dunning.dunning)

@@ -13,7 +13,8 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from tallystick.core.calendar import at_wall_clock, check_zone, wall_clock
-from tallystick.core.period import to_the_second
+from tallystick.core.given import instant_at
+from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.property import shown
 from tallystick.core.spelling import did_you_mean
 from tallystick.core.text import id_at, refused_at
@@ -53,7 +54,7 @@ _MOST_RUNGS: Final = 20
 _LONGEST: Final = 365  # days
 _DAY: Final = timedelta(days=1)
 _RUNG: Final = ("days", "access", "notice")
-_FIELDS: Final = ("steps", "at", "zone", "end", "end_days", "end_notice")
+_FIELDS: Final = ("steps", "at", "zone", "end", "end_days", "end_notice", "since")
 _STAYS: Final = frozenset({"leave"})
 
 
@@ -72,7 +73,8 @@ class Ladder:
 
     Each comes at a time of day on the wall clock of a zone (UTC where None); without a time of day
     it comes at the time at which the invoice was due.  Where that time had passed on the day on
-    which it was due, the days are counted from the next one.
+    which it was due, the days are counted from the next one.  An invoice that was due before
+    `since` is left alone, so nobody is canceled for old debts on the day a ladder is set up.
     """
 
     steps: tuple[Rung, ...]
@@ -81,6 +83,7 @@ class Ladder:
     end_notice: str | None = "dunning_ended"
     at: time | None = None
     zone: str | None = None
+    since: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +209,7 @@ def ladder_tree(ladder: Ladder | None) -> dict[str, Any] | None:
         "end": ladder.end,
         "end_days": ladder.end_days,
         "end_notice": ladder.end_notice,
+        "since": None if ladder.since is None else instant_text(ladder.since),
     }
 
 
@@ -232,6 +236,7 @@ def read_ladder(value: object, path: str) -> Ladder | None:
         end_notice=_notice(tree.get("end_notice", "dunning_ended"), f"{path}.end_notice"),
         at=_clock(tree.get("at"), f"{path}.at"),
         zone=_zone(tree.get("zone"), f"{path}.zone"),
+        since=None if tree.get("since") is None else instant_at(tree["since"], f"{path}.since"),
     )
 
 

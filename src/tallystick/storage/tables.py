@@ -81,6 +81,8 @@ class Tables:
         self.balances = billing.balances
         self.sellers = billing.sellers
         self.usage_watermark = billing.usage_watermark
+        self.dunning = billing.dunning
+        self.outbox = billing.outbox
 
     @property
     def version_table(self) -> str:
