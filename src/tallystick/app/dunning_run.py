@@ -138,11 +138,11 @@ def _go_on(unit: Unit, at: Instant, document: Document, climb: Climb) -> None:
     )
     dunning.put_climb(unit, now)
     for act in found.acts:
-        _do(unit, document, climb, act)
+        _take_step(unit, document, climb, act)
 
 
-def _do(unit: Unit, document: Document, climb: Climb, act: DunningAct) -> None:
-    """Do one step: tell it, and see to the subscription and, at the end, to the invoice."""
+def _take_step(unit: Unit, document: Document, climb: Climb, act: DunningAct) -> None:
+    """Take one step: tell it, and see to the subscription and, at the end, to the invoice."""
     tell(unit, document, act, act.at)
     move_if_allowed(unit, act.at, climb, Lapse())
     if act.end == "uncollectible":

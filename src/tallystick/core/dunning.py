@@ -8,6 +8,7 @@ what is to be done.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
@@ -53,6 +54,7 @@ _RECOVERED: Final = "payment_recovered"
 _MOST_RUNGS: Final = 20
 _LONGEST: Final = 365  # days
 _DAY: Final = timedelta(days=1)
+_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _RUNG: Final = ("days", "access", "notice")
 _FIELDS: Final = ("steps", "at", "zone", "end", "end_days", "end_notice", "since")
 _STAYS: Final = frozenset({"leave"})
@@ -298,14 +300,10 @@ def _notice(value: object, path: str) -> str | None:
 def _clock(value: object, path: str) -> time | None:
     if value is None:
         return None
-    text = value if isinstance(value, str) and value.isascii() else ""
-    hour, _, minute = text.partition(":")
-    if len(text) == len("09:00") and hour.isdigit() and minute.isdigit():
-        try:
-            return time(int(hour), int(minute))
-        except ValueError:
-            pass
-    raise refused_at(path, f"is a time of day such as '09:00', not {shown(value)}")
+    found = _CLOCK.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise refused_at(path, f"is a time of day such as '09:00', not {shown(value)}")
+    return time(int(found[1]), int(found[2]))
 
 
 def _zone(value: object, path: str) -> str | None:
