@@ -196,6 +196,19 @@ def test_an_invoice_that_is_taken_back_ends_it_too(tally: Tallystick, way: str) 
     tally.invoices.run(START)
     getattr(tally.invoices, way)("INV-000001", at=START + timedelta(days=1))
     assert stand(tally) == ("recovered", 1, "full", "active")
+    kinds = [kind for kind, _, _ in told(tally)]
+    assert kinds == ["payment_failed", *(["payment_recovered"] if way == "credit" else [])]
+
+
+def test_an_invoice_that_a_person_gives_up_has_no_further_steps(tally: Tallystick) -> None:
+    set_up(tally)
+    tally.invoices.run(START)
+    tally.invoices.uncollectible("INV-000001", at=START + timedelta(days=1))
+    tally.invoices.run(START + timedelta(days=20))
+    assert stand(tally) == ("final", 1, "full", "past_due")
+    assert [kind for kind, _, _ in told(tally)] == ["payment_failed"]
+    tally.invoices.pay("INV-000001", at=START + timedelta(days=21))
+    assert stand(tally) == ("recovered", 1, "full", "active")
 
 
 def test_paid_in_time_is_never_on_a_ladder(tally: Tallystick) -> None:

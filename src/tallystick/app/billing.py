@@ -7,7 +7,6 @@ Three kinds of work, each in batches of one transaction, by any number of proces
 2. Drafts whose grace is over are reckoned and numbered, in the order of the instants at which they
    could be issued.  It goes only as far as everything before is done, so the numbers do not tell
    how many processes there were, or how late they came.
-
 3. Steps of unpaid invoices (`tallystick.app.dunning_run`), each at its instant, with the two above
    done up to it.
 

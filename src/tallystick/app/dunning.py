@@ -114,7 +114,8 @@ def list_notices(
 def settle(unit: Unit, at: Instant, document: Document) -> None:
     """End the dunning of an invoice that is held and of which nothing is to be paid any more.
 
-    Its subscription is active again, unless another invoice of it is overdue still.
+    Its subscription is active again, unless another invoice of it is overdue still.  That it was
+    paid is told, but not of one that was voided.
     """
     invoice = document.invoice
     key = (invoice.customer, invoice.id)
@@ -125,7 +126,8 @@ def settle(unit: Unit, at: Instant, document: Document) -> None:
     put_climb(unit, replace(climb, state="recovered", access="full", next_at=None))
     if act is None:
         return
-    tell(unit, document, act, to_the_second(at))
+    if document.status == "paid":
+        tell(unit, document, act, to_the_second(at))
     if climb.subscription is not None and not _others(unit, climb):
         move_if_allowed(unit, at, climb, Recover())
 

@@ -125,6 +125,9 @@ def dunning_batch(unit: Unit, at: Instant, limit: int) -> tuple[int, tuple[str, 
 def _go_on(unit: Unit, at: Instant, document: Document, climb: Climb) -> None:
     """Do what is due of one invoice: the next steps, or the end of all of them."""
     due_at = document.invoice.due_at
+    if document.status == "uncollectible":  # a person gave it up: what follows is theirs to say
+        dunning.put_climb(unit, replace(climb, state="final", next_at=None))
+        return
     if document.status != "open" or due_at is None:
         settle(unit, at, document)
         return
