@@ -45,12 +45,18 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRST = "tallystick_0001"
 BILLING = "tallystick_0002"
 TAXES = "tallystick_0003"
-EVERY = [FIRST, BILLING, TAXES]
+COUPONS = "tallystick_0004"
+CREDITS = "tallystick_0005"
+DUNNING = "tallystick_0006"
+EVERY = [FIRST, BILLING, TAXES, COUPONS, CREDITS, DUNNING]
 # An applied migration is never edited: a released one never changes here either.
 FROZEN = {
     FIRST: "e31b3608bd8fdcd8b13d2f56eda2060febf19868966db678465396417f2f8aec",
     BILLING: "89ad41241e32f2ef45c68287429b912a726d2aabc84cd032f78a9f93cacf1994",
     TAXES: "ac95ddee31d910bd93e141b4fdffd03508186ba83ab5221fba9904a4ad369b66",
+    COUPONS: "ac9c522d78131dad34b102e0a8eb27cb10ce057fe69ea9d1fc011849ca1bfb25",
+    CREDITS: "874f55c3bc3045e37421e1036eb05b998b1b38fd239d4b8f397ae69fb398e7d3",
+    DUNNING: "fe52619ab67ded7a836ef4deb532c99b16b98140187bc4b31bfecbbb989041cb",
 }
 
 

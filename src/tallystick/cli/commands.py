@@ -13,6 +13,8 @@ from tallystick.cli import (
     coupons,
     customers,
     diff,
+    dunning,
+    foresee,
     init,
     invoice,
     invoice_run,
@@ -83,6 +85,7 @@ for command in (
     migrate.migrate,
     publish.publish,
     meters.meters,
+    foresee.foresee,
     invoice_run.worker,
     verify.verify,
     role.role,
@@ -99,3 +102,4 @@ app.add_typer(invoice.invoice)
 app.add_typer(quote.quote)
 app.add_typer(coupons.coupons)
 app.add_typer(credits_)
+app.add_typer(dunning.dunning)

@@ -67,7 +67,8 @@ class Invoiced:
 
     In minor units: `sold` is its amount after discounts and promotional credits (`discount`
     together), an inclusive tax being in it; `given` was given back of `sold` before, and
-    `given_taxes` of each of its taxes.  `most` bounds what of its amount can be given back, where only a part counts.
+    `given_taxes` of each of its taxes.  `most` bounds what of its amount can be given back, where
+    only a part counts.
     """
 
     sold: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, case, literal, select, update
+from sqlalchemy import and_, case, func, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tallystick.errors import Conflict, InvalidInput, NotFound
@@ -50,6 +50,7 @@ __all__ = [
     "issue",
     "known_causes",
     "list_invoices",
+    "lowest_draft",
     "retry",
     "set_aside",
     "set_status",
@@ -169,6 +170,15 @@ def claim_drafts(
         .with_for_update(key_share=True)
     )
     return list(map(draft_of, unit.connection.execute(query).mappings()))
+
+
+def lowest_draft(unit: Unit, until: Instant) -> Instant | None:
+    """Give when the first draft may be issued that may be by then; None for none."""
+    c = unit.tables.invoices.c
+    query = select(func.min(c.finalize_at)).where(
+        c.status == "draft", c.set_aside.is_(None), c.finalize_at <= until
+    )
+    return unit.connection.execute(query).scalar()
 
 
 def issue(unit: Unit, issued: Sequence[Issued]) -> None:

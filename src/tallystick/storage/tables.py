@@ -93,6 +93,8 @@ class Tables:
         credits_ = make_credit_tables(self.metadata, prefix)
         self.credit_grants = credits_.credit_grants
         self.credit_moves = credits_.credit_moves
+        self.dunning = billing.dunning
+        self.outbox = billing.outbox
 
     @property
     def version_table(self) -> str:

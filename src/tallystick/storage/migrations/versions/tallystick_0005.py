@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["downgrade", "upgrade"]
 
-revision = "tallystick_0007"
+revision = "tallystick_0005"
 down_revision = "tallystick_0004"
 branch_labels = None
 depends_on = None
