@@ -14,6 +14,7 @@ from sqlalchemy import update
 from tallystick.app import taxes
 from tallystick.app.replay import replay_invoice
 from tallystick.app.taxes import load_tax_rules
+from tallystick.app.verify import verify_ledger
 from tallystick.core.dialects.tax_rules import read_tax_rules
 from tallystick.core.tax import TaxRate
 from tallystick.core.tax_decision import TaxDecision
@@ -345,7 +346,9 @@ def test_rules_that_were_tampered_with_are_told(tally: Tallystick) -> None:
         unguarded(unit, "tax_rules")
         unit.connection.execute(update(unit.tables.tax_rules).values(tree=text))
         (found,) = replay_invoice(unit, invoice.id).differences
+        broken = [check.name for check in verify_ledger(unit).checks if check.rows]
     assert found.found == f"cannot be made: no published tax rules {RULES_DIGEST!r}"
+    assert broken == ["catalog-digests"]
 
 
 # --- engines of others ----------------------------------------------------------------------------

@@ -163,7 +163,7 @@ OF_FIGURES: Final = (
     Mutant(
         "late usage is billed whole",
         "core/reckoned_lines.py",
-        "Money(rated.amount.minor - late.billed, rated.currency)",
+        "Money(rated.amount.minor - late.billed.sold, rated.currency)",
         "Money(rated.amount.minor, rated.currency)",
         (f"{_RECKONING}test_late_usage_is_the_difference_to_what_was_billed",),
         quick=True,

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tomllib
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -505,6 +506,28 @@ def test_going_back_is_refused_where_there_are_records(database: Database, tmp_p
     assert not Tables().names & set(inspect(engine).get_table_names())
     command.upgrade(config, "heads")
     assert log(engine) == EVERY
+    engine.dispose()
+
+
+def test_going_back_is_refused_where_a_column_is_filled(database: Database, tmp_path: Path) -> None:
+    config = host(database, tmp_path)
+    engine = open_engine(config.get_main_option("sqlalchemy.url") or "")
+    command.upgrade(config, "heads")
+    table = Tables().customers
+    at = datetime(2027, 1, 1, tzinfo=UTC)
+    with engine.begin() as connection:
+        row = {"id": "a", "created_at": at, "updated_at": at, "tax_exempt": True}
+        connection.execute(insert(table).values(row))
+    with pytest.raises(MigrationRefused, match="customers holds tax_exempt"):
+        command.downgrade(config, BILLING)
+    assert log(engine) == EVERY
+    with engine.begin() as connection:
+        connection.execute(table.update().values(tax_exempt=None))
+    command.downgrade(config, BILLING)
+    assert log(engine) == [FIRST, BILLING]
+    with engine.begin() as connection:
+        columns = {each["name"] for each in inspect(connection).get_columns(table.name)}
+        assert columns == {column.name for column in table.c} - {"tax_exempt"}
     engine.dispose()
 
 
