@@ -191,7 +191,8 @@ def _late(person: Person, days: int) -> Person:
         {**move, "proration": "next_invoice"} if move.get("proration") == "value_capped" else move
         for move in person.moves
     ]
-    return replace(person, moves=[*moves, last], items=[], late_by=days)
+    more = replace(person.using, sizes=tuple(10 * size for size in person.using.sizes))
+    return replace(person, moves=[*moves, last], using=more, items=[], late_by=days)
 
 
 def _commits(person: Person) -> bool:
@@ -207,8 +208,12 @@ def test_late_usage_comes_to_what_it_would_have_been_in_time(
 ) -> None:
     if AVOID_LATE_USAGE_UNDER_A_COMMITMENT:
         town = {who: each for who, each in town.items() if not _commits(each)}
-    town = {who: _late(each, days) for who, each in town.items()}
+    # somebody of whom it is known that late usage is charged
+    first = {"at": _NOON, "plan": "pro", "seats": 1, "zone": None, "aligned": False}
+    steady = Person(first, [], Using(200, (900_000,)), [])
+    town = {who: _late(each, days) for who, each in {**town, "steady": steady}.items()}
     ledger = _Plays(tmp_path_factory.mktemp("late")).played(town, UNTIL)[0]
+    assert any(line.kind == "late" for *_, each in ledger.documents for line in each.lines)
     found = _sums((who, each) for _, who, each in ledger.documents)
     assert found == _sums(
         (who, each) for who, some in _bills(town).items() for each in some.documents
