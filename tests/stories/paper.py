@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 from tallystick.core.number import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from tallystick.core.invoice import InvoiceLine, InvoiceTax
+    from tallystick.core.invoice import Invoice, InvoiceLine, InvoiceTax
     from tallystick.core.money import Money
     from tallystick.storage.invoice_rows import Document
     from tests.stories.telling import Times
@@ -39,7 +39,20 @@ def _document(document: Document, times: Times) -> list[str]:
         head.append(f"due {times.write(invoice.due_at)}")
     lines = [f"  {_line(line, times)}" for line in invoice.lines]
     taxes = [f"  {_tax(tax)}" for tax in invoice.taxes]
-    return [" | ".join(head), *sorted([*lines, *taxes]), f"  {_sums(document)}"]
+    taken = [f"  {each}" for each in _taken(invoice)]
+    return [" | ".join(head), *sorted([*lines, *taken, *taxes]), f"  {_sums(document)}"]
+
+
+def _taken(invoice: Invoice) -> Iterator[str]:
+    """Write what coupons and promotional credits take off, in the columns of a line."""
+    by_coupon = invoice.discount
+    for each in invoice.discounts:
+        by_coupon -= each.amount
+        yield " | ".join(["discount", each.name, "coupon", "1", _amount(-each.amount)])
+    if by_coupon.minor:
+        yield " | ".join(["discount", "given back", "coupon", "1", _amount(-by_coupon)])
+    if invoice.credit.minor:
+        yield " | ".join(["promotion", "Credits", "credits", "1", _amount(-invoice.credit)])
 
 
 def _tax(tax: InvoiceTax) -> str:
@@ -72,7 +85,8 @@ def _sums(document: Document) -> str:
 
     parts = [f"total {_amount(invoice.total)} {unit.code}"]
     named = (
-        ("from the balance", invoice.balance.minor),
+        ("from credits", invoice.paid_by_grants.minor),
+        ("from the balance", invoice.from_balance.minor),
         ("credited", document.noted),
         ("paid", document.paid),
         ("refunded", document.refunded),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tallystick import Tallystick
+from tallystick import Money, Tallystick, currency
 from tallystick.core.dialects import read_catalog
 from tallystick.core.dialects.tax_rules import read_tax_rules
 from tallystick.errors import NotFound, TallystickError
@@ -54,6 +54,7 @@ class Player:
         self.events = 0
         self.billed = first
         self.seen: set[str] = set()
+        self.grants: dict[str, str] = {}
 
     def play(self) -> None:
         """Let everything happen."""
@@ -207,6 +208,32 @@ class Player:
 
     def _void_usage(self, step: Step) -> None:
         self.tally.usage.void(step.customer, step.about)
+
+    # --- steps: coupons and credits -------------------------------------------------------------
+
+    def _redeem(self, step: Step) -> None:
+        self._know(step.customer)
+        asked = dict(step.about)
+        self.tally.coupons.redeem(step.customer, asked.pop("code", None), **asked)
+
+    def _end_coupon(self, step: Step) -> None:
+        held = self.tally.coupons.redemptions(step.customer)
+        [found] = [each for each in held if each.coupon.id == step.about]
+        self.tally.coupons.end(found.id)
+
+    def _grant(self, step: Step) -> None:
+        self._know(step.customer)
+        asked = dict(step.about)
+        name, code = asked.pop("name", None), asked.pop("currency")
+        for word in ("effective_at", "expires_at"):
+            if word in asked:
+                asked[word] = self.story.times.read(asked[word])
+        amount = Money.parse(str(asked.pop("amount")), currency(code))
+        made = self.tally.credits.grant(step.customer, amount, **asked)
+        self.grants[name] = made.grant.id
+
+    def _void_grant(self, step: Step) -> None:
+        self.tally.credits.void(self.grants[step.about])
 
     # --- steps: documents -------------------------------------------------------------------------
 

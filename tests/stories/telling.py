@@ -34,12 +34,15 @@ VERBS: Final = frozenset(
         "change",
         "credit",
         "customer_is",
+        "end_coupon",
+        "grant",
         "item",
         "keep",
         "pause",
         "pay",
         "publish",
         "recover",
+        "redeem",
         "refund",
         "resume",
         "start",
@@ -48,6 +51,7 @@ VERBS: Final = frozenset(
         "unplan",
         "use",
         "void",
+        "void_grant",
         "void_usage",
     ]
 )
