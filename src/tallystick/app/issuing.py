@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from tallystick.core.period import Instant
     from tallystick.core.seller import Seller
     from tallystick.core.settlement import Transfer
+    from tallystick.storage.aside import Stored
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Draft, Issued
     from tallystick.storage.unit import Unit
@@ -78,9 +79,15 @@ class Batch:
 def issue_batch(unit: Unit, until: Instant, *, before: Instant | None, limit: int) -> Batch:
     """Issue the drafts that may be by then, the first first, and only `before` an instant."""
     held = series.hold_series(unit, _SERIES.values())
-    drafts = invoices.claim_drafts(unit, until, limit, before=before)
+    unread: list[str] = []
+
+    def leave(row: Stored, why: Exception) -> None:
+        _leave(unit, (row["customer_id"], row["id"]), row["finalize_at"], row["due"], why)
+        unread.append(row["id"])
+
+    drafts = invoices.claim_drafts(unit, until, limit, before=before, unread=leave)
     while drafts:
-        batch = Batch()
+        batch = Batch(set_aside=[*unread])
         try:
             with unit.savepoint():
                 _Issuing(unit, drafts, held).issue(batch)
@@ -89,11 +96,11 @@ def issue_batch(unit: Unit, until: Instant, *, before: Instant | None, limit: in
         except FAULTS as fault:
             if len(drafts) == 1:
                 _set_aside(unit, drafts[0], fault)
-                return Batch(set_aside=[drafts[0].id])
+                return Batch(set_aside=[*unread, drafts[0].id])
             drafts = drafts[: -(-len(drafts) // _FEWER)]  # one of them may have stopped all others
         else:
             return batch
-    return Batch()
+    return Batch(set_aside=unread)
 
 
 def close_ahead(unit: Unit, until: Instant) -> None:
@@ -375,8 +382,12 @@ class _Issuing:
 
 
 def _set_aside(unit: Unit, draft: Draft, why: Exception) -> None:
+    _leave(unit, (draft.customer, draft.id), draft.finalize_at, draft.due, why)
+
+
+def _leave(
+    unit: Unit, key: tuple[str, str], at: Instant, made_from: object, why: Exception
+) -> None:
     """Leave a draft out of further runs, with what is needed to look into it."""
-    replay = f"tallystick invoice preview {draft.id}"
-    reason = reason_of(why, draft.finalize_at, draft.due, replay)
-    text = json.dumps(reason, ensure_ascii=False, sort_keys=True)
-    invoices.set_aside(unit, draft.customer, draft.id, text)
+    reason = reason_of(why, at, made_from, f"tallystick invoice preview {key[1]}")
+    invoices.set_aside(unit, *key, json.dumps(reason, ensure_ascii=False, sort_keys=True))
