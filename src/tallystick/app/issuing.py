@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tallystick.app.creditable import left_of_fees
+from tallystick.app.invoice_items import draft_left_items
 from tallystick.app.late_drafts import draft_late
 from tallystick.app.note_settlement import settle_note
 from tallystick.app.offers import Offers
@@ -115,12 +116,14 @@ def close_ahead(unit: Unit, until: Instant) -> None:
 
 
 def ready_usage(unit: Unit, until: Instant) -> None:
-    """Make drafts of thresholds that were reached, and of what came late and waits for no other.
+    """Make drafts of thresholds that were reached, and of what waits for no other document.
 
+    These are items of subscriptions that have ended, and what came late.
     Once a run, before any batch is issued, so that they are numbered among the others.
     """
     unit.as_all()
     offers = Offers(unit)
+    draft_left_items(unit, until)
     draft_thresholds(unit, offers, until)
     draft_late(unit, offers, until)
 
