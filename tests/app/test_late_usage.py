@@ -21,7 +21,6 @@ from tallystick.core.period import Period
 from tallystick.core.rating import rate
 from tallystick.core.rating.usage import Quantity
 from tallystick.storage import usage_watermark
-from tallystick.storage.sold_on import ended
 from tests.app.metered import START, Shop, event
 
 if TYPE_CHECKING:
@@ -164,18 +163,6 @@ def test_what_a_meter_refuses_is_on_no_document(shop: Shop) -> None:
     shop.record([soon])
     shop.run(MARCH + HOUR)
     assert [line.amount.minor for line in shop.lines(mine, "usage", "late")] == [250, 100]
-
-
-def test_only_who_had_something_late_is_looked_at_after_the_end(shop: Shop) -> None:
-    late, quiet = shop.subscribe("calls", START), shop.subscribe("calls", START)
-    for each in (late, quiet):
-        shop.record([use(each, f"{each.customer}-a", START + DAY, START + DAY, 1)])
-        shop.cancel(each, START + 10 * DAY)
-    shop.record([use(late, f"{late.customer}-b", START + DAY, FEBRUARY, 1)])
-    with shop.storage.look() as unit:
-        found = [owner for page in ended(unit) for owner in page]
-    assert (late.customer, late.subscription) in found
-    assert quiet.customer not in {customer for customer, _ in found}
 
 
 def test_after_the_end_a_late_event_makes_a_document_of_its_own(shop: Shop) -> None:

@@ -17,6 +17,7 @@ from tallystick.core.published import catalog_text
 from tallystick.errors import Conflict, NotFound
 from tallystick.storage import invoices
 from tests.billed import CATALOG, LATE, bared, day, migrated, play, unguarded
+from tests.facade.billing import opened
 from tests.golden.replay.make import documents
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from tallystick.app.replay import Replay
     from tallystick.storage.unit import Storage, Unit
+    from tests.databases import Database
 
 
 @pytest.fixture(scope="module", params=["sqlite-memory", "postgresql"])
@@ -68,6 +70,30 @@ def test_roll_ups_are_not_trusted(used: Storage) -> None:
         unit.connection.execute(delete(unit.tables.usage_days))
         unit.connection.execute(update(unit.tables.meters).values(state="ready"))
         assert replayed(unit, "INV-000003").equal
+
+
+def test_a_credit_by_value_is_made_again_from_the_events_alone(database: Database) -> None:
+    with opened(database.url) as tally:
+        tally.subscriptions.start("acme", "pro", id="s", at=day("2026-10-01"))
+        clock: Any = tally.clock
+        for number, at in enumerate(("2026-10-05", "2026-10-09", "2026-10-20"), start=1):
+            clock.set(day(at))
+            tally.usage.record("acme", "calls", id=f"c{number}", quantity=300)
+        move: dict[str, Any] = {"plan": "sms", "when": "now", "proration": "value_capped"}
+        tally.subscriptions.change("s", at=day("2026-10-11"), **move)
+        tally.invoices.run(day("2026-11-02"))
+        (credit,) = [
+            (each.invoice.number, line)
+            for each in tally.invoices.list()
+            for line in each.invoice.lines
+            if line.kind == "credit" and line.price == "pro"
+        ]
+        assert credit[1].amount.minor == -1_200  # 600 of 1,000 were used: 30.00 × 0.4
+        with tally.storage.begin() as unit:
+            unit.as_all()
+            unit.connection.execute(delete(unit.tables.usage_days))
+            unit.connection.execute(update(unit.tables.meters).values(state="ready"))
+            assert replayed(unit, str(credit[0])).differences == ()
 
 
 def test_what_arrived_later_changes_nothing(used: Storage) -> None:

@@ -31,8 +31,8 @@ def plan(id_: str, *prices: dict[str, Any], **more: object) -> dict[str, Any]:
     return {**base, **more, "prices": list(prices)}
 
 
-def catalog(basic: str = "10.00") -> Any:
-    """Give the catalogue; `basic` is what the plan of that name costs."""
+def catalog(basic: str = "10.00", **of_basic: object) -> Any:
+    """Give the catalogue; `basic` is what the plan of that name costs, with what else it has."""
     seats = {"id": "seat", "name": "Seats", "type": "per_seat", "cost": "5.00"}
     calls = {
         "id": "calls",
@@ -54,7 +54,7 @@ def catalog(basic: str = "10.00") -> Any:
                     "name": "App",
                     "currency": "USD",
                     "plans": [
-                        plan("basic", flat("basic", basic)),
+                        plan("basic", flat("basic", basic), **of_basic),
                         plan("pro", flat("pro", "30.00"), seats, calls),
                         plan("sms", flat("sms", "4.00")),
                         plan("old", flat("old", "1.00"), active=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -121,6 +122,17 @@ def test_a_trial_is_given_once_to_a_customer_and_to_each_identity(tally: Tallyst
         tally.subscriptions.start("beta", "pro", trial_days=14, identities=["card/1"])
     assert tally.subscriptions.list(customer="beta").items == ()
     assert tally.subscriptions.start("beta", "pro", trial_days=14).subscription.state == "trialing"
+
+
+def test_a_repeat_of_a_start_has_the_trial_of_the_first(tally: Tallystick) -> None:
+    tally.publish(catalog(trial_days=14), author="anna")
+    start = partial(tally.subscriptions.start, "acme", "basic", id="s", idempotency_key="k")
+    assert start().subscription.state == "trialing"
+    assert start().subscription.state == "trialing"
+    with pytest.raises(Conflict, match="was used for another start"):
+        start(trial_days=0)
+    with pytest.raises(InvalidInput, match="trial_days"):
+        tally.subscriptions.start("acme", "basic", trial_days=False)
 
 
 # --- moves ------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
     from tallystick.storage.usage_read import Figure
 
-__all__ = ["Asked", "UsageReader", "used_for"]
+__all__ = ["Asked", "UsageReader", "stretch_of", "used_for"]
 
 _MICRO: Final = timedelta(microseconds=1)
 _MINUTE: Final = timedelta(minutes=1)
@@ -107,8 +107,8 @@ class UsageReader:
         """Take up what will be asked for; it is read when the first of it is."""
         for each in asked:
             if each.charge.kind == "credit":
-                for question, _ in self._allowances(each):
-                    self._take(question)
+                for ask, _ in self.allowances(each):
+                    self._take(_question(each, ask))
             elif each.charge.window is not None:
                 price = prices_of(each.charge.item, self._offers)[each.charge.price]
                 meter = self.meter_of(each.charge, price)
@@ -212,8 +212,11 @@ class UsageReader:
         charge = asked.charge
         if charge.kind == "credit":
             return tuple(
-                Used(measured=Quantity(self._answer(question)[0].quantity), included=included)
-                for question, included in self._allowances(asked)
+                Used(
+                    measured=Quantity(self._answer(_question(asked, ask))[0].quantity),
+                    included=included,
+                )
+                for ask, included in self.allowances(asked)
             )
         if charge.window is None:
             return ()
@@ -277,7 +280,7 @@ class UsageReader:
             return Transactions(())
         return Priced(Decimal(0), Decimal(0))
 
-    def _allowances(self, asked: Asked) -> list[tuple[_Question, Decimal]]:
+    def allowances(self, asked: Asked) -> list[tuple[Ask, Decimal]]:
         """Ask what was used of each allowance, in the time before the fee is given back."""
         charge = asked.charge
         period, until = charge.period, charge.window
@@ -296,10 +299,7 @@ class UsageReader:
             if feature.enabled and feature.reset is not None and (feature.limit or 0) > 0
         }
         return [
-            (
-                _question(asked, Ask(self._meter_of(charge, key), asked.customer, period)),
-                included,
-            )
+            (Ask(self._meter_of(charge, key), asked.customer, period), included)
             for key, included in keys.items()
             if included
         ]
@@ -317,11 +317,15 @@ def _question(asked: Asked, ask: Ask) -> _Question:
 
 
 def _stretch(asked: Asked, meter: Meter) -> Stretch:
-    """Give the time whose events count; of a level, all that came before."""
     window = asked.charge.window
     assert window is not None  # noqa: S101 - usage has a time
-    start = None if meter.aggregation in _HELD else window.start
-    return Stretch(asked.customer, meter.event_type, start, window.end)
+    return stretch_of(meter, asked.customer, window)
+
+
+def stretch_of(meter: Meter, customer: str, period: Period) -> Stretch:
+    """Give the time whose events count for a period; of a level, all that came before."""
+    start = None if meter.aggregation in _HELD else period.start
+    return Stretch(customer, meter.event_type, start, period.end)
 
 
 def _number(event: UsageEvent, name: str) -> Decimal | None:

@@ -36,7 +36,7 @@ from tallystick.core.frozen import FrozenDict
 from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.subscription_moves import advance, next_at
 from tallystick.core.text import id_at
-from tallystick.errors import NotFound, TallystickError
+from tallystick.errors import NotFound, StorageUnavailable
 from tallystick.storage import dunning, invoices, subscriptions
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from tallystick.core.period import Instant
     from tallystick.core.subscription import Subscription
     from tallystick.core.subscription_moves import Outcome
+    from tallystick.storage.aside import Stored
     from tallystick.storage.unit import Storage, Unit
 
 __all__ = ["BATCH", "Run", "SetAside", "billing_steps", "retry", "run_billing", "what_is_set_aside"]
@@ -232,9 +233,14 @@ def _issue(unit: Unit, at: Instant, most: int) -> Run:
 def _advance_batch(unit: Unit, at: Instant, size: int) -> Run:
     """Let time pass for a batch: all at once, or one by one where that cannot be kept."""
     unit.as_all()
-    claimed = subscriptions.claim_due(unit, at, size)
+    stopped: list[SetAside] = []
+
+    def leave(row: Stored, why: Exception) -> None:
+        stopped.append(_leave(unit, (row["customer_id"], row["id"]), at, row["snapshot"], why))
+
+    claimed = subscriptions.claim_due(unit, at, size, unread=leave)
+    unread = len(stopped)
     offers = Offers(unit)
-    stopped = []
     done = []
     for before in claimed:
         try:
@@ -244,9 +250,11 @@ def _advance_batch(unit: Unit, at: Instant, size: int) -> Run:
     try:
         with unit.savepoint():
             _keep(unit, [outcome for _, outcome in done])
-    except TallystickError:
+    except StorageUnavailable:
+        raise
+    except FAULTS:
         stopped += _keep_each(unit, at, done)
-    return Run(at=at, subscriptions=len(claimed) - len(stopped), set_aside=tuple(stopped))
+    return Run(at=at, subscriptions=len(claimed) + unread - len(stopped), set_aside=tuple(stopped))
 
 
 def _keep(unit: Unit, outcomes: Sequence[Outcome]) -> None:
@@ -269,8 +277,10 @@ def _keep_each(
         try:
             with unit.savepoint():
                 _keep(unit, [outcome])
-        except TallystickError as refused:
-            stopped.append(_set_aside(unit, before, at, refused))
+        except StorageUnavailable:
+            raise
+        except FAULTS as fault:
+            stopped.append(_set_aside(unit, before, at, fault))
     return stopped
 
 
@@ -278,18 +288,19 @@ def _keep_each(
 
 
 def _set_aside(unit: Unit, subscription: Subscription, at: Instant, why: Exception) -> SetAside:
+    return _leave(unit, (subscription.customer, subscription.id), at, subscription, why)
+
+
+def _leave(
+    unit: Unit, key: tuple[str, str], at: Instant, made_from: object, why: Exception
+) -> SetAside:
     """Leave it out of further runs, with what is needed to look into it."""
-    when = instant_text(at)
-    command = f"tallystick invoice preview {subscription.id} --at {when}"
-    reason = reason_of(why, at, subscription, command)
+    customer, id_ = key
+    command = f"tallystick invoice preview {id_} --at {instant_text(at)}"
+    reason = reason_of(why, at, made_from, command)
     text = json.dumps(reason, ensure_ascii=False, sort_keys=True)
-    subscriptions.set_aside(unit, subscription.customer, subscription.id, text)
-    return SetAside(
-        kind="subscription",
-        customer=subscription.customer,
-        id=subscription.id,
-        reason=FrozenDict(reason),
-    )
+    subscriptions.set_aside(unit, customer, id_, text)
+    return SetAside(kind="subscription", customer=customer, id=id_, reason=FrozenDict(reason))
 
 
 def what_is_set_aside(unit: Unit, limit: int = BATCH) -> tuple[SetAside, ...]:

@@ -267,7 +267,7 @@ class _Years:
             unit,
             at,
             f"foreseen/{plan}/{instant_text(at)}",
-            lambda unit, customer, _: start_of(unit, customer, asked, None, {}),
+            lambda unit, customer, _: start_of(unit, customer, None, asked, {}),
             customer_id=self.wish.customer,
         )
 

@@ -1,4 +1,7 @@
-"""One-off items: something billed once, on its customer's next document or on one of its own."""
+"""One-off items: something billed once, on its customer's next document or on one of its own.
+
+An item of a subscription that has ended has a document of its own where no other takes it along.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tallystick.app.customer import get_customer
 from tallystick.app.drafting import document_id
+from tallystick.app.refold import BY_MOVES
 from tallystick.app.subscription import get_subscription
 from tallystick.core.charge import Due
 from tallystick.core.given import amount_at
@@ -16,8 +20,10 @@ from tallystick.core.property import shown
 from tallystick.core.text import id_at, refused_at, text_at
 from tallystick.errors import Conflict, CurrencyMismatch
 from tallystick.storage import invoice_items, invoices
+from tallystick.storage.aside import pass_over
 from tallystick.storage.invoice_items import InvoiceItem
 from tallystick.storage.invoice_rows import Draft
+from tallystick.storage.subscriptions import find_subscriptions
 
 if TYPE_CHECKING:
     from tallystick.core.currency import Currency
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
     from tallystick.core.subscription import Subscription
     from tallystick.storage.unit import Unit
 
-__all__ = ["AskedItem", "add_item"]
+__all__ = ["AskedItem", "add_item", "draft_left_items"]
 
 _LONGEST_WORDS = 500
 
@@ -49,8 +55,8 @@ def add_item(
     """Add a one-off item: `amount` is for all of the quantity, and below zero gives something.
 
     It waits for the next document of its subscription, or of the customer in its currency; with
-    `now` it has a document of its own, which the next run issues.  A repeat with the same key gives
-    the first item.
+    `now`, or where its subscription has ended, it has a document of its own, which the next run
+    issues.  A repeat with the same key gives the first item.
 
     Raises NotFound; InvalidInput; CurrencyMismatch; Conflict where the customer was forgotten or
     the key was used for something else.
@@ -76,8 +82,25 @@ def add_item(
         raise Conflict(f"customer {customer.id!r} was forgotten: nothing can be sold to it")
     invoice_items.add_item(unit, item)
     if asked.now:
-        invoices.insert_drafts(unit, [_own_document(item, subscription)])
+        invoices.insert_drafts(unit, [_own_document(item, subscription, item.at)])
     return item
+
+
+def draft_left_items(unit: Unit, until: Instant) -> int:
+    """Make drafts for items that were left behind by the end of their subscription.
+
+    Dated when the item was added, or the subscription ended if that came later.  Gives how many.
+    """
+    found = invoice_items.left_items(unit, BY_MOVES)
+    keys = {(item.customer, item.subscription or "") for item in found}
+    ended = find_subscriptions(unit, keys, unread=pass_over)
+    drafts = []
+    for item in found:
+        subscription = ended.get((item.customer, item.subscription or ""))
+        if subscription is not None and subscription.ended_at is not None:
+            at = max(item.at, subscription.ended_at)
+            drafts += [_own_document(item, subscription, at)] if at <= until else []
+    return len(invoices.insert_drafts(unit, drafts))
 
 
 def _subscription(unit: Unit, customer: Customer, named: object) -> Subscription | None:
@@ -117,14 +140,14 @@ def _known(unit: Unit, item: InvoiceItem) -> InvoiceItem | None:
     return before
 
 
-def _own_document(item: InvoiceItem, subscription: Subscription | None) -> Draft:
-    due = Due(cause=f"item/{item.id}", at=item.at, charges=())
+def _own_document(item: InvoiceItem, subscription: Subscription | None, at: Instant) -> Draft:
+    due = Due(cause=f"item/{item.id}", at=at, charges=())
     return Draft(
         customer=item.customer,
         id=document_id(item.customer, due.cause),
         subscription_id=item.subscription,
         due=due,
         currency=item.amount.currency,
-        finalize_at=item.at,
+        finalize_at=at,
         **({} if subscription is None else {"terms": subscription.terms}),
     )

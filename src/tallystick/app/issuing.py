@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick.app.credit_burning import burn_grants, money_grants
 from tallystick.app.creditable import left_of_fees
+from tallystick.app.invoice_items import draft_left_items
 from tallystick.app.late_drafts import draft_late
 from tallystick.app.note_settlement import settle_note
 from tallystick.app.offers import Offers
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from tallystick.core.redemption import Redemption
     from tallystick.core.seller import Seller
     from tallystick.core.settlement import Transfer
+    from tallystick.storage.aside import Stored
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Draft, Issued
     from tallystick.storage.unit import Unit
@@ -84,9 +86,15 @@ class Batch:
 def issue_batch(unit: Unit, until: Instant, *, before: Instant | None, limit: int) -> Batch:
     """Issue the drafts that may be by then, the first first, and only `before` an instant."""
     held = series.hold_series(unit, _SERIES.values())
-    drafts = invoices.claim_drafts(unit, until, limit, before=before)
+    unread: list[str] = []
+
+    def leave(row: Stored, why: Exception) -> None:
+        _leave(unit, (row["customer_id"], row["id"]), row["finalize_at"], row["due"], why)
+        unread.append(row["id"])
+
+    drafts = invoices.claim_drafts(unit, until, limit, before=before, unread=leave)
     while drafts:
-        batch = Batch()
+        batch = Batch(set_aside=[*unread])
         try:
             with unit.savepoint():
                 _Issuing(unit, drafts, held).issue(batch)
@@ -95,11 +103,11 @@ def issue_batch(unit: Unit, until: Instant, *, before: Instant | None, limit: in
         except FAULTS as fault:
             if len(drafts) == 1:
                 _set_aside(unit, drafts[0], fault)
-                return Batch(set_aside=[drafts[0].id])
+                return Batch(set_aside=[*unread, drafts[0].id])
             drafts = drafts[: -(-len(drafts) // _FEWER)]  # one of them may have stopped all others
         else:
             return batch
-    return Batch()
+    return Batch(set_aside=unread)
 
 
 def close_ahead(unit: Unit, until: Instant) -> None:
@@ -114,12 +122,14 @@ def close_ahead(unit: Unit, until: Instant) -> None:
 
 
 def ready_usage(unit: Unit, until: Instant) -> None:
-    """Make drafts of thresholds that were reached, and of what came late and waits for no other.
+    """Make drafts of thresholds that were reached, and of what waits for no other document.
 
+    These are items of subscriptions that have ended, and what came late.
     Once a run, before any batch is issued, so that they are numbered among the others.
     """
     unit.as_all()
     offers = Offers(unit)
+    draft_left_items(unit, until)
     draft_thresholds(unit, offers, until)
     draft_late(unit, offers, until)
 
@@ -410,8 +420,12 @@ class _Issuing:
 
 
 def _set_aside(unit: Unit, draft: Draft, why: Exception) -> None:
+    _leave(unit, (draft.customer, draft.id), draft.finalize_at, draft.due, why)
+
+
+def _leave(
+    unit: Unit, key: tuple[str, str], at: Instant, made_from: object, why: Exception
+) -> None:
     """Leave a draft out of further runs, with what is needed to look into it."""
-    replay = f"tallystick invoice preview {draft.id}"
-    reason = reason_of(why, draft.finalize_at, draft.due, replay)
-    text = json.dumps(reason, ensure_ascii=False, sort_keys=True)
-    invoices.set_aside(unit, draft.customer, draft.id, text)
+    reason = reason_of(why, at, made_from, f"tallystick invoice preview {key[1]}")
+    invoices.set_aside(unit, *key, json.dumps(reason, ensure_ascii=False, sort_keys=True))

@@ -19,9 +19,10 @@ from tallystick.core.period import instant_text
 from tallystick.core.subscription import TERMINAL
 from tallystick.core.terms import item_plan, prices_of
 from tallystick.storage import catalogs, invoices
+from tallystick.storage.aside import pass_over
 from tallystick.storage.billed_windows import looked_after
 from tallystick.storage.invoice_rows import Draft
-from tallystick.storage.sold_on import ended, live_on
+from tallystick.storage.sold_on import ended_late, live_on
 from tallystick.storage.subscriptions import find_subscriptions
 from tallystick.storage.usage_arrivals import Since, arrived_since
 from tallystick.storage.usage_stretches import BEGINNING
@@ -51,7 +52,7 @@ def draft_late(unit: Unit, offers: Offers, until: Instant) -> int:
     """
     grace = settings_of(unit).grace
     count = 0
-    for owners in ended(unit):
+    for owners in ended_late(unit, until):
         count += _draft(unit, offers, owners, until, grace)
     refs = [ref for ref in catalogs.sold(unit) if _reissues(offers, ref)]
     for page in live_on(unit, refs):
@@ -80,10 +81,11 @@ def _draft(
     of = {owner: list(islice(arrivals, len(events))) for owner, events in late.items()}
     first = [(*owner, min(at for each in of[owner] for at in each.times)) for owner in of]
     looked = looked_after(unit, first, drafts=True)
-    subscriptions = find_subscriptions(unit, list(of))
+    subscriptions = find_subscriptions(unit, list(of), unread=pass_over)
     drafts = [
         draft
         for (owner, each), documents in zip(of.items(), looked, strict=True)
+        if owner in subscriptions
         for draft in _drafts(offers, subscriptions[owner], each, documents, until, grace)
     ]
     return len(invoices.insert_drafts(unit, drafts))

@@ -7,16 +7,19 @@ those that came before it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from tallystick.app.billed_usage import Asked, UsageReader
+from tallystick.app.billed_usage import Asked, UsageReader, stretch_of
 from tallystick.app.late_usage import arrivals_of, is_touched, slice_of
+from tallystick.core.fold import fold
 from tallystick.core.line_tax import NOTHING
 from tallystick.core.rating.usage import Quantity
 from tallystick.core.reckoned_lines import Late, Used
 from tallystick.core.terms import prices_of
 from tallystick.storage.stored_documents import arrived_between
+from tallystick.storage.usage_stretches import events_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +33,13 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
+    from tallystick.storage.usage_batch import Ask
 
 __all__ = ["EventReader", "late_before"]
 
 _USAGE: Final = frozenset({"usage", "late"})
 _NAMED: Final = 20
+_MICRO: Final = timedelta(microseconds=1)
 
 _Group: TypeAlias = tuple[tuple[str, str | None], ...]
 _Place: TypeAlias = tuple[str, str, "Instant | None"]
@@ -54,10 +59,20 @@ class EventReader(UsageReader):
 
     def used_for(self, asked: Asked, *, by_events: bool = True) -> tuple[Used, ...]:
         """Give what was used for one charge, as `UsageReader.used_for` does, in the same order."""
+        if asked.charge.kind == "credit":
+            return tuple(
+                Used(measured=Quantity(self._counted(asked, ask)), included=included)
+                for ask, included in self.allowances(asked)
+            )
         found = super().used_for(asked, by_events=by_events)
-        if asked.charge.holes or asked.charge.kind == "credit":
+        if asked.charge.holes:
             return found
         return tuple(sorted(found, key=lambda each: _shown(each.group)))
+
+    def _counted(self, asked: Asked, ask: Ask) -> Decimal:
+        """Count what was used of an allowance, as it was known before the watermark."""
+        events = events_of(self._unit, [stretch_of(ask.meter, ask.customer, ask.period)])[0]
+        return fold(ask.meter, events, ask.period, as_of=asked.watermark - _MICRO)
 
 
 def _shown(group: _Group) -> list[tuple[bool, str]]:

@@ -110,7 +110,7 @@ def _started(  # noqa: PLR0917 - what a start is made of
     made = outcome.subscription
     subscriptions.insert_subscription(unit, made, next_at(made), at)
     if move.trial_days is not None:
-        names = [f"customer/{made.customer}", *(f"identity/{name}" for name in identities)]
+        names = moves.trial_identities(made.customer, identities)
         moves.hold_trial(unit, names, made.customer, made.id, at)
     redeem_at_start(unit, at, made, move.coupons)
     return _kept(unit, outcome, move, at, key)

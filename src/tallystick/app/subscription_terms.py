@@ -21,6 +21,7 @@ from tallystick.core.subscription import Terms
 from tallystick.core.text import id_at, refused_at, text_at
 from tallystick.core.trees import tree_of
 from tallystick.errors import CurrencyMismatch, InvalidInput, InvalidPeriod
+from tallystick.storage.moves import had_trial, trial_identities
 
 if TYPE_CHECKING:
     from tallystick.core.catalog import Plan
@@ -75,11 +76,19 @@ def _refs(move: Move | None) -> list[str]:
 
 
 def start_of(
-    unit: Unit, customer: Customer, asked: Asked, before: Move | None, said: Mapping[str, Any]
+    unit: Unit,
+    customer: Customer,
+    before: Move | None,
+    asked: Asked,
+    said: Mapping[str, Any],
+    *,
+    identities: Iterable[str] = (),
 ) -> Start:
     """Make the move that begins a subscription.
 
-    `said` are the other fields of `Start`, with times as they were given.
+    `said` are the other fields of `Start`, with times as they were given.  Where it says no
+    `trial_days`, the plan's trial is given, but to who had one before, also under one of the
+    `identities`; 0 takes it away.
 
     Raises UnknownPlan; CurrencyMismatch where the customer is billed in another currency than the
     plan's; InvalidInput.
@@ -94,6 +103,10 @@ def start_of(
         name: None if said.get(name) is None else instant_at(said[name], name)
         for name in ("starts_at", "paid_until", "ends_at", "anchor")
     }
+    trial_days = _trial_days(plan, first, said)
+    if said.get("trial_days") is None and first is None and trial_days is not None:
+        names = trial_identities(customer.id, identities)
+        trial_days = None if had_trial(unit, names) else trial_days
     return Start(
         customer=customer.id,
         group=first.group if first else _group(plan),
@@ -105,8 +118,22 @@ def start_of(
         overrides=_overrides(asked.overrides) or FrozenDict(),
         phases=_phases(plans, asked.phases),
         coupons=_codes(said.get("coupons") or ()),
-        **{**{name: value for name, value in said.items() if name != "coupons"}, **times},
+        **{
+            **{name: value for name, value in said.items() if name != "coupons"},
+            **times,
+            "trial_days": trial_days,
+        },
     )
+
+
+def _trial_days(plan: Plan[Any], first: Start | None, said: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the core looks at it
+    """Give the days that were said or that the first call gave, else the plan's."""
+    days = said.get("trial_days")
+    if days is not None:
+        return None if type(days) is int and days == 0 else days
+    if first is not None:
+        return first.trial_days
+    return None if said.get("paid_until") is not None else plan.trial_days
 
 
 def change_of(

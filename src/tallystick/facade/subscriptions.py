@@ -101,7 +101,8 @@ class Moves(Generic[R_co]):
         """Put a customer on a plan: `"pro"` is its newest published version, `"pro@1"` that one.
 
         Currency and group are the plan's, the time zone is the customer's.  `trial_days` are given
-        once to a customer and to each of the `identities`; `after_trial` is what comes then.
+        once to a customer and to each of the `identities`; `after_trial` is what comes then.  Not
+        said, they are the plan's, but for who had a trial already; 0 is no trial.
         `starts_at` may lie in the past or the future; `paid_until` is for one that ran elsewhere.
         `billing="calendar"` counts periods from the first day of a month.  `phases` are as
         `{"periods": 3, "percent_off": "50"}`, `overrides` as `{"pro": {"cost": "5.00"}}`.
@@ -124,7 +125,7 @@ class Moves(Generic[R_co]):
                 at,
                 key,
                 lambda unit, customer, before: start_of(
-                    unit, customer, asked, before, said | codes
+                    unit, customer, before, asked, said | codes, identities=names
                 ),
                 customer_id=customer,
                 identities=names,

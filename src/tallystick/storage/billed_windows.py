@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Integer, Text, text
 
 from tallystick.core.charge import Due
 from tallystick.core.trees import value_of
+from tallystick.storage.aside import read_each
 from tallystick.storage.usage_stretches import moment_cell, table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tallystick.core.period import Instant
     from tallystick.storage.unit import Unit
@@ -48,7 +49,8 @@ def looked_after(
 ) -> list[list[Looked]]:
     """Give the documents of subscriptions (customer, id) whose cause came after an instant.
 
-    With `drafts`, also those that were not issued yet.
+    With `drafts`, also those that were not issued yet; none of a subscription of which one cannot
+    be read, as its draft is set aside.
     """
     if not asked:
         return []
@@ -59,12 +61,18 @@ def looked_after(
     query, given = table_of(unit, _ASKED, rows)
     words = _LOOKED.format(k=query, invoices=unit.tables.invoices.fullname)
     found: list[list[Looked]] = [[] for _ in asked]
+    unread = set[int]()
     moment = unit.tables.invoices.c.watermark.type
     asked_for = text(words).columns(
         no=Integer, id=Text, status=Text, cause=Text, watermark=moment, due=Text
     )
     rows_found = unit.connection.execute(asked_for, {**given, "drafts": int(drafts)})
-    for row in rows_found:
-        due = value_of(Due, json.loads(row.due))
-        found[row.no].append(Looked(row.id, row.status, row.cause, row.watermark, due))
-    return found
+    for row in rows_found.mappings():
+        skip = (lambda each, _: unread.add(each["no"])) if drafts else None
+        found[row["no"]] += read_each([row], _looked, skip)
+    return [[] if number in unread else looked for number, looked in enumerate(found)]
+
+
+def _looked(row: Mapping[str, Any]) -> Looked:
+    due = value_of(Due, json.loads(row["due"]))
+    return Looked(row["id"], row["status"], row["cause"], row["watermark"], due)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import and_, exists, insert, literal, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from tallystick.core.currency import currency
 from tallystick.core.money import Money
+from tallystick.core.subscription import TERMINAL
 from tallystick.errors import Conflict
 from tallystick.storage.batches import rows_of, update_rows
 
@@ -28,6 +29,7 @@ __all__ = [
     "find_items",
     "item_by_key",
     "items_of",
+    "left_items",
     "put_on_invoice",
     "waiting_items",
 ]
@@ -84,6 +86,29 @@ def waiting_items(unit: Unit, customers: Collection[str]) -> tuple[InvoiceItem, 
         rows = unit.connection.execute(query.order_by(table.c.customer_id, table.c.id))
         found += map(_item, rows.mappings())
     return tuple(found)
+
+
+def left_items(unit: Unit, kinds: Collection[str]) -> tuple[InvoiceItem, ...]:
+    """Give the items that wait for a subscription which has ended, and for no draft of it.
+
+    `kinds` are the first words of causes of the drafts that would take them along.
+    """
+    items, c = unit.tables.invoice_items, unit.tables.invoices.c
+    s = unit.tables.subscriptions.c
+    mine = (c.customer_id == items.c.customer_id, c.subscription_id == items.c.subscription_id)
+    of_moves = or_(*(c.cause.startswith(f"{kind}/") for kind in sorted(kinds)))
+    takes = exists().where(*mine, c.status == "draft", c.at >= items.c.at, of_moves)
+    own = exists().where(
+        c.customer_id == items.c.customer_id, c.cause == literal("item/").concat(items.c.id)
+    )
+    of = and_(s.customer_id == items.c.customer_id, s.id == items.c.subscription_id)
+    query = (
+        select(items)
+        .join(unit.tables.subscriptions, of)
+        .where(items.c.invoice_id.is_(None), s.state.in_(sorted(TERMINAL)), ~takes, ~own)
+        .order_by(items.c.customer_id, items.c.id)
+    )
+    return tuple(map(_item, unit.connection.execute(query).mappings()))
 
 
 def items_of(unit: Unit, customer: str, invoice: str) -> tuple[InvoiceItem, ...]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tallystick.errors import Conflict, InvalidInput, NotFound
 from tallystick.storage.arrays import insert_rows
-from tallystick.storage.aside import put_aside, stopped_in
+from tallystick.storage.aside import put_aside, read_each, stopped_in
 from tallystick.storage.batches import insert_cells, moments, rows_of, update_rows
 from tallystick.storage.invoice_lines import insert_lines
 from tallystick.storage.invoice_rows import (
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tallystick.core.invoice import Invoice
     from tallystick.core.period import Instant
     from tallystick.storage.arrays import Cell
+    from tallystick.storage.aside import Unread
     from tallystick.storage.invoice_rows import Document, DocumentStatus, Draft, Issued
     from tallystick.storage.unit import Unit
 
@@ -150,12 +151,17 @@ def _cells(
 
 
 def claim_drafts(
-    unit: Unit, until: Instant, limit: int, *, before: Instant | None = None
+    unit: Unit,
+    until: Instant,
+    limit: int,
+    *,
+    before: Instant | None = None,
+    unread: Unread | None = None,
 ) -> list[Draft]:
     """Give the drafts that may be issued by then, in the order in which they are numbered.
 
     Up to and with `until`, and where it is given only `before` an instant.  They are locked until
-    the transaction ends; who else asks waits.
+    the transaction ends; who else asks waits.  `unread` is told of those that cannot be read.
     """
     table = unit.tables.invoices
     c = table.c
@@ -169,7 +175,7 @@ def claim_drafts(
         .limit(limit)
         .with_for_update(key_share=True)
     )
-    return list(map(draft_of, unit.connection.execute(query).mappings()))
+    return read_each(unit.connection.execute(query).mappings(), draft_of, unread)
 
 
 def lowest_draft(unit: Unit, until: Instant) -> Instant | None:

@@ -15,7 +15,7 @@ from tallystick.errors import Conflict
 from tallystick.storage.batches import insert_cells, moments, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from sqlalchemy import RowMapping
 
@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from tallystick.core.period import Instant
     from tallystick.storage.unit import Unit
 
-__all__ = ["MoveRecord", "add_moves", "hold_trial", "move_by_key", "move_digest", "moves_of"]
+__all__ = [
+    "MoveRecord",
+    "add_moves",
+    "had_trial",
+    "hold_trial",
+    "move_by_key",
+    "move_digest",
+    "moves_of",
+    "trial_identities",
+]
 
 _COLUMNS: Final = (
     ("customer_id", "text"),
@@ -127,6 +136,18 @@ def _record(row: RowMapping | Mapping[str, Any]) -> MoveRecord:
         idempotency_key=row["idempotency_key"],
         digest=row["digest"],
     )
+
+
+def trial_identities(customer: str, declared: Iterable[str]) -> tuple[str, ...]:
+    """Give the identities under which a trial is given: the customer's, and those declared."""
+    return (f"customer/{customer}", *(f"identity/{name}" for name in declared))
+
+
+def had_trial(unit: Unit, identities: Collection[str]) -> bool:
+    """Whether any of these identities was given a trial."""
+    c = unit.tables.trials.c
+    query = select(c.identity).where(c.identity.in_(sorted(set(identities)))).limit(1)
+    return unit.connection.execute(query).first() is not None
 
 
 def hold_trial(

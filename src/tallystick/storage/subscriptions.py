@@ -15,16 +15,15 @@ from sqlalchemy.exc import IntegrityError
 from tallystick.core.subscription import Subscription
 from tallystick.core.trees import bytes_of, value_of
 from tallystick.errors import Conflict, NotFound
-from tallystick.storage.aside import put_aside, stopped_in
+from tallystick.storage.aside import put_aside, read_each, stopped_in
 from tallystick.storage.batches import moments, rows_of, update_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from sqlalchemy import Row
+    from collections.abc import Collection, Mapping, Sequence
 
     from tallystick.core.period import Instant
     from tallystick.storage.arrays import Cell
+    from tallystick.storage.aside import Unread
     from tallystick.storage.unit import Unit
 
 __all__ = [
@@ -134,6 +133,10 @@ def _cells(subscription: Subscription, due: Cell, moment: Any) -> list[Cell]:
     return [values[name] for name, _ in _COLUMNS]
 
 
+def _of_row(row: Mapping[str, Any]) -> Subscription:
+    return _subscription(row["snapshot"])
+
+
 def _subscription(snapshot: str) -> Subscription:
     return value_of(Subscription, json.loads(snapshot))
 
@@ -161,11 +164,11 @@ def find_subscription(unit: Unit, id_: str, *, customer: str | None = None) -> S
 
 
 def find_subscriptions(
-    unit: Unit, keys: Collection[tuple[str, str]]
+    unit: Unit, keys: Collection[tuple[str, str]], *, unread: Unread | None = None
 ) -> dict[tuple[str, str], Subscription]:
-    """Give subscriptions by customer and id, those that there are."""
-    found = rows_of(unit, unit.tables.subscriptions, ("customer_id", "id"), keys)
-    return {(row["customer_id"], row["id"]): _subscription(row["snapshot"]) for row in found}
+    """Give subscriptions by customer and id, those that there are and can be read."""
+    rows = rows_of(unit, unit.tables.subscriptions, ("customer_id", "id"), keys)
+    return {(each.customer, each.id): each for each in read_each(rows, _of_row, unread)}
 
 
 def created_at(unit: Unit, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Instant]:
@@ -196,22 +199,26 @@ def list_subscriptions(
 # --- what is due ----------------------------------------------------------------------------------
 
 
-def claim_due(unit: Unit, until: Instant, limit: int) -> list[Subscription]:
+def claim_due(
+    unit: Unit, until: Instant, limit: int, *, unread: Unread | None = None
+) -> list[Subscription]:
     """Claim subscriptions for which something is due by then, the first due first, then by id.
 
-    They are ours until the transaction ends: others are given the next ones.
+    They are ours until the transaction ends: others are given the next ones.  `unread` is told of
+    those that cannot be read.
     """
     c = unit.tables.subscriptions.c
     query = (
-        select(c.due_at, c.id, c.snapshot)
+        select(c.due_at, c.id, c.customer_id, c.snapshot)
         .where(c.due_at <= until, c.due_at.is_not(None), c.set_aside.is_(None))
         .order_by(c.due_at, c.id)
         .limit(limit)
         .with_for_update(skip_locked=True, key_share=True)
     )
     # Who was changed while we looked comes with its new time, in its old place.
-    rows: list[Row[Any]] = sorted(unit.connection.execute(query), key=lambda row: row[:2])
-    return [_subscription(row.snapshot) for row in rows]
+    found = unit.connection.execute(query).mappings()
+    rows = sorted(found, key=lambda row: (row["due_at"], row["id"]))
+    return read_each(rows, _of_row, unread)
 
 
 def lowest_due(unit: Unit, until: Instant) -> Instant | None:
