@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
 
-__all__ = ["EventReader", "late_before"]
+__all__ = ["EventReader", "late_before", "shown_order"]
 
 _USAGE: Final = frozenset({"usage", "late"})
 _NAMED: Final = 20
@@ -56,10 +56,10 @@ class EventReader(UsageReader):
         found = super().used_for(asked, by_events=by_events)
         if asked.charge.holes or asked.charge.kind == "credit":
             return found
-        return tuple(sorted(found, key=lambda each: _shown(each.group)))
+        return tuple(sorted(found, key=lambda each: shown_order(each.group)))
 
 
-def _shown(group: _Group) -> list[tuple[bool, str]]:
+def shown_order(group: _Group) -> list[tuple[bool, str]]:
     """Give the order of groups in which figures come: by their texts, what has none first."""
     return [(text is not None, text or "") for _, text in group]
 

@@ -1,0 +1,283 @@
+"""A new catalogue over real history: what each customer was asked for, and what it would have been.
+
+Nothing is issued and nothing is written.  Most documents are told by their lines alone, whose
+prices are looked up and whose quantities were measured when they were issued; whatever else acts
+on a document (coupons, taxes, commitments, parts of periods) is reckoned by the steps of the
+reckoning itself, see `app.retried`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from tallystick.app.retried import retried
+from tallystick.app.trials import Trials
+from tallystick.core.backtest import Backtest, CustomerDifference, NotCompared
+from tallystick.core.catalog import Catalog
+from tallystick.core.currency import currency
+from tallystick.core.money import Money
+from tallystick.core.period import instant
+from tallystick.core.trial import line_amount
+from tallystick.errors import InvalidInput, InvalidPeriod, RuleError
+from tallystick.storage import redemptions, tax_rules
+from tallystick.storage.issued_figures import figures, last_of, lines
+from tallystick.storage.usage_arrivals import late_customers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from tallystick.core.period import Instant
+    from tallystick.core.trial import Trial
+    from tallystick.storage.issued_figures import Customers, Figures, LineFigures
+    from tallystick.storage.unit import Unit
+
+__all__ = ["Progress", "backtest"]
+
+_DOCUMENTS: Final = 5_000
+_MOST_PRICES: Final = 500
+_MOST_APART: Final = 1_000
+_OTHERS: Final = "and others"
+_LONGEST: Final = 200
+_NOT_YET: Final[Any] = object()
+_SIMPLE: Final = frozenset({"fee", "usage", "setup"})
+_NOT_PLAIN: Final = re.compile(
+    r'"(?:overrides|holes|cut|cap|part)":|"whole":(\["[^"]*","[^"]*"\]),"window":(?!\1)'
+)
+"""What a due has that is not charged to everybody alike for a whole period."""
+
+_Charge: TypeAlias = tuple[str, str, str]
+_Amounts: TypeAlias = "dict[tuple[str, str], int | None] | str | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a backtest is: customers and documents so far."""
+
+    customers: int
+    documents: int
+
+
+def backtest(
+    unit: Unit,
+    catalog: Catalog[Any, Any],
+    *,
+    since: Instant,
+    until: Instant,
+    plans: Mapping[str, str] | None = None,
+    tell: Callable[[Progress], object] = bool,
+) -> Backtest:
+    """Give what the documents issued in `[since, until)` would come to by another catalogue.
+
+    It counts as if it had been in force all along.  `plans` names the plans that others take the
+    place of: `{"pro": "team"}`, or one version, `{"pro@1": "team"}`.  `tell` is told how far it is.
+
+    Raises InvalidInput, InvalidPeriod, UnknownPlan.
+    """
+    if not isinstance(catalog, Catalog):
+        raise InvalidInput(f"a catalogue is needed, not {type(catalog).__name__}: load it first")
+    since, until = instant(since), instant(until)
+    if since >= until:
+        raise InvalidPeriod(f"the time looked at ends at {until} and begins only at {since}")
+    unit.as_all()
+    run = _Run(unit, Trials(unit, catalog, plans), since, until)
+    after, last = "", last_of(unit, "", _DOCUMENTS)
+    while True:
+        run.take((after, last))
+        tell(Progress(run.people, run.documents))
+        if last is None:
+            return run.told()
+        after, last = last, last_of(unit, last, _DOCUMENTS)
+
+
+class _Run:
+    """A backtest on its way."""
+
+    def __init__(self, unit: Unit, trials: Trials, since: Instant, until: Instant) -> None:
+        self.unit, self.trials, self.since, self.until = unit, trials, since, until
+        every = dict(trials.every())
+        self.prices = _prices(every.values())
+        self.metered = any(map(_changes_usage, every.values()))
+        words = [re.escape(_word(ref)) for ref, each in every.items() if each.whole]
+        self.whole = re.compile("|".join(words)) if words else None
+        self.amounts: dict[_Charge, _Amounts] = {}
+        self.taxed = bool(tax_rules.every(unit))
+        self.found: list[CustomerDifference] = []
+        self.apart: dict[tuple[str, str, str, str], list[int]] = {}
+        self.people = self.documents = 0
+
+    def take(self, some: Customers) -> None:
+        """Look at some customers: by their lines, and where these cannot tell, by documents."""
+        documents = figures(self.unit, some, self.since, self.until)
+        by_document = self._lines(some) if documents else {}
+        suspects = self._suspects({each[0] for each in documents if each[1] in by_document})
+        totals: dict[tuple[str, str], list[int]] = {}
+        again: set[str] = set()
+        for document in documents:
+            customer, code, total = document[0], document[3], document[8]
+            now = self._told_by_lines(document, by_document.get(document[1], ()), suspects)
+            if now is None:
+                again.add(customer)
+                now = total
+            sums = totals.setdefault((customer, code), [0, 0, 0])
+            sums[0] += 1
+            sums[1] += total
+            sums[2] += now
+        if again:
+            self._reckon(again, {each[1]: each[8] for each in documents}, totals)
+        self.people += len({customer for customer, _ in totals})
+        self.documents += len(documents)
+        self.found += [_difference(*key, sums) for key, sums in totals.items()]
+
+    def _lines(self, some: Customers) -> dict[str, list[LineFigures]]:
+        """Give the lines of documents whose prices are not simply kept."""
+        found: dict[str, list[LineFigures]] = {}
+        if self.prices is None or self.prices:
+            for line in lines(self.unit, some, self.since, self.until, self.prices):
+                found.setdefault(line[0], []).append(line)
+        return found
+
+    def _suspects(self, people: Collection[str]) -> Collection[str]:
+        """Give the customers whose documents more than their lines may act on."""
+        found = {row.customer for row in redemptions.redemptions_of(self.unit, people)}
+        if self.metered:
+            found |= late_customers(self.unit, people, self.until)
+        return found
+
+    # --- by lines ---------------------------------------------------------------------------------
+
+    def _told_by_lines(
+        self, document: Figures, some: Sequence[LineFigures], suspects: Collection[str]
+    ) -> int | None:
+        """Give what a document comes to, minor units; None where its lines cannot tell."""
+        customer, _, status, code, due, discount, credit, tax, total = document
+        changed, now = self._added_up(some, code) if some else (False, 0)
+        if self.whole is not None and self.whole.search(due):
+            return None
+        if not changed:
+            return total
+        if now is None or discount or credit or tax or customer in suspects:
+            return None
+        if _NOT_PLAIN.search(due) or (self.taxed and (status == "empty" or not total)):
+            return None
+        return total + now
+
+    def _added_up(self, some: Sequence[LineFigures], code: str) -> tuple[bool, int | None]:
+        """Tell whether any line is priced anew, and what that adds; None where it is not simple."""
+        changed, sum_, simple = False, 0, True
+        for _, item, price, offer, kind, part, quantity, amount in some:
+            charge = (offer, price, kind)
+            known = self.amounts.get(charge, _NOT_YET)
+            if known is _NOT_YET:
+                known = self.amounts[charge] = self._look_up(*charge)
+            if known is None:
+                continue
+            if isinstance(known, str):
+                self._set_apart((offer, price or kind, known, code), amount)
+                continue
+            changed = True
+            if part or kind not in _SIMPLE:
+                simple = False
+                continue
+            now = known.get((item, quantity), _NOT_YET)
+            if now is _NOT_YET:
+                now = known[item, quantity] = self._amount(charge, item, quantity)
+            if now is None:
+                simple = False
+            else:
+                sum_ += now - amount
+        return changed, sum_ if simple else None
+
+    def _look_up(self, offer: str, price: str, kind: str) -> _Amounts:
+        """Give where a charge's amounts are kept; None for one that stays, or why it is apart."""
+        if not offer or kind == "item":
+            return None
+        trial = self.trials.trial(offer)
+        charge = trial.charges.get(price)
+        if charge is None:
+            if trial.gone:
+                return trial.gone
+            return {} if kind == "setup" and trial.setup_changes else None
+        if charge.fate == "apart":
+            return charge.why
+        return {} if charge.fate == "changed" else None
+
+    def _amount(self, charge: _Charge, item: str, quantity: str) -> int | None:
+        offer, price, kind = charge
+        trial = self.trials.trial(offer)
+        try:
+            return line_amount(trial, kind, price, item, Decimal(quantity))
+        except RuleError:  # told where the document is reckoned
+            return None
+
+    def _set_apart(self, key: tuple[str, str, str, str], amount: int) -> None:
+        if key not in self.apart and len(self.apart) >= _MOST_APART:
+            key = ("", "", _OTHERS, key[3])
+        counted = self.apart.setdefault(key, [0, 0])
+        counted[0] += 1
+        counted[1] += amount
+
+    # --- by documents -----------------------------------------------------------------------------
+
+    def _reckon(
+        self,
+        customers: Collection[str],
+        issued: Mapping[str, int],
+        totals: Mapping[tuple[str, str], list[int]],
+    ) -> None:
+        """Reckon all documents of customers again, and count those that were looked at."""
+        for (customer, _), sums in totals.items():
+            if customer in customers:
+                sums[2] = 0
+        for each in retried(self.unit, self.trials, customers, self.until, taxed=self.taxed):
+            invoice = each.document.invoice
+            if invoice.id in issued:
+                code = invoice.currency.code
+                totals[invoice.customer, code][2] += each.total
+                if each.why:
+                    offers = [charge.item.offer for charge in each.document.due.charges]
+                    key = (next(iter(offers), ""), "", each.why[:_LONGEST], code)
+                    self._set_apart(key, issued[invoice.id])
+
+    def told(self) -> Backtest:
+        """Give what came out."""
+        met = {offer for offer, *_ in self.amounts if offer} | set(self.trials.sold)
+        added = {name for ref in met for name in self.trials.trial(ref).added}
+        return Backtest(
+            since=self.since,
+            until=self.until,
+            customers=tuple(self.found),
+            not_compared=tuple(
+                NotCompared(plan, charge, why, count, Money(minor, currency(code)))
+                for (plan, charge, why, code), (count, minor) in sorted(self.apart.items())
+            ),
+            added=tuple(sorted(added)),
+        )
+
+
+def _difference(customer: str, code: str, sums: Sequence[int]) -> CustomerDifference:
+    unit, (documents, issued, now) = currency(code), sums
+    return CustomerDifference(customer, unit, documents, Money(issued, unit), Money(now, unit))
+
+
+def _prices(trials: Iterable[Trial]) -> Collection[str] | None:
+    """Give the prices whose lines have to be looked at; None where they are too many to name."""
+    found = {
+        id_ for each in trials for id_, charge in each.charges.items() if charge.fate != "kept"
+    }
+    found |= {"" for each in trials if each.setup_changes or each.gone}
+    return found if len(found) <= _MOST_PRICES else None
+
+
+def _changes_usage(trial: Trial) -> bool:
+    return any(
+        each.fate == "changed" and each.price.basis == "usage" for each in trial.charges.values()
+    )
+
+
+def _word(ref: str) -> str:
+    """Give how a due says that an item is on a plan version."""
+    return f'"offer":{json.dumps(ref, ensure_ascii=False)}'

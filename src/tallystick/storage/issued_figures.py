@@ -1,0 +1,98 @@
+"""What was issued in a time, customer by customer, and the lines of it that are looked for.
+
+Read as plain rows: a history of many millions of lines goes by here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from sqlalchemy import Text, and_, cast, null, select
+
+from tallystick.storage.invoice_rows import document_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import ColumnElement
+
+    from tallystick.core.period import Instant
+    from tallystick.storage.invoice_rows import Document
+    from tallystick.storage.unit import Unit
+
+__all__ = ["Customers", "Figures", "LineFigures", "documents_until", "figures", "last_of", "lines"]
+
+Figures: TypeAlias = "tuple[str, str, str, str, str, int, int, int, int]"
+"""A document: customer, id, status, currency, due, then its discount, credit, tax and total."""
+
+LineFigures: TypeAlias = "tuple[str, str, str, str, str, str, str, int]"
+"""A line: of which document, item, price, offer, kind, part, quantity as a text, amount."""
+
+Customers: TypeAlias = "tuple[str, str | None]"
+"""Those after a customer, up to and with another one, in the order of their ids."""
+
+_COUNTED: Final = ("open", "paid", "uncollectible", "empty")
+_SEALS: Final = frozenset({"body", "digest", "chain"})
+_AT_ONCE: Final = 500
+
+
+def last_of(unit: Unit, after: str, documents: int) -> str | None:
+    """Give up to which customer there are about so many documents after one; None for the end."""
+    c = unit.tables.invoices.c
+    query = select(c.customer_id).where(c.customer_id > after).order_by(c.customer_id)
+    found: str | None = unit.connection.execute(query.offset(documents).limit(1)).scalar()
+    return found
+
+
+def figures(unit: Unit, some: Customers, since: Instant, until: Instant) -> Sequence[Figures]:
+    """Give the documents of customers issued in `[since, until)` that stand, by customer.
+
+    Those of which no line had an amount are among them; void ones are not.
+    """
+    c = unit.tables.invoices.c
+    columns = (c.customer_id, c.id, c.status, c.currency, c.due)
+    query = select(*columns, c.discount, c.credit, c.tax, c.total)
+    query = query.where(*_issued(unit, some, since, until)).order_by(c.customer_id, c.id)
+    return unit.connection.execute(query).all()
+
+
+def lines(
+    unit: Unit, some: Customers, since: Instant, until: Instant, prices: Collection[str] | None
+) -> Sequence[LineFigures]:
+    """Give the lines of these documents, of some prices or, with None, all of them."""
+    c, invoices = unit.tables.invoice_lines.c, unit.tables.invoices
+    same = and_(invoices.c.customer_id == c.customer_id, invoices.c.id == c.invoice_id)
+    columns = (c.invoice_id, c.item, c.price_id, c.offer, c.kind, c.part)
+    query = select(*columns, cast(c.quantity, Text), c.amount).join_from(
+        unit.tables.invoice_lines, invoices, same
+    )
+    query = query.where(*_issued(unit, some, since, until))
+    if prices is not None:
+        query = query.where(c.price_id.in_(sorted(prices)))
+    return unit.connection.execute(query).all()
+
+
+def _issued(
+    unit: Unit, some: Customers, since: Instant, until: Instant
+) -> list[ColumnElement[bool]]:
+    c = unit.tables.invoices.c
+    after, last = some
+    where = [c.customer_id > after, c.finalize_at >= since, c.finalize_at < until]
+    where += [] if last is None else [c.customer_id <= last]
+    return [*where, c.status.in_(_COUNTED)]
+
+
+def documents_until(unit: Unit, customers: Collection[str], until: Instant) -> list[Document]:
+    """Give all documents of customers issued before an instant, with their sums and no lines."""
+    table = unit.tables.invoices
+    columns: list[Any] = [
+        null().label(each.name) if each.name in _SEALS else each for each in table.c
+    ]
+    names: list[str] = sorted(set(customers))
+    found: list[Document] = []
+    for start in range(0, len(names), _AT_ONCE):
+        mine = table.c.customer_id.in_(names[start : start + _AT_ONCE])
+        query = select(*columns).where(mine, table.c.finalize_at < until)
+        query = query.where(table.c.status != "draft")
+        found += map(document_of, unit.connection.execute(query).mappings())
+    return found
