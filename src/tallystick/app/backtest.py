@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from tallystick.app.retried import retried
@@ -21,7 +20,7 @@ from tallystick.core.catalog import Catalog
 from tallystick.core.currency import currency
 from tallystick.core.money import Money
 from tallystick.core.period import instant
-from tallystick.core.trial import line_amount
+from tallystick.core.trial import LineAmounts
 from tallystick.errors import InvalidInput, InvalidPeriod, RuleError
 from tallystick.storage import redemptions, tax_rules
 from tallystick.storage.issued_figures import figures, last_of, lines
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "backtest"]
 
-_DOCUMENTS: Final = 5_000
+_DOCUMENTS: Final = 1_000
 _MOST_PRICES: Final = 500
 _MOST_APART: Final = 1_000
 _OTHERS: Final = "and others"
@@ -50,7 +49,7 @@ _NOT_PLAIN: Final = re.compile(
 """What a due has that is not charged to everybody alike for a whole period."""
 
 _Charge: TypeAlias = tuple[str, str, str]
-_Amounts: TypeAlias = "dict[tuple[str, str], int | None] | str | None"
+_Amounts: TypeAlias = LineAmounts | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,36 +181,24 @@ class _Run:
             if part or kind not in _SIMPLE:
                 simple = False
                 continue
-            now = known.get((item, quantity), _NOT_YET)
-            if now is _NOT_YET:
-                now = known[item, quantity] = self._amount(charge, item, quantity)
-            if now is None:
+            try:
+                sum_ += known.of(item, quantity) - amount
+            except RuleError:  # told where the document is reckoned
                 simple = False
-            else:
-                sum_ += now - amount
         return changed, sum_ if simple else None
 
     def _look_up(self, offer: str, price: str, kind: str) -> _Amounts:
-        """Give where a charge's amounts are kept; None for one that stays, or why it is apart."""
+        """Give the amounts of a charge's lines; None for one that stays, or why it is apart."""
         if not offer or kind == "item":
             return None
         trial = self.trials.trial(offer)
         charge = trial.charges.get(price)
-        if charge is None:
-            if trial.gone:
-                return trial.gone
-            return {} if kind == "setup" and trial.setup_changes else None
-        if charge.fate == "apart":
+        if charge is None and trial.gone:
+            return trial.gone
+        if charge is not None and charge.fate == "apart":
             return charge.why
-        return {} if charge.fate == "changed" else None
-
-    def _amount(self, charge: _Charge, item: str, quantity: str) -> int | None:
-        offer, price, kind = charge
-        trial = self.trials.trial(offer)
-        try:
-            return line_amount(trial, kind, price, item, Decimal(quantity))
-        except RuleError:  # told where the document is reckoned
-            return None
+        changed = charge.fate == "changed" if charge else kind == "setup" and trial.setup_changes
+        return LineAmounts(trial, kind, price) if changed else None
 
     def _set_apart(self, key: tuple[str, str, str, str], amount: int) -> None:
         if key not in self.apart and len(self.apart) >= _MOST_APART:

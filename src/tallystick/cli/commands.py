@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tallystick.cli import (
+    backtest,
     bill,
     check,
     conformance,
@@ -81,6 +82,7 @@ for command in (
     publish.publish,
     meters.meters,
     invoice_run.worker,
+    backtest.backtest,
     verify.verify,
     role.role,
     serve.serve,

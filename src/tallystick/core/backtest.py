@@ -26,6 +26,7 @@ PERCENTS: Final = (0, 5, 25, 50, 75, 95, 100)
 
 _MOST_BINS: Final = 24
 _STEPS: Final = (1, 2, 5)
+_OUT: Final = 2  # percent of the customers at each end that may lie far out
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +182,9 @@ def _bins(ordered: Sequence[int]) -> tuple[Bin, ...]:
     """Count differences in steps of 1, 2 or 5 and zeros; what lies far out is at the ends."""
     if not ordered:
         return ()
-    low, high = min(_quantile(ordered, 2), 0), max(_quantile(ordered, 98), 0)
+    low, high = min(_quantile(ordered, _OUT), 0), max(_quantile(ordered, 100 - _OUT), 0)
     width = _width(low, high)
-    first, last = low // width, max(high - 1, low) // width
+    first, last = low // width, _last(high, width)
     counts = Counter(min(max(minor // width, first), last) for minor in ordered)
     below, above = ordered[0] < first * width, ordered[-1] >= (last + 1) * width
     return tuple(
@@ -196,12 +197,17 @@ def _bins(ordered: Sequence[int]) -> tuple[Bin, ...]:
     )
 
 
+def _last(high: int, width: int) -> int:
+    """Give the place of the bin that the highest is in; nobody is at nothing itself."""
+    return high // width if high else -1
+
+
 def _width(low: int, high: int) -> int:
     """Give the smallest round step in which so many bins hold all between."""
     size = 1
     while True:
         for step in _STEPS:
             width = step * size
-            if (high - 1) // width - low // width < _MOST_BINS:
+            if _last(high, width) - low // width < _MOST_BINS:
                 return width
         size *= 10

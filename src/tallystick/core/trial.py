@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from tallystick.core.canonical import price_to_tree
@@ -18,6 +19,7 @@ from tallystick.core.money import settle
 from tallystick.core.number import ZERO
 from tallystick.core.price import Dynamic, Percentage
 from tallystick.core.rating import rate
+from tallystick.core.rating.pieces import pieces_of
 from tallystick.core.rating.usage import Quantity
 from tallystick.core.span import fee_exact
 from tallystick.core.subscription import MAIN, Item
@@ -25,19 +27,19 @@ from tallystick.core.terms import cadence_of_price, prices_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
 
     from tallystick.core.catalog import Plan
     from tallystick.core.meter import Meter
     from tallystick.core.price import Price
 
-__all__ = ["Counterpart", "Fate", "Trial", "line_amount", "tried"]
+__all__ = ["Counterpart", "Fate", "LineAmounts", "Trial", "tried"]
 
 Fate: TypeAlias = Literal["kept", "changed", "apart"]
 """What becomes of a charge: it stays as it is, it is priced anew, or it cannot be compared."""
 
 _WORDS: Final = frozenset({"id", "name", "description", "unit", "meter", "provider_id"})
 _BY_EVENT: Final = (Percentage, Dynamic)
+_KEPT: Final = 100_000
 _NOTHING: Final = Quantity(ZERO)
 
 
@@ -252,20 +254,39 @@ def _asks_for_nothing(price: Price) -> bool:
     return bool(rate(price, _NOTHING).amount.minor)
 
 
-def line_amount(trial: Trial, kind: str, price_id: str, item: str, quantity: Decimal) -> int | None:
-    """Give what a line for a whole period comes to, minor units; None where it stays as it is.
+class LineAmounts:
+    """What lines of one charge come to for a whole period, minor units, each worked out once.
 
-    Of a fee, usage or a set-up fee (`kind`) whose price is charged to everybody alike.
-
-    Raises InvalidUsage, OutOfBounds.
+    For a fee, usage or a set-up fee (`kind`) whose price is charged to everybody alike.
     """
-    if kind == "setup":
-        fee = settle(trial.plan.setup_fee, trial.plan.currency)
-        return fee.minor if trial.setup_changes else None
-    charge = trial.charges.get(price_id)
-    if charge is None or charge.fate != "changed":
-        return None
-    if kind == "usage":
-        return rate(charge.price, Quantity(quantity)).amount.minor
-    exact = fee_exact(charge.price, Item(item, trial.plan.ref, seats=int(quantity)))
-    return settle(exact, charge.price.currency).minor
+
+    def __init__(self, trial: Trial, kind: str, price_id: str) -> None:
+        """Know none yet."""
+        self._trial, self._kind, self._price_id = trial, kind, price_id
+        self._known: dict[tuple[str, str], int] = {}
+        price = None if kind != "usage" else trial.charges[price_id].price
+        self._pieces = None if price is None else pieces_of(price)
+
+    def of(self, item: str, quantity: str) -> int:
+        """Give the amount of a line of an item, for a quantity as a plain text.
+
+        Raises InvalidUsage, OutOfBounds.
+        """
+        found = self._known.get((item, quantity))
+        if found is None:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            found = self._known[item, quantity] = self._amount(item, Decimal(quantity))
+        return found
+
+    def _amount(self, item: str, quantity: Decimal) -> int:
+        if self._pieces is not None and quantity >= 0:
+            return self._pieces.minor(quantity)
+        plan = self._trial.plan
+        if self._kind == "setup":
+            return settle(plan.setup_fee, plan.currency).minor
+        price = self._trial.charges[self._price_id].price
+        if self._kind == "usage":
+            return rate(price, Quantity(quantity)).amount.minor
+        exact = fee_exact(price, Item(item, plan.ref, seats=int(quantity)))
+        return settle(exact, price.currency).minor

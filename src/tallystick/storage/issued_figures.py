@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from sqlalchemy import Text, and_, cast, null, select
+from sqlalchemy import bindparam, null, select, text
 
 from tallystick.storage.invoice_rows import document_of
+from tallystick.storage.usage_stretches import moment_cell
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -34,6 +35,11 @@ Customers: TypeAlias = "tuple[str, str | None]"
 _COUNTED: Final = ("open", "paid", "uncollectible", "empty")
 _SEALS: Final = frozenset({"body", "digest", "chain"})
 _AT_ONCE: Final = 500
+_LINES: Final = """SELECT l.invoice_id, l.item, l.price_id, l.offer, l.kind, l.part,
+ CAST(l.quantity AS text), l.amount FROM {invoices} i CROSS JOIN {lines} l
+ WHERE l.customer_id = i.customer_id AND l.invoice_id = i.id AND i.status IN :statuses
+ AND i.finalize_at >= :since AND i.finalize_at < :until AND i.customer_id > :after"""
+# CROSS JOIN keeps SQLite from going through the lines of all times
 
 
 def last_of(unit: Unit, after: str, documents: int) -> str | None:
@@ -60,16 +66,16 @@ def lines(
     unit: Unit, some: Customers, since: Instant, until: Instant, prices: Collection[str] | None
 ) -> Sequence[LineFigures]:
     """Give the lines of these documents, of some prices or, with None, all of them."""
-    c, invoices = unit.tables.invoice_lines.c, unit.tables.invoices
-    same = and_(invoices.c.customer_id == c.customer_id, invoices.c.id == c.invoice_id)
-    columns = (c.invoice_id, c.item, c.price_id, c.offer, c.kind, c.part)
-    query = select(*columns, cast(c.quantity, Text), c.amount).join_from(
-        unit.tables.invoice_lines, invoices, same
-    )
-    query = query.where(*_issued(unit, some, since, until))
-    if prices is not None:
-        query = query.where(c.price_id.in_(sorted(prices)))
-    return unit.connection.execute(query).all()
+    tables, (after, last) = unit.tables, some
+    words = _LINES.format(invoices=tables.invoices.fullname, lines=tables.invoice_lines.fullname)
+    words += "" if last is None else " AND i.customer_id <= :last"
+    query = text(words if prices is None else f"{words} AND l.price_id IN :prices")
+    given = {"after": after, "statuses": _COUNTED, "last": last, "prices": sorted(prices or ())}
+    given |= {"since": moment_cell(unit, since), "until": moment_cell(unit, until)}
+    lists = [bindparam(name, expanding=True) for name in ("statuses", "prices")]
+    query = query.bindparams(*(each for each in lists if f":{each.key}" in query.text))
+    named = {name: value for name, value in given.items() if f":{name}" in query.text}
+    return unit.connection.execute(query, named).all()
 
 
 def _issued(
