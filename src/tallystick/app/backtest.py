@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from tallystick.app.retried import retried
+from tallystick.app.seller import settings_of
+from tallystick.app.taxes import Taxing, published_tax_rules, tax_rules_versions
 from tallystick.app.trials import Trials
 from tallystick.core.backtest import Backtest, CustomerDifference, NotCompared
 from tallystick.core.catalog import Catalog
@@ -22,7 +24,7 @@ from tallystick.core.money import Money
 from tallystick.core.period import instant
 from tallystick.core.trial import LineAmounts
 from tallystick.errors import InvalidInput, InvalidPeriod, RuleError
-from tallystick.storage import redemptions, tax_rules
+from tallystick.storage import redemptions
 from tallystick.storage.issued_figures import figures, last_of, lines
 from tallystick.storage.usage_arrivals import late_customers
 
@@ -39,6 +41,7 @@ __all__ = ["Progress", "backtest"]
 _DOCUMENTS: Final = 1_000
 _MOST_PRICES: Final = 500
 _MOST_APART: Final = 1_000
+_MOST_RULES: Final = 20
 _OTHERS: Final = "and others"
 _LONGEST: Final = 200
 _NOT_YET: Final[Any] = object()
@@ -47,6 +50,7 @@ _NOT_PLAIN: Final = re.compile(
     r'"(?:overrides|holes|cut|cap|part)":|"whole":(\["[^"]*","[^"]*"\]),"window":(?!\1)'
 )
 """What a due has that is not charged to everybody alike for a whole period."""
+_OFFER: Final = re.compile(r'"offer":("(?:[^"\\]|\\.)*")')
 
 _Charge: TypeAlias = tuple[str, str, str]
 _Amounts: TypeAlias = LineAmounts | str | None
@@ -99,11 +103,13 @@ class _Run:
         self.unit, self.trials, self.since, self.until = unit, trials, since, until
         every = dict(trials.every())
         self.prices = _prices(every.values())
-        self.metered = any(map(_changes_usage, every.values()))
-        words = [re.escape(_word(ref)) for ref, each in every.items() if each.whole]
-        self.whole = re.compile("|".join(words)) if words else None
+        self.whole = _words(ref for ref, each in every.items() if each.whole)
+        self.metered = _words(ref for ref, each in every.items() if _changes_usage(each))
         self.amounts: dict[_Charge, _Amounts] = {}
-        self.taxed = bool(tax_rules.every(unit))
+        taxed = tax_rules_versions(unit)
+        self.taxing = Taxing(unit, settings_of(unit).party) if taxed else None
+        self.adds_tax = any(_adds_tax(unit, each.number) for each in taxed[:_MOST_RULES])
+        self.adds_tax |= len(taxed) > _MOST_RULES
         self.found: list[CustomerDifference] = []
         self.apart: dict[tuple[str, str, str, str], list[int]] = {}
         self.people = self.documents = 0
@@ -112,12 +118,14 @@ class _Run:
         """Look at some customers: by their lines, and where these cannot tell, by documents."""
         documents = figures(self.unit, some, self.since, self.until)
         by_document = self._lines(some) if documents else {}
-        suspects = self._suspects({each[0] for each in documents if each[1] in by_document})
+        late, redeemed = self._acted_on({each[0] for each in documents}) if documents else ((), ())
         totals: dict[tuple[str, str], list[int]] = {}
         again: set[str] = set()
         for document in documents:
             customer, code, total = document[0], document[3], document[8]
-            now = self._told_by_lines(document, by_document.get(document[1], ()), suspects)
+            now = self._told_by_lines(document, by_document.get(document[1], ()), redeemed)
+            if customer in late and _names(document[4], self.metered):
+                now = None
             if now is None:
                 again.add(customer)
                 now = total
@@ -139,28 +147,29 @@ class _Run:
                 found.setdefault(line[0], []).append(line)
         return found
 
-    def _suspects(self, people: Collection[str]) -> Collection[str]:
-        """Give the customers whose documents more than their lines may act on."""
-        found = {row.customer for row in redemptions.redemptions_of(self.unit, people)}
+    def _acted_on(self, people: Collection[str]) -> tuple[Collection[str], Collection[str]]:
+        """Give the customers for whom usage came late, and those who have coupons."""
+        late = set[str]()
         if self.metered:
-            found |= late_customers(self.unit, people, self.until)
-        return found
+            late = late_customers(self.unit, people, self.until)
+        redeemed = {row.customer for row in redemptions.redemptions_of(self.unit, people)}
+        return late, redeemed
 
     # --- by lines ---------------------------------------------------------------------------------
 
     def _told_by_lines(
-        self, document: Figures, some: Sequence[LineFigures], suspects: Collection[str]
+        self, document: Figures, some: Sequence[LineFigures], redeemed: Collection[str]
     ) -> int | None:
         """Give what a document comes to, minor units; None where its lines cannot tell."""
-        customer, _, status, code, due, discount, credit, tax, total = document
+        customer, _, _, code, due, discount, credit, _, total = document
         changed, now = self._added_up(some, code) if some else (False, 0)
-        if self.whole is not None and self.whole.search(due):
+        if _names(due, self.whole):
             return None
         if not changed:
             return total
-        if now is None or discount or credit or tax or customer in suspects:
+        if now is None or discount or credit or self.adds_tax or customer in redeemed:
             return None
-        if _NOT_PLAIN.search(due) or (self.taxed and (status == "empty" or not total)):
+        if _NOT_PLAIN.search(due):
             return None
         return total + now
 
@@ -219,7 +228,7 @@ class _Run:
         for (customer, _), sums in totals.items():
             if customer in customers:
                 sums[2] = 0
-        for each in retried(self.unit, self.trials, customers, self.until, taxed=self.taxed):
+        for each in retried(self.unit, self.trials, customers, self.until, self.taxing):
             invoice = each.document.invoice
             if invoice.id in issued:
                 code = invoice.currency.code
@@ -265,6 +274,17 @@ def _changes_usage(trial: Trial) -> bool:
     )
 
 
-def _word(ref: str) -> str:
-    """Give how a due says that an item is on a plan version."""
-    return f'"offer":{json.dumps(ref, ensure_ascii=False)}'
+def _adds_tax(unit: Unit, version: int) -> bool:
+    """Whether tax rules ever add a tax to what is sold, or leave that to others."""
+    rules = published_tax_rules(unit, version)
+    return bool(rules.engine) or any(not each.inclusive for each in rules.rates)
+
+
+def _words(refs: Iterable[str]) -> frozenset[str]:
+    """Give plan versions as a due writes them."""
+    return frozenset(json.dumps(ref, ensure_ascii=False) for ref in refs)
+
+
+def _names(due: str, words: Collection[str]) -> bool:
+    """Whether any item of a due is on one of these plan versions."""
+    return bool(words) and any(word in words for word in _OFFER.findall(due))

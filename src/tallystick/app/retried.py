@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from functools import cmp_to_key
+from functools import cmp_to_key, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.app.creditable import left_of_fees
@@ -21,7 +21,7 @@ from tallystick.app.stored_usage import StoredUsage
 from tallystick.core.reckoned_lines import OneOff
 from tallystick.core.reckoning import Facts, reckon
 from tallystick.errors import RuleError, TallystickError
-from tallystick.storage import invoice_lines, journal, moves
+from tallystick.storage import customers, invoice_lines, journal, moves
 from tallystick.storage.invoice_lines import as_billed
 from tallystick.storage.issued_figures import documents_until
 from tallystick.storage.usage_arrivals import late_customers
@@ -29,11 +29,13 @@ from tallystick.storage.usage_arrivals import late_customers
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from tallystick.app.taxes import Taxing
     from tallystick.app.trials import Trials
     from tallystick.core.charge import Charge, Due
     from tallystick.core.invoice import Invoice
     from tallystick.core.period import Instant
     from tallystick.core.redemption import Redemption
+    from tallystick.core.tax_decision import Taxation
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
@@ -53,14 +55,14 @@ class Retried:
 
 
 def retried(
-    unit: Unit, trials: Trials, customers: Collection[str], until: Instant, *, taxed: bool
+    unit: Unit, trials: Trials, people: Collection[str], until: Instant, taxing: Taxing | None
 ) -> Iterator[Retried]:
     """Give all documents of customers that were issued before an instant, reckoned again.
 
-    `taxed` says that there are tax rules.
+    `taxing` is whom to ask for rates that no document has; None where there are no tax rules.
     """
     of: dict[str, list[Document]] = defaultdict(list)
-    for document in documents_until(unit, customers, until):
+    for document in documents_until(unit, people, until):
         of[document.invoice.customer].append(trials.agreed(document))
     documents = [document for some in of.values() for document in some]
     stored = invoice_lines.lines_of(unit, [_key(each) for each in documents])
@@ -83,10 +85,14 @@ def retried(
             some,
             stored=stored,
             usage=StoredUsage(unit, trials, reader, late=customer in late),
-            rates=StoredRates() if taxed else None,
+            rates=None if taxing is None else StoredRates(partial(_rules, unit, taxing, customer)),
             redemptions=redeemed.get(customer, ()),
         )
         yield from one.again()
+
+
+def _rules(unit: Unit, taxing: Taxing, customer: str) -> Taxation | None:
+    return taxing.taxation(customers.several(unit, [customer]).get(customer))
 
 
 def _key(document: Document) -> tuple[str, str]:

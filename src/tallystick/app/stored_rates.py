@@ -9,10 +9,10 @@ from tallystick.core.line_tax import taxes_of
 from tallystick.core.tax_decision import Taxation, TaxDecision
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from tallystick.core.tax import TaxRate
-    from tallystick.core.tax_decision import SoldLine, TaxQuestion
+    from tallystick.core.tax_decision import TaxQuestion
     from tallystick.storage.invoice_lines import BilledLine
 
 __all__ = ["StoredRates"]
@@ -24,39 +24,41 @@ _Place: TypeAlias = tuple[str, str]
 class StoredRates:
     """The rates of one customer's documents, one after the other in the order of issue.
 
-    A line is taxed as its document taxed that price.  Where it had asked for nothing, nobody had
-    decided: then as the document before did, else as all else on the document.
+    A line is taxed as its document taxed that price, else as the document before did.  Where it
+    had never asked for anything, nobody had decided: then the rules say, as they are now.
     """
 
-    def __init__(self) -> None:
-        """Begin with none."""
+    def __init__(self, rules: Callable[[], Taxation | None]) -> None:
+        """Begin with none; `rules` are asked only where nothing is stored."""
+        self._rules = rules
         self._before: dict[_Place, _Rates] = {}
-        self._last: _Rates | None = None
 
     def taxation(self, lines: Sequence[BilledLine]) -> Taxation:
         """Give how a document with these stored lines is taxed."""
-        ordered = sorted(lines, key=lambda line: line.kind == "credit")  # those as they were sold
         here: dict[_Place, _Rates] = {}
-        for line in ordered:
+        for line in sorted(lines, key=lambda line: line.kind == "credit"):  # as they were sold
             if line.amount.minor - line.discount.minor - line.credit.minor:
-                rates = tuple(tax.rate for tax in taxes_of(line))
-                here.setdefault((line.price, _plan(line)), rates)
-        common = set(here.values())
+                place = (line.price, _plan(line))
+                here.setdefault(place, tuple(tax.rate for tax in taxes_of(line)))
         self._before |= here
-        if len(common) == 1:
-            (self._last,) = common
-        known, last = dict(self._before), self._last
+        known = dict(self._before)
 
         def decide(question: TaxQuestion) -> TaxDecision:
-            return TaxDecision(rates=tuple(_rates(line, known, last) for line in question.lines))
+            places = [(line.price, line.plan) for line in question.lines]
+            if all(place in known for place in places):
+                return TaxDecision(rates=tuple(known[place] for place in places))
+            now = self._decided(question)
+            pairs = zip(places, now, strict=True)
+            return TaxDecision(rates=tuple(known.get(place, rates) for place, rates in pairs))
 
         return Taxation(decide=decide, seller=Party(), buyer=Party())
+
+    def _decided(self, question: TaxQuestion) -> tuple[_Rates, ...]:
+        rules = self._rules()
+        if rules is None:
+            return ((),) * len(question.lines)
+        return rules.decision(question.at, question.lines).rates
 
 
 def _plan(line: BilledLine) -> str:
     return "" if line.offer is None else line.offer.rpartition("@")[0]
-
-
-def _rates(line: SoldLine, known: Mapping[_Place, _Rates], last: _Rates | None) -> _Rates:
-    found = known.get((line.price, line.plan), last)
-    return () if found is None else found

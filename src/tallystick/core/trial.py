@@ -214,7 +214,7 @@ def _fixed(price: Price) -> Price:
         discount=None,
         minimum=None,
         maximum=None,
-        allow_negative=False,
+        allow_negative=True,  # a late line may give back
     )
 
 
