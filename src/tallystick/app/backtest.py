@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from tallystick.app.redemptions import redemptions_for
 from tallystick.app.retried import retried
 from tallystick.app.seller import settings_of
 from tallystick.app.taxes import Taxing, published_tax_rules, tax_rules_versions
@@ -23,8 +24,8 @@ from tallystick.core.currency import currency
 from tallystick.core.money import Money
 from tallystick.core.period import instant
 from tallystick.core.trial import LineAmounts
+from tallystick.core.whole_sum import WholeSum, offs_of, percents_of
 from tallystick.errors import InvalidInput, InvalidPeriod, RuleError
-from tallystick.storage import redemptions
 from tallystick.storage.issued_figures import figures, last_of, lines
 from tallystick.storage.usage_arrivals import late_customers
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from tallystick.core.period import Instant
+    from tallystick.core.redemption import Redemption
     from tallystick.core.trial import Trial
     from tallystick.storage.issued_figures import Customers, Figures, LineFigures
     from tallystick.storage.unit import Unit
@@ -116,25 +118,25 @@ class _Run:
 
     def take(self, some: Customers) -> None:
         """Look at some customers: by their lines, and where these cannot tell, by documents."""
-        documents = figures(self.unit, some, self.since, self.until)
+        documents = figures(self.unit, some, self.since, self.until, ends=self.adds_tax)
         by_document = self._lines(some) if documents else {}
-        late, redeemed = self._acted_on({each[0] for each in documents}) if documents else ((), ())
+        late, redeemed = self._acted_on({each.customer for each in documents})
         totals: dict[tuple[str, str], list[int]] = {}
         again: set[str] = set()
-        for document in documents:
-            customer, code, total = document[0], document[3], document[8]
-            now = self._told_by_lines(document, by_document.get(document[1], ()), redeemed)
-            if customer in late and _names(document[4], self.metered):
+        for each in documents:
+            now = self._told_by_lines(
+                each, by_document.get(each.id, ()), redeemed.get(each.customer, ())
+            )
+            if each.customer in late and _names(each.due, self.metered):
                 now = None
             if now is None:
-                again.add(customer)
-                now = total
-            sums = totals.setdefault((customer, code), [0, 0, 0])
+                again.add(each.customer)
+            sums = totals.setdefault((each.customer, each.currency), [0, 0, 0])
             sums[0] += 1
-            sums[1] += total
-            sums[2] += now
+            sums[1] += each.total
+            sums[2] += now or 0
         if again:
-            self._reckon(again, {each[1]: each[8] for each in documents}, totals)
+            self._reckon(again, {each.id: each.total for each in documents}, totals)
         self.people += len({customer for customer, _ in totals})
         self.documents += len(documents)
         self.found += [_difference(*key, sums) for key, sums in totals.items()]
@@ -147,31 +149,52 @@ class _Run:
                 found.setdefault(line[0], []).append(line)
         return found
 
-    def _acted_on(self, people: Collection[str]) -> tuple[Collection[str], Collection[str]]:
-        """Give the customers for whom usage came late, and those who have coupons."""
-        late = set[str]()
-        if self.metered:
-            late = late_customers(self.unit, people, self.until)
-        redeemed = {row.customer for row in redemptions.redemptions_of(self.unit, people)}
-        return late, redeemed
+    def _acted_on(
+        self, people: Collection[str]
+    ) -> tuple[Collection[str], Mapping[str, Sequence[Redemption]]]:
+        """Give the customers for whom usage came late, and the coupons that customers have."""
+        late = late_customers(self.unit, people, self.until) if self.metered else ()
+        return late, redemptions_for(self.unit, people)
 
     # --- by lines ---------------------------------------------------------------------------------
 
     def _told_by_lines(
-        self, document: Figures, some: Sequence[LineFigures], redeemed: Collection[str]
+        self, document: Figures, some: Sequence[LineFigures], redeemed: Sequence[Redemption]
     ) -> int | None:
         """Give what a document comes to, minor units; None where its lines cannot tell."""
-        customer, _, _, code, due, discount, credit, _, total = document
-        changed, now = self._added_up(some, code) if some else (False, 0)
-        if _names(due, self.whole):
+        changed, more = self._added_up(some, document.currency) if some else (False, 0)
+        if _names(document.due, self.whole):
             return None
         if not changed:
-            return total
-        if now is None or discount or credit or self.adds_tax or customer in redeemed:
+            return document.total
+        if more is None or document.credit or _NOT_PLAIN.search(document.due):
             return None
-        if _NOT_PLAIN.search(due):
+        if not (redeemed or document.discount or self.adds_tax):
+            return document.total + more
+        return self._with_offs_and_taxes(document, more, redeemed)
+
+    def _with_offs_and_taxes(
+        self, document: Figures, more: int, redeemed: Sequence[Redemption]
+    ) -> int | None:
+        """Give the total with coupons and taxes that act on all of it, if those alone do."""
+        unit = currency(document.currency)
+        mine = {None, document.subscription}
+        acting = [
+            each
+            for each in redeemed
+            if each.subscription in mine and each.acts(document.at) and each.coupon.takes(unit)
+        ]
+        offs = offs_of(acting, unit)
+        sold = document.total - document.tax
+        if not sold + document.discount and any(not each.coupon.recurring for each in redeemed):
+            return None  # a coupon for one document may have come too early for this one
+        percents = percents_of(document.end, sold) if self.adds_tax else ()
+        if offs is None or percents is None:
             return None
-        return total + now
+        whole, subtotal = WholeSum(unit, offs, percents), sold + document.discount
+        if whole.discount(subtotal) != document.discount or whole.tax(sold) != document.tax:
+            return None
+        return whole.total(subtotal + more)
 
     def _added_up(self, some: Sequence[LineFigures], code: str) -> tuple[bool, int | None]:
         """Tell whether any line is priced anew, and what that adds; None where it is not simple."""
@@ -187,8 +210,8 @@ class _Run:
                 self._set_apart((offer, price or kind, known, code), amount)
                 continue
             changed = True
-            if part or kind not in _SIMPLE:
-                simple = False
+            if part or kind not in _SIMPLE or (self.adds_tax and not amount):
+                simple = False  # what asked for nothing was never taxed
                 continue
             try:
                 sum_ += known.of(item, quantity) - amount

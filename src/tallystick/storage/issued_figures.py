@@ -5,9 +5,9 @@ Read as plain rows: a history of many millions of lines goes by here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import bindparam, null, select, text
+from sqlalchemy import bindparam, func, null, select, text
 
 from tallystick.storage.invoice_rows import document_of
 from tallystick.storage.usage_stretches import moment_cell
@@ -23,8 +23,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Customers", "Figures", "LineFigures", "documents_until", "figures", "last_of", "lines"]
 
-Figures: TypeAlias = "tuple[str, str, str, str, str, int, int, int, int]"
-"""A document: customer, id, status, currency, due, then its discount, credit, tax and total."""
+
+class Figures(NamedTuple):
+    """A document as far as its sums go, minor units; `end` is how its body ends, if asked for."""
+
+    customer: str
+    id: str
+    subscription: str | None
+    currency: str
+    at: Instant
+    due: str
+    discount: int
+    credit: int
+    tax: int
+    total: int
+    end: str | None
+
 
 LineFigures: TypeAlias = "tuple[str, str, str, str, str, str, str, int]"
 """A line: of which document, item, price, offer, kind, part, quantity as a text, amount."""
@@ -35,6 +49,7 @@ Customers: TypeAlias = "tuple[str, str | None]"
 _COUNTED: Final = ("open", "paid", "uncollectible", "empty")
 _SEALS: Final = frozenset({"body", "digest", "chain"})
 _AT_ONCE: Final = 500
+_END: Final = 1_500  # characters: from its subtotal on, unless it has a long note
 _LINES: Final = """SELECT l.invoice_id, l.item, l.price_id, l.offer, l.kind, l.part,
  CAST(l.quantity AS text), l.amount FROM {invoices} i CROSS JOIN {lines} l
  WHERE l.customer_id = i.customer_id AND l.invoice_id = i.id AND i.status IN :statuses
@@ -50,16 +65,22 @@ def last_of(unit: Unit, after: str, documents: int) -> str | None:
     return found
 
 
-def figures(unit: Unit, some: Customers, since: Instant, until: Instant) -> Sequence[Figures]:
+def figures(
+    unit: Unit, some: Customers, since: Instant, until: Instant, *, ends: bool = False
+) -> list[Figures]:
     """Give the documents of customers issued in `[since, until)` that stand, by customer.
 
     Those of which no line had an amount are among them; void ones are not.
     """
     c = unit.tables.invoices.c
-    columns = (c.customer_id, c.id, c.status, c.currency, c.due)
-    query = select(*columns, c.discount, c.credit, c.tax, c.total)
+    end: ColumnElement[Any] = null()
+    if ends:
+        last = func.right if unit.dialect == "postgresql" else func.substr
+        end = last(c.body, _END if unit.dialect == "postgresql" else -_END)
+    columns = (c.customer_id, c.id, c.subscription_id, c.currency, c.at, c.due)
+    query = select(*columns, c.discount, c.credit, c.tax, c.total, end)
     query = query.where(*_issued(unit, some, since, until)).order_by(c.customer_id, c.id)
-    return unit.connection.execute(query).all()
+    return [Figures(*row) for row in unit.connection.execute(query)]
 
 
 def lines(
