@@ -7,6 +7,7 @@ from what the documents before it come to now.
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cmp_to_key, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -67,15 +68,7 @@ def retried(
     documents = [document for some in of.values() for document in some]
     stored = invoice_lines.lines_of(unit, [_key(each) for each in documents])
     reader = EventReader(unit, trials)
-    reader.ask(
-        (
-            StoredUsage.asked(document, charge)
-            for document in documents
-            for charge in document.due.charges
-            if charge.by_value or trials.counts_anew(charge)
-        ),
-        by_events=True,
-    )
+    _ask(reader, trials, documents)
     redeemed = redemptions_for(unit, list(of))
     late = late_customers(unit, list(of), until)
     for customer, some in of.items():
@@ -89,6 +82,15 @@ def retried(
             redemptions=redeemed.get(customer, ()),
         )
         yield from one.again()
+
+
+def _ask(reader: EventReader, trials: Trials, documents: Sequence[Document]) -> None:
+    """Ask at once for all that is counted anew."""
+    for document in documents:
+        for charge in document.due.charges:
+            if charge.by_value or trials.counts_anew(charge):
+                with suppress(RuleError):  # told where the document is reckoned
+                    reader.ask([StoredUsage.asked(document, charge)], by_events=True)
 
 
 def _rules(unit: Unit, taxing: Taxing, customer: str) -> Taxation | None:
