@@ -116,7 +116,7 @@ def test_the_same_prices_come_to_what_was_issued(tally: Tallystick) -> None:
         assert repriced(found) == was
         assert all(not each.difference.minor for each in found.customers)
         assert (found.not_compared, found.added) == ((), ())
-    assert found.documents > 80
+        assert found.documents > 80
     assert digest(tally) == before
     assert tally.verify().ok
 

@@ -59,6 +59,9 @@ def backtest(
     amounts, and is named.
     Example: tallystick backtest new.yaml --from 2026-01-01 --to 2027-01-01 --html new.html
     """
+    for path in (csv_, html):
+        if path is not None and not path.parent.is_dir():
+            raise Usage(f"there is no folder {path.parent} to write to")
     catalog = opened(file, environment).catalog
     page = None if html is None else _page()
     with _progress(quiet=as_json) as tell:
@@ -143,7 +146,7 @@ def _print_summary(summary: Summary) -> None:
     from tallystick.core.backtest_words import bar_lengths, bin_words, change_words, signed
 
     say(
-        f"{summary.customers:,} customers, {summary.documents:,} documents"
+        f"{_counted(summary.customers, 'customer')}, {_counted(summary.documents, 'document')}"
         f" in {summary.currency.code}",
         f"issued           {summary.issued}",
         f"would have been  {summary.repriced}",
@@ -158,6 +161,10 @@ def _print_summary(summary: Summary) -> None:
         bars = zip(summary.bins, bar_lengths(summary, _LONGEST), words, strict=True)
         wide = max(map(len, words))
         say("", *(f"{text:>{wide}}  {'█' * long} {each.customers:,}" for each, long, text in bars))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _print_customers(title: str, customers: Sequence[CustomerDifference], summary: Summary) -> None:
