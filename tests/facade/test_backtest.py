@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tallystick.app import backtest as looking
+from tallystick.app.retried import retried
 from tallystick.core.dialects import read_catalog
 from tallystick.errors import InvalidInput, InvalidPeriod, UnknownPlan
 from tests.facade.a_year import SINCE, UNTIL, issued, lived, repriced, tree
@@ -173,6 +174,24 @@ def test_progress_is_told_and_only_grows(
     assert [each.customer for each in found.customers] == sorted(
         each.customer for each in found.customers
     )
+
+
+def test_where_lines_can_tell_no_document_is_reckoned(
+    year: tuple[Tallystick, bool | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole: set[str] = set()
+
+    def counted(unit: Any, trials: Any, people: Any, *more: Any) -> Any:
+        whole.update(people)
+        return retried(unit, trials, people, *more)
+
+    monkeypatch.setattr(looking, "retried", counted)
+    found = over(year[0], tree(dearer))
+    # a fee and taxes on all of it; commitments, coupons for one document and percentages are more
+    assert "dove" in {each.customer for each in found.customers} - whole
+    whole.clear()
+    assert repriced(over(year[0], tree())) == issued(year[0])
+    assert not whole
 
 
 # --- other plans --------------------------------------------------------------------------------

@@ -91,12 +91,12 @@ def lines(
     words = _LINES.format(invoices=tables.invoices.fullname, lines=tables.invoice_lines.fullname)
     words += "" if last is None else " AND i.customer_id <= :last"
     query = text(words if prices is None else f"{words} AND l.price_id IN :prices")
-    given = {"after": after, "statuses": _COUNTED, "last": last, "prices": sorted(prices or ())}
+    given: dict[str, Any] = {"after": after, "statuses": _COUNTED}
     given |= {"since": moment_cell(unit, since), "until": moment_cell(unit, until)}
-    lists = [bindparam(name, expanding=True) for name in ("statuses", "prices")]
-    query = query.bindparams(*(each for each in lists if f":{each.key}" in query.text))
-    named = {name: value for name, value in given.items() if f":{name}" in query.text}
-    return unit.connection.execute(query, named).all()
+    given |= {} if last is None else {"last": last}
+    given |= {} if prices is None else {"prices": sorted(prices)}
+    lists = [bindparam(name, expanding=True) for name in ("statuses", "prices") if name in given]
+    return unit.connection.execute(query.bindparams(*lists), given).all()
 
 
 def _issued(
