@@ -15,7 +15,7 @@ from tallystick.storage.usage_stretches import moment_cell
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import BindParameter, ColumnElement
 
     from tallystick.core.period import Instant
     from tallystick.storage.invoice_rows import Document
@@ -95,7 +95,9 @@ def lines(
     given |= {"since": moment_cell(unit, since), "until": moment_cell(unit, until)}
     given |= {} if last is None else {"last": last}
     given |= {} if prices is None else {"prices": sorted(prices)}
-    lists = [bindparam(name, expanding=True) for name in ("statuses", "prices") if name in given]
+    lists: list[BindParameter[Any]] = [
+        bindparam(name, expanding=True) for name in ("statuses", "prices") if name in given
+    ]
     return unit.connection.execute(query.bindparams(*lists), given).all()
 
 
