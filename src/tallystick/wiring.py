@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 from sqlalchemy import Engine
 
 from tallystick.app import publish as publishing
+from tallystick.app.backtest import backtest
 from tallystick.app.forecast import foresee, taken_along, wish_of
 from tallystick.app.verify import verify_ledger
 from tallystick.core.meter import meters_of
@@ -36,15 +37,17 @@ from tallystick.storage.tables import PREFIX, Tables
 from tallystick.storage.unit import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from sqlalchemy import URL, Connection
     from sqlalchemy.orm import Session
 
+    from tallystick.app.backtest import Progress
     from tallystick.app.forecast import Forecast
     from tallystick.app.publish import Publication
     from tallystick.app.verify import Report
+    from tallystick.core.backtest import Backtest
     from tallystick.core.catalog import Catalog, Plan
     from tallystick.core.published import CatalogVersion
     from tallystick.ports import Clock, Ids
@@ -254,6 +257,39 @@ class Tallystick:
             return foresee(taken, wish, meters)
         finally:
             taken.close()
+
+    def backtest(
+        self,
+        catalog: Catalog[str, str] | str,
+        *,
+        since: datetime,
+        until: datetime,
+        plans: Mapping[str, str] | None = None,
+        tell: Callable[[Progress], object] = bool,
+        connection: Connection | Session | None = None,
+    ) -> Backtest:
+        """Give what the documents issued in `[since, until)` would come to by another catalogue.
+
+        It counts as if it had been in force all along: each customer's difference, and by currency
+        what they come to.  `plans` names plans that others take the place of: `{"pro": "team"}`, or
+        one version of it, `{"pro@1": "team"}`.  What cannot be compared keeps its amounts and is
+        named.  `tell` is told how far it is.  Nothing is changed.
+
+        Raises InvalidCatalog, CatalogNotFound, InvalidInput, InvalidPeriod, UnknownPlan.
+        """
+        wanted = _opened(catalog)
+        return self.act(
+            lambda unit, _: backtest(
+                unit,
+                wanted,  # type: ignore[arg-type]  # what is no catalogue is refused there
+                since=since,
+                until=until,
+                plans=plans,
+                tell=tell,
+            ),
+            connection=connection,
+            reading=True,
+        )
 
     # --- proof --------------------------------------------------------------------------------
 

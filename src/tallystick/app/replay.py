@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tallystick.app.billed_slices import Slices, is_sliced
 from tallystick.app.billed_usage import Asked
@@ -25,6 +25,7 @@ from tallystick.app.offers import Offers
 from tallystick.app.redemptions import redemptions_before
 from tallystick.app.refold import made_by_moves, refolded
 from tallystick.app.replay_usage import EventReader, late_before
+from tallystick.app.standing import as_known, came_before, known_before
 from tallystick.app.taxes import engine_of, rules_of_digest
 from tallystick.core.canonical import digest as catalog_digest
 from tallystick.core.event import as_sent
@@ -259,7 +260,7 @@ class _Made:
         stored = self.stored
         earlier = self._earlier()
         known = self._known()
-        told = [_as_known(line, known) for line in self._lines_of(earlier)]
+        told = as_known(self._lines_of(earlier), known)
         before = [line for line in told if line.status != "void"]
         used = {
             place: self._used(due, charge, before)
@@ -339,17 +340,9 @@ class _Made:
         ]
         return left_of_fees(due, [*before, *self._lines_of(notes)])
 
-    def _known(self) -> set[str]:
+    def _known(self) -> Collection[str]:
         """Give the causes of what stood in the books before the document."""
-        stored = self.stored
-        own, known = f"{stored.kind}/{stored.id}", set[str]()
-        entries = journal.entries_of(self.unit, stored.customer)
-        posted = any(entry.cause == own for entry in entries)
-        for entry in entries:
-            if entry.cause == own or (not posted and entry.at > stored.finalize_at):
-                break
-            known.add(entry.cause)
-        return known
+        return known_before(journal.entries_of(self.unit, self.stored.customer), self.stored)
 
     def _redemptions(self) -> tuple[Redemption, ...]:
         """Give the coupons that acted on it, as often used as they were then."""
@@ -357,7 +350,7 @@ class _Made:
 
         def counted(other: Document) -> bool:
             void = other.status == "void" and f"void/{other.invoice.id}" in known
-            return not void and self._came_before(other)
+            return not void and came_before(other, self.document)
 
         return redemptions_before(self.unit, self.document, counted)
 
@@ -368,7 +361,7 @@ class _Made:
             if move.invoice is None or move.kind == "restored":
                 return move.at <= self.stored.finalize_at
             other = invoices.find_invoice(self.unit, move.invoice, customer=move.customer)
-            return other is not None and self._came_before(other)
+            return other is not None and came_before(other, self.document)
 
         return grants_before(self.unit, self.stored, counted)
 
@@ -379,21 +372,12 @@ class _Made:
             return []
         found = documents_of(self.unit, stored.customer, stored.subscription)
         others = [each for each in found if not each.invoice.cause.startswith(_BY_HAND)]
-        return [each for each in others if self._came_before(each)]
+        return [each for each in others if came_before(each, self.document)]
 
     def _lines_of(self, documents: list[Document]) -> list[BilledLine]:
         keys = [(each.invoice.customer, each.invoice.id) for each in documents]
         found = invoice_lines.lines_of(self.unit, keys)
         return [line for key in keys for line in found[key]]
-
-    def _came_before(self, other: Document) -> bool:
-        """Whether another document was issued before this one, and counted then."""
-        mine = self.document
-        if other.invoice.id == mine.invoice.id:
-            return False
-        if other.number is not None and mine.number is not None and other.series == mine.series:
-            return other.number < mine.number
-        return _place(other) < _place(mine)
 
     def _balance_before(self) -> int:
         """Give what the customer had to its credit before the document's own entries."""
@@ -416,16 +400,3 @@ def _summed(note: Invoice) -> Invoice:
     tax = Money.total((line.tax for line in note.lines), unit)
     taxes = taxes_by_rate(note.lines)
     return replace(note, subtotal=subtotal, tax=tax, taxes=taxes, total=subtotal + tax)
-
-
-def _as_known(line: BilledLine, known: Collection[str]) -> BilledLine:
-    """Give a line as it stood: what was taken back only later was still asked for."""
-    if line.status == "void" and f"void/{line.invoice}" not in known:
-        return replace(line, status="open")
-    return line
-
-
-def _place(document: Document) -> tuple[Any, ...]:
-    """Give where a document stands in the order in which documents are issued."""
-    invoice = document.invoice
-    return invoice.finalize_at, invoice.customer, invoice.cause

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
     from tallystick.storage.usage_batch import Ask
 
-__all__ = ["EventReader", "late_before"]
+__all__ = ["EventReader", "late_before", "shown_order"]
 
 _USAGE: Final = frozenset({"usage", "late"})
 _NAMED: Final = 20
@@ -67,7 +67,7 @@ class EventReader(UsageReader):
         found = super().used_for(asked, by_events=by_events)
         if asked.charge.holes:
             return found
-        return tuple(sorted(found, key=lambda each: _shown(each.group)))
+        return tuple(sorted(found, key=lambda each: shown_order(each.group)))
 
     def _counted(self, asked: Asked, ask: Ask) -> Decimal:
         """Count what was used of an allowance, as it was known before the watermark."""
@@ -75,7 +75,7 @@ class EventReader(UsageReader):
         return fold(ask.meter, events, ask.period, as_of=asked.watermark - _MICRO)
 
 
-def _shown(group: _Group) -> list[tuple[bool, str]]:
+def shown_order(group: _Group) -> list[tuple[bool, str]]:
     """Give the order of groups in which figures come: by their texts, what has none first."""
     return [(text is not None, text or "") for _, text in group]
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tallystick.cli import (
+    backtest,
     bill,
     check,
     conformance,
@@ -87,6 +88,7 @@ for command in (
     meters.meters,
     foresee.foresee,
     invoice_run.worker,
+    backtest.backtest,
     verify.verify,
     role.role,
     serve.serve,

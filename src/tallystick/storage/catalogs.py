@@ -26,6 +26,7 @@ __all__ = [
     "newest_plans",
     "plan",
     "plan_numbers",
+    "refs",
     "sold",
     "text_of",
 ]
@@ -132,6 +133,13 @@ def mark_sold(unit: Unit, refs: Iterable[str], at: Instant) -> None:
             unit.connection.execute(
                 update(unit.tables.plan_versions).where(mine).values(sold_at=at)
             )
+
+
+def refs(unit: Unit) -> tuple[str, ...]:
+    """Give every plan version, `pro@2`, that was ever published, in order."""
+    c = unit.tables.plan_versions.c
+    rows = unit.connection.execute(select(c.plan_id, c.version).order_by(c.plan_id, c.version))
+    return tuple(f"{row.plan_id}@{row.version}" for row in rows)
 
 
 def sold(unit: Unit) -> tuple[str, ...]:

@@ -21,13 +21,13 @@ from tallystick.storage.usage_stretches import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from tallystick.core.event import UsageEvent
     from tallystick.core.period import Instant
     from tallystick.storage.unit import Unit
 
-__all__ = ["Since", "arrived_since", "changed_since", "corrected_since"]
+__all__ = ["Since", "arrived_since", "changed_since", "corrected_since", "late_customers"]
 
 _ASKED: Final = (
     ("no", "bigint"),
@@ -61,6 +61,12 @@ _CORRECTED: Final = """SELECT k.no FROM ({k}) k WHERE EXISTS (SELECT 1 FROM {eve
  WHERE e.customer_id = k.customer AND e.received_at >= k.since AND ({late})
  AND e.kind <> 'use')"""
 
+_LATE: Final = """SELECT k.customer FROM ({k}) k WHERE EXISTS (SELECT 1 FROM {events} e
+ WHERE e.customer_id = k.customer AND e.received_at < k.until AND ({late})
+ AND EXISTS (SELECT 1 FROM {invoices} i WHERE i.customer_id = e.customer_id
+ AND i.status <> 'draft' AND i.watermark <= e.received_at
+ AND (e.kind <> 'use' OR e.occurred_at < i.at)))"""
+
 
 @dataclass(frozen=True, slots=True)
 class Since:
@@ -88,6 +94,23 @@ def changed_since(unit: Unit, asked: Sequence[tuple[str, Instant, Instant]]) -> 
 def corrected_since(unit: Unit, asked: Sequence[tuple[str, Instant]]) -> list[bool]:
     """Say of each customer whether any correction arrived since an instant."""
     return _told(unit, _CORRECTED, [(customer, since, since) for customer, since in asked])
+
+
+def late_customers(unit: Unit, customers: Collection[str], until: Instant) -> set[str]:
+    """Give those for whom something arrived before an instant that was late for a document."""
+    if not customers:
+        return set()
+    end = moment_cell(unit, until)
+    rows = [(number, name, end, end) for number, name in enumerate(sorted(set(customers)))]
+    query, given = table_of(unit, _ASKED, rows)
+    tables = unit.tables
+    words = _LATE.format(
+        k=query,
+        events=tables.usage_events.fullname,
+        invoices=tables.invoices.fullname,
+        late=LATE[unit.dialect],
+    )
+    return set(unit.connection.execute(text(words), given).scalars())
 
 
 def _told(unit: Unit, told: str, asked: Sequence[tuple[str, Instant, Instant]]) -> list[bool]:

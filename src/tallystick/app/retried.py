@@ -1,0 +1,267 @@
+"""Documents of customers reckoned again on trial, from what is stored of them.
+
+Each is reckoned by the same steps as it was, in the order of issue, from its stored quantities, and
+from what the documents before it come to now.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cmp_to_key, partial
+from typing import TYPE_CHECKING, Any, Final
+
+from tallystick.app.creditable import left_of_fees
+from tallystick.app.redemptions import redemptions_for
+from tallystick.app.refold import made_by_moves, refolded
+from tallystick.app.replay_usage import EventReader
+from tallystick.app.standing import as_known, billed_for, came_before, known_before
+from tallystick.app.stored_rates import StoredRates
+from tallystick.app.stored_usage import StoredUsage
+from tallystick.core.reckoned_lines import OneOff
+from tallystick.core.reckoning import Facts, reckon
+from tallystick.errors import RuleError, TallystickError
+from tallystick.storage import customers, invoice_lines, journal, moves
+from tallystick.storage.invoice_lines import as_billed
+from tallystick.storage.issued_figures import documents_until
+from tallystick.storage.usage_arrivals import late_customers
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from tallystick.app.taxes import Taxing
+    from tallystick.app.trials import Trials
+    from tallystick.core.charge import Charge, Due
+    from tallystick.core.invoice import Invoice
+    from tallystick.core.period import Instant
+    from tallystick.core.redemption import Redemption
+    from tallystick.core.tax_decision import Taxation
+    from tallystick.storage.invoice_lines import BilledLine
+    from tallystick.storage.invoice_rows import Document
+    from tallystick.storage.unit import Unit
+
+__all__ = ["Retried", "retried"]
+
+_BY_HAND: Final = "credit/"
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A document and what its total comes to now, minor units; `why` it had to stay as it was."""
+
+    document: Document
+    total: int
+    why: str = ""
+
+
+def retried(
+    unit: Unit, trials: Trials, people: Collection[str], until: Instant, taxing: Taxing | None
+) -> Iterator[Retried]:
+    """Give all documents of customers that were issued before an instant, reckoned again.
+
+    `taxing` is whom to ask for rates that no document has; None where there are no tax rules.
+    """
+    of: dict[str, list[Document]] = defaultdict(list)
+    for document in documents_until(unit, people, until):
+        of[document.invoice.customer].append(trials.agreed(document))
+    documents = [document for some in of.values() for document in some]
+    stored = invoice_lines.lines_of(unit, [_key(each) for each in documents])
+    reader = EventReader(unit, trials)
+    _ask(reader, trials, documents)
+    redeemed = redemptions_for(unit, list(of))
+    late = late_customers(unit, list(of), until)
+    for customer, some in of.items():
+        one = _Customer(
+            unit,
+            trials,
+            some,
+            stored=stored,
+            usage=StoredUsage(unit, trials, reader, late=customer in late),
+            rates=None if taxing is None else StoredRates(partial(_rules, unit, taxing, customer)),
+            redemptions=redeemed.get(customer, ()),
+        )
+        yield from one.again()
+
+
+def _ask(reader: EventReader, trials: Trials, documents: Sequence[Document]) -> None:
+    """Ask at once for all that is counted anew."""
+    for document in documents:
+        for charge in document.due.charges:
+            if charge.by_value or trials.counts_anew(charge):
+                with suppress(RuleError):  # told where the document is reckoned
+                    reader.ask([StoredUsage.asked(document, charge)], by_events=True)
+
+
+def _rules(unit: Unit, taxing: Taxing, customer: str) -> Taxation | None:
+    return taxing.taxation(customers.several(unit, [customer]).get(customer))
+
+
+def _key(document: Document) -> tuple[str, str]:
+    return document.invoice.customer, document.invoice.id
+
+
+def _order(one: Document, other: Document) -> int:
+    return came_before(other, one) - came_before(one, other)
+
+
+def _by_hand(document: Document) -> bool:
+    return document.invoice.cause.startswith(_BY_HAND)
+
+
+class _Customer:
+    """One customer's documents on their way, and what those so far come to."""
+
+    def __init__(
+        self,
+        unit: Unit,
+        trials: Trials,
+        documents: Sequence[Document],
+        *,
+        stored: Mapping[tuple[str, str], Sequence[BilledLine]],
+        usage: StoredUsage,
+        rates: StoredRates | None,
+        redemptions: Sequence[Redemption],
+    ) -> None:
+        self.unit, self.trials, self.stored, self.usage = unit, trials, stored, usage
+        self.rates, self.redemptions = rates, redemptions
+        self.documents = sorted(documents, key=cmp_to_key(_order))
+        corrected = any(each.status == "void" or _by_hand(each) for each in documents)
+        customer = documents[0].invoice.customer
+        self.entries = journal.entries_of(unit, customer) if corrected else ()
+        self.done: list[Document] = []
+        self.lines: dict[str, list[BilledLine]] = {}
+        self.uses: dict[str, list[Document]] = defaultdict(list)
+
+    def again(self) -> Iterator[Retried]:
+        """Reckon them, the first first."""
+        for document in self.documents:
+            yield self._one(document)
+            self.done.append(document)
+
+    def _one(self, document: Document) -> Retried:
+        invoice, stored = document.invoice, self.stored[_key(document)]
+        self.lines[invoice.id] = list(stored)
+        if _by_hand(document):
+            return Retried(document, invoice.total.minor)
+        if invoice.credit.minor:
+            why = "promotional credits paid a part of it"
+            return Retried(document, invoice.total.minor, why)
+        try:
+            made = reckon(self._facts(document, stored))
+        except RuleError as refused:
+            return Retried(document, invoice.total.minor, str(refused))
+        self._note(document, stored, made)
+        return Retried(document, made.total.minor)
+
+    def _note(self, document: Document, stored: Sequence[BilledLine], made: Invoice) -> None:
+        asks = any(line.amount.minor for line in made.lines)
+        status = "open" if document.status == "empty" and asks else document.status
+        self.lines[made.id] = [replace(line, status=status) for line in as_billed(made)]
+        self.usage.note(document, stored, made)
+        for each in made.discounts:
+            self.uses[each.redemption].append(document)
+
+    def _facts(self, document: Document, stored: Sequence[BilledLine]) -> Facts:
+        invoice = document.invoice
+        known = known_before(self.entries, invoice)
+        earlier = self._earlier(document)
+        billed = [line for each in earlier for line in self.lines[each.invoice.id]]
+        due = self._capped(document)
+        return Facts(
+            id=invoice.id,
+            customer=invoice.customer,
+            subscription=invoice.subscription,
+            currency=invoice.currency,
+            due=due,
+            finalize_at=invoice.finalize_at,
+            offers=self.trials,
+            used=self.usage.used_for(document, stored),
+            late=self.usage.late_for(document, stored, earlier, billed),
+            billed={
+                place: billed_for(charge, billed, known)
+                for place, charge in enumerate(due.charges)
+                if charge.kind == "minimum"
+            },
+            creditable=left_of_fees(due, as_known([*billed, *self._notes(document, known)], known)),
+            items=tuple(_one_off(line) for line in stored if line.kind == "item"),
+            redemptions=self._redemptions(document, known),
+            taxation=None if self.rates is None else self.rates.taxation(stored),
+            terms=invoice.terms,
+        )
+
+    def _earlier(self, document: Document) -> list[Document]:
+        """Give the documents of its subscription before it, but those by hand."""
+        mine = document.invoice.subscription
+        if mine is None:
+            return []
+        some = [
+            each for each in self.done if each.invoice.subscription == mine and not _by_hand(each)
+        ]
+        return sorted(some, key=lambda each: (each.invoice.finalize_at, each.invoice.cause))
+
+    def _notes(self, document: Document, known: Collection[str]) -> list[BilledLine]:
+        """Give the lines of the credit notes by hand that it knew of."""
+        return [
+            line
+            for each in self.documents
+            if _by_hand(each)
+            and each.invoice.subscription == document.invoice.subscription
+            and f"credit_note/{each.invoice.id}" in known
+            for line in self.stored[_key(each)]
+        ]
+
+    def _redemptions(self, document: Document, known: Collection[str]) -> tuple[Redemption, ...]:
+        mine = {None, document.invoice.subscription}
+        return tuple(
+            replace(each, used=sum(_stood(use, known) for use in self.uses[each.id]))
+            for each in self.redemptions
+            if each.subscription in mine
+        )
+
+    def _capped(self, document: Document) -> Due:
+        """Give its due, each credit of a changed fee capped by what was charged for it now."""
+        due = document.due
+        if not any(self._is_capped(charge) for charge in due.charges):
+            return due
+        caps = self._caps(document)
+        charges = (
+            replace(charge, cap=caps.get(_rest(charge))) if self._is_capped(charge) else charge
+            for charge in due.charges
+        )
+        return replace(due, charges=tuple(charges))
+
+    def _is_capped(self, charge: Charge) -> bool:
+        return charge.cap is not None and self.trials.is_changed(charge)
+
+    def _caps(self, document: Document) -> dict[tuple[Any, ...], int | None]:
+        """Fold the moves on trial: what they then give back, and of what was charged how much."""
+        invoice = document.invoice
+        if invoice.subscription is None or not made_by_moves(invoice.cause):
+            return {}
+        records = moves.moves_of(self.unit, invoice.customer, invoice.subscription)
+        before = [each for each in records if each.number == 1 or each.at <= invoice.at]
+        try:
+            dues = refolded(before, invoice.at, self.trials).dues
+        except TallystickError:
+            return {}
+        return {
+            _rest(charge): charge.cap
+            for due in dues
+            if due.cause == invoice.cause
+            for charge in due.charges
+            if charge.kind == "credit"
+        }
+
+
+def _rest(charge: Charge) -> tuple[Any, ...]:
+    return charge.item.key, charge.price, charge.window, charge.part
+
+
+def _stood(document: Document, known: Collection[str]) -> bool:
+    return document.status != "void" or f"void/{document.invoice.id}" not in known
+
+
+def _one_off(line: BilledLine) -> OneOff:
+    name = line.part.removeprefix("item/")
+    return OneOff(id=name, description=name, quantity=line.quantity, amount=line.amount)
