@@ -17,7 +17,8 @@ from tallystick.cli.documents import (
 )
 from tallystick.cli.ledger import over_ledger
 from tallystick.cli.output import say, say_json, say_table
-from tallystick.cli.subscription_words import add_ons, overrides, phase_of
+from tallystick.cli.subscription_options import STARTS, Override, Seats, Time, said_by
+from tallystick.cli.subscription_words import add_ons, overrides
 from tallystick.cli.times import At, moment_or_none, when
 
 if TYPE_CHECKING:
@@ -49,55 +50,20 @@ _When = Annotated[
     typer.Option("--when", metavar="now|period-end|TIME", help="When it takes effect."),
 ]
 _Words = list[str] | None
-_Time = Annotated[str | None, typer.Option(metavar="TIME")]
-_Seats = Annotated[int | None, typer.Option(help="How many seats.")]
-_Override = Annotated[
-    _Words,
-    typer.Option(metavar="PRICE.FIELD=VALUE", help="A price of its own, as pro.cost=5.00; repeat."),
-]
 
 
 @subscriptions.command()
 @ends_well
 @over_ledger
+@said_by(STARTS)
 def start(
     tally: Tallystick,
     customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="Who is billed.")],
     plan: Annotated[
         str, typer.Argument(metavar="PLAN", help="pro for the newest version, pro@1 for that.")
     ],
-    id_: Annotated[str | None, typer.Option("--id", metavar="ID", help="Your own id.")] = None,
-    seats: _Seats = None,
-    add: Annotated[
-        _Words, typer.Option(metavar="PLAN[=SEATS]", help="An add-on beside it; repeat.")
-    ] = None,
-    trial_days: Annotated[int | None, typer.Option(help="Free days before it is paid.")] = None,
-    after_trial: Annotated[
-        str, typer.Option(metavar="active|paused|canceled", help="What the trial ends into.")
-    ] = "active",
-    identity: Annotated[
-        _Words, typer.Option(metavar="TEXT", help="Who has no second trial; repeat.")
-    ] = None,
-    starts_at: _Time = None,
-    paid_until: _Time = None,
-    ends_at: _Time = None,
-    anchor: _Time = None,
-    billing: Annotated[
-        str, typer.Option(metavar="anniversary|calendar", help="What periods are counted from.")
-    ] = "anniversary",
-    override: _Override = None,
-    phase: Annotated[
-        _Words,
-        typer.Option(
-            metavar="PERIODS:PERCENT", help="3:50 is three periods at half price; repeat."
-        ),
-    ] = None,
-    coupon: Annotated[
-        _Words, typer.Option(metavar="CODE", help="A coupon's code, as it was typed; repeat.")
-    ] = None,
-    net_days: Annotated[int | None, typer.Option(help="Days to pay.")] = None,
-    po_number: Annotated[str | None, typer.Option(help="Their purchase order.")] = None,
-    memo: Annotated[str | None, typer.Option(help="A note on every document.")] = None,
+    *,
+    said: dict[str, Any],
     preview: _Preview = False,
     quote: Annotated[
         bool, typer.Option("--quote", help="Print what it would cost as a signed quote instead.")
@@ -110,33 +76,13 @@ def start(
 
     Example: tallystick subscriptions start acme pro --seats 3 --trial-days 14 --preview
     """
-    said: dict[str, Any] = {
-        "id": id_,
-        "seats": seats,
-        "add_ons": add_ons(add, "--add"),
-        "trial_days": trial_days,
-        "after_trial": after_trial,
-        "identities": identity or None,
-        "starts_at": moment_or_none(starts_at, "--starts-at"),
-        "paid_until": moment_or_none(paid_until, "--paid-until"),
-        "ends_at": moment_or_none(ends_at, "--ends-at"),
-        "anchor": moment_or_none(anchor, "--anchor"),
-        "billing": billing,
-        "overrides": overrides(override),
-        "phases": [phase_of(word) for word in phase or ()] or None,
-        "coupons": coupon or None,
-        "net_days": net_days,
-        "po_number": po_number,
-        "memo": memo,
-        "idempotency_key": idempotency_key,
-    }
-    given = {name: value for name, value in said.items() if value is not None}
     if quote:
         if preview or idempotency_key is not None:
             raise Usage("--quote goes without --preview and --idempotency-key: it changes nothing")
-        text = tally.quotes.make(customer, plan, **given, at=moment_or_none(at, "--at"))
+        text = tally.quotes.make(customer, plan, **said, at=moment_or_none(at, "--at"))
         say_json({"quote": text}) if as_json else say(text)
         return
+    given = said if idempotency_key is None else {**said, "idempotency_key": idempotency_key}
     _move(tally, "start", (customer, plan), given, at, preview=preview, as_json=as_json)
 
 
@@ -147,12 +93,12 @@ def change(
     tally: Tallystick,
     id_: _Id,
     plan: Annotated[str | None, typer.Option(help="Another plan: pro, or pro@1.")] = None,
-    seats: _Seats = None,
+    seats: Seats = None,
     add: Annotated[
         _Words, typer.Option(metavar="PLAN[=SEATS]", help="An add-on, or its seats; repeat.")
     ] = None,
     remove: Annotated[_Words, typer.Option(metavar="PLAN", help="An add-on; repeat.")] = None,
-    override: _Override = None,
+    override: Override = None,
     list_prices: Annotated[
         bool, typer.Option("--list-prices", help="Take prices of its own away.")
     ] = False,
@@ -198,7 +144,7 @@ def pause(
         str,
         typer.Option(metavar="keep|extend", help="Leave the boundaries, or move them on."),
     ] = "keep",
-    resumes_at: _Time = None,
+    resumes_at: Time = None,
     preview: _Preview = False,
     idempotency_key: _Key = None,
     at: At = None,
