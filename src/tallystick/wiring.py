@@ -20,6 +20,7 @@ from tallystick.errors import SetupError
 from tallystick.facade.coupons import Coupons
 from tallystick.facade.customers import Customers
 from tallystick.facade.invoices import Invoices
+from tallystick.facade.price_migrations import PriceMigrations
 from tallystick.facade.quotes import Quotes
 from tallystick.facade.seller import Sellers
 from tallystick.facade.subscriptions import Subscriptions
@@ -134,6 +135,7 @@ class Tallystick:
         self.invoices = Invoices(self)
         self.coupons = Coupons(self)
         self.quotes = Quotes(self)
+        self.price_migrations = PriceMigrations(self)
         self.seller = Sellers(self)
         self.taxes = Taxes(self)
         if role_check:

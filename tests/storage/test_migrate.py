@@ -44,11 +44,17 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = "tallystick_0001"
 BILLING = "tallystick_0002"
-EVERY = [FIRST, BILLING]
+TAXES = "tallystick_0003"
+COUPONS = "tallystick_0004"
+MOVES = "tallystick_0005"
+EVERY = [FIRST, BILLING, TAXES, COUPONS, MOVES]
 # An applied migration is never edited: a released one never changes here either.
 FROZEN = {
     FIRST: "e31b3608bd8fdcd8b13d2f56eda2060febf19868966db678465396417f2f8aec",
     BILLING: "89ad41241e32f2ef45c68287429b912a726d2aabc84cd032f78a9f93cacf1994",
+    TAXES: "ac95ddee31d910bd93e141b4fdffd03508186ba83ab5221fba9904a4ad369b66",
+    COUPONS: "ac9c522d78131dad34b102e0a8eb27cb10ce057fe69ea9d1fc011849ca1bfb25",
+    MOVES: "0d7adebe88769bcbb82ba28a21932fec8152767b2e43ea42b95a279a753a21ab",
 }
 
 
@@ -88,7 +94,7 @@ def differences(engine: Engine, tables: Tables) -> list[Any]:
 def test_migrating_twice_is_migrating_once(engine: Engine) -> None:
     before = migrations(engine)
     assert [each.revision for each in before] == EVERY
-    assert [each.applied_at for each in before] == [None, None]
+    assert [each.applied_at for each in before] == [None] * len(EVERY)
     assert [each.revision for each in migrate(engine)] == EVERY
     assert migrate(engine) == ()
     for after in migrations(engine):
@@ -102,7 +108,7 @@ def test_asking_changes_nothing(engine: Engine, tmp_path: Path) -> None:
     with engine.connect() as connection:
         assert inspect(connection).get_table_names() == []
     away = open_engine(f"sqlite:///{tmp_path / 'not-there.db'}")
-    assert [each.applied_at for each in migrations(away)] == [None, None]
+    assert [each.applied_at for each in migrations(away)] == [None] * len(EVERY)
     assert not (tmp_path / "not-there.db").exists()
 
 
@@ -456,7 +462,7 @@ def test_what_the_hosts_alembic_keeps_is_the_hosts_to_migrate(
     for path in get_billing_migrations_dir().glob("*.py"):
         (copy / "versions" / path.name).write_bytes(path.read_bytes())
     (copy / "versions" / "tallystick_9999.py").write_text(
-        f'"""Another."""\nrevision = "tallystick_9999"\ndown_revision = "{BILLING}"\n', "utf-8"
+        f'"""Another."""\nrevision = "tallystick_9999"\ndown_revision = "{EVERY[-1]}"\n', "utf-8"
     )
     monkeypatch.setattr(migrate_module, "_ENVIRONMENT", copy)
     with pytest.raises(MigrationRefused, match="alembic upgrade heads"):
@@ -507,7 +513,7 @@ def test_the_entry_point_names_the_folder_of_the_revisions() -> None:
     assert folder == tallystick.get_billing_migrations_dir()
     assert sorted(path.name for path in folder.glob("*.py")) == [f"{each}.py" for each in EVERY]
     scripts = ScriptDirectory(str(folder), version_locations=[folder])
-    assert scripts.get_current_head() == BILLING
+    assert scripts.get_current_head() == EVERY[-1]
 
 
 def test_the_wheel_would_carry_the_revisions() -> None:

@@ -12,7 +12,7 @@ from tallystick.errors import TallystickError
 if TYPE_CHECKING:
     from tallystick.core.period import Instant
 
-__all__ = ["FAULTS", "reason_of"]
+__all__ = ["FAULTS", "reason_of", "words_of"]
 
 FAULTS: Final = (
     TallystickError,
@@ -28,11 +28,15 @@ FAULTS: Final = (
 
 def reason_of(why: Exception, at: Instant, made_from: object, replay: str) -> dict[str, str]:
     """Say what went wrong, when, made from what (its digest), and what command looks into it."""
-    ours = isinstance(why, TallystickError)
     return {
         "code": why.code if isinstance(why, TallystickError) else TallystickError.code,
-        "message": str(why) if ours else f"{type(why).__name__}: {why}",
+        "message": words_of(why),
         "at": instant_text(at),
         "input": f"sha256:{hashlib.sha256(bytes_of(made_from)).hexdigest()}",
         "replay": replay,
     }
+
+
+def words_of(why: Exception) -> str:
+    """Say what went wrong; of a fault of ours, also what kind it is."""
+    return str(why) if isinstance(why, TallystickError) else f"{type(why).__name__}: {why}"

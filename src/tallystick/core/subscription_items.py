@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Plan
     from tallystick.core.move import Change
+    from tallystick.core.period import Instant
     from tallystick.core.price import Price
-    from tallystick.core.subscription import Span
+    from tallystick.core.subscription import Planned, Span
 
-__all__ = ["changed_items", "plan_id", "same_price"]
+__all__ = ["changed_items", "plan_id", "planned_for_end", "same_price"]
 
 
 def plan_id(offer: str) -> str:
@@ -36,9 +37,12 @@ def changed_items(
     """Give the items after a change.
 
     Raises InvalidInput for an add-on to remove that is not there, and for overrides of prices
-    that are not there.  One that was `planned` leaves these out: something came between.
+    that are not there.  One that was `planned` leaves these out: something came between.  Where it
+    was planned instead of another plan version than there is by then, nothing changes.
     """
     main, *others = items
+    if planned and change.instead_of not in {None, main.offer}:
+        return items
     offer = main.offer if change.offer is None else change.offer
     overrides = main.overrides if change.overrides is None else change.overrides
     seats = main.seats if change.seats is None else change.seats
@@ -59,6 +63,22 @@ def changed_items(
         key = plan_id(add_on.offer)
         kept[key] = Item(key, add_on.offer, add_on.seats)
     return (main, *kept.values())
+
+
+def planned_for_end(
+    planned: tuple[Planned, ...], at: Instant
+) -> tuple[tuple[Planned, ...], tuple[Planned, ...]]:
+    """Tell the changes that take effect at the end of this period from those that wait on."""
+    due = tuple(
+        each for each in planned if each.periods == 1 and (each.since is None or each.since <= at)
+    )
+    waits = (each for each in planned if each not in due)
+    return due, tuple(
+        each
+        if each.periods is None or each.since is not None
+        else replace(each, periods=each.periods - 1)
+        for each in waits
+    )
 
 
 def same_price(span: Span, items: tuple[Item, ...], offers: Mapping[str, Plan[Any]]) -> Item | None:

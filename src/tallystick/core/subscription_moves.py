@@ -278,14 +278,19 @@ def _refused(subscription: Subscription, kind: MoveKind) -> str:
 def _change(flow: Flow, move: Change, at: Instant, number: int) -> None:
     _check_words(move)
     items = _changed_items(flow, move)
+    begins = flow.now.begins_at
     if move.at is not None:
         date = to_the_second(move.at)
-        if date <= at:
+        if move.timing == "period_end" and (begins is None or begins < date):
+            _plan(flow, Planned(number=number, change=move, periods=1, since=date))
+        elif move.timing == "period_end":
+            _plan(flow, Planned(number=number, change=move, at=begins))
+        elif date <= at:
             raise _bad("at", f"lies not in the future: {instant_text(date)}")
-        _plan(flow, Planned(number=number, change=move, at=date))
+        else:
+            _plan(flow, Planned(number=number, change=move, at=date))
         return
     timing = move.timing or flow.timing_of(items)
-    begins = flow.now.begins_at
     # who has paid nothing yet can have less at once, unless they ask for another time
     waits = move.timing is not None or flow.now.state not in {"scheduled", "trialing"}
     if timing == "period_end" and flow.has_period:
@@ -301,11 +306,14 @@ def _check_words(move: Change) -> None:
         raise _bad("timing", "is now or period_end")
     if move.proration not in {None, *get_args(Proration)}:
         raise _bad("proration", f"is one of {', '.join(get_args(Proration))}")
-    if move.at is not None and move.timing is not None:
-        raise _bad("timing", "and a date exclude each other")
+    if move.at is not None and move.timing == "now":
+        raise _bad("timing", "is now, and a date is given: give one of the two")
 
 
 def _changed_items(flow: Flow, move: Change) -> tuple[Item, ...]:
+    if move.instead_of not in {None, flow.now.plan}:
+        text = f"subscription {flow.now.id!r} is on {flow.now.plan}, not on {move.instead_of}"
+        raise Conflict(text, plan=flow.now.plan)
     items = flow.changed(move)
     for item in items:
         check_item(item, flow.offers, flow.now.currency)

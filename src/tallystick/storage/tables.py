@@ -29,6 +29,7 @@ from sqlalchemy import (
 from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import make_billing_tables
 from tallystick.storage.coupon_tables import make_coupon_tables
+from tallystick.storage.price_migration_tables import make_price_migration_tables
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
 
 __all__ = ["PREFIX", "Tables"]
@@ -89,6 +90,9 @@ class Tables:
         self.customer_coupon_slots = coupons.customer_coupon_slots
         self.redemptions = coupons.redemptions
         self.invoice_discounts = coupons.invoice_discounts
+        moved = make_price_migration_tables(self.metadata, prefix)
+        self.price_migrations = moved.price_migrations
+        self.price_moves = moved.price_moves
 
     @property
     def version_table(self) -> str:
