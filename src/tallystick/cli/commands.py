@@ -19,6 +19,7 @@ from tallystick.cli import (
     meters,
     migrate,
     plans,
+    price_migrations,
     publish,
     role,
     schema,
@@ -92,4 +93,5 @@ app.add_typer(usage.usage)
 app.add_typer(seller.seller)
 app.add_typer(tax.tax)
 app.add_typer(subscriptions.subscriptions)
+app.add_typer(price_migrations.prices)
 app.add_typer(invoice.invoice)
