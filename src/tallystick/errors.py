@@ -11,8 +11,9 @@
     │   │   ├── InvalidPeriod   a calendar question without an answer
     │   │   ├── InvalidRule     a predicate tree that cannot be read
     │   │   ├── InvalidUsage    usage that no line can be made of
-    │   │   ├── InvalidCatalog  a catalogue with problems, all of them
-    │   │   └── InvalidTaxRules tax rules with problems, all of them
+    │   │   └── InvalidFile     a document with problems, all of them
+    │   │       ├── InvalidCatalog
+    │   │       └── InvalidTaxRules
     │   ├── NotFound            no such thing
     │   │   └── UnknownPlan     no such plan
     │   ├── Conflict            what is there already says otherwise
@@ -54,6 +55,7 @@ __all__ = [
     "ForbiddenError",
     "InsufficientCredit",
     "InvalidCatalog",
+    "InvalidFile",
     "InvalidInput",
     "InvalidNumber",
     "InvalidPeriod",
@@ -168,7 +170,9 @@ class InvalidUsage(InvalidInput):
     """Usage that no line can be made of; `fields` names every bad key."""
 
 
-class _InvalidFile(InvalidInput):
+class InvalidFile(InvalidInput):
+    """A document with problems: all of them, each with its place."""
+
     def __init__(self, problems: Sequence[Problem], source: str) -> None:
         """Keep the problems in the order in which they stand in the document."""
         self.problems = tuple(problems)
@@ -181,16 +185,16 @@ class _InvalidFile(InvalidInput):
         super().__init__("\n  ".join([head, *map(str, self.problems)]), fields)
 
 
-class InvalidCatalog(_InvalidFile):
-    """A catalogue with problems: all of them, each with its place."""
+class InvalidCatalog(InvalidFile):
+    """A catalogue with problems."""
 
     def __init__(self, problems: Sequence[Problem], source: str = "catalogue") -> None:
         """Keep the problems in the order in which they stand in the document."""
         super().__init__(problems, source)
 
 
-class InvalidTaxRules(_InvalidFile):
-    """Tax rules with problems: all of them, each with its place."""
+class InvalidTaxRules(InvalidFile):
+    """Tax rules with problems."""
 
     def __init__(self, problems: Sequence[Problem], source: str = "tax rules") -> None:
         """Keep the problems in the order in which they stand in the document."""

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 from sqlalchemy import Engine
 
 from tallystick.app import publish as publishing
+from tallystick.app.forecast import foresee, taken_along, wish_of
 from tallystick.app.verify import verify_ledger
 from tallystick.core.meter import meters_of
 from tallystick.core.period import instant
 from tallystick.errors import SetupError
 from tallystick.facade.coupons import Coupons
+from tallystick.facade.credits import Credits
 from tallystick.facade.customers import Customers
+from tallystick.facade.dunning import Dunnings
 from tallystick.facade.invoices import Invoices
 from tallystick.facade.price_migrations import PriceMigrations
 from tallystick.facade.quotes import Quotes
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
     from sqlalchemy.orm import Session
 
+    from tallystick.app.forecast import Forecast
     from tallystick.app.publish import Publication
     from tallystick.app.verify import Report
     from tallystick.core.catalog import Catalog, Plan
@@ -134,7 +138,9 @@ class Tallystick:
         self.subscriptions = Subscriptions(self)
         self.invoices = Invoices(self)
         self.coupons = Coupons(self)
+        self.credits = Credits(self)
         self.quotes = Quotes(self)
+        self.dunning = Dunnings(self)
         self.price_migrations = PriceMigrations(self)
         self.seller = Sellers(self)
         self.taxes = Taxes(self)
@@ -213,6 +219,43 @@ class Tallystick:
         return self.act(
             lambda unit, _: publishing.plan_version(unit, ref), connection=connection, reading=True
         )
+
+    # --- what is to come ----------------------------------------------------------------------
+
+    def foresee(
+        self,
+        customer: str,
+        until: datetime | str,
+        *,
+        changes: Iterable[tuple[str, datetime | str]] = (),
+        usage: Iterable[object] | None = None,
+        like: int | None = None,
+        at: datetime | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Forecast:
+        """Give the documents that fall due for a customer until a time, and change nothing.
+
+        `changes` are plans with the time of each, as `("pro", "2028-01-01T00:00:00Z")`.  What will
+        be used is `usage`, events as `usage.record_many` takes them, or what was used in the last
+        `like` months, again and again; else nothing.  Every document is taken as paid at once.
+
+        Played by the code that bills, in memory: nothing is written, locked or numbered.  At most
+        ten years, 5,000 documents and 100,000 events.
+
+        Raises NotFound, UnknownPlan; InvalidInput, InvalidUsage, InvalidPeriod; Conflict for a
+        change that cannot be.
+        """
+        moment = self.clock.now() if at is None else instant(at)
+        wish = wish_of(moment, customer, until, changes, usage, like)
+        taken, meters = self.act(
+            lambda unit, _: (taken_along(unit, wish), self.usage.meters_in(unit)),
+            connection=connection,
+            reading=True,
+        )
+        try:
+            return foresee(taken, wish, meters)
+        finally:
+            taken.close()
 
     # --- proof --------------------------------------------------------------------------------
 

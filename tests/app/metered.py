@@ -66,6 +66,7 @@ def metered_catalog() -> Catalog[Any, Any]:
                         _plan("users", cost="2.00", meter="users"),
                         _plan("disk", cost="0.50", meter="disk"),
                         _plan("anew", cost="0.25", meter="anew"),
+                        _plan("floor", cost="0.35", meter="calls", included="3", least="20.00"),
                         _plan("strict", cost="0.25", meter="strict"),
                         _plan("billed", "10.00", cost="0.35", meter="calls", included="3"),
                         _plan("steps", "10.00", type="graduated", meter="calls", tiers=_TIERS),
@@ -87,6 +88,7 @@ _TIERS: Final = [
 
 
 def _plan(key: str, threshold: str | None = None, **price: Any) -> dict[str, Any]:
+    least = price.pop("least", None)
     metered = {"id": f"{key}_use", "name": key, "type": "per_unit", "unit": "unit", **price}
     plan = {
         "id": key,
@@ -95,6 +97,7 @@ def _plan(key: str, threshold: str | None = None, **price: Any) -> dict[str, Any
         "interval_count": 1 if threshold is None else 30,
         "prices": [{"id": f"{key}_fee", "name": "Fee", "type": "flat", "cost": "10.00"}, metered],
     }
+    plan |= {} if least is None else {"minimum_commitment": least}
     return plan if threshold is None else {**plan, "invoice_threshold": threshold}
 
 

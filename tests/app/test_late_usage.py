@@ -5,19 +5,23 @@ from __future__ import annotations
 import threading
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from itertools import count
+from math import floor
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tallystick.app.replay import replay_invoice
 from tallystick.app.usage import record_many
 from tallystick.core.fold import fold_by
 from tallystick.core.period import Period
 from tallystick.core.rating import rate
 from tallystick.core.rating.usage import Quantity
 from tallystick.storage import usage_watermark
+from tallystick.storage.sold_on import ended
 from tests.app.metered import START, Shop, event
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
 FEBRUARY, MARCH, APRIL = (datetime(2027, month, 1, tzinfo=START.tzinfo) for month in (2, 3, 4))
 
 
@@ -161,6 +166,18 @@ def test_what_a_meter_refuses_is_on_no_document(shop: Shop) -> None:
     assert [line.amount.minor for line in shop.lines(mine, "usage", "late")] == [250, 100]
 
 
+def test_only_who_had_something_late_is_looked_at_after_the_end(shop: Shop) -> None:
+    late, quiet = shop.subscribe("calls", START), shop.subscribe("calls", START)
+    for each in (late, quiet):
+        shop.record([use(each, f"{each.customer}-a", START + DAY, START + DAY, 1)])
+        shop.cancel(each, START + 10 * DAY)
+    shop.record([use(late, f"{late.customer}-b", START + DAY, FEBRUARY, 1)])
+    with shop.storage.look() as unit:
+        found = [owner for page in ended(unit) for owner in page]
+    assert (late.customer, late.subscription) in found
+    assert quiet.customer not in {customer for customer, _ in found}
+
+
 def test_after_the_end_a_late_event_makes_a_document_of_its_own(shop: Shop) -> None:
     mine = shop.subscribe("calls", START)
     shop.cancel(mine, START + 10 * DAY)
@@ -239,6 +256,40 @@ def test_whatever_comes_when_all_documents_are_the_bill_of_all_at_once(
             assert shop.lines_again(document) == before, document.cause
         asked = sum(line.amount.minor for line in shop.lines(mine, "usage", "late"))
         assert asked == _bill(shop, mine, plan, stored, _windows_of(shop, mine, windows))
+
+    adds_up()
+
+
+def test_whatever_comes_when_a_minimum_commitment_is_met_and_never_asked_for_twice(
+    shop: Shop,
+) -> None:
+    """Fees 10.00, calls beyond 3 at 0.35, at least 20.00 a month: each month comes to the more."""
+    quick = shop.storage.engine.url.database is None
+
+    @settings(
+        max_examples=12 if quick else 3, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(stories(), st.lists(st.integers(1, 130), max_size=6))
+    def adds_up(arriving: list[tuple[float, str, int, int]], runs: list[int]) -> None:
+        start = START + next(_days) * DAY
+        mine = shop.subscribe("floor", start)
+        stored = _played(shop, mine, arriving, runs)
+        end = max(start + 90 * DAY, start + max([0, *runs]) * DAY)
+        shop.cancel(mine, end)
+        shop.run(start + 400 * DAY - HOUR)
+        expected = 0
+        for fee in (line.window for line in shop.lines(mine, "fee")):
+            assert fee is not None
+            had = min(fee.end, end) - fee.start
+            used = [Period(fee.start, fee.start + had)] if had else []
+            least = Fraction(2_000) * Fraction(had // SECOND, fee.seconds)
+            sold = 1_000 + _bill(shop, mine, "floor", stored, used)
+            expected += max(floor(least + Fraction(1, 2)), sold)
+        documents = shop.documents(mine)
+        assert sum(each.total.minor for each in documents) == expected
+        with shop.storage.look() as unit:
+            for each in documents:
+                assert replay_invoice(unit, each.id).differences == ()
 
     adds_up()
 

@@ -18,8 +18,10 @@ from tallystick.app.verify import ALL_CHECKS, MOST_ROWS, verify_ledger
 from tallystick.core.canonical import digest
 from tallystick.core.meter import Meter
 from tallystick.core.published import catalog_text
+from tallystick.storage import verify_rollups
 from tallystick.storage.meters import hold_alone, register
 from tallystick.storage.verify import CHECKS
+from tallystick.storage.verify_rollups import wrong_rollups
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -258,6 +260,9 @@ VIOLATIONS: Final[dict[str, tuple[str, Callable[[Unit], None]]]] = {
 }
 
 
+OF_ROLL_UPS = [violation for violation, (name, _) in VIOLATIONS.items() if name == "roll-ups"]
+
+
 @pytest.mark.parametrize("violation", VIOLATIONS)
 def test_a_violation_is_found_with_its_row(used: Storage, violation: str) -> None:
     name, plant = VIOLATIONS[violation]
@@ -270,6 +275,31 @@ def test_a_violation_is_found_with_its_row(used: Storage, violation: str) -> Non
     assert not report.ok
     if not name.startswith("usage") and violation != "an event that is lost":
         assert list(broken) == [name]
+
+
+@pytest.mark.parametrize(
+    "violation", [each for each in VIOLATIONS if VIOLATIONS[each][0] == "roll-ups"]
+)
+@pytest.mark.parametrize(("events", "customers"), [(3, 100), (25, 1), (10_000, 1)])
+def test_roll_ups_are_looked_at_in_parts_as_they_are_at_once(
+    used: Storage, monkeypatch: pytest.MonkeyPatch, violation: str, events: int, customers: int
+) -> None:
+    with used.begin() as unit:
+        VIOLATIONS[violation][1](unit)
+        whole = list(wrong_rollups(unit))
+        monkeypatch.setattr(verify_rollups, "_EVENTS_AT_ONCE", events)
+        monkeypatch.setattr(verify_rollups, "_CUSTOMERS_AT_ONCE", customers)
+        parts = list(wrong_rollups(unit))
+    assert whole
+    assert sorted(parts, key=str) == sorted(whole, key=str)
+
+
+def test_a_ledger_that_is_looked_at_in_parts_holds(
+    used: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify_rollups, "_EVENTS_AT_ONCE", 3)
+    with used.look() as unit:
+        assert list(wrong_rollups(unit)) == []
 
 
 def test_each_check_is_among_those_seen_to_fail() -> None:

@@ -67,15 +67,13 @@ def test_from_a_plan_to_an_undo() -> None:
     assert (first["stage"], first["moved"], first["left"]) == (1, 1, 1)
     assert run("prices", "run", "m", "--stage", "1", *NOW).stdout.startswith("nobody is left")
     assert run("prices", "run", "m", *NOW).stdout == "stage 2: 1 moved, 0 to come\n"
-    assert "a " in run("prices", "notices", "m", "--told", *NOW).stdout
-    assert run("prices", "notices", "m").stdout == "everybody knows\n"
     assert "2 moved" in run("prices", "list").stdout
     status, text = refused("prices", "undo", "m", *NOW)
     assert (status, "--yes" in text) == (2, True)
     assert said("prices", "undo", "m", "--yes", *NOW) == {"undone": 2, "kept": []}
     assert said("prices", "show", "m")["state"] == "undone"
-    notices = said("prices", "notices", "m")["notices"]
-    assert [each["status"] for each in notices] == ["undone", "undone"]
+    notices = said("dunning", "outbox")["notices"]
+    assert [each["kind"] for each in notices] == ["price_change"] * 2 + ["price_change_undone"] * 2
 
 
 def test_an_undo_that_comes_too_late_says_for_whom() -> None:

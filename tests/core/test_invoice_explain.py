@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from tallystick.core.charge import Charge, Due
 from tallystick.core.evidence import rated_of
 from tallystick.core.invoice_explain import explain_line, explain_sums
+from tallystick.core.line_tax import Invoiced
+from tallystick.core.minimum import Settled
 from tallystick.core.move import AddOn
 from tallystick.core.period import Period
 from tallystick.core.rating.line import Earlier
@@ -168,8 +170,18 @@ def test_a_slice_and_what_came_late_can_be_redone(gauge: bool) -> None:
     earlier = Earlier(Quantity(Decimal(2000)), usd("4.44"))
     used = _used("5000", earlier=earlier, gauge=gauge)
     _check(reckoned(_due(charge), offers, used={0: [used]}))
-    late = Late(charge=charge, used=_used("7000", gauge=gauge), billed=1234, part="late/1")
-    less = Late(charge=_usage(), used=_used("1100", gauge=gauge), billed=1234, part="late/2")
+    late = Late(
+        charge=charge,
+        used=_used("7000", gauge=gauge),
+        billed=Invoiced(sold=1234),
+        part="late/1",
+    )
+    less = Late(
+        charge=_usage(),
+        used=_used("1100", gauge=gauge),
+        billed=Invoiced(sold=1234),
+        part="late/2",
+    )
     invoice = reckoned(_due(), offers, late=(late, less))
     assert [line.kind for line in invoice.lines] == ["late", "late"]
     _check(invoice)
@@ -199,6 +211,10 @@ def test_a_minimum_can_be_redone() -> None:
     due = story.dues[-1]
     place = next(n for n, charge in enumerate(due.charges) if charge.kind == "minimum")
     _check(reckoned(due, billed={place: 500}))
+    charge = due.charges[place]
+    for before, made_up in ((2_000, 1_000), (500, 1_000), (4_000, 500), (500, 0)):
+        settled = Settled(charge=charge, before=before, made_up=made_up, part="late/1")
+        _check(reckoned(_due(), settled=(settled,)))
 
 
 # --- what is kept of a reckoning ------------------------------------------------------------------

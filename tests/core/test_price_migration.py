@@ -190,7 +190,7 @@ def test_a_change_that_never_would_take_effect_is_refused() -> None:
     other = apply(begun(), to_come, day("2027-02-01"), OFFERS).subscription
     with pytest.raises(Conflict, match="another change of plan"):
         takes_effect(other, change, day("2027-02-01"), OFFERS)
-    with pytest.raises(Conflict, match="is on pro@1, not on basic@1"):
+    with pytest.raises(Conflict, match="it is on pro@1, not on basic@1"):
         takes_effect(begun("pro@1"), change, day("2027-02-01"), OFFERS)
 
 

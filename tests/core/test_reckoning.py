@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tallystick.core.charge import Charge, Due
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.invoice import Party
+from tallystick.core.line_tax import Invoiced
 from tallystick.core.money import Money
 from tallystick.core.move import AddOn
 from tallystick.core.period import Period
@@ -223,9 +224,9 @@ def test_an_issued_document_is_open_until_nothing_is_left_to_pay() -> None:
 
 def test_late_usage_is_the_difference_to_what_was_billed() -> None:
     offers = _offers(**PER_SEAT)
-    late = Late(charge=_usage(), used=_used("25"), billed=1000, part="late/1")
-    less = Late(charge=_usage(), used=_used("11"), billed=1000, part="late/1")
-    same = Late(charge=_usage(), used=_used("15"), billed=1000, part="late/1")
+    late = Late(charge=_usage(), used=_used("25"), billed=Invoiced(sold=1000), part="late/1")
+    less = Late(charge=_usage(), used=_used("11"), billed=Invoiced(sold=1000), part="late/1")
+    same = Late(charge=_usage(), used=_used("15"), billed=Invoiced(sold=1000), part="late/1")
     assert [line.amount for line in reckoned(_due(), offers, late=(late,)).lines] == [usd("20.00")]
     assert reckoned(_due(), offers, late=(less,)).kind == "credit_note"
     assert reckoned(_due(), offers, late=(same,)).lines == ()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tallystick.core.move import AddOn, Keep, Lapse
+from tallystick.core.move import AddOn, Keep, Lapse, Recover
 from tallystick.core.period import Period
 from tallystick.core.subscription_moves import next_at
 from tallystick.errors import Conflict
@@ -173,9 +173,24 @@ def test_a_cancellation_at_a_date_comes_in_any_pause() -> None:
         assert story.total == usd("3.33")
 
 
-def test_a_past_due_subscription_can_pause() -> None:
-    story = Story().start("basic", at="2027-04-01").do("2027-04-02", Lapse()).pause("2027-04-11")
-    assert story.resume("2027-04-11").total == usd("10.00")
+@pytest.mark.parametrize("mode", ["keep", "extend"])
+def test_what_is_past_due_is_so_again_after_a_pause(mode: PauseMode) -> None:
+    story = Story().start("basic", at="2027-04-01").do("2027-04-02", Lapse())
+    story.pause("2027-04-11", mode=mode).resume("2027-04-11")
+    assert (story.now.state, story.total) == ("past_due", usd("10.00"))
+    story.pause("2027-04-12", mode=mode, resumes_at=day("2027-04-13")).until("2027-04-14")
+    assert story.now.state == "past_due"
+    assert not story.now.lapsed  # the state says it
+
+
+@pytest.mark.parametrize("mode", ["keep", "extend"])
+def test_who_pays_or_fails_to_in_a_pause_goes_on_so(mode: PauseMode) -> None:
+    story = Story().start("basic", at="2027-04-01").pause("2027-04-11", mode=mode)
+    story.do("2027-04-12", Lapse()).do("2027-04-12", Lapse())
+    assert (story.now.state, story.now.lapsed) == ("paused", True)
+    other = copy(story).do("2027-04-13", Recover()).resume("2027-04-14")
+    assert (story.resume("2027-04-14").now.state, other.now.state) == ("past_due", "active")
+    assert story.cancel("2027-04-15").now.state == "canceled"
 
 
 @settings(max_examples=60, deadline=None)

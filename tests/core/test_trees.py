@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -18,11 +19,12 @@ from tallystick.core import trees
 from tallystick.core.canonical import canonical_json
 from tallystick.core.charge import Charge, Due
 from tallystick.core.currency import CODES, Currency, currency
-from tallystick.core.frozen import FrozenDict
+from tallystick.core.frozen import FrozenDict, FrozenTree
 from tallystick.core.invoice import Invoice, InvoiceLine, Party
 from tallystick.core.money import Money
 from tallystick.core.move import AddOn, Cancel, Change, Pause, Phase, Resume, Start
 from tallystick.core.period import Period, instant_text
+from tallystick.core.plain_values import Fault, plain_text
 from tallystick.core.subscription import Item, Planned, Span, Subscription, Terms
 from tallystick.core.trees import body_of, bytes_of, move_of, tree_of, value_of
 from tallystick.errors import InvalidInput
@@ -271,6 +273,44 @@ def test_keys_stand_as_canonical_json_has_them() -> None:
     evidence = {"a": 1, "a!": 2, 'a"': 3, "a#": 4, "é": 5, "\n": 6}
     written = bytes_of(line(evidence=evidence))
     assert written == canonical_json(tree_of(line(evidence=evidence)))
+
+
+def test_evidence_that_changes_no_more_is_written_once() -> None:
+    steps = {"steps": [["price", ["5"], "0"]], "at": None, 'a"': [True, 7]}
+    evidence = FrozenTree(steps)
+    plainly = bytes_of(line(evidence=steps))
+    assert bytes_of(line(evidence=evidence)) == plainly
+    assert evidence.text == canonical_json(steps).decode()
+    evidence.text = "{}"
+    assert b'"evidence":{}' in bytes_of(line(evidence=evidence))
+    assert plain_text(evidence) == "{}"
+    assert bytes_of(line(evidence=pickle.loads(pickle.dumps(evidence)))) == plainly  # noqa: S301 - our own
+
+
+def test_plain_text_is_canonical_json() -> None:
+    tree: dict[str, Any] = {"b": [1, None, True, "é\n"], "a!": {"z": -5, 'a"': []}, "c": (2, {})}
+    assert plain_text(tree).encode() == canonical_json(tree)
+    with pytest.raises(Fault, match="must be plain JSON"):
+        plain_text({"a": [0.5]})
+
+
+def test_an_item_that_many_hold_is_read_once() -> None:
+    tree = {"key": "plan", "offer": "shared@1", "seats": 1}
+    once = value_of(Item, tree)
+    assert value_of(Item, dict(tree)) is once
+    assert value_of(Item, {**tree, "seats": 2}).seats == 2
+    with pytest.raises(InvalidInput, match="seats must be a whole number"):
+        value_of(Item, {**tree, "seats": True})
+    with pytest.raises(InvalidInput, match="seats must be a whole number"):
+        value_of(Item, {**tree, "seats": 1.0})
+
+
+def test_the_differences_of_an_item_are_written_as_they_are_now() -> None:
+    open_: dict[str, dict[str, Any]] = {}
+    item = Item("plan", "pro@1", 1, open_)
+    assert bytes_of(item) == b'{"key":"plan","offer":"pro@1"}'
+    open_["pro"] = {"cost": "5.00"}
+    assert b'"overrides":{"pro":{"cost":"5.00"}}' in bytes_of(item)
 
 
 @pytest.mark.parametrize("money", [USD, JPY, CODES["KWD"]])

@@ -449,21 +449,29 @@ def test_an_undo_after_the_date_says_who_has_the_new_prices(tally: Tallystick) -
 # --- notices --------------------------------------------------------------------------------------
 
 
-def test_who_is_moved_or_not_after_all_is_to_be_told_once(tally: Tallystick) -> None:
-    def to_tell() -> list[tuple[str, str]]:
-        return [(each.subscription, each.status) for each in tally.price_migrations.notices("m")]
+def test_who_is_moved_or_not_after_all_is_told_once(tally: Tallystick) -> None:
+    def told() -> list[tuple[str, str]]:
+        return [(each.customer, each.kind) for each in tally.dunning.notices()]
 
     planned(tally, stages=[2])
-    assert to_tell() == []
+    assert told() == []
     tally.price_migrations.run("m", at=NOW)
-    assert to_tell() == [("s0", "moved"), ("s1", "moved")]
-    assert tally.price_migrations.notified("m", ["s0", "s2"], at=NOW) == 1
-    assert tally.price_migrations.notified("m", ["s0"], at=NOW) == 0
-    assert to_tell() == [("s1", "moved")]
+    assert told() == [("c0", "price_change"), ("c1", "price_change")]
+    notice = tally.dunning.notices()[0]
+    assert (notice.at, notice.cause) == (NOW, "price_migration/m/s0")
+    assert dict(notice.body) == {
+        "price_migration": "m",
+        "subscription": "s0",
+        "from": "basic@1",
+        "to": "basic@2",
+        "before": 1000,
+        "after": 1200,
+        "currency": "USD",
+        "takes_effect_at": "2026-11-01T00:00:00Z",
+    }
     tally.price_migrations.undo("m", at=NOW)
-    assert to_tell() == [("s0", "undone")]
-    tally.price_migrations.notified("m", ["s0"], at=NOW)
-    assert to_tell() == []
+    tally.price_migrations.undo("m", at=NOW)
+    assert told()[2:] == [("c0", "price_change_undone"), ("c1", "price_change_undone")]
 
 
 def test_pages_of_migrations_and_of_their_subscriptions(tally: Tallystick) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.mutants.faults_of_documents import OF_DOCUMENTS
 from tests.mutants.faults_of_figures import OF_FIGURES
+from tests.mutants.faults_of_taxes import OF_TAXES
 from tests.mutants.faults_of_time import OF_TIME
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAULTS", "QUICK"]
 
-FAULTS: Final[tuple[Mutant, ...]] = (*OF_TIME, *OF_FIGURES, *OF_DOCUMENTS)
+FAULTS: Final[tuple[Mutant, ...]] = (*OF_TIME, *OF_FIGURES, *OF_DOCUMENTS, *OF_TAXES)
 """Each fault that a billing engine is known to have had."""
 
 QUICK: Final = tuple(mutant for mutant in FAULTS if mutant.quick)

@@ -41,6 +41,13 @@ OF_DOCUMENTS: Final = (
         (f"{_SERIES}test_eight_at_once_with_some_undone_leave_no_gap_and_no_twin",),
     ),
     Mutant(
+        "a number that was given is given again",
+        "storage/series.py",
+        "_put(unit, series, next=first + count)",
+        "_put(unit, series, next=first)",
+        (f"{_SERIES}test_numbers_begin_with_one_and_go_on",),
+    ),
+    Mutant(
         "a number is committed before its document",
         "storage/series.py",
         "    _put(unit, series, next=first + count)\n",
@@ -99,8 +106,8 @@ OF_DOCUMENTS: Final = (
     Mutant(
         "there is no grace",
         "app/drafting.py",
-        "finalize_at=due.at + (grace if _is_metered(due) else timedelta())",
-        "finalize_at=due.at",
+        "return due.at + grace if _is_metered(due) else due.at",
+        "return due.at",
         (f"{_LATE}test_an_event_in_the_grace_is_on_time_and_one_after_it_is_late",),
     ),
     Mutant(
@@ -138,6 +145,13 @@ OF_DOCUMENTS: Final = (
             "    if before is not None and before.number < 0:"
         ),
         (f"{_FACADE}test_a_repeat_with_its_key_gives_the_first_answer_whatever_came_between",),
+    ),
+    Mutant(
+        "money is money, whatever its currency",
+        "core/given.py",
+        "if currency is not None and value.currency != currency:",
+        "if currency is not None and value.currency > currency:",
+        (f"{_ACTS}test_a_strange_amount_is_refused_and_stores_nothing",),
     ),
     Mutant(
         "a payment's key is forgotten",

@@ -13,6 +13,7 @@ _GRADUATED: Final = "tests/core/rating/test_graduated.py::"
 _PER_UNIT: Final = "tests/core/rating/test_per_unit.py::"
 _RATE: Final = "tests/core/rating/test_rate.py::"
 _VOLUME: Final = "tests/core/rating/test_volume.py::"
+_LINES: Final = "tests/core/test_line_item.py::"
 _MONEY: Final = "tests/core/test_money.py::"
 _NUMBER: Final = "tests/core/test_number.py::"
 _PRORATION: Final = "tests/core/test_proration.py::"
@@ -67,6 +68,13 @@ OF_FIGURES: Final = (
         (f"{_RECKONING}test_lines_are_rounded_and_then_summed",),
     ),
     Mutant(
+        "every currency has two decimals",
+        "core/currency.py",
+        "code: Currency(code, decimals)",
+        "code: Currency(code, 2)",
+        (f"{_LINES}test_a_currency_without_decimals_rounds_to_whole_units",),
+    ),
+    Mutant(
         "what is left of a split is dropped",
         "core/money.py",
         ("        for i in order[: size - sum(parts)]:\n            parts[i] += 1\n"),
@@ -116,8 +124,8 @@ OF_FIGURES: Final = (
     Mutant(
         "a minimum forgets what was billed before",
         "core/minimum.py",
-        "    billed = Money(before + here, plan.currency)\n",
-        "    billed = Money(here, plan.currency)\n",
+        "    billed = Money(before + asked_for_minimum(charge, lines), plan.currency)\n",
+        "    billed = Money(asked_for_minimum(charge, lines), plan.currency)\n",
         (
             f"{_STORIES}test_a_story_comes_out_as_it_is_written[sqlite-memory-minimum-commitment-late]",
         ),
@@ -148,14 +156,14 @@ OF_FIGURES: Final = (
     Mutant(
         "a credit is charged without its cap",
         "core/span.py",
-        "        cap=span.invoiced,\n",
+        "        cap=sum(each.invoiced for each in paid) if span.paid else span.invoiced,\n",
         "        cap=None,\n",
         (f"{_NOTICED}test_who_paid_for_less_and_has_more_is_given_back_what_was_paid",),
     ),
     Mutant(
         "late usage is billed whole",
         "core/reckoned_lines.py",
-        "Money(rated.amount.minor - late.billed, rated.currency)",
+        "Money(rated.amount.minor - late.billed.sold, rated.currency)",
         "Money(rated.amount.minor, rated.currency)",
         (f"{_RECKONING}test_late_usage_is_the_difference_to_what_was_billed",),
         quick=True,

@@ -1,30 +1,48 @@
 """The bill of a subscription, worked out a second time: prices laid over the moments of a life.
 
 A catalogue is a dict of plans in their order: `{"pro": {"every": ("month", 1), "prices": [...]}}`,
-a price `{"id", "kind": "flat" | "seat", "minor"}` or `{"id", "kind": "usage", "included"}` with a
-`rate` or `tiers` (pairs of a bound and a rate, minor units), and an `every` of its own.  Moves are
-dicts with `at` and `do`; usage is a list of instants and quantities.
+perhaps with a `minimum` and a `set_up` fee.  A price is `{"id", "kind": "flat" | "seat", "minor"}`
+or `{"id", "kind": "usage", "included"}` with a `rate` or `tiers` (pairs of a bound and a rate,
+minor units), and an `every` of its own.  Moves are dicts with `at` and `do`; usage is a list of
+instants and quantities.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tests.oracle.having import Name, Tree, exact, prices
 from tests.oracle.life import live
+from tests.oracle.passing import ARREARS, slot
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.oracle.calendar import Frame
     from tests.oracle.passing import Moment
 
-__all__ = ["Document", "Line", "bill", "half_away"]
+__all__ = [
+    "NEVER",
+    "Bill",
+    "Document",
+    "Line",
+    "Usage",
+    "bill",
+    "half_away",
+    "numbered",
+    "with_items",
+]
 
-Tree = dict[str, Any]
 Usage = list[tuple[datetime, Decimal]]
+NEVER = datetime.min.replace(tzinfo=UTC)
+"""The time of a line that is for no time."""
+GRACE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, order=True)
@@ -32,19 +50,32 @@ class Line:
     """A line: what for, for which time, how much of it, what it costs in minor units."""
 
     kind: str
+    item: str
     price: str
     start: datetime
     end: datetime
     quantity: Decimal
     minor: int
+    of: datetime = field(default=NEVER, compare=False)
+    """Since when the fee ran that a credit gives back of."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A document: when, its lines in no order that matters, their sum."""
+    """A document: when and why, its lines in no order that matters, their sum."""
 
     at: datetime
+    cause: str
     lines: tuple[Line, ...]
+    metered: bool = field(default=False, compare=False)
+    """Whether something that is measured stands on it, even if that came to nothing."""
+    known: datetime = field(default=NEVER, compare=False)
+    """When the start was told."""
+
+    @property
+    def issued(self) -> datetime:
+        """When it can be issued: what is measured gets its grace, and nothing is back-dated."""
+        return max(self.known, self.at + (GRACE if self.metered else timedelta()))
 
     @property
     def total(self) -> int:
@@ -52,137 +83,271 @@ class Document:
         return sum(line.minor for line in self.lines)
 
 
+@dataclass(frozen=True)
+class Bill:
+    """The documents of a life, what became of each move and of all, and what was peculiar.
+
+    `peculiar` has `credit_after_a_free_change` where a fee is given back that was never charged: it
+    took the place of another without proration; and `credit_at_the_edge_of_a_minimum` where
+    one is given back at the very instant at which a minimum begins, or at which it ends, of a fee
+    that was charged then.
+    """
+
+    documents: list[Document]
+    told: list[tuple[str, str, bool]]
+    state: str
+    peculiar: set[str]
+
+
 @dataclass
 class _Piece:
     """A stretch on one price, as long as nothing about it changes."""
 
-    since: datetime
+    name: Name
+    price: Tree
     quantity: int
+    since: datetime
     frame: Frame
     invoiced: int = 0
+    free: bool = False
     cut: bool = False
-    holes: tuple[tuple[datetime, datetime], ...] = field(default=())
+
+    def fee(self, since: datetime) -> int:
+        """Give what the time from an instant to the end costs."""
+        share = Fraction(
+            self.frame.seconds(since, self.frame.end), self.frame.seconds(*self.frame.whole)
+        )
+        return int(half_away(exact(self.price, self.quantity) * share))
+
+    def line(self, kind: str, start: datetime, end: datetime, minor: int) -> Line:
+        """Write a line of it."""
+        return Line(kind, *self.name, start, end, Decimal(self.quantity), minor, self.since)
 
 
-def half_away(exact: Fraction, decimals: int = 0) -> Fraction:
+_Laid = dict[int, list[Line | _Piece]]
+"""Lines by the moment that makes them; a piece is a minimum that a moment closes."""
+
+
+def half_away(number: Fraction, decimals: int = 0) -> Fraction:
     """Round half away from zero."""
-    scaled = abs(exact) * 10**decimals
+    scaled = abs(number) * 10**decimals
     rounded = Fraction(floor(scaled + Fraction(1, 2)), 10**decimals)
-    return -rounded if exact < 0 else rounded
+    return -rounded if number < 0 else rounded
 
 
-def bill(
-    catalog: Tree, start: Tree, moves: list[Tree], usage: Usage, until: datetime
-) -> tuple[list[Document], list[tuple[str, str, bool]]]:
+def bill(catalog: Tree, start: Tree, moves: list[Tree], usage: Usage, until: datetime) -> Bill:
     """Give the documents up to an instant, and what became of each move."""
     life, told = live(catalog, start, moves, until)
-    lines: list[list[Line]] = [[] for _ in life.moments]
-    prices = {p["id"]: p for plan in catalog.values() for p in plan["prices"]}
-    for price in prices.values():
-        having = [_had(catalog, moment, price) for moment in life.moments]
-        lay = _usage if price["kind"] == "usage" else _fees
-        for place, line in lay(price, life.moments, having, usage):
-            lines[place].append(line)
-    return _documents(life.moments, lines), told
+    fees = _Fees(catalog, usage)
+    laid: _Laid = defaultdict(list)
+    metered: set[int] = set()
+    for place, moment in enumerate(life.moments):
+        before = life.moments[place - 1] if place else None
+        laid[place] += fees.pass_to(moment, before)
+        if moment.set_up:
+            laid[place].append(Line("setup", "plan", "", NEVER, NEVER, Decimal(1), moment.set_up))
+        if fees.by_value:
+            metered.add(place)
+    names = dict.fromkeys(name for moment in life.moments for name in moment.have)
+    for name in names:
+        for place, found in _arrears(name, life.moments, usage):
+            metered.add(place)
+            laid[place] += found
+    peculiar = {*fees.peculiar, *_at_the_edge(laid)}
+    documents = _documents(life.moments, laid, metered, start["at"])
+    return Bill(documents, told, life.state, peculiar)
 
 
-def _had(catalog: Tree, moment: Moment, price: Tree) -> int | None:
-    """Give how many of a price are had after a moment; None for none."""
-    if moment.have is None or price not in catalog[moment.have[0]]["prices"]:
-        return None
-    if (moment.usage if price["kind"] == "usage" else moment.fees) is None:
-        return None
-    return moment.have[1] if price["kind"] == "seat" else 1
+def _at_the_edge(laid: _Laid) -> set[str]:
+    all_ = [each for some in laid.values() for each in some]
+    minimums = [each for each in all_ if isinstance(each, _Piece)]
+    begun = {(each.name[0], each.since) for each in minimums}
+    ended = {(each.name[0], each.frame.end) for each in minimums}
+    met = any(
+        (line.item, line.start) in begun
+        or ((line.item, line.start) in ended and line.of >= line.start)
+        for line in all_
+        if isinstance(line, Line) and line.kind == "credit"
+    )
+    return {"credit_at_the_edge_of_a_minimum"} if met else set()
 
 
-def _documents(moments: list[Moment], lines: list[list[Line]]) -> list[Document]:
+def with_items(documents: list[Document], items: Iterable[Tree]) -> list[Document]:
+    """Put what was bought once on the next document that is issued: dicts of `at` and `minor`."""
+    waiting = sorted(items, key=lambda item: item["at"])
+    made = []
+    for each in sorted(documents, key=lambda each: (each.issued, each.cause)):
+        taken = [item for item in waiting if item["at"] <= each.at]
+        waiting = [item for item in waiting if item not in taken]
+        lines = [Line("item", "", "", NEVER, NEVER, Decimal(1), item["minor"]) for item in taken]
+        made.append(replace(each, lines=tuple(sorted([*each.lines, *lines]))))
+    return made
+
+
+def numbered(bills: Iterable[tuple[str, list[Document]]]) -> list[tuple[str, str, Document]]:
+    """Number the documents of many customers that ask for something: number, customer, document."""
+    found = [(each.issued, who, each.cause, each) for who, some in bills for each in some]
+    counts = {"INV": 0, "CN": 0}
+    told = []
+    for _, who, _, each in sorted(found, key=lambda row: row[:3]):
+        if any(line.minor for line in each.lines):
+            series = "INV" if each.total >= 0 else "CN"
+            counts[series] += 1
+            told.append((f"{series}-{counts[series]:06}", who, each))
+    return told
+
+
+# --- documents ------------------------------------------------------------------------------------
+
+
+def _documents(
+    moments: list[Moment], laid: _Laid, metered: set[int], known: datetime
+) -> list[Document]:
     """Let each line wait for the first document after it."""
     documents: list[Document] = []
-    waiting: list[Line] = []
-    for moment, own in zip(moments, lines, strict=True):
-        waiting += own
-        if moment.flush and waiting:
-            documents.append(Document(moment.at, tuple(sorted(waiting))))
-            waiting = []
+    waiting: list[Line | _Piece] = []
+    counted: list[Line] = []
+    measured = False
+    for place, moment in enumerate(moments):
+        waiting += laid.get(place, [])
+        measured = measured or place in metered
+        if moment.flush and (waiting or measured):
+            lines = [each for each in waiting if isinstance(each, Line)]
+            counted += lines
+            closed = [each for each in waiting if isinstance(each, _Piece)]
+            lines += [line for each in closed if (line := _missing(each, counted)) is not None]
+            row = tuple(sorted(lines))
+            documents.append(Document(moment.at, moment.cause, row, measured, known))
+            waiting, measured = [], False
     return documents
 
 
-def _fees(
-    price: Tree, moments: list[Moment], having: list[int | None], _usage: Usage
-) -> list[tuple[int, Line]]:
-    """Lay a flat or per-seat price: charged for what is ahead, given back for what is not had."""
-    lines: list[tuple[int, Line]] = []
-    piece: _Piece | None = None
-    for place, (moment, wanted) in enumerate(zip(moments, having, strict=True)):
-        at = moment.at
-        if piece and place and moments[place - 1].still:
-            piece.frame = piece.frame.moved(moments[place - 1].at, at)
-        if piece and piece.frame.end == at:
-            piece = None
-        if piece and (wanted != piece.quantity or moment.anew):
-            if moment.gives_back:
-                rest = min(_fee(price, piece.quantity, piece.frame, at), piece.invoiced)
-                line = Line(
-                    "credit", price["id"], at, piece.frame.end, Decimal(piece.quantity), -rest
-                )
-                lines.append((place, line))
-            piece = None
-        if wanted and piece is None and moment.fees is not None:
-            minor = _fee(price, wanted, moment.fees, at)
-            piece = _Piece(at, wanted, moment.fees, minor)
-            line = Line("fee", price["id"], at, moment.fees.end, Decimal(wanted), minor)
-            lines.append((place, line))
-    return lines
+def _missing(piece: _Piece, lines: list[Line]) -> Line | None:
+    """Give what is missing to a minimum: of all that was asked for time that begins within it."""
+    start, end = piece.since, piece.frame.end
+    asked = sum(
+        line.minor
+        for line in lines
+        if line.item == piece.name[0] and line.kind in {"fee", "usage", "credit"}
+        if start <= (line.of if line.kind == "credit" else line.start) < end
+    )
+    share = Fraction(piece.frame.seconds(start, end), piece.frame.full())
+    gap = int(half_away(piece.price["minor"] * share)) - asked
+    return piece.line("minimum", start, end, gap) if gap > 0 else None
 
 
-def _fee(price: Tree, quantity: int, frame: Frame, since: datetime) -> int:
-    """Give what the time from an instant to the end of a stretch costs."""
-    share = Fraction(frame.seconds(since, frame.end), frame.seconds(*frame.whole))
-    return int(half_away(price["minor"] * quantity * share))
+# --- fees -----------------------------------------------------------------------------------------
 
 
-def _usage(
-    price: Tree, moments: list[Moment], having: list[int | None], usage: Usage
-) -> list[tuple[int, Line]]:
-    """Lay a price for usage: counted when its stretch ends, without the pauses."""
-    lines: list[tuple[int, Line]] = []
+class _Fees:
+    """Flat and per-seat prices: charged for what is ahead, given back for what is not had."""
+
+    def __init__(self, catalog: Tree, usage: Usage) -> None:
+        self.catalog, self.usage = catalog, usage
+        self.pieces: dict[Name, _Piece] = {}
+        self.peculiar: set[str] = set()
+        self.by_value = False
+
+    def pass_to(self, moment: Moment, before: Moment | None) -> list[Line]:
+        """Give the lines of a moment."""
+        at, lines, left = moment.at, list[Line](), 0
+        self.by_value = False
+        for piece in self.pieces.values():
+            if before is not None and before.still:
+                piece.frame = piece.frame.moved(before.at, at)
+        self.pieces = {name: piece for name, piece in self.pieces.items() if piece.frame.end != at}
+        for name, piece in list(self.pieces.items()):
+            if moment.have.get(name) == (piece.price, piece.quantity) and not moment.anew:
+                continue
+            del self.pieces[name]
+            if moment.mode == "none":
+                left += min(piece.fee(at), piece.invoiced)
+            else:
+                lines.append(self._credit(piece, at, moment, before))
+        free = moment.mode == "none" and not moment.anew
+        for name, (price, many) in moment.have.items():
+            if price["kind"] in ARREARS or name in self.pieces:
+                continue
+            piece = _Piece(name, price, many, at, moment.frames[slot(price)], free=free)
+            self.pieces[name] = piece
+            piece.invoiced, left = (left, 0) if free else (piece.fee(at), left)
+            if not free:
+                lines.append(piece.line("fee", at, piece.frame.end, piece.invoiced))
+        return lines
+
+    def _credit(self, piece: _Piece, at: datetime, moment: Moment, before: Moment | None) -> Line:
+        """Give back the rest of a fee: of what was invoiced, and of what its time is worth."""
+        invoiced = piece.invoiced
+        if piece.free:
+            self.peculiar.add("credit_after_a_free_change")
+            whole = piece.frame.seconds(piece.since, piece.frame.end)
+            share = Fraction(piece.frame.seconds(at, piece.frame.end), whole)
+            invoiced = int(half_away(invoiced * share))
+        rest = min(piece.fee(at), invoiced)
+        if moment.mode == "value" and before is not None:
+            self.by_value = True
+            unused = self._unused(piece, at, before)
+            rest = min(rest, int(half_away(exact(piece.price, piece.quantity) * unused)))
+        return piece.line("credit", at, piece.frame.end, -rest)
+
+    def _unused(self, piece: _Piece, at: datetime, before: Moment) -> Fraction:
+        """Give the share of the allowances that is left: of several, the least."""
+        key = piece.name[0]
+        found = prices(self.catalog, key, before.items[key]).values()
+        allowed = [Fraction(tree.get("included", 0)) for tree, _ in found]
+        used = Fraction(sum(number for when, number in self.usage if piece.since <= when < at))
+        left = [max(Fraction(0), 1 - used / each) for each in allowed if each]
+        return min(left, default=Fraction(1))
+
+
+# --- what is charged when it is over --------------------------------------------------------------
+
+
+def _arrears(
+    name: Name, moments: list[Moment], usage: Usage
+) -> list[tuple[int, list[Line | _Piece]]]:
+    """Lay a price for usage, or a minimum: counted when its stretch ends, without the pauses."""
+    found: list[tuple[int, list[Line | _Piece]]] = []
     piece: _Piece | None = None
     quiet_since: datetime | None = None
-    for place, (moment, wanted) in enumerate(zip(moments, having, strict=True)):
-        at, before = moment.at, moments[place - 1] if place else None
+    for place, (moment, before) in enumerate(zip(moments, [None, *moments], strict=False)):
+        at, had = moment.at, moment.have.get(name)
         if piece and before and before.still:
             piece.frame = piece.frame.moved(before.at, at)
-        if piece and (piece.frame.end == at or wanted is None or moment.anew):
+        gone = had is None or (piece is not None and had[0] != piece.price)
+        if piece and (piece.frame.end == at or gone or moment.anew):
             if quiet_since is not None:
-                holes = (*piece.frame.holes, (quiet_since, at))
-                piece.frame = replace(piece.frame, holes=holes)
+                pauses = (*piece.frame.pauses, (quiet_since, at))
+                piece.frame = replace(piece.frame, pauses=pauses)
             piece.cut = piece.cut or (moment.ends_cut and piece.frame.end != at)
-            line = _counted(price, piece, at, usage)
-            lines += [] if line is None else [(place, line)]
+            if piece.frame.seconds(piece.since, at):
+                found.append((place, _counted(piece, at, usage)))
             piece = None
-        if wanted and moment.usage is not None:
+        if had and had[0]["kind"] in ARREARS:
+            frame = moment.frames[slot(had[0])]
             if piece is None:
-                cut = moment.cut and moment.usage.whole[0] < at
-                piece = _Piece(at, wanted, moment.usage, cut=cut)
-            piece.frame = moment.usage
+                cut = moment.cut and frame.whole[0] < at
+                piece = _Piece(name, had[0], 1, at, frame, cut=cut)
+            piece.frame = frame
         if not moment.quiet:
             quiet_since = None
         elif quiet_since is None:
             quiet_since = at
-    return lines
+    return found
 
 
-def _counted(price: Tree, piece: _Piece, end: datetime, usage: Usage) -> Line | None:
+def _counted(piece: _Piece, end: datetime, usage: Usage) -> list[Line | _Piece]:
     """Price what was used from the beginning of a stretch to an instant."""
-    frame = piece.frame
-    if not frame.seconds(piece.since, end):
-        return None
+    frame, price = piece.frame, piece.price
+    if price["kind"] == "minimum":
+        return [replace(piece, frame=replace(frame, end=end))]
+    pauses = (*frame.holes, *frame.pauses)
     quantity = sum(
         (
             number
             for when, number in usage
             if piece.since <= when < end
-            and not any(since <= when < until for since, until in frame.holes)
+            and not any(since <= when < until for since, until in pauses)
         ),
         Decimal(0),
     )
@@ -194,15 +359,15 @@ def _counted(price: Tree, piece: _Piece, end: datetime, usage: Usage) -> Line | 
         included = half_away(included * Fraction(frame.seconds(piece.since, end), whole), 12)
     minor = int(half_away(_priced(price, max(Fraction(0), Fraction(quantity) - included))))
     if not quantity and not minor:
-        return None
-    return Line("usage", price["id"], piece.since, end, quantity, minor)
+        return []
+    return [replace(piece.line("usage", piece.since, end, minor), quantity=quantity)]
 
 
 def _priced(price: Tree, units: Fraction) -> Fraction:
     """Price units: each its rate, or each tier the part of them that falls into it."""
-    exact, below = Fraction(0), Fraction(0)
+    total, below = Fraction(0), Fraction(0)
     for bound, rate in price.get("tiers", [(None, price.get("rate", "0"))]):
         top = units if bound is None else min(units, Fraction(bound))
-        exact += max(Fraction(0), top - below) * Fraction(rate)
+        total += max(Fraction(0), top - below) * Fraction(rate)
         below = max(below, top)
-    return exact
+    return total

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 __all__ = [
     "Every",
     "Frame",
+    "around",
     "boundary",
     "calendar_start",
     "frame_within",
@@ -25,11 +26,15 @@ SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Frame:
-    """A stretch that is being charged: when it ends, the whole period its share is of, pauses."""
+    """A stretch that is being charged: when it ends, and the whole period its share is of.
+
+    `holes` are pauses that moved its end on, `pauses` those that left it where it was.
+    """
 
     end: datetime
     whole: tuple[datetime, datetime]
     holes: tuple[tuple[datetime, datetime], ...] = ()
+    pauses: tuple[tuple[datetime, datetime], ...] = ()
 
     def moved(self, since: datetime, until: datetime) -> Frame:
         """Stand still for a while: everything ahead moves on."""
@@ -42,9 +47,13 @@ class Frame:
     def seconds(self, start: datetime, end: datetime) -> int:
         """Count the seconds between two instants that are in no pause."""
         left = end - start
-        for since, until in self.holes:
+        for since, until in (*self.holes, *self.pauses):
             left -= max(timedelta(), min(end, until) - max(start, since))
         return int(left / SECOND)
+
+    def full(self) -> int:
+        """Count the seconds of the whole period as long as it would be without any pause."""
+        return replace(self, pauses=()).seconds(*self.whole)
 
 
 def _local(at: datetime, zone: str | None) -> datetime:
@@ -78,7 +87,7 @@ def boundary(anchor: datetime, every: Every, n: int, zone: str | None) -> dateti
     return _utc(wall.replace(year=year, month=month + 1, day=day), zone)
 
 
-def _around(
+def around(
     anchor: datetime, every: Every, at: datetime, zone: str | None
 ) -> tuple[datetime, datetime]:
     """Give the two boundaries around an instant; one on a boundary has it as its first."""
@@ -90,7 +99,7 @@ def _around(
 def next_period(anchor: datetime, every: Every, at: datetime, zone: str | None) -> Frame:
     """Give the period that begins at an instant: whole intervals from the anchor's own day."""
     unit, size = every
-    first, last = _around(anchor, every, at, zone)
+    first, last = around(anchor, every, at, zone)
     if at >= anchor:
         for n in count():
             step = boundary(anchor, (unit, 1), n, zone)
@@ -99,7 +108,7 @@ def next_period(anchor: datetime, every: Every, at: datetime, zone: str | None) 
                 break
             if step > at:
                 break
-    same = (first, last) == _around(anchor, every, at, zone)
+    same = (first, last) == around(anchor, every, at, zone)
     return Frame(last, (first, last) if same else (at, last))
 
 
@@ -111,7 +120,7 @@ def frame_within(
     zone: str | None,
 ) -> Frame:
     """Give what begins within a period that runs: its rest, of the interval before its end."""
-    first, last = _around(anchor, every, period[1] - SECOND, zone)
+    first, last = around(anchor, every, period[1] - SECOND, zone)
     if last != period[1]:
         return Frame(period[1], period)
     return Frame(period[1], (min(first, at) if first <= at else at, last))

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from tests.oracle.passing import Passing, same
+from tests.oracle.having import Refused, Tree, changed, is_now
+from tests.oracle.passing import ARREARS, Passing, Planned
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tests.oracle.passing import Tree
+__all__ = ["CAN", "Life", "live"]
 
-__all__ = ["CAN", "Life", "Refused", "live"]
-
-CAN: dict[str, set[str]] = {
+CAN: Final[dict[str, set[str]]] = {
     "scheduled": {"change", "cancel", "keep", "unplan"},
     "trialing": {"change", "cancel", "keep", "unplan"},
     "active": {"change", "pause", "cancel", "keep", "unplan", "lapse"},
     "past_due": {"change", "pause", "cancel", "keep", "unplan", "recover"},
-    "paused": {"change", "resume", "cancel", "keep", "unplan"},
+    "paused": {"change", "resume", "cancel", "keep", "unplan", "lapse", "recover"},
     "canceled": set(),
     "ended": set(),
 }
 """What can be done in which state."""
 
-
-class Refused(Exception):
-    """What is asked for cannot be done now."""
+_WORDS: Final = frozenset({None, "now", "period_end"})
 
 
 class Life(Passing):
@@ -47,65 +43,53 @@ class Life(Passing):
         self.pass_to(at)
 
     def do_change(self, move: Tree, at: datetime) -> None:
-        """Change plan or seats: more is now, less at the end of the period, an interval now."""
-        plan, seats = move.get("plan") or self.plan, move.get("seats") or self.seats
-        if (plan, seats) == (self.plan, self.seats):
+        """Have something else: more is now, less at the end of the period, an interval now."""
+        items = changed(self.catalog, self.items, move)
+        if items == self.items:
             raise Refused
-        when = move.get("when")
-        if when not in {None, "now", "period_end"}:
+        number = self.number + 1
+        when: Any = move.get("when")
+        if when not in _WORDS:
             if when <= at:
                 raise Refused
-            self.planned.append((self.number + 1, move, when))
+            self.planned.append(Planned(number, move, at=when))
             return
-        timing = when or ("now" if self.is_more(plan, seats) else "period_end")
-        if timing == "now" or (self.period is None and (when is None or self.begins is None)):
-            self.exchange(move, at)
+        timing = when or ("now" if is_now(self.catalog, self.items, items) else "period_end")
+        waits = when is not None or self.state not in {"scheduled", "trialing"}
+        if timing == "period_end" and self.period is not None:
+            self.planned.append(Planned(number, move, periods=1))
+        elif timing == "period_end" and self.begins is not None and waits:
+            self.planned.append(Planned(number, move, at=self.begins))
         else:
-            self.planned.append((self.number + 1, move, self.begins))
-
-    def is_more(self, plan: str, seats: int) -> bool:
-        """Whether a change is one that takes effect now."""
-        if not same(self.every(), self.every(plan)):
-            return True
-        if plan == self.plan:
-            return seats >= self.seats
-        old, new = self.per_year(self.plan), self.per_year(plan)
-        names = list(self.catalog)
-        later = names.index(plan) > names.index(self.plan)
-        return later if new == old else new > old
-
-    def per_year(self, plan: str) -> Fraction:
-        """Give what a plan costs in a year at the present seats."""
-        unit, size = self.every(plan)
-        cost = sum(
-            p["minor"] * (self.seats if p["kind"] == "seat" else 1)
-            for p in self.priced("fees", plan)
-        )
-        return Fraction(cost) * 12 / (size * (12 if unit == "year" else 1))
+            self.exchange(items, at, number, move.get("proration"))
 
     def do_pause(self, move: Tree, at: datetime) -> None:
         """Stand still, or leave the boundaries and be given back the rest."""
-        if move.get("resumes") and move["resumes"] <= at:
+        resumes: datetime | None = move.get("resumes")
+        if resumes is not None and resumes <= at:
             raise Refused
         self.state, self.pause, self.seen = "paused", (at, move["mode"]), at
-        self.resumes = move.get("resumes")
+        self.resumes = resumes
         if move["mode"] == "keep":
-            self.fees = None
+            self.running = {
+                name: found for name, found in self.running.items() if found[0]["kind"] in ARREARS
+            }
+            self.prune()
         self.note(at)
 
     def do_resume(self, _move: Tree, at: datetime) -> None:
         """Go on."""
-        self.go_on(at)
+        self.go_on(at, f"change/{self.number + 1}")
 
     def do_cancel(self, move: Tree, at: datetime) -> None:
         """End it: now, at the end of the period, at a date."""
         when, credit = move["when"], move.get("credit", False)
-        if when not in {"now", "period_end"}:
+        if when not in _WORDS:
             if when <= at:
                 raise Refused
             self.cancel = (when, credit)
         elif when == "now" or self.state == "scheduled":
-            self.stop(at, "canceled", credit)
+            self.stop(at, "canceled", f"change/{self.number + 1}", credit=credit)
         elif self.end is None:
             raise Refused
         else:
@@ -119,18 +103,24 @@ class Life(Passing):
 
     def do_unplan(self, move: Tree, _at: datetime) -> None:
         """Take back what was planned."""
-        left = [each for each in self.planned if each[0] != move["number"]]
+        left = [each for each in self.planned if each.number != move["number"]]
         if len(left) == len(self.planned):
             raise Refused
         self.planned = left
 
     def do_lapse(self, _move: Tree, _at: datetime) -> None:
         """Be late with a payment."""
-        self.state = "past_due"
+        self.owe(owes=True)
 
     def do_recover(self, _move: Tree, _at: datetime) -> None:
         """Have paid after all."""
-        self.state = "active"
+        self.owe(owes=False)
+
+    def owe(self, *, owes: bool) -> None:
+        """Owe or not; who is paused goes on so later."""
+        if self.state != "paused":
+            self.state = "past_due" if owes else "active"
+        self.owes = owes
 
 
 def live(

@@ -6,8 +6,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tallystick.core.currency import CODES, currency
+from tallystick.core.dunning import Ladder, Rung
 from tallystick.core.money import Money
-from tallystick.storage import balances, invoice_items, invoices, moves, payments, subscriptions
+from tallystick.storage import (
+    balances,
+    dunning,
+    invoice_items,
+    invoices,
+    moves,
+    outbox,
+    payments,
+    subscriptions,
+)
 from tallystick.storage.invoice_items import InvoiceItem
 from tallystick.storage.journal import Entry, post
 from tallystick.storage.payments import Payment
@@ -72,3 +82,20 @@ def fill_billing(unit: Unit, customer: str, count: int) -> None:
             ],
         )
         balances.add(unit, [(customer, Money(1, currency(code)))])
+        dunning.begin(unit, [_climb(customer, id_)])
+        outbox.put_notices(
+            unit, [outbox.Notice(customer=customer, kind="payment_failed", cause=id_, at=AT)]
+        )
+
+
+def _climb(customer: str, invoice_id: str) -> dunning.Climb:
+    return dunning.Climb(
+        customer=customer,
+        invoice=invoice_id,
+        subscription=invoice_id,
+        ladder=Ladder(steps=(Rung(0),), end="leave", end_days=1),
+        attempts=0,
+        state="waiting",
+        access="full",
+        next_at=AT,
+    )

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tomllib
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,15 +47,19 @@ FIRST = "tallystick_0001"
 BILLING = "tallystick_0002"
 TAXES = "tallystick_0003"
 COUPONS = "tallystick_0004"
-MOVES = "tallystick_0005"
-EVERY = [FIRST, BILLING, TAXES, COUPONS, MOVES]
+CREDITS = "tallystick_0005"
+DUNNING = "tallystick_0006"
+MOVES = "tallystick_0007"
+EVERY = [FIRST, BILLING, TAXES, COUPONS, CREDITS, DUNNING, MOVES]
 # An applied migration is never edited: a released one never changes here either.
 FROZEN = {
     FIRST: "e31b3608bd8fdcd8b13d2f56eda2060febf19868966db678465396417f2f8aec",
     BILLING: "89ad41241e32f2ef45c68287429b912a726d2aabc84cd032f78a9f93cacf1994",
     TAXES: "ac95ddee31d910bd93e141b4fdffd03508186ba83ab5221fba9904a4ad369b66",
     COUPONS: "ac9c522d78131dad34b102e0a8eb27cb10ce057fe69ea9d1fc011849ca1bfb25",
-    MOVES: "0d7adebe88769bcbb82ba28a21932fec8152767b2e43ea42b95a279a753a21ab",
+    CREDITS: "874f55c3bc3045e37421e1036eb05b998b1b38fd239d4b8f397ae69fb398e7d3",
+    DUNNING: "fe52619ab67ded7a836ef4deb532c99b16b98140187bc4b31bfecbbb989041cb",
+    MOVES: "ce18b27f8c4ac4bceb77670c88acd9369a89c20ec1b3a9b8217120b19d990df7",
 }
 
 
@@ -503,6 +508,28 @@ def test_going_back_is_refused_where_there_are_records(database: Database, tmp_p
     assert not Tables().names & set(inspect(engine).get_table_names())
     command.upgrade(config, "heads")
     assert log(engine) == EVERY
+    engine.dispose()
+
+
+def test_going_back_is_refused_where_a_column_is_filled(database: Database, tmp_path: Path) -> None:
+    config = host(database, tmp_path)
+    engine = open_engine(config.get_main_option("sqlalchemy.url") or "")
+    command.upgrade(config, "heads")
+    table = Tables().customers
+    at = datetime(2027, 1, 1, tzinfo=UTC)
+    with engine.begin() as connection:
+        row = {"id": "a", "created_at": at, "updated_at": at, "tax_exempt": True}
+        connection.execute(insert(table).values(row))
+    with pytest.raises(MigrationRefused, match="customers holds tax_exempt"):
+        command.downgrade(config, BILLING)
+    assert log(engine) == EVERY
+    with engine.begin() as connection:
+        connection.execute(table.update().values(tax_exempt=None))
+    command.downgrade(config, BILLING)
+    assert log(engine) == [FIRST, BILLING]
+    with engine.begin() as connection:
+        columns = {each["name"] for each in inspect(connection).get_columns(table.name)}
+        assert columns == {column.name for column in table.c} - {"tax_exempt"}
     engine.dispose()
 
 

@@ -67,7 +67,7 @@ def test_every_table_of_a_customer_is_found_also_one_that_is_new() -> None:
     usage = ("usage_events", "usage_days", "usage_values")
     billing = (
         *("subscriptions", "subscription_moves", "trials", "invoices", "invoice_lines"),
-        *("invoice_items", "payments", "journal", "balances"),
+        *("invoice_items", "payments", "journal", "balances", "dunning", "outbox"),
     )
     named = ("customers", *usage, *billing, "notes")
     assert owners(tables).keys() == {f"tallystick_{name}" for name in named}
@@ -84,7 +84,7 @@ def test_no_table_is_given_more_than_rows_to_write() -> None:
     added_to = {"SELECT", "INSERT"}
     for name in ("usage_events", "subscription_moves", "trials", "invoice_lines", "payments"):
         assert GRANTS[name] == added_to
-    assert GRANTS["journal"] == added_to
+    assert GRANTS["journal"] == GRANTS["outbox"] == added_to
     derived = {"usage_days", "usage_values"}
     assert {name for name, grants in GRANTS.items() if "DELETE" in grants} == derived
 

@@ -12,7 +12,7 @@ from tallystick.core.number import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tallystick.core.invoice import InvoiceLine
+    from tallystick.core.invoice import InvoiceLine, InvoiceTax
     from tallystick.core.money import Money
     from tallystick.storage.invoice_rows import Document
     from tests.stories.telling import Times
@@ -37,8 +37,16 @@ def _document(document: Document, times: Times) -> list[str]:
     head = [str(invoice.number), times.write(invoice.issued_at), invoice.customer]
     if invoice.due_at != invoice.issued_at:
         head.append(f"due {times.write(invoice.due_at)}")
-    lines = sorted(f"  {_line(line, times)}" for line in invoice.lines)
-    return [" | ".join(head), *lines, f"  {_sums(document)}"]
+    lines = [f"  {_line(line, times)}" for line in invoice.lines]
+    taxes = [f"  {_tax(tax)}" for tax in invoice.taxes]
+    return [" | ".join(head), *sorted([*lines, *taxes]), f"  {_sums(document)}"]
+
+
+def _tax(tax: InvoiceTax) -> str:
+    """Write a tax in the columns of a line; one that is inside the lines adds nothing to them."""
+    name = tax.note.replace("_", " ") or f"{tax.name} {plain(tax.percent)} %"
+    kind = "inside" if tax.inclusive else "tax"
+    return " | ".join([kind, name, f"of {_amount(tax.taxable)}", "1", _amount(tax.amount)])
 
 
 def _line(line: InvoiceLine, times: Times) -> str:
@@ -111,7 +119,7 @@ def check_sums(lines: Sequence[str]) -> None:
             assert stated == total, f"the lines come to {total}, and the story says {cells[0]!r}"
         else:
             assert len(cells) == 5, f"{line!r} has not five columns"
-            total += Decimal(cells[-1])
+            total += 0 if cells[0] == "  inside" else Decimal(cells[-1])
 
 
 def difference(expected: Sequence[str], got: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from tallystick import Tallystick
 from tallystick.core.dialects import read_catalog
+from tallystick.core.dialects.tax_rules import read_tax_rules
 from tallystick.errors import NotFound, TallystickError
 from tallystick.testing.clock import FrozenClock
 from tests.stories.paper import paper
@@ -24,7 +25,9 @@ __all__ = ["Player"]
 
 _DAY: Final = timedelta(days=1)
 _PAGE: Final = 100
-_NEEDS_DOCUMENTS: Final = frozenset({"pay", "refund", "void", "uncollectible", "credit"})
+_NEEDS_DOCUMENTS: Final = frozenset(
+    {"taxes", "customer_is", "pay", "refund", "void", "uncollectible", "credit"}
+)
 _TIMES: Final = ("starts_at", "ends_at", "anchor", "paid_until", "resumes_at", "when")
 _WORDS: Final = frozenset({"now", "period_end"})
 
@@ -46,6 +49,8 @@ class Player:
         self.tally.publish(author="story", at=first)
         if story.seller:
             self.tally.seller.set(**story.seller)
+        if story.taxes is not None:
+            self.tally.taxes.publish(story.taxes, author="story", at=first)
         self.events = 0
         self.billed = first
         self.seen: set[str] = set()
@@ -111,6 +116,15 @@ class Player:
         assert page.cursor is None, f"a story has at most {_PAGE} documents"
         return paper(page.items, self.story.times)
 
+    def not_made_again(self) -> list[str]:
+        """Give what differs where the documents are made again from the truth alone."""
+        return [
+            f"{each.invoice.number} {difference}"
+            for each in self.tally.invoices.list(limit=_PAGE)
+            if each.invoice.number is not None
+            for difference in self.tally.invoices.replay(each.invoice.number).differences
+        ]
+
     def balances(self) -> dict[str, str]:
         """Give what customers have to their credit in the end."""
         people = sorted({step.customer for step in self.story.steps if step.verb == "start"})
@@ -131,13 +145,22 @@ class Player:
         self.tally.publish(catalog, author="story")
         self.tally.price_book = catalog
 
+    def _taxes(self, step: Step) -> None:
+        self.tally.taxes.publish(read_tax_rules(step.about), author="story")
+
+    def _customer_is(self, step: Step) -> None:
+        self._know(step.customer)
+        self.tally.customers.update(step.customer, **step.about)
+
+    def _know(self, customer: str, zone: str | None = None) -> None:
+        try:
+            self.tally.customers.get(customer)
+        except NotFound:
+            self.tally.customers.create(customer, name=customer.title(), time_zone=zone)
+
     def _start(self, step: Step) -> None:
         asked = self._asked(step)
-        zone = asked.pop("zone", None)
-        try:
-            self.tally.customers.get(step.customer)
-        except NotFound:
-            self.tally.customers.create(step.customer, name=step.customer.title(), time_zone=zone)
+        self._know(step.customer, asked.pop("zone", None))
         self.tally.subscriptions.start(step.customer, id=step.subscription, **asked)
 
     def _move(self, step: Step) -> None:

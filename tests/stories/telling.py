@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from tallystick.core.dialects import read_catalog
+from tallystick.core.dialects.tax_rules import read_tax_rules
 from tallystick.files.from_yaml import yaml_tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tallystick.core.catalog import Catalog
+    from tallystick.core.tax_rules import TaxRules
 
 __all__ = ["FOLDER", "MODES", "Step", "Story", "Times", "read_story", "story_files"]
 
@@ -31,6 +33,7 @@ VERBS: Final = frozenset(
         "cancel",
         "change",
         "credit",
+        "customer_is",
         "item",
         "keep",
         "pause",
@@ -40,6 +43,7 @@ VERBS: Final = frozenset(
         "refund",
         "resume",
         "start",
+        "taxes",
         "uncollectible",
         "unplan",
         "use",
@@ -57,6 +61,7 @@ _FIELDS: Final = frozenset(
         "says",
         "seller",
         "states",
+        "taxes",
         "times_in",
         "title",
         "until",
@@ -117,6 +122,7 @@ class Story:
     until: datetime
     documents: str
     seller: Mapping[str, Any] = field(default_factory=dict)
+    taxes: TaxRules | None = None
     balances: Mapping[str, str] = field(default_factory=dict)
     states: Mapping[str, str] = field(default_factory=dict)
     expected_failure: Mapping[str, str] = field(default_factory=dict)
@@ -144,6 +150,7 @@ def read_story(path: Path) -> Story:
         until=times.read(tree["until"]),
         documents=tree["documents"],
         seller=tree.get("seller", {}),
+        taxes=read_tax_rules(tree["taxes"]) if "taxes" in tree else None,
         balances=tree.get("balances", {}),
         states=tree.get("states", {}),
         expected_failure=_by_mode(tree.get("expected_failure", {})),

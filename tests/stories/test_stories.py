@@ -82,3 +82,4 @@ def test_a_story_comes_out_as_it_is_written(path: Path, mode: str, storage: Stor
     assert player.states() == story.states
     broken = [check for check in player.tally.verify().checks if check.rows]
     assert not broken
+    assert not player.not_made_again()

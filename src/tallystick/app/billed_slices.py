@@ -61,9 +61,9 @@ class Slices:
         self._found: dict[_Place, list[_Slice]] = defaultdict(list)
 
     def add_billed(self, lines: Iterable[BilledLine]) -> None:
-        """Take up lines that were billed before."""
+        """Take up lines that were billed before; what is void is billed anew."""
         for line in lines:
-            if line.kind == "usage":
+            if line.kind == "usage" and line.status != "void":
                 start = None if line.window is None else line.window.start
                 place = (line.customer, line.subscription or "", line.item, line.price, start)
                 last = not line.part.startswith(SLICE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tallystick.core.fold import fold_by
 from tallystick.core.meter import measure, meter_of
@@ -61,20 +61,13 @@ class Asked:
     settled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(NamedTuple):
     """A figure that is asked for, as it was known before the watermark."""
 
     ask: Ask
     watermark: Instant
     settled: bool
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What tells it from others; a meter itself cannot be a key."""
-        ask = self.ask
-        meter = (digest_of(ask.meter), ask.meter.rounding)
-        return *meter, ask.customer, ask.period, ask.group_by, self.watermark
+    key: tuple[object, ...]
 
     @property
     def looks_back(self) -> bool:
@@ -106,6 +99,7 @@ class UsageReader:
         self._questions: dict[tuple[object, ...], _Question] = {}
         self._stretches: dict[Stretch, None] = {}
         self._meters: dict[tuple[str, str], Meter] = {}
+        self._of_charges: dict[tuple[object, ...], tuple[Charge, _Question]] = {}
 
     # --- asking -----------------------------------------------------------------------------------
 
@@ -121,10 +115,21 @@ class UsageReader:
                 if by_events or _by_event(each.charge, price):
                     self._stretches.setdefault(_stretch(each, meter))
                 else:
-                    self._take(_question(each, meter, each.charge.window, price))
+                    self._take(self._asked_of(each, meter, price))
 
     def _take(self, question: _Question) -> None:
         self._questions.setdefault(question.key, question)
+
+    def _asked_of(self, asked: Asked, meter: Meter, price: Price) -> _Question:
+        """Give the question of a charge; who asks first and is answered later asks the same."""
+        charge = asked.charge
+        assert charge.window is not None  # noqa: S101 - usage has a time
+        place = (id(charge), asked.customer, asked.watermark, asked.settled)
+        known = self._of_charges.get(place)
+        if known is None or known[0] is not charge:  # another had its place in memory once
+            ask = Ask(meter, asked.customer, charge.window, tuple(price.group_by))
+            known = self._of_charges[place] = (charge, _question(asked, ask))
+        return known[1]
 
     def meter_of(self, charge: Charge, price: Price) -> Meter:
         """Give the meter of a metered charge, as it was published with the plan version."""
@@ -148,12 +153,11 @@ class UsageReader:
         plain = [each for each in wanted if not each.looks_back]
         found = self._many([each.ask for each in plain])
         open_ = [each for each in plain if not each.settled]
-        late = changed_since(
-            self._unit,
-            [(each.ask.customer, each.watermark, each.ask.period.end) for each in open_],
-        )
+        since = [(each.ask.customer, each.watermark, each.ask.period.end) for each in open_]
+        told = list(dict.fromkeys(since))  # the meters of a period are asked for together
+        late = dict(zip(told, changed_since(self._unit, told), strict=True))
         back = [each for each in wanted if each.looks_back]
-        back += [each for each, changed in zip(open_, late, strict=True) if changed]
+        back += [each for each, asked in zip(open_, since, strict=True) if late[asked]]
         self._keep(plain, found)
         self._keep(back, self._many([each.as_of() for each in back]))
         stretches = [each for each in self._stretches if each not in self._events]
@@ -219,7 +223,7 @@ class UsageReader:
             return (Used(measured=self._transactions(asked, meter, price, charge.window)),)
         if charge.holes or by_events:
             return self._folded(asked, meter, price, charge.window)
-        figures = self._answer(_question(asked, meter, charge.window, price))
+        figures = self._answer(self._asked_of(asked, meter, price))
         return tuple(
             Used(
                 measured=Quantity(each.quantity),
@@ -293,11 +297,7 @@ class UsageReader:
         }
         return [
             (
-                _Question(
-                    Ask(self._meter_of(charge, key), asked.customer, period),
-                    asked.watermark,
-                    asked.settled,
-                ),
+                _question(asked, Ask(self._meter_of(charge, key), asked.customer, period)),
                 included,
             )
             for key, included in keys.items()
@@ -310,9 +310,10 @@ def _by_event(charge: Charge, price: Price) -> bool:
     return bool(charge.holes) or isinstance(price.shape, (Percentage, Dynamic))
 
 
-def _question(asked: Asked, meter: Meter, window: Period, price: Price) -> _Question:
-    ask = Ask(meter, asked.customer, window, tuple(price.group_by))
-    return _Question(ask, asked.watermark, asked.settled)
+def _question(asked: Asked, ask: Ask) -> _Question:
+    meter = (digest_of(ask.meter), ask.meter.rounding)  # a meter itself cannot be a key
+    key = (*meter, ask.customer, ask.period, ask.group_by, asked.watermark)
+    return _Question(ask, asked.watermark, asked.settled, key)
 
 
 def _stretch(asked: Asked, meter: Meter) -> Stretch:

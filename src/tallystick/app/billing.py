@@ -1,12 +1,16 @@
 """The billing run: time passes for every subscription, and every document that may be is issued.
 
-Two kinds of work, each in batches of one transaction, by any number of processes at once:
+Three kinds of work, each in batches of one transaction, by any number of processes at once:
 
 1. Subscriptions for which something is due are claimed, brought up to the time of the run, and
    kept with drafts of what fell due.
 2. Drafts whose grace is over are reckoned and numbered, in the order of the instants at which they
    could be issued.  It goes only as far as everything before is done, so the numbers do not tell
    how many processes there were, or how late they came.
+3. Steps of unpaid invoices (`tallystick.app.dunning_run`), each at its instant, with the two above
+   done up to it.
+
+Then what is left of credit grants that have ended expires.
 
 What cannot be done is set aside with its reason, and blocks nobody.  A batch that is tried again
 gives what it did anew, so a run counts what was committed and nothing else.
@@ -20,17 +24,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from tallystick.app.credits import expire_credits
 from tallystick.app.drafting import drafts_of
+from tallystick.app.dunning_run import begin_overdue, bill_until, dunning_batch, next_step
 from tallystick.app.issuing import close_ahead, issue_batch, ready_usage
 from tallystick.app.offers import Offers
 from tallystick.app.seller import settings_of
 from tallystick.app.stopped import FAULTS, reason_of
+from tallystick.app.uncollected import uncollected
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.subscription_moves import advance, next_at
 from tallystick.core.text import id_at
 from tallystick.errors import NotFound, TallystickError
-from tallystick.storage import invoices, subscriptions
+from tallystick.storage import dunning, invoices, subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,13 +55,13 @@ BATCH: Final = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAside:
-    """A subscription or a draft that is left out of runs until `retry`, and why.
+    """A subscription, a draft or an unpaid invoice that is left out of runs until `retry`, and why.
 
     `reason` has `code`, `message`, `at`, `input` (the digest of what it was made from) and
     `replay`, the command that looks into it.
     """
 
-    kind: Literal["subscription", "draft"]
+    kind: Literal["subscription", "draft", "dunning"]
     customer: str
     id: str
     reason: Mapping[str, Any] = field(default_factory=FrozenDict)
@@ -64,21 +71,24 @@ class SetAside:
 class Run:
     """What a billing run did, or a part of one: all of it was committed.
 
-    `subscriptions` went on, `documents` were issued, `empty` drafts came to nothing.  `totals` are
-    minor units by currency; credit notes count below zero.
+    `subscriptions` went on, `documents` were issued, `empty` drafts came to nothing, `dunning` is
+    how many unpaid invoices had a step.  `totals` are minor units by currency; credit notes count
+    below zero.
     """
 
     at: Instant
     subscriptions: int = 0
     documents: int = 0
     empty: int = 0
+    dunning: int = 0
     totals: Mapping[str, int] = field(default_factory=FrozenDict)
     set_aside: tuple[SetAside, ...] = ()
 
     @property
     def did_work(self) -> bool:
         """Whether there was anything to do."""
-        return bool(self.subscriptions or self.documents or self.empty or self.set_aside)
+        counts = (self.subscriptions, self.documents, self.empty, self.dunning)
+        return any(counts) or bool(self.set_aside)
 
     def __add__(self, other: Run) -> Run:
         """Give two parts of a run as one."""
@@ -89,6 +99,7 @@ class Run:
             subscriptions=self.subscriptions + other.subscriptions,
             documents=self.documents + other.documents,
             empty=self.empty + other.empty,
+            dunning=self.dunning + other.dunning,
             totals=FrozenDict(sorted(totals.items())),
             set_aside=(*self.set_aside, *other.set_aside),
         )
@@ -124,19 +135,75 @@ def billing_steps(
 ) -> Iterator[Run]:
     """Bill what is due, a batch at a time; give what each did, committed, until nothing is left."""
     at = to_the_second(at)
-    act: Callable[[Unit], Run] = partial(_advance_batch, at=at, size=batch)
+    issued, before = 0, None
+    while True:
+        until = _until(storage, at, batch)
+        until = at if until == before else until  # others are at work on it, and do what follows
+        for step in _billing(storage, until, batch, None if limit is None else limit - issued):
+            issued += step.documents
+            yield step
+        if limit is not None and issued >= limit:
+            return
+        stepped = False
+        for step in _dunning(storage, until, batch):
+            stepped = True
+            yield step
+        if until == at and not stepped:
+            return
+        before = None if stepped else until
+
+
+def _until(storage: Storage, at: Instant, batch: int) -> Instant:
+    """Give how far to bill before the next steps of unpaid invoices are looked for."""
+    begin: Callable[[Unit], int] = partial(begin_overdue, until=at, limit=batch)
+    while storage.attempt(begin, repeatable=True):
+        pass
+    return storage.attempt(partial(bill_until, at=at), reading=True)
+
+
+def _dunning(storage: Storage, until: Instant, batch: int) -> Iterator[Run]:
+    """Do the steps of unpaid invoices that come first by an instant; those after it wait."""
+    _until(storage, until, batch)
+    at = storage.attempt(partial(next_step, until=until), reading=True)
+    if at is None:
+        return
+    act: Callable[[Unit], Run] = partial(_dun, at=at, size=batch)
     while (step := storage.attempt(act, repeatable=True)).did_work:
+        yield step
+
+
+def _dun(unit: Unit, at: Instant, size: int) -> Run:
+    done, stopped = dunning_batch(unit, at, size)
+    aside = _stopped_dunning(unit) if stopped else ()
+    return Run(
+        at=at,
+        dunning=done,
+        set_aside=tuple(each for each in aside if each.id in stopped),
+    )
+
+
+def _billing(storage: Storage, at: Instant, batch: int, limit: int | None) -> Iterator[Run]:
+    """Let time pass for every subscription, then issue what may be issued by an instant."""
+    act: Callable[[Unit], Run] = partial(_advance_batch, at=at, size=batch)
+    while (step := _batch(storage, act)).did_work:
         yield step
     storage.attempt(partial(close_ahead, until=at), repeatable=True)
     storage.attempt(partial(ready_usage, until=at), repeatable=True)
     issued = 0
     while limit is None or issued < limit:
         most = batch if limit is None else min(batch, limit - issued)
-        step = storage.attempt(partial(_issue, at=at, most=most), repeatable=True)
+        step = _batch(storage, partial(_issue, at=at, most=most))
         if not step.did_work:
-            return
+            break
         issued += step.documents
         yield step
+    while storage.attempt(partial(expire_credits, at=at), repeatable=True):
+        pass
+
+
+def _batch(storage: Storage, act: Callable[[Unit], Run]) -> Run:
+    with uncollected():
+        return storage.attempt(act, repeatable=True)
 
 
 # --- documents ------------------------------------------------------------------------------------
@@ -226,23 +293,29 @@ def _set_aside(unit: Unit, subscription: Subscription, at: Instant, why: Excepti
 
 
 def what_is_set_aside(unit: Unit, limit: int = BATCH) -> tuple[SetAside, ...]:
-    """List what is left out of runs: subscriptions, then drafts, each by id."""
+    """List what is left out of runs: subscriptions, drafts, then unpaid invoices, each by id."""
     unit.as_all()
     found = (_stopped("subscription", row) for row in subscriptions.stopped(unit, limit))
-    return (*found, *_stopped_drafts(unit, limit))
+    return (*found, *_stopped_drafts(unit, limit), *_stopped_dunning(unit, limit))
 
 
 def _stopped_drafts(unit: Unit, limit: int = 10**6) -> tuple[SetAside, ...]:
     return tuple(_stopped("draft", row) for row in invoices.stopped(unit, limit))
 
 
-def _stopped(kind: Literal["subscription", "draft"], row: tuple[str, str, str]) -> SetAside:
+def _stopped_dunning(unit: Unit, limit: int = 10**6) -> tuple[SetAside, ...]:
+    return tuple(_stopped("dunning", row) for row in dunning.stopped(unit, limit))
+
+
+def _stopped(
+    kind: Literal["subscription", "draft", "dunning"], row: tuple[str, str, str]
+) -> SetAside:
     customer, id_, text = row
     return SetAside(kind=kind, customer=customer, id=id_, reason=FrozenDict(json.loads(text)))
 
 
 def retry(unit: Unit, named: object) -> SetAside:
-    """Take a subscription or a draft that was set aside into the runs again; give why it was.
+    """Take what was set aside into the runs again, by its id; give why it was.
 
     Raises NotFound where nothing of that id is set aside.
     """
@@ -250,6 +323,12 @@ def retry(unit: Unit, named: object) -> SetAside:
     found = next((each for each in what_is_set_aside(unit, 10**6) if each.id == key), None)
     if found is None:
         raise NotFound("subscription or draft that was set aside", key)
-    shelf = subscriptions if found.kind == "subscription" else invoices
-    shelf.retry(unit, found.customer, found.id)
+    _SHELVES[found.kind](unit, found.customer, found.id)
     return found
+
+
+_SHELVES: Final = {
+    "subscription": subscriptions.retry,
+    "draft": invoices.retry,
+    "dunning": dunning.retry,
+}

@@ -7,69 +7,105 @@ that a change or a cancellation gave back by itself.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.core.given_back import given_back, paused_seconds
 from tallystick.core.line_tax import Invoiced, taxes_of
+from tallystick.core.money import Money
+from tallystick.core.period import Period
 from tallystick.storage import invoice_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tallystick.core.charge import Charge, Due
+    from tallystick.core.currency import Currency
+    from tallystick.core.given_back import GivenBack
     from tallystick.core.invoice import InvoiceLine
     from tallystick.core.line_tax import Taxed
-    from tallystick.core.period import Period
-    from tallystick.core.tax import TaxRate
+    from tallystick.core.subscription import Paid
+    from tallystick.core.tax import Tax, TaxRate
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
 
-__all__ = ["asked_for", "creditable", "given_back", "left_of_fees", "left_of_lines", "taxes_given"]
+__all__ = [
+    "GaveBack",
+    "asked_for",
+    "creditable",
+    "gave_back",
+    "left_of_fees",
+    "left_of_lines",
+    "taxes_given",
+]
 
 _ISSUED: Final = frozenset({"open", "paid", "uncollectible"})
 
 
-def left_of_fees(due: Due, billed: Sequence[BilledLine]) -> dict[int, Invoiced]:
-    """Give the fees that the credits of a document give back of, and what is left, by their place.
+@dataclass(frozen=True, slots=True)
+class GaveBack:
+    """What one line gave back of another: minor units asked for, sold, and of each tax."""
 
-    `billed` are the lines of its subscription before it.  Nothing is left of a void invoice.  A
-    credit has no entry where nothing was billed for it yet, as with a fee of the same document.
+    asked: int
+    sold: int
+    taxes: tuple[Tax, ...] = ()
+
+
+def left_of_fees(due: Due, billed: Sequence[BilledLine]) -> dict[int, tuple[Invoiced, ...]]:
+    """Give the fees that the credits of a document give back of, by the place of the credit.
+
+    Of each the one fee that it is of, or those that were paid in its place.  `billed` are the lines
+    of its subscription before it.  Nothing is left of a void invoice.  A credit has no entry where
+    nothing was billed for it yet, as with a fee of the same document.
     """
-    found = {}
+    found: dict[int, tuple[Invoiced, ...]] = {}
     for place, charge in enumerate(due.charges):
-        if charge.kind == "credit":
-            fee = _invoiced(charge, due, billed)
+        if charge.kind == "credit" and charge.paid:
+            found[place] = tuple(_left_of_paid(each, charge, due, billed) for each in charge.paid)
+        elif charge.kind == "credit":
+            fee = _invoiced(_Rest.of_charge(charge), due, billed)
             if fee is not None:
-                found[place] = fee
+                found[place] = (fee,)
     return found
 
 
-def _invoiced(charge: Charge, due: Due, billed: Sequence[BilledLine]) -> Invoiced | None:
-    credit = _Rest.of_charge(charge)
+def _left_of_paid(paid: Paid, charge: Charge, due: Due, billed: Sequence[BilledLine]) -> Invoiced:
+    fee = _invoiced(_Rest.of_paid(paid, charge), due, billed)
+    if fee is None:
+        return Invoiced(sold=paid.invoiced)
+    return replace(fee, most=paid.invoiced)
+
+
+def _invoiced(credit: _Rest, due: Due, billed: Sequence[BilledLine]) -> Invoiced | None:
     fee = credit.fee(billed)
     own = [each for each in due.charges if each.kind == "fee" and credit.covered_by_charge(each)]
     if fee is None or any(_after(each, fee) for each in own):
         return None
     if fee.status not in _ISSUED:
-        return Invoiced(amount=0, sold=0)
+        return Invoiced(sold=0)
     issued = [line for line in billed if line.status in _ISSUED]
-    back = [line for line in issued if _gives_back(line, fee, issued)]
+    back = [
+        gave
+        for line in issued
+        for place, gave in _corrected(line, issued)
+        if place == (fee.invoice, fee.position)
+    ]
     return Invoiced(
-        amount=fee.amount.minor,
         sold=_sold(fee),
+        discount=fee.amount.minor - _sold(fee),
         taxes=taxes_of(fee),
-        given=-sum(map(_sold, back)),
+        given=sum(each.sold for each in back),
         given_taxes=taxes_given(fee, back),
     )
 
 
-def taxes_given(line: Taxed, back: Iterable[Taxed]) -> tuple[int, ...]:
-    """Give what lines gave back of each tax of another, minor units."""
+def taxes_given(line: Taxed, back: Iterable[GaveBack]) -> tuple[int, ...]:
+    """Give what was given back of each tax of a line, minor units."""
     given: Counter[TaxRate] = Counter()
     for each in back:
-        for tax in taxes_of(each):
+        for tax in each.taxes:
             given[tax.rate] -= tax.amount.minor
     return tuple(given[tax.rate] for tax in taxes_of(line))
 
@@ -87,46 +123,29 @@ def _after(charge: Charge, fee: BilledLine) -> bool:
     return mine > other
 
 
-def _gives_back(line: BilledLine, fee: BilledLine, issued: Sequence[BilledLine]) -> bool:
-    if not _is_credit(line):
-        return False
-    if _by_hand(line):
-        where = (line.evidence["invoice"], int(line.evidence["position"]))
-        return where == (fee.invoice, fee.position)
-    found = _Rest.of_line(line).fee(issued)
-    return found is not None and (found.invoice, found.position) == (fee.invoice, fee.position)
-
-
 def creditable(unit: Unit, document: Document) -> tuple[int, ...]:
     """Give what can still be given back of each line of an invoice, minor units."""
-    return left_of_lines(document, given_back(unit, document))
+    return left_of_lines(document, gave_back(unit, document))
 
 
-def left_of_lines(document: Document, back: Sequence[Sequence[BilledLine]]) -> tuple[int, ...]:
+def left_of_lines(document: Document, back: Sequence[Sequence[GaveBack]]) -> tuple[int, ...]:
     """Give what is left of each line of an invoice after what gave `back` of it, minor units."""
     return tuple(
-        max(0, asked_for(line) + sum(map(asked_for, some)))
+        max(0, asked_for(line) - sum(each.asked for each in some))
         for line, some in zip(document.invoice.lines, back, strict=True)
     )
 
 
-def given_back(unit: Unit, document: Document) -> tuple[tuple[BilledLine, ...], ...]:
-    """Give the lines that gave back of each line of an invoice so far."""
+def gave_back(unit: Unit, document: Document) -> tuple[tuple[GaveBack, ...], ...]:
+    """Give what was given back of each line of an invoice so far."""
     invoice = document.invoice
     owner = (invoice.customer, invoice.subscription or "")
-    prices = {line.price for line in invoice.lines}
-    billed = [
-        line
-        for line in invoice_lines.billed_lines(unit, [owner], prices=prices)
-        if line.status in _ISSUED
-    ]
-    back: list[list[BilledLine]] = [[] for _ in invoice.lines]
+    billed = [line for line in invoice_lines.billed_lines(unit, [owner]) if line.status in _ISSUED]
+    back: list[list[GaveBack]] = [[] for _ in invoice.lines]
     for line in billed:
-        if not _is_credit(line):
-            continue
-        place = _corrected(line, billed, document)
-        if place is not None:
-            back[place].append(line)
+        for (id_, position), gave in _corrected(line, billed):
+            if id_ == invoice.id:
+                back[position - 1].append(gave)
     return tuple(map(tuple, back))
 
 
@@ -135,22 +154,45 @@ def asked_for(line: InvoiceLine | BilledLine) -> int:
     return line.amount.minor - line.discount.minor - line.credit.minor + line.tax.minor
 
 
-def _corrected(credit: BilledLine, billed: Sequence[BilledLine], document: Document) -> int | None:
-    """Tell which line of the document a credit gives back of, by its place; None for none of it.
+def _corrected(
+    credit: BilledLine, billed: Sequence[BilledLine]
+) -> list[tuple[tuple[str, int], GaveBack]]:
+    """Tell which lines a credit gives back of, each by its document and place, and how much.
 
     One by hand names it.  The rest of a fee is of what was charged for it last before.
     """
+    if asked_for(credit) >= 0 or not (credit.kind == "credit" or _by_hand(credit)):
+        return []
+    whole = GaveBack(-asked_for(credit), -_sold(credit), taxes_of(credit))
     if _by_hand(credit):
-        mine = credit.evidence["invoice"] == document.invoice.id
-        return int(credit.evidence["position"]) - 1 if mine else None
-    last = _Rest.of_line(credit).fee(billed)
-    mine = last is not None and last.invoice == document.invoice.id
-    return last.position - 1 if last is not None and mine else None
+        return [((credit.evidence["invoice"], int(credit.evidence["position"])), whole)]
+    backs = given_back(credit)
+    found = [_Rest.of_given(each, credit.part).fee(billed) for each in backs]
+    parts = _shared(whole, [each.minor for each in backs], credit.amount.currency)
+    return [
+        ((fee.invoice, fee.position), part)
+        for fee, part in zip(found, parts, strict=True)
+        if fee is not None
+    ]
 
 
-def _is_credit(line: BilledLine) -> bool:
-    """Whether a line gives back; what it asks for tells, as a minor unit may be all tax."""
-    return asked_for(line) < 0 and (line.kind == "credit" or _by_hand(line))
+def _shared(whole: GaveBack, weights: Sequence[int], unit: Currency) -> list[GaveBack]:
+    """Share what a credit gives back out to the fees that it is of."""
+    if len(weights) == 1:
+        return [whole]
+    asked, sold = (Money(part, unit).split(weights) for part in (whole.asked, whole.sold))
+    taxes = [Money(-tax.amount.minor, unit).split(weights) for tax in whole.taxes]
+    return [
+        GaveBack(
+            asked[place].minor,
+            sold[place].minor,
+            tuple(
+                replace(tax, amount=Money(-parts[place].minor, unit))
+                for tax, parts in zip(whole.taxes, taxes, strict=True)
+            ),
+        )
+        for place in range(len(weights))
+    ]
 
 
 def _by_hand(line: BilledLine) -> bool:
@@ -165,17 +207,24 @@ class _Rest:
     price: str
     window: Period | None
     part: str
-    moved: timedelta = timedelta()
+    paused: int = 0
 
     @classmethod
-    def of_line(cls, line: BilledLine) -> _Rest:
-        return cls(line.item, line.price, line.window, line.part)
+    def of_given(cls, back: GivenBack, part: str) -> _Rest:
+        return cls(back.item, back.price, back.window, part, back.paused)
 
     @classmethod
     def of_charge(cls, charge: Charge) -> _Rest:
         """Take it from a charge: pauses may have moved its end behind that of the fee."""
-        moved = sum((hole.end - hole.start for hole in charge.holes), timedelta())
-        return cls(charge.item.key, charge.price, charge.window, charge.part, moved)
+        return cls(
+            charge.item.key, charge.price, charge.window, charge.part, paused_seconds(charge.holes)
+        )
+
+    @classmethod
+    def of_paid(cls, paid: Paid, charge: Charge) -> _Rest:
+        """Take it from a fee that was paid in the place of a charge."""
+        window = Period(paid.start, paid.end)
+        return cls(paid.item.key, paid.price, window, charge.part, paused_seconds(paid.holes))
 
     def fee(self, billed: Iterable[BilledLine]) -> BilledLine | None:
         """Give the fee that was charged last before for that time."""
@@ -195,7 +244,8 @@ class _Rest:
     def _covered(self, item: str, price: str, window: Period | None) -> bool:
         if window is None or self.window is None or (item, price) != (self.item, self.price):
             return False
-        return window.start <= self.window.start and self.window.end <= window.end + self.moved
+        end = window.end + timedelta(seconds=self.paused)
+        return window.start <= self.window.start and self.window.end <= end
 
     def _follows(self, part: str) -> bool:
         """Whether it came after the fee: moves have numbers in their order."""

@@ -7,15 +7,16 @@ the same one.
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tallystick.storage.invoice_rows import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import timedelta
 
     from tallystick.core.charge import Due
+    from tallystick.core.period import Instant
     from tallystick.core.subscription import Subscription
 
 __all__ = ["document_id", "drafts_of"]
@@ -30,10 +31,17 @@ def document_id(customer: str, cause: str) -> str:
     return f"inv_{hashlib.sha256(body).hexdigest()[:_LETTERS]}"
 
 
-def drafts_of(subscription: Subscription, dues: Iterable[Due], grace: timedelta) -> list[Draft]:
+def drafts_of(
+    subscription: Subscription,
+    dues: Iterable[Due],
+    grace: timedelta,
+    *,
+    told: Instant | None = None,
+) -> list[Draft]:
     """Give the drafts of a subscription's documents.
 
-    Where metered lines stand on one it may be issued once its grace is over, else at once.
+    Where metered lines stand on one it may be issued once its grace is over, else at once; never
+    before a start in the past was `told`.
     """
     return [
         Draft(
@@ -42,11 +50,15 @@ def drafts_of(subscription: Subscription, dues: Iterable[Due], grace: timedelta)
             subscription_id=subscription.id,
             due=due,
             currency=subscription.currency,
-            finalize_at=due.at + (grace if _is_metered(due) else timedelta()),
+            finalize_at=max(_ready_at(due, grace), told or due.at),
             terms=subscription.terms,
         )
         for due in dues
     ]
+
+
+def _ready_at(due: Due, grace: timedelta) -> Instant:
+    return due.at + grace if _is_metered(due) else due.at
 
 
 def _is_metered(due: Due) -> bool:

@@ -188,7 +188,7 @@ def _between(before: Subscription, after: Subscription, at: Instant) -> list[ToC
         found.append(ToCome(at=at, kind="starts"))
     if before.state == "trialing" and after.state != "trialing":
         found.append(ToCome(at=at, kind="trial_ends"))
-    if before.state == "paused" and after.state == "active":
+    if before.state == "paused" and after.state in {"active", "past_due"}:
         found.append(ToCome(at=at, kind="resumes"))
     found += [
         ToCome(at=at, kind="changes", number=each.number, change=each.change)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, get_args
 
+from tallystick.app.credit_burning import restore_grants
 from tallystick.app.customer import get_customer
+from tallystick.app.dunning import settle
 from tallystick.app.issuing import drafted
 from tallystick.core.given import paid_amount_at
 from tallystick.core.invoice import InvoiceStatus
@@ -188,6 +190,8 @@ def pay_invoice(unit: Unit, at: Instant, named: object, amount: object, way: Way
     done = invoices.add_paid(unit, invoice.customer, invoice.id, asked.minor)
     record_payment(unit, at, held, "payment", asked, way)
     post(unit, at, invoice, f"payment/{way.id}", paid(asked, written_off=_written_off(held)))
+    if done.status == "paid":
+        settle(unit, at, done)
     return done
 
 
@@ -208,8 +212,10 @@ def void_invoice(unit: Unit, at: Instant, named: object) -> Document:
         )
     done = invoices.set_status(unit, invoice.customer, invoice.id, "void")
     post(unit, at, invoice, f"void/{invoice.id}", voided(invoice))
-    if invoice.balance.minor:
-        balances.add(unit, [(invoice.customer, invoice.balance)])
+    if invoice.from_balance.minor:
+        balances.add(unit, [(invoice.customer, invoice.from_balance)])
+    restore_grants(unit, invoice, at)
+    settle(unit, at, done)
     return done
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.app.credit_note import SERIES, Share, Words, issue_note
-from tallystick.app.creditable import asked_for, creditable, given_back, left_of_lines, taxes_given
+from tallystick.app.creditable import asked_for, creditable, gave_back, left_of_lines, taxes_given
+from tallystick.app.dunning import settle
 from tallystick.app.invoice import (
     Way,
     get_document,
@@ -224,7 +225,7 @@ def _shares(unit: Unit, held: Document, asked: Asked) -> dict[int, Share]:
     if asked.lines is not None and asked.amount is not None:
         raise refused_at("amount", "and lines exclude each other")
     invoice = held.invoice
-    back = given_back(unit, held)
+    back = gave_back(unit, held)
     left = left_of_lines(held, back)
     most = min(sum(left), invoice.total.minor - held.noted)
     wanted = _spread(held, asked, left, most)
@@ -277,13 +278,15 @@ def _settle(unit: Unit, at: Instant, held: Document, note: Invoice) -> int:
     """Lower what is due, put the rest to the customer's credit; give that rest."""
     given = -note.total.minor
     lowered = min(given, held.left)
-    invoices.add_credited(unit, note.customer, held.invoice.id, lowered=lowered, given=given)
+    done = invoices.add_credited(unit, note.customer, held.invoice.id, lowered=lowered, given=given)
     off = lowered if held.status == "uncollectible" else 0
     transfers = noted(note, lowered, written_off=off)
     post(unit, at, note, f"credit_note/{note.id}", transfers)
     rest = given - lowered
     if rest:
         balances.add(unit, [(note.customer, Money(rest, note.currency))])
+    if done.status == "paid":
+        settle(unit, at, done)
     return rest
 
 

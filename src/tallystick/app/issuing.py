@@ -11,8 +11,10 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from tallystick.app.credit_burning import burn_grants, money_grants
 from tallystick.app.creditable import left_of_fees
 from tallystick.app.late_drafts import draft_late
 from tallystick.app.note_settlement import settle_note
@@ -23,7 +25,8 @@ from tallystick.app.stopped import FAULTS, reason_of
 from tallystick.app.taxes import Taxing
 from tallystick.app.thresholds import draft_thresholds, has_thresholds
 from tallystick.app.usage_of_drafts import UsageOfDrafts
-from tallystick.core.minimum import counts_for_minimum
+from tallystick.core.credit import currency_of
+from tallystick.core.minimum import asked_for_minimum
 from tallystick.core.reckoned_lines import OneOff
 from tallystick.core.reckoning import Facts, finalize, reckon
 from tallystick.core.settlement import issued as issued_entries
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tallystick.core.charge import Charge
+    from tallystick.core.credit_balance import GrantBalance
     from tallystick.core.invoice import Invoice
     from tallystick.core.period import Instant
     from tallystick.core.redemption import Redemption
@@ -147,6 +151,10 @@ class _Issuing:
         self.taxing = Taxing(unit, self.seller.party)
         keys = {(draft.customer, draft.currency.code) for draft in drafts}
         self.redemptions = redemptions_for(unit, people)
+        self.grants = {
+            customer: [row.balance for row in rows]
+            for customer, rows in money_grants(unit, people, lock=bool(held)).items()
+        }
         self.balances = dict(balances.hold(unit, keys)) if held else self._seen_balances(people)
         self.taken: dict[tuple[str, str], int] = {}
         self.notes: list[Invoice] = []
@@ -190,6 +198,11 @@ class _Issuing:
         if key in self.followed:
             self.lines[draft.customer, draft.subscription_id or ""] += as_billed(invoice)
         self.usage.issued(draft, invoice.lines)
+        for burn in invoice.burns:
+            self.grants[draft.customer] = [
+                each.burn(Decimal(burn.amount.minor)) if each.grant.id == burn.grant else each
+                for each in self.grants[draft.customer]
+            ]
         if invoice.discounts:
             used = {each.redemption for each in invoice.discounts}
             self.redemptions[draft.customer] = [
@@ -225,7 +238,7 @@ class _Issuing:
             found.append(invoice)
             self._follow(draft, invoice)
             key = (invoice.customer, invoice.currency.code)
-            self.taken[key] = self.taken.get(key, 0) + invoice.balance.minor
+            self.taken[key] = self.taken.get(key, 0) + invoice.from_balance.minor
             self._items_of(invoice)
         return tuple(found)
 
@@ -237,6 +250,8 @@ class _Issuing:
             for place, charge in enumerate(charges)
             if charge.kind == "minimum"
         }
+        used = self.usage.used_for(draft)
+        late = self.usage.late_for(draft)
         return reckon(
             Facts(
                 id=draft.id,
@@ -246,14 +261,16 @@ class _Issuing:
                 due=draft.due,
                 finalize_at=draft.finalize_at,
                 offers=self.offers,
-                used=self.usage.used_for(draft),
-                late=self.usage.late_for(draft),
+                used=used,
+                late=late,
+                settled=self.usage.settled_for(draft, late),
                 billed=billed,
                 creditable=left_of_fees(
                     draft.due, self.lines.get((draft.customer, draft.subscription_id or ""), ())
                 ),
                 items=self._one_offs(draft),
                 redemptions=self._redemptions(draft),
+                grants=self._grants(draft),
                 taxation=self.taxing.taxation(self.customers.get(draft.customer)),
                 balance=self._balance(draft),
                 terms=draft.terms,
@@ -265,6 +282,11 @@ class _Issuing:
         mine = {None, draft.subscription_id}
         found = self.redemptions.get(draft.customer, ())
         return tuple(each for each in found if each.subscription in mine)
+
+    def _grants(self, draft: Draft) -> tuple[GrantBalance, ...]:
+        """Give the credit grants in its currency, as far as the batch has left them."""
+        found = self.grants.get(draft.customer, ())
+        return tuple(each for each in found if currency_of(each.grant.amount) == draft.currency)
 
     def _one_offs(self, draft: Draft) -> tuple[OneOff, ...]:
         """Give the items that wait for this document: its subscription's, or anybody's."""
@@ -292,11 +314,8 @@ class _Issuing:
     def _billed(self, draft: Draft, charge: Charge) -> int:
         """Give what earlier documents asked for, of a minimum's item and window."""
         key = (draft.customer, draft.subscription_id or "")
-        return sum(
-            line.amount.minor - line.discount.minor
-            for line in self.lines[key]
-            if line.status != "void"
-            and counts_for_minimum(charge, line.kind, line.item, line.window)
+        return asked_for_minimum(
+            charge, (line for line in self.lines[key] if line.status != "void")
         )
 
     def _balance(self, draft: Draft) -> int:
@@ -330,8 +349,8 @@ class _Issuing:
 
     def _settle(self, invoice: Invoice) -> None:
         key = (invoice.customer, invoice.currency.code)
-        if invoice.balance.minor:
-            self.taken[key] = self.taken.get(key, 0) + invoice.balance.minor
+        if invoice.from_balance.minor:
+            self.taken[key] = self.taken.get(key, 0) + invoice.from_balance.minor
         for item in self._items_of(invoice):
             self.used_items.append((invoice.customer, item, invoice.id))
         if invoice.kind == "credit_note":
@@ -370,6 +389,7 @@ class _Issuing:
             return
         invoices.issue(unit, self.ready)
         insert_discounts(unit, [each.invoice for each in self.ready])
+        burn_grants(unit, [each.invoice for each in self.ready])
         for name in {each.series for each in self.ready}:
             count = sum(each.series == name for each in self.ready)
             series.take_numbers(unit, name, count)
@@ -379,9 +399,9 @@ class _Issuing:
         for note in self.notes:
             self._post(note, settle_note(unit, note))
         taken = [
-            (customer, each.invoice.balance)
+            (customer, each.invoice.from_balance)
             for each in self.ready
-            if (customer := each.invoice.customer) and each.invoice.balance.minor
+            if (customer := each.invoice.customer) and each.invoice.from_balance.minor
         ]
         if taken:
             balances.take(unit, taken)

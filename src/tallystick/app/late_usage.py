@@ -3,17 +3,21 @@
 An event or a correction is late for a window when it arrives at or after the watermark of the
 document that billed it.  The next document of the subscription, whatever it is for, carries a line
 for each window that comes to something else now: what it comes to, less all that was billed for
-it so far.  So whatever the order of events and runs, all documents add up to the same.
+it so far.  So whatever the order of events and runs, all documents add up to the same.  What was
+voided is not billed.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tallystick.app.billed_usage import Asked
+from tallystick.app.late_minimums import settled_minimums
+from tallystick.core.line_tax import NOTHING
 from tallystick.core.period import Period
 from tallystick.core.rating.usage import Quantity
 from tallystick.core.reckoned_lines import Late, Used
@@ -33,7 +37,9 @@ if TYPE_CHECKING:
     from tallystick.core.charge import Charge, Due
     from tallystick.core.event import UsageEvent
     from tallystick.core.invoice import InvoiceLine
+    from tallystick.core.line_tax import Invoiced
     from tallystick.core.meter import Meter
+    from tallystick.core.minimum import Settled
     from tallystick.core.period import Instant
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Draft
@@ -53,6 +59,7 @@ Group: TypeAlias = tuple[tuple[str, str | None], ...]
 _USAGE: Final = frozenset({"usage", "late"})
 _HELD: Final = frozenset({"last", "time_weighted"})
 _NAMED: Final = 20
+_SECOND: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +142,9 @@ class LateUsage:
         self._arrived: dict[Owner, list[Arrival]] = {}
         self._before: dict[Owner, Instant] = {}
         self._windows: dict[Owner, dict[_Place, _Window]] = defaultdict(dict)
-        self._billed: dict[tuple[Owner, _Place], dict[Group, int]] = defaultdict(dict)
+        self._minimums: dict[Owner, dict[_Place, Charge]] = defaultdict(dict)
+        self._lines: dict[Owner, list[BilledLine | InvoiceLine]] = defaultdict(list)
+        self._billed: dict[tuple[Owner, _Place], dict[Group, Invoiced]] = defaultdict(dict)
         of: dict[Owner, list[Draft]] = defaultdict(list)
         for draft in drafts:
             if draft.subscription_id is not None:
@@ -181,6 +190,10 @@ class LateUsage:
     def _add(self, owner: Owner, due: Due) -> None:
         for place, window in self._added(due).items():
             self._windows[owner].setdefault(place, window)
+        for charge in due.charges:
+            if charge.kind == "minimum" and charge.window is not None:
+                place = (charge.item.key, charge.price, charge.window.start)
+                self._minimums[owner].setdefault(place, charge)
 
     def _added(self, due: Due) -> dict[_Place, _Window]:
         """Give the windows that a document bills, to their end."""
@@ -201,26 +214,28 @@ class LateUsage:
 
     def _read_billed(self, of: Mapping[Owner, Sequence[Draft]]) -> None:
         windows = [w.charge.window for owner in of for w in self._windows[owner].values()]
+        windows += [charge.window for owner in of for charge in self._minimums[owner].values()]
         windows += [
             charge.window
             for drafts in of.values()
             for draft in drafts
             for charge in draft.due.charges
-            if charge.kind == "usage"
+            if charge.kind in {"usage", "minimum"}
         ]
         times = [window for window in windows if window is not None]
-        if times:
-            whole = Period(min(w.start for w in times), max(w.end for w in times))
+        if times:  # what is given back of a window that a change cut begins at its end
+            whole = Period(min(w.start for w in times), max(w.end for w in times) + _SECOND)
             for line in billed_lines(self._unit, of, window=whole):
-                if line.invoice not in self._later:
+                if line.invoice not in self._later and line.status != "void":
                     self._note((line.customer, line.subscription or ""), line)
 
     def _note(self, owner: Owner, line: BilledLine | InvoiceLine) -> None:
         """Note what a line billed of a window: in slices, at its end or late."""
+        self._lines[owner].append(line)
         if line.kind in _USAGE:
             start = None if line.window is None else line.window.start
             billed = self._billed[owner, (line.item, line.price, start)]
-            billed[line.group] = billed.get(line.group, 0) + line.amount.minor
+            billed[line.group] = billed.get(line.group, NOTHING).plus(line)
 
     def _ask(self, of: Mapping[Owner, Sequence[Draft]]) -> None:
         """Ask at once for all that may have to be measured, also of what this batch bills."""
@@ -260,11 +275,19 @@ class LateUsage:
                 found += self._late(draft, window, self._billed[owner, place], arrivals)
         return tuple(found)
 
+    def settled_for(self, draft: Draft, late: Sequence[Late]) -> tuple[Settled, ...]:
+        """Give the minimum commitments that were settled before what is late now counted."""
+        owner = (draft.customer, draft.subscription_id or "")
+        if not late or not self._minimums[owner]:
+            return ()
+        charges = (each for _, each in sorted(self._minimums[owner].items(), key=_in_time))
+        return settled_minimums(charges, self._lines[owner], late, draft.cause)
+
     def _late(
         self,
         draft: Draft,
         window: _Window,
-        billed: Mapping[Group, int],
+        billed: Mapping[Group, Invoiced],
         arrivals: Sequence[Arrival],
     ) -> list[Late]:
         asked = Asked(draft.customer, window.charge, draft.finalize_at)
@@ -279,7 +302,7 @@ class LateUsage:
             Late(
                 charge=window.charge,
                 used=used[group],
-                billed=billed.get(group, 0),
+                billed=billed.get(group, NOTHING),
                 part=draft.cause,
                 events=names,
                 count=len(arrivals),
@@ -298,7 +321,7 @@ class LateUsage:
             self._note(owner, line)
 
 
-def _in_time(entry: tuple[_Place, _Window]) -> tuple[str, str, str]:
+def _in_time(entry: tuple[_Place, object]) -> tuple[str, str, str]:
     item, price, start = entry[0]
     return ("" if start is None else start.isoformat(), item, price)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tallystick.core.given_back import given_back
 from tallystick.core.settlement import noted, shared_credit
 from tallystick.storage import balances, invoice_lines, invoices
 
 if TYPE_CHECKING:
-    from tallystick.core.invoice import Invoice, InvoiceLine
+    from tallystick.core.given_back import GivenBack
+    from tallystick.core.invoice import Invoice
     from tallystick.core.settlement import Transfer
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.unit import Unit
@@ -45,9 +47,9 @@ def _corrected(unit: Unit, note: Invoice) -> list[tuple[str, str]]:
     """Give the documents that billed what a credit note gives back, the oldest first."""
     if note.subscription is None:
         return []
-    back = [line for line in note.lines if line.amount.minor < 0]
+    back = [each for line in note.lines if line.amount.minor < 0 for each in given_back(line)]
     billed = invoice_lines.billed_lines(
-        unit, [(note.customer, note.subscription)], prices={line.price for line in back}
+        unit, [(note.customer, note.subscription)], prices={each.price for each in back}
     )
     return list(
         dict.fromkeys(
@@ -61,7 +63,7 @@ def _corrected(unit: Unit, note: Invoice) -> list[tuple[str, str]]:
     )
 
 
-def _of_one_time(billed: BilledLine, back: InvoiceLine) -> bool:
+def _of_one_time(billed: BilledLine, back: GivenBack) -> bool:
     """Whether a line was billed for some of the time that another gives back, at one price."""
     if billed.window is None or back.window is None or billed.price != back.price:
         return False

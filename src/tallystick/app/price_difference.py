@@ -62,7 +62,7 @@ class _Comparing:
     def __init__(self, unit: Unit, offers: Offers, migration: PriceMigration, at: Instant) -> None:
         self.offers, self.migration, self.at = offers, migration, at
         self.reader = UsageReader(unit, offers)
-        self.asked: dict[str, list[tuple[Item, Mapping[str, Asked]]]] = {}
+        self.asked: dict[str, list[tuple[Item, dict[str, Asked]]]] = {}
 
     def taken_up(self, now: Subscription, name: str | None) -> PriceMove:
         """Ask for the usage of both plan versions."""

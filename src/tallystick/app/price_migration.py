@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.app.offers import Offers, sold_now
 from tallystick.app.price_difference import compared
+from tallystick.app.subscription_terms import group_of
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.given import ids_at, instant_at, whole_at
 from tallystick.core.money import Money
@@ -283,14 +284,10 @@ def _checked(offers: Offers, made: PriceMigration) -> Plan[Any]:
         if plan.currency != target.currency:
             text = f"plan {plan.ref} is sold in {plan.currency}, {target.ref} in {target.currency}"
             raise CurrencyMismatch(text, {"plan": [text]})
-        if _group(plan) != _group(target):
-            groups = f"{_group(plan)!r}, {target.ref} in {_group(target)!r}"
+        if group_of(plan) != group_of(target):
+            groups = f"{group_of(plan)!r}, {target.ref} in {group_of(target)!r}"
             raise Conflict(f"plan {plan.ref} stands in group {groups}")
     return target
-
-
-def _group(plan: Plan[Any]) -> str:
-    return "default" if plan.catalog is None else plan.catalog.product_of(plan).group
 
 
 def _is_meant(made: PriceMigration, customer: str) -> bool:

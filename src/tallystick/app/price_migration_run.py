@@ -16,15 +16,17 @@ from tallystick.app.offers import Offers
 from tallystick.app.price_migration import get_price_migration
 from tallystick.app.stopped import FAULTS, words_of
 from tallystick.app.subscription import get_subscription, make_move
+from tallystick.core.frozen import FrozenDict
 from tallystick.core.given import whole_at
 from tallystick.core.move import Unplan
-from tallystick.core.period import to_the_second
+from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.price_migration import change_for, takes_effect
 from tallystick.errors import Conflict, NotFound, StorageUnavailable
 from tallystick.storage import price_migrations
+from tallystick.storage.outbox import Notice, put_notices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from tallystick.core.move import Change, Move
     from tallystick.core.period import Instant
@@ -35,15 +37,13 @@ if TYPE_CHECKING:
 __all__ = [
     "MigrationRun",
     "MigrationUndone",
-    "mark_notified",
     "run_price_migration",
     "stop_price_migration",
-    "to_notify",
     "undo_price_migration",
 ]
 
 _BATCH: Final = 100
-_MOST_NOTICES: Final = 1_000
+_NOTICES: Final = {"moved": "price_change", "undone": "price_change_undone"}
 _IN_EFFECT: Final = "it has taken effect"
 
 
@@ -182,9 +182,16 @@ def _moved(unit: Unit, at: Instant, migration: PriceMigration, part: PriceMove) 
     else:
         number = made.subscription.moves
         after = replace(part, status="moved", number=number, takes_effect_at=effect[0])
+    return _put(unit, at, migration, after)
+
+
+def _put(unit: Unit, at: Instant, migration: PriceMigration, part: PriceMove) -> PriceMove:
+    """Keep what became of a subscription, and tell its customer what there is to tell."""
     unit.as_all()
-    price_migrations.change_move(unit, migration.id, after)
-    return after
+    price_migrations.change_move(unit, migration.id, part)
+    if part.status in _NOTICES:
+        _tell(unit, at, migration, part)
+    return part
 
 
 def _key(migration: PriceMigration, part: PriceMove) -> str:
@@ -259,8 +266,7 @@ def _undone(unit: Unit, at: Instant, migration: PriceMigration, part: PriceMove)
         after = replace(part, reason=_IN_EFFECT)
     else:
         after = replace(part, status="undone", reason="something else came before it took effect")
-    price_migrations.change_move(unit, migration.id, after)
-    return after
+    return _put(unit, at, migration, after)
 
 
 def _unplanned(unit: Unit, at: Instant, part: PriceMove) -> PriceMove:
@@ -284,18 +290,25 @@ def _unplanned(unit: Unit, at: Instant, part: PriceMove) -> PriceMove:
 # --- notices --------------------------------------------------------------------------------------
 
 
-def to_notify(unit: Unit, id_: str) -> tuple[PriceMove, ...]:
-    """Give those who do not know yet that they will be moved, or after all will not be: 1,000.
-
-    Raises NotFound.
-    """
-    return price_migrations.to_notify(unit, get_price_migration(unit, id_).id, _MOST_NOTICES)
-
-
-def mark_notified(unit: Unit, at: Instant, id_: str, these: Collection[str]) -> int:
-    """Note that customers know how it stands with these subscriptions; give how many were new.
-
-    Raises NotFound.
-    """
-    found = get_price_migration(unit, id_)
-    return price_migrations.mark_notified(unit, found.id, these, to_the_second(at))
+def _tell(unit: Unit, at: Instant, migration: PriceMigration, part: PriceMove) -> None:
+    """Put into the outbox what a letter needs: that the price changes, or after all does not."""
+    body = {
+        "price_migration": migration.id,
+        "subscription": part.subscription,
+        "from": part.item.offer,
+        "to": migration.to_offer,
+        "before": None if part.before is None else part.before.minor,
+        "after": None if part.after is None else part.after.minor,
+        "currency": None if part.after is None else part.after.currency.code,
+        "takes_effect_at": (
+            None if part.takes_effect_at is None else instant_text(part.takes_effect_at)
+        ),
+    }
+    notice = Notice(
+        customer=part.customer,
+        kind=_NOTICES[part.status],
+        cause=f"price_migration/{migration.id}/{part.subscription}",
+        at=at,
+        body=FrozenDict(body),
+    )
+    put_notices(unit, [notice])

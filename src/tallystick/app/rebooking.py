@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tallystick.core.given_back import given_back
 from tallystick.core.money import Money
 from tallystick.core.settlement import issued, lost, noted, paid, refunded, shared_credit, voided
 from tallystick.errors import Conflict
@@ -142,7 +143,7 @@ class Books:
         if note.subscription is None:
             return []
         found: dict[str, None] = {}
-        back = [line for line in note.lines if line.amount.minor < 0]
+        back = [each for line in note.lines if line.amount.minor < 0 for each in given_back(line)]
         for line in self._lines:
             stand = self.stands.get(line.invoice)
             if stand is None or line.invoice == note.id or line.amount.minor <= 0:

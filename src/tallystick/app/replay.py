@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.app.billed_slices import Slices, is_sliced
 from tallystick.app.billed_usage import Asked
 from tallystick.app.counted import counted_events
+from tallystick.app.credit_burning import grants_before
 from tallystick.app.creditable import left_of_fees
 from tallystick.app.explain import document_at
 from tallystick.app.invoice import draft_from
+from tallystick.app.late_minimums import settled_minimums
 from tallystick.app.offers import Offers
 from tallystick.app.redemptions import redemptions_before
 from tallystick.app.refold import made_by_moves, refolded
@@ -29,7 +31,7 @@ from tallystick.core.event import as_sent
 from tallystick.core.event import digest as event_digest
 from tallystick.core.invoice import Party
 from tallystick.core.line_tax import taxes_by_rate
-from tallystick.core.minimum import counts_for_minimum
+from tallystick.core.minimum import asked_for_minimum
 from tallystick.core.money import Money
 from tallystick.core.published import catalog_of_text
 from tallystick.core.reckoned_lines import OneOff
@@ -37,7 +39,7 @@ from tallystick.core.reckoning import Facts, finalize, reckon
 from tallystick.core.tax_decision import Taxation
 from tallystick.core.trees import body_of, tree_of
 from tallystick.errors import InvalidInput, TallystickError
-from tallystick.storage import catalogs, invoice_items, invoice_lines, journal, moves
+from tallystick.storage import catalogs, invoice_items, invoice_lines, invoices, journal, moves
 from tallystick.storage.stored_documents import chain_before, documents_of, stored_document
 from tallystick.storage.verify_seals import column_faults, line_faults, seal_faults
 
@@ -45,10 +47,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from tallystick.core.charge import Charge, Due
+    from tallystick.core.credit_balance import GrantBalance
     from tallystick.core.invoice import Invoice
     from tallystick.core.line_tax import Invoiced
     from tallystick.core.reckoned_lines import Used
     from tallystick.core.redemption import Redemption
+    from tallystick.storage.credits import CreditMove
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
@@ -254,13 +258,17 @@ class _Made:
     def _facts(self, due: Due) -> Facts:
         stored = self.stored
         earlier = self._earlier()
-        before = self._lines_of(earlier)
+        known = self._known()
+        told = [_as_known(line, known) for line in self._lines_of(earlier)]
+        before = [line for line in told if line.status != "void"]
         used = {
             place: self._used(due, charge, before)
             for place, charge in enumerate(due.charges)
             if charge.kind == "usage" or charge.by_value
         }
         minimums = [(p, each) for p, each in enumerate(due.charges) if each.kind == "minimum"]
+        late = late_before(self.unit, self.reader, self.document, earlier, before)
+        charges = (charge for each in earlier for charge in each.due.charges)
         return Facts(
             id=stored.id,
             customer=stored.customer,
@@ -270,12 +278,14 @@ class _Made:
             finalize_at=stored.finalize_at,
             offers=self.offers,
             used=used,
-            billed={place: _billed(charge, before) for place, charge in minimums},
-            creditable=self._creditable(due, before),
+            billed={place: asked_for_minimum(charge, before) for place, charge in minimums},
+            creditable=self._creditable(due, told, known),
             items=self._items(),
             redemptions=self._redemptions(),
+            grants=self._grants(),
             taxation=self._taxation(),
-            late=late_before(self.unit, self.reader, self.document, earlier, before),
+            late=late,
+            settled=settled_minimums(charges, before, late, stored.cause),
             balance=self._balance_before(),
             terms=stored.terms,
         )
@@ -314,20 +324,20 @@ class _Made:
         slices.add_billed(before)
         return slices.rest(replace(draft_from(self.document), due=due), charge, used)
 
-    def _creditable(self, due: Due, before: list[BilledLine]) -> Mapping[int, Invoiced]:
+    def _creditable(
+        self, due: Due, before: list[BilledLine], known: Collection[str]
+    ) -> Mapping[int, tuple[Invoiced, ...]]:
         """Give what was left of the fees that it gives back of, as the books stood before it."""
         stored = self.stored
         if stored.subscription is None or all(each.kind != "credit" for each in due.charges):
             return {}
-        known = self._known()
         found = documents_of(self.unit, stored.customer, stored.subscription)
         notes = [
             each
             for each in found
             if each.invoice.cause.startswith(_BY_HAND) and f"credit_note/{each.invoice.id}" in known
         ]
-        lines = [*before, *self._lines_of(notes)]
-        return left_of_fees(due, [_as_known(line, known) for line in lines])
+        return left_of_fees(due, [*before, *self._lines_of(notes)])
 
     def _known(self) -> set[str]:
         """Give the causes of what stood in the books before the document."""
@@ -350,6 +360,17 @@ class _Made:
             return not void and self._came_before(other)
 
         return redemptions_before(self.unit, self.document, counted)
+
+    def _grants(self) -> tuple[GrantBalance, ...]:
+        """Give the credit grants as they stood before it."""
+
+        def counted(move: CreditMove) -> bool:
+            if move.invoice is None or move.kind == "restored":
+                return move.at <= self.stored.finalize_at
+            other = invoices.find_invoice(self.unit, move.invoice, customer=move.customer)
+            return other is not None and self._came_before(other)
+
+        return grants_before(self.unit, self.stored, counted)
 
     def _earlier(self) -> list[Document]:
         """Give the documents of the subscription that came before, in their order."""
@@ -395,14 +416,6 @@ def _summed(note: Invoice) -> Invoice:
     tax = Money.total((line.tax for line in note.lines), unit)
     taxes = taxes_by_rate(note.lines)
     return replace(note, subtotal=subtotal, tax=tax, taxes=taxes, total=subtotal + tax)
-
-
-def _billed(charge: Charge, lines: list[BilledLine]) -> int:
-    return sum(
-        line.amount.minor - line.discount.minor
-        for line in lines
-        if counts_for_minimum(charge, line.kind, line.item, line.window)
-    )
 
 
 def _as_known(line: BilledLine, known: Collection[str]) -> BilledLine:

@@ -6,13 +6,13 @@ those that came before it.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tallystick.app.billed_usage import Asked, UsageReader
 from tallystick.app.late_usage import arrivals_of, is_touched, slice_of
+from tallystick.core.line_tax import NOTHING
 from tallystick.core.rating.usage import Quantity
 from tallystick.core.reckoned_lines import Late, Used
 from tallystick.core.terms import prices_of
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tallystick.app.late_usage import Arrival
     from tallystick.app.offers import Offers
     from tallystick.core.charge import Charge
+    from tallystick.core.line_tax import Invoiced
     from tallystick.core.meter import Meter
     from tallystick.core.period import Instant
     from tallystick.storage.invoice_lines import BilledLine
@@ -73,7 +74,7 @@ class _Window:
 
     charge: Charge
     meter: Meter
-    billed: dict[_Group, int] = field(default_factory=lambda: defaultdict(int))
+    billed: dict[_Group, Invoiced] = field(default_factory=dict)
 
 
 def late_before(
@@ -121,7 +122,7 @@ def _windows(
         start = None if line.window is None else line.window.start
         window = windows.get((line.item, line.price, start))
         if window is not None and line.kind in _USAGE:
-            window.billed[line.group] += line.amount.minor
+            window.billed[line.group] = window.billed.get(line.group, NOTHING).plus(line)
     return windows
 
 
@@ -139,7 +140,7 @@ def _late(
         Late(
             charge=window.charge,
             used=used[group],
-            billed=window.billed.get(group, 0),
+            billed=window.billed.get(group, NOTHING),
             part=invoice.cause,
             events=names,
             count=len(arrivals),

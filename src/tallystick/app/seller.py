@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tallystick.core.period import to_the_second
@@ -26,9 +27,15 @@ def settings_of(unit: Unit) -> Seller:
 def set_seller(unit: Unit, at: Instant, fields: Mapping[str, object]) -> Seller:
     """Change the named fields of the seller, and nothing else.
 
-    Documents that were issued stay as they are.  Raises InvalidInput with every field that is
-    wrong.
+    Documents that were issued stay as they are.  A ladder of `dunning` that does not say `since`
+    when is for what falls due from now on; in another's place, since when that one was.
+
+    Raises InvalidInput with every field that is wrong.
     """
-    changed = read_seller(fields, settings_of(unit))
+    before = settings_of(unit)
+    changed = read_seller(fields, before)
+    if changed.dunning is not None and changed.dunning.since is None:
+        since = to_the_second(at) if before.dunning is None else before.dunning.since
+        changed = replace(changed, dunning=replace(changed.dunning, since=since))
     sellers.set_facts(unit, seller_tree(changed), to_the_second(at))
     return changed

@@ -67,6 +67,7 @@ def start_subscription(
 ) -> Made:
     """Put a customer on a plan version.
 
+    What was due since a start in the past is issued from now on, each with a document of its own.
     The move is given, or made of the customer (`customer_id`) by a function.  A trial is given once
     to a customer, and to each of the `identities` (a card's fingerprint, a domain) that are named.
     With an idempotency `key` a repeat gives what the first call made.
@@ -194,7 +195,8 @@ def _kept(unit: Unit, outcome: Outcome, move: Move, at: Instant, key: str | None
         idempotency_key=key,
     )
     moves.add_moves(unit, [record])
-    drafts = drafts_of(made, outcome.dues, settings_of(unit).grace)
+    told = at if isinstance(move, Start) else None
+    drafts = drafts_of(made, outcome.dues, settings_of(unit).grace, told=told)
     invoices.insert_drafts(unit, drafts)
     catalogs.mark_sold(unit, [item.offer for item in made.items], at)
     return Made(made, tuple(draft.id for draft in drafts))

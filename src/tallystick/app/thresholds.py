@@ -1,9 +1,10 @@
 """Bills before a period ends: whenever its usage has reached another threshold of its plan.
 
 A threshold is reached by the event with whose arrival usage so far comes to it, so it does not
-matter when somebody looks.  What arrived in that second is on the document.  What a quantity costs
-before its window ends never falls, but for corrections; levels, averages and meters that count
-below zero have no figure before the end and wait for it, as volume tiers do.
+matter when somebody looks.  What arrived in that second is on the document.  Of a start in the past
+no threshold is reached before it was told of.  What a quantity costs before its window ends never
+falls, but for corrections; levels, averages and meters that count below zero have no figure before
+the end and wait for it, as volume tiers do.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from tallystick.errors import TallystickError
 from tallystick.storage import catalogs, invoices
 from tallystick.storage.invoice_rows import Draft
 from tallystick.storage.sold_on import drafts_with, live_on
+from tallystick.storage.subscriptions import created_at
 from tallystick.storage.usage_arrivals import corrected_since
+from tallystick.storage.usage_stretches import BEGINNING
 from tallystick.storage.usage_watermark import close_usage
 
 if TYPE_CHECKING:
@@ -54,7 +57,10 @@ _Key: TypeAlias = tuple[str, str, str, "Instant"]
 
 @dataclass(slots=True)
 class _Running:
-    """The usage of one item in one window, and until when its thresholds can be reached."""
+    """The usage of one item in one window, and until when its thresholds can be reached.
+
+    `told` is when the subscription was: with a start in the past, in the window or after it.
+    """
 
     customer: str
     subscription: str
@@ -63,6 +69,7 @@ class _Running:
     threshold: Decimal
     end: Instant
     charges: list[Charge]
+    told: Instant = BEGINNING
 
     @property
     def start(self) -> Instant:
@@ -98,7 +105,7 @@ def draft_thresholds(unit: Unit, offers: Offers, until: Instant) -> int:
     close_usage(unit, until)
     count = 0
     for page in _pages(unit, offers, refs):
-        drafts = _reached(unit, offers, page, until)
+        drafts = _reached(unit, offers, _told(unit, page), until)
         count += len(invoices.insert_drafts(unit, drafts))
     return count
 
@@ -172,6 +179,13 @@ def _uncut(charge: Charge) -> Charge:
     return replace(charge, window=Period(window.start, whole.end), cut=cut)
 
 
+def _told(unit: Unit, running: Sequence[_Running]) -> list[_Running]:
+    """Leave out the windows that had ended when their subscription was told of."""
+    told = created_at(unit, {(each.customer, each.subscription) for each in running})
+    found = [replace(each, told=told[each.customer, each.subscription]) for each in running]
+    return [each for each in found if each.told < each.end]
+
+
 # --- when it was reached --------------------------------------------------------------------------
 
 
@@ -238,7 +252,7 @@ def _drafts(
             at = _first(times, _comes_to(offers, reader, running, reached + 1))
             if at is None:
                 break
-            cut = at.replace(microsecond=0) + _SECOND
+            cut = max(at.replace(microsecond=0) + _SECOND, running.told)
             if cut > until:
                 return
             since = cut - _MICRO

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tallystick.app.offers import Offers
     from tallystick.core.charge import Charge
     from tallystick.core.invoice import InvoiceLine
+    from tallystick.core.minimum import Settled
     from tallystick.core.reckoned_lines import Late, Used
     from tallystick.storage.invoice_rows import Draft
     from tallystick.storage.unit import Unit
@@ -99,6 +100,10 @@ class UsageOfDrafts:
     def late_for(self, draft: Draft) -> tuple[Late, ...]:
         """Give the windows that were billed before and may come to something else now."""
         return self._late.late_for(draft)
+
+    def settled_for(self, draft: Draft, late: Sequence[Late]) -> tuple[Settled, ...]:
+        """Give the minimum commitments that were settled before what is late now counted."""
+        return self._late.settled_for(draft, late)
 
     def issued(self, draft: Draft, lines: Iterable[InvoiceLine]) -> None:
         """Note what a draft came to, for those that follow."""

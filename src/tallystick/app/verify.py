@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.app.verify_moves import MOVE_CHECKS
 from tallystick.storage.verify import CHECKS
 from tallystick.storage.verify_billing import BILLING_CHECKS
+from tallystick.storage.verify_credits import CREDIT_CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ALL_CHECKS", "MOST_ROWS", "Checked", "Report", "verify_ledger"]
 
-ALL_CHECKS: Final[tuple[Check, ...]] = (*CHECKS, *BILLING_CHECKS, *MOVE_CHECKS)
+ALL_CHECKS: Final[tuple[Check, ...]] = (
+    *CHECKS,
+    *BILLING_CHECKS,
+    *CREDIT_CHECKS,
+    *MOVE_CHECKS,
+)
 """Every check there is, in the order in which they are run."""
 
 MOST_ROWS: Final = 100

@@ -10,8 +10,11 @@ from tallystick.cli import (
     bill,
     check,
     conformance,
+    coupons,
     customers,
     diff,
+    dunning,
+    foresee,
     init,
     invoice,
     invoice_run,
@@ -21,6 +24,7 @@ from tallystick.cli import (
     plans,
     price_migrations,
     publish,
+    quote,
     role,
     schema,
     seller,
@@ -31,6 +35,7 @@ from tallystick.cli import (
     usage,
     verify,
 )
+from tallystick.cli.credits import credits_
 from tallystick.cli.output import say
 
 __all__ = ["app"]
@@ -81,6 +86,7 @@ for command in (
     migrate.migrate,
     publish.publish,
     meters.meters,
+    foresee.foresee,
     invoice_run.worker,
     verify.verify,
     role.role,
@@ -95,3 +101,7 @@ app.add_typer(tax.tax)
 app.add_typer(subscriptions.subscriptions)
 app.add_typer(price_migrations.prices)
 app.add_typer(invoice.invoice)
+app.add_typer(quote.quote)
+app.add_typer(coupons.coupons)
+app.add_typer(credits_)
+app.add_typer(dunning.dunning)

@@ -75,8 +75,13 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[Run], object]]:
 
 def _counts(done: Run) -> str:
     empty = f", {done.empty:,} came to nothing" if done.empty else ""
-    went_on = f"{done.subscriptions:,} subscription{'' if done.subscriptions == 1 else 's'} went on"
-    return f"{went_on}, {done.documents:,} document{'' if done.documents == 1 else 's'}{empty}"
+    went_on = f"{done.subscriptions:,} subscription{_s(done.subscriptions)} went on"
+    unpaid = f", {done.dunning:,} unpaid invoice{_s(done.dunning)} went on" if done.dunning else ""
+    return f"{went_on}, {done.documents:,} document{_s(done.documents)}{empty}{unpaid}"
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def _summary(done: Run) -> list[str]:
@@ -115,6 +120,7 @@ def _tree(done: Run, left: Sequence[SetAside]) -> dict[str, Any]:
         "subscriptions": done.subscriptions,
         "documents": done.documents,
         "empty": done.empty,
+        "dunning": done.dunning,
         "totals": dict(done.totals),
         "set_aside": [
             {

@@ -75,8 +75,6 @@ def move_tree(move: PriceMove) -> dict[str, Any]:
         "reason": move.reason,
         "stage": move.stage,
         "takes_effect_at": _text(move.takes_effect_at),
-        "notified": move.notified,
-        "notified_at": _text(move.notified_at),
     }
 
 

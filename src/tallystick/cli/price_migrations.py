@@ -289,31 +289,6 @@ def list_(
         say(f"more: --starting-after {page.cursor}")
 
 
-@prices.command()
-@ends_well
-@over_ledger
-def notices(
-    tally: Tallystick,
-    id_: _Id,
-    told: Annotated[
-        bool, typer.Option("--told", help="Note that those who are listed were told.")
-    ] = False,
-    at: At = None,
-    as_json: AsJson = False,
-) -> None:
-    """List whom to tell that they are moved, or after all are not: 1,000 at most."""
-    found = tally.price_migrations.notices(id_)
-    if told:
-        these = [each.subscription for each in found]
-        tally.price_migrations.notified(id_, these, at=moment_or_none(at, "--at"))
-    if as_json:
-        say_json({"notices": [move_tree(each) for each in found], "told": told})
-    elif found:
-        print_moves(found)
-    else:
-        say("everybody knows")
-
-
 # --- progress -------------------------------------------------------------------------------------
 
 

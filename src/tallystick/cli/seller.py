@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,6 +57,10 @@ def set_(
     net_days: Annotated[int | None, typer.Option(help="Days to pay.")] = None,
     invoice_prefix: Annotated[str | None, typer.Option(help="Before numbers: INV-.")] = None,
     credit_note_prefix: Annotated[str | None, typer.Option(help="Before numbers: CN-.")] = None,
+    dunning: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What happens to unpaid invoices: a ladder as JSON."),
+    ] = None,
     clear: Annotated[_Pairs, typer.Option(metavar="FIELD", help="Take it away; repeat.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -70,6 +76,7 @@ def set_(
         "net_days": net_days,
         "invoice_prefix": invoice_prefix,
         "credit_note_prefix": credit_note_prefix,
+        "dunning": None if dunning is None else _ladder(dunning),
     }
     fields = {field: value for field, value in said.items() if value is not None}
     for field in clear or ():
@@ -91,6 +98,16 @@ def _pairs(words: _Pairs, option: str) -> list[tuple[str, str]]:
     return [(head, tail) for head, _, tail in pairs]
 
 
+def _ladder(path: Path) -> object:
+    """Read a ladder's file: the setting itself is looked at where it is kept.  Raises Usage."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as refused:
+        raise Usage(f"{path}: {refused.strerror or refused}") from None
+    except (ValueError, RecursionError) as refused:
+        raise Usage(f"{path}: is no JSON: {refused}") from None
+
+
 def _print(found: Seller, *, as_json: bool) -> None:
     from tallystick.core.seller import seller_tree
 
@@ -104,6 +121,9 @@ def _print(found: Seller, *, as_json: bool) -> None:
 
 
 def _words(value: object) -> str:
+    if isinstance(value, dict) and "steps" in value:
+        days = ", ".join(str(step["days"]) for step in value["steps"])
+        return f"days {days}, then {value['end']} on day {value['end_days']}"
     if isinstance(value, dict):
         return ", ".join(f"{name} {text}" for name, text in value.items())
     if isinstance(value, list):

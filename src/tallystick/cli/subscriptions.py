@@ -92,10 +92,16 @@ def start(
             metavar="PERIODS:PERCENT", help="3:50 is three periods at half price; repeat."
         ),
     ] = None,
+    coupon: Annotated[
+        _Words, typer.Option(metavar="CODE", help="A coupon's code, as it was typed; repeat.")
+    ] = None,
     net_days: Annotated[int | None, typer.Option(help="Days to pay.")] = None,
     po_number: Annotated[str | None, typer.Option(help="Their purchase order.")] = None,
     memo: Annotated[str | None, typer.Option(help="A note on every document.")] = None,
     preview: _Preview = False,
+    quote: Annotated[
+        bool, typer.Option("--quote", help="Print what it would cost as a signed quote instead.")
+    ] = False,
     idempotency_key: _Key = None,
     at: At = None,
     as_json: AsJson = False,
@@ -118,12 +124,19 @@ def start(
         "billing": billing,
         "overrides": overrides(override),
         "phases": [phase_of(word) for word in phase or ()] or None,
+        "coupons": coupon or None,
         "net_days": net_days,
         "po_number": po_number,
         "memo": memo,
         "idempotency_key": idempotency_key,
     }
     given = {name: value for name, value in said.items() if value is not None}
+    if quote:
+        if preview or idempotency_key is not None:
+            raise Usage("--quote goes without --preview and --idempotency-key: it changes nothing")
+        text = tally.quotes.make(customer, plan, **given, at=moment_or_none(at, "--at"))
+        say_json({"quote": text}) if as_json else say(text)
+        return
     _move(tally, "start", (customer, plan), given, at, preview=preview, as_json=as_json)
 
 

@@ -34,7 +34,7 @@ _File = Annotated[Path, typer.Argument(metavar="FILE", help="Tax rules: YAML, TO
 def check(file: _File, as_json: AsJson = False) -> None:
     """Read a file of tax rules and name everything that is wrong with it.
 
-    Exit status: 0 it can be published, 2 it cannot.
+    Exit status: 0 it can be published, 1 it cannot.
     """
     from tallystick.app.taxes import load_tax_rules
 
@@ -49,7 +49,7 @@ def check_id(
 ) -> None:
     """Say whether form and check digits of a VAT id of the EU are right.
 
-    Whether it is registered is not asked.  Exit status: 0 they are, 2 they are not.
+    Whether it is registered is not asked.  Exit status: 0 they are, 1 they are not.
     """
     from tallystick.app.tax_ids import check_vat_id
 

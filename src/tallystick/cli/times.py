@@ -12,7 +12,7 @@ from tallystick.cli.arguments import Usage
 if TYPE_CHECKING:
     from tallystick.core.period import Instant
 
-__all__ = ["At", "moment", "moment_or_none", "when"]
+__all__ = ["At", "moment", "moment_or_none", "month_or_moment", "when"]
 
 At = Annotated[
     str | None,
@@ -44,6 +44,15 @@ def moment(text: str, option: str) -> Instant:
 def moment_or_none(text: str | None, option: str) -> Instant | None:
     """Read a time of an option that may be left out.  Raises Usage."""
     return None if text is None else moment(text, option)
+
+
+def month_or_moment(text: str, option: str) -> Instant:
+    """Read a time of an option; a month alone, as 2027-01, is its first moment, UTC.
+
+    Raises Usage.
+    """
+    month = len(text) == len("2027-01") and text[:4].isdigit() and text[5:].isdigit()
+    return moment(f"{text}-01" if month else text, option)
 
 
 def when(text: str | None) -> Instant | str | None:

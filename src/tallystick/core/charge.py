@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from tallystick.core.period import Instant, Period
-    from tallystick.core.subscription import Item
+    from tallystick.core.subscription import Item, Paid
 
 __all__ = ["Charge", "ChargeKind", "Due"]
 
@@ -30,8 +30,9 @@ class Charge:
     `window` is the time it is for, `whole` the whole period whose share that is, and `holes` the
     pauses within the window; both are None for what has no time: a set-up fee, a one-time price.
     `price` is a price id of the item's offer (or a feature's key, whose overage has a price), and
-    empty for a set-up fee and a minimum.  A credit is at most `cap` minor units; `by_value` caps
-    it by the unused allowance of `period` too.  `part` is the cause that tells lines of one window
+    empty for a set-up fee and a minimum.  A credit is at most `cap` minor units, which the fees
+    that were `paid` for its time in its place come to, if there are any; `by_value` caps it by
+    the unused allowance of `period` too.  `part` is the cause that tells lines of one window
     apart: "" for the period's own, else what made it (`change/3`).  `cut` usage began or ended
     with a change of price in mid-period: its allowances count by time share.
     """
@@ -43,6 +44,7 @@ class Charge:
     whole: Period | None = None
     holes: tuple[Period, ...] = ()
     cap: int | None = None
+    paid: tuple[Paid, ...] = ()
     by_value: bool = False
     cut: bool = False
     period: Period | None = None

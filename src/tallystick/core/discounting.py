@@ -16,15 +16,15 @@ from tallystick.core.proration import TimeShare
 from tallystick.core.redemption import discount_invoice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tallystick.core.catalog import Plan
     from tallystick.core.discount import Discount
     from tallystick.core.invoice import InvoiceLine
-    from tallystick.core.line_tax import Invoiced
     from tallystick.core.money import Money
     from tallystick.core.period import Instant
     from tallystick.core.redemption import Redemption
+    from tallystick.core.taxing import FeeBack
 
 __all__ = ["discounted_lines"]
 
@@ -34,25 +34,25 @@ _NEVER: Final = frozenset({"credit", "minimum"})
 
 def discounted_lines(
     lines: tuple[InvoiceLine, ...],
-    given_back: Mapping[int, Invoiced],
+    backs: Mapping[int, Sequence[FeeBack]],
     redemptions: Sequence[Redemption],
     at: Instant,
     offers: Mapping[str, Plan[Any]],
 ) -> tuple[tuple[InvoiceLine, ...], tuple[InvoiceDiscount, ...]]:
     """Put their discounts on the lines; gives with them which redemption took what.
 
-    `given_back` has the fees of the lines that give back of one, by the place of the line.
+    `backs` has the fees of the lines that give back of some, by the place of the line.
     """
     done = list(lines)
-    for place, fee in given_back.items():
+    for place, fees in backs.items():
         line = lines[place]
-        back = replace(line.discount, minor=-fee.discount_of(-line.amount.minor))
-        done[place] = replace(line, discount=back)
+        back = sum(fee.discount_of(minor) for fee, minor in fees)
+        done[place] = replace(line, discount=replace(line.discount, minor=-back))
     open_to = [place for place, line in enumerate(lines) if line.kind not in _NEVER]
     if not redemptions or not open_to:
         return tuple(done), ()
     currency = lines[open_to[0]].amount.currency
-    amounts = _without_what_goes_at_once(lines, given_back)
+    amounts = _without_what_goes_at_once(lines, backs)
     asked = [_coupon_line(lines[place], amounts[place], offers) for place in open_to]
     acting: dict[str, Redemption] = {}
     for each in redemptions:
@@ -69,16 +69,14 @@ def discounted_lines(
     return tuple(done), tuple(rows)
 
 
-def _without_what_goes_at_once(
-    lines: Sequence[InvoiceLine], given_back: Mapping[int, Invoiced]
-) -> list[Money]:
+def _without_what_goes_at_once(lines: Sequence[InvoiceLine], backs: Collection[int]) -> list[Money]:
     """Give what is left of each line where its own document gives back of it.
 
     A fee that waited for its document may have been cut by a later change before it was billed.
     """
     left = [line.amount for line in lines]
     for place, line in enumerate(lines):
-        if line.kind == "credit" and place not in given_back:
+        if line.kind == "credit" and place not in backs:
             fees = [i for i, fee in enumerate(lines) if _is_of(line, fee) and left[i].minor > 0]
             if fees:
                 left[fees[-1]] += line.amount

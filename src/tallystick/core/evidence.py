@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tallystick.core.frozen import FrozenDict
+from tallystick.core.frozen import FrozenDict, FrozenTree
 from tallystick.core.money import Money
 from tallystick.core.number import plain
 from tallystick.core.rating import RatedLine
@@ -26,7 +26,7 @@ def evidence_of(
     tree: dict[str, Any] = {"steps": [_step(step) for step in rated.steps], **more}
     if exact is not None:
         tree["exact"] = plain(exact)
-    return FrozenDict(tree)
+    return FrozenTree(tree)
 
 
 def rated_of(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn, TypeVar
 
-__all__ = ["FrozenDict"]
+__all__ = ["FrozenDict", "FrozenTree"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -33,3 +33,14 @@ class FrozenDict(dict[K, V]):
     def __reduce__(self) -> tuple[Any, ...]:
         """Be made again whole, as nothing can be put in afterwards."""
         return type(self), (dict(self),)
+
+
+class FrozenTree(FrozenDict[str, Any]):
+    """Plain JSON values that nobody changes any more, also deep inside; it keeps its JSON text.
+
+    `text` is set by whoever writes it first.
+    """
+
+    __slots__ = ("text",)
+
+    text: str

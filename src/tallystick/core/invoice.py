@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from tallystick.core.charge import ChargeKind
+    from tallystick.core.credit import Category
     from tallystick.core.currency import Currency
     from tallystick.core.money import Money
     from tallystick.core.period import Instant, Period
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RECKONING",
+    "CreditBurn",
     "DocumentKind",
     "Invoice",
     "InvoiceDiscount",
@@ -119,6 +121,16 @@ class InvoiceDiscount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreditBurn:
+    """So much of one credit grant paid for one line, counted from 1."""
+
+    grant: str
+    category: Category
+    line: int
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
     """A document.
 
@@ -127,6 +139,8 @@ class Invoice:
     of the lines, `total` what is asked for after discounts, promotional credits and taxes;
     `balance` is what the customer's balance and paid credits pay of it and `amount_due` the rest.
     `discounts` says which coupon took what; what was given back of discounts is in no coupon's sum.
+    `burns` says which credit grant paid what of which line, promotional ones in `credit` and paid
+    ones in `balance`.
     `tax` is what is added to the lines, `taxes` all of them by rate, and `tax_evidence` who decided
     which, by what rules (their digest), for which reasons.
     A credit note has its sums below zero; `credits` is the invoice it corrects.
@@ -155,6 +169,7 @@ class Invoice:
     discount: Money
     discounts: tuple[InvoiceDiscount, ...] = ()
     credit: Money
+    burns: tuple[CreditBurn, ...] = ()
     tax: Money
     taxes: tuple[InvoiceTax, ...] = ()
     tax_evidence: Mapping[str, Any] = field(default_factory=FrozenDict)
@@ -163,6 +178,17 @@ class Invoice:
     amount_due: Money
     credits: str | None = None
     reckoning: int = RECKONING
+
+    @property
+    def paid_by_grants(self) -> Money:
+        """What paid credit grants pay of it, which is a part of `balance`."""
+        burnt = (each.amount.minor for each in self.burns if each.category == "paid")
+        return replace(self.balance, minor=sum(burnt))
+
+    @property
+    def from_balance(self) -> Money:
+        """What the customer's balance pays of it: `balance` without what grants pay."""
+        return self.balance - self.paid_by_grants
 
     @property
     def all_tax(self) -> Money:

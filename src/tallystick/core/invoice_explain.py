@@ -101,7 +101,7 @@ def _reckoned(line: InvoiceLine) -> list[str]:
         case "usage" | "late":
             return _usage(line)
         case "minimum":
-            return [_minimum(line)]
+            return _minimum(line)
         case "setup" | "item":
             return [_product(line)]
 
@@ -180,6 +180,9 @@ def _given(line: InvoiceLine, sum_: str, currency: Currency) -> list[str]:
     if line.evidence.get("cap") is not None:
         bounds.append(money_text(Decimal(line.evidence["cap"]), currency))
         texts.append(f"was invoiced and is left: {bounds[-1]}")
+    for _, price, start, end, minor, _ in line.evidence.get("paid", ()):
+        amount = money_text(Decimal(minor), currency)
+        texts.append(f"of {price} from {start} to {end}: {amount}")
     if "creditable" in line.evidence:
         bounds.append(money_text(Decimal(line.evidence["creditable"]), currency))
         texts.append(f"documents left of it: {bounds[-1]}")
@@ -187,13 +190,22 @@ def _given(line: InvoiceLine, sum_: str, currency: Currency) -> list[str]:
     return [*texts, f"rounded half away from zero: {least} = {_amount(line.amount)}"]
 
 
-def _minimum(line: InvoiceLine) -> str:
+def _minimum(line: InvoiceLine) -> list[str]:
+    """Give what is missing, and where documents made up for it already, the difference."""
     currency = line.amount.currency
+    made_up = Decimal(line.evidence.get("earlier", 0))
+    gap = line.amount.minor + made_up
     minimum = money_text(Decimal(line.evidence["minimum"]), currency)
     billed = money_text(Decimal(line.evidence["billed"]), currency)
     part, whole = (number_text(Decimal(seconds)) for seconds in line.evidence["share"])
     share = minimum if part == whole else f"round({minimum} × {part} ÷ {whole})"
-    return f"{share} - {billed} charged = {_amount(line.amount)}"
+    counted = billed if gap else f"min({share}; {billed})"
+    missing = money_text(gap, currency)
+    texts = [f"{share} - {counted} charged = {missing}"]
+    if "earlier" in line.evidence:
+        earlier = money_text(made_up, currency)
+        texts.append(f"{missing} - {earlier} billed earlier = {_amount(line.amount)}")
+    return texts
 
 
 def _product(line: InvoiceLine) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tallystick.core.invoice import InvoiceLine
 
 __all__ = [
+    "NOTHING",
     "Invoiced",
     "Taxed",
     "tax_given_back",
@@ -45,6 +46,16 @@ class Taxed(Protocol):
         ...
 
     @property
+    def discount(self) -> Money:
+        """What coupons took off."""
+        ...
+
+    @property
+    def credit(self) -> Money:
+        """What promotional credits took off."""
+        ...
+
+    @property
     def evidence(self) -> Mapping[str, Any]:
         """What was measured, and how it was priced and taxed."""
         ...
@@ -54,16 +65,23 @@ class Taxed(Protocol):
 class Invoiced:
     """A line that something gives back of: what it was sold for, its taxes, what was given back.
 
-    In minor units: `amount` is its amount, `sold` that after discounts and promotional credits, an
-    inclusive tax being in it; `given` was given back of `sold` before, and `given_taxes` of each of
-    its taxes.
+    In minor units: `sold` is its amount after discounts and promotional credits (`discount`
+    together), an inclusive tax being in it; `given` was given back of `sold` before, and
+    `given_taxes` of each of its taxes.  `most` bounds what of its amount can be given back, where
+    only a part counts.
     """
 
-    amount: int
     sold: int
+    discount: int = 0
     taxes: tuple[Tax, ...] = ()
     given: int = 0
     given_taxes: tuple[int, ...] = ()
+    most: int | None = None
+
+    @property
+    def amount(self) -> int:
+        """Its amount, before discounts."""
+        return self.sold + self.discount
 
     @property
     def left(self) -> int:
@@ -72,10 +90,11 @@ class Invoiced:
 
     @property
     def left_of_amount(self) -> int:
-        """What that is of its amount, before discounts."""
-        if self.sold == self.amount:
-            return self.left
-        return 0 if self.sold <= 0 else -(-self.left * self.amount // self.sold)
+        """What that is of its amount, before discounts, and no more than `most`."""
+        left = self.left
+        if self.discount:
+            left = 0 if self.sold <= 0 else -(-left * self.amount // self.sold)
+        return left if self.most is None else min(left, self.most)
 
     def discount_of(self, minor: int) -> int:
         """Give the part of its discounts and promotional credits in so much of its amount.
@@ -83,16 +102,34 @@ class Invoiced:
         The rest of that is what is given back: its share of what was sold, and no more than is
         left.
         """
-        if self.sold == self.amount or not self.amount:
+        if not self.discount or not self.amount:
             return 0
         back = round_quotient(Fraction(minor * self.sold, self.amount))
         return minor - min(back, self.left)
+
+    def plus(self, line: Taxed) -> Invoiced:
+        """Give it together with another line, taken as one that nothing was given back of yet."""
+        off = line.discount.minor + line.credit.minor
+        by_rate = {tax.rate: tax for tax in self.taxes}
+        for tax in taxes_of(line):
+            known = by_rate.get(tax.rate)
+            by_rate[tax.rate] = tax if known is None else Tax(tax.rate, known.amount + tax.amount)
+        return Invoiced(
+            sold=self.sold + line.amount.minor - off,
+            discount=self.discount + off,
+            taxes=tuple(by_rate.values()),
+            given_taxes=(0,) * len(by_rate),
+        )
 
     def taxes_of(self, minor: int) -> tuple[Tax, ...]:
         """Give the taxes, below zero, of giving back so much more of it."""
         if not self.sold:
             return ()
         return tax_given_back(self.taxes, Fraction(self.given + minor, self.sold), self.given_taxes)
+
+
+NOTHING: Final = Invoiced(sold=0)
+"""Nothing that was invoiced."""
 
 
 # --- taking ---------------------------------------------------------------------------------------

@@ -73,10 +73,11 @@ class Money:
     @classmethod
     def total(cls, parts: Iterable[Money], currency: Currency) -> Money:
         """Add up; nothing at all adds up to zero of the currency."""
-        result = cls(0, currency)
+        zero, minor = cls(0, currency), 0
         for part in parts:
-            result += part
-        return result
+            zero._same(part)
+            minor += part.minor
+        return cls(minor, currency)
 
     @property
     def major(self) -> Decimal:
@@ -163,7 +164,7 @@ class Money:
     def _same(self, other: Money) -> None:
         if not isinstance(other, Money):
             raise TypeError(f"money goes with money, not with {type(other).__name__}")
-        if self.currency != other.currency:
+        if self.currency is not other.currency and self.currency != other.currency:
             raise CurrencyMismatch(f"{self.currency} and {other.currency} do not add or compare")
 
 

@@ -198,7 +198,9 @@ def _nearest(exact: Fraction) -> int:
 
 def plain(number: Decimal) -> str:
     """Write a number without exponent and without trailing zeros: 10, 0.02, -1.5."""
-    text = format(number, "f")
+    text = str(number)
+    if "E" in text:
+        text = format(number, "f")  # which takes several times as long
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text

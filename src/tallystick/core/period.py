@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
@@ -34,6 +35,7 @@ __all__ = [
     "cadence_of",
     "instant",
     "instant_text",
+    "known_cadence",
     "longer_than_three_years",
     "parse_instant",
     "tiled",
@@ -279,7 +281,11 @@ class Cadence:
 
 def cadence_of(plan: Plan) -> Cadence | None:
     """Give the cadence of a plan; None for one that is paid once."""
-    return None if plan.interval is None else Cadence(plan.interval, plan.count)
+    return None if plan.interval is None else known_cadence(plan.interval, plan.count)
+
+
+known_cadence: Final = lru_cache(maxsize=256, typed=True)(Cadence)
+"""`Cadence` itself, for the few that plans and prices have."""
 
 
 def longer_than_three_years(cadence: Cadence) -> bool:

@@ -112,8 +112,7 @@ class PriceMove:
     `item` is the plan as it was had when the prices were compared: `before` and `after` are for one
     whole period, None where they cannot be reckoned.  `reason` says why it is not moved, or was not
     undone.  `number` is that of the planned change.  `takes_effect_at` is None while nobody can
-    tell, as in a pause without an end.  `notified` is the status that the customer was told of,
-    `notified_at` when.
+    tell, as in a pause without an end.
     """
 
     customer: str
@@ -127,8 +126,6 @@ class PriceMove:
     stage: int | None = None
     number: int | None = None
     takes_effect_at: Instant | None = None
-    notified: MoveStatus | None = None
-    notified_at: Instant | None = None
 
     @property
     def change(self) -> Money | None:

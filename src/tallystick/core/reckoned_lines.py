@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from tallystick.core.evidence import evidence_of
 from tallystick.core.frozen import FrozenDict
+from tallystick.core.given_back import paused_seconds, shared_out
 from tallystick.core.invoice import InvoiceLine
 from tallystick.core.money import Money, settle
 from tallystick.core.number import round_quotient
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Plan
     from tallystick.core.charge import Charge, Due
+    from tallystick.core.line_tax import Invoiced
     from tallystick.core.price import Price
     from tallystick.core.proration import TimeShare
     from tallystick.core.rating import RatedLine
@@ -55,14 +57,14 @@ class Used:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Late:
-    """Usage of a window that was billed before: what it comes to now, and what was billed.
+    """Usage of a window that was billed before: what it comes to now, and what was billed of it.
 
     `events` names the first of the events that came late, of `count` in all.
     """
 
     charge: Charge
     used: Used
-    billed: int
+    billed: Invoiced
     part: str
     events: tuple[str, ...] = ()
     count: int = 0
@@ -85,12 +87,12 @@ def rated_lines(
     items: Sequence[OneOff],
     late: Sequence[Late],
     *,
-    creditable: Mapping[int, int] = FrozenDict(),
+    creditable: Mapping[int, Sequence[int]] = FrozenDict(),
 ) -> tuple[InvoiceLine, ...]:
     """Price every charge but the minimum: the due's own in their order, then late usage, items.
 
     Usage that nobody had gives no line, unless its price asks for something all the same.  A credit
-    gives back no more than is `creditable`, by its place.
+    gives back no more than is `creditable`, by its place, of each of its fees.
     """
     lines: list[InvoiceLine] = []
     for place, charge in enumerate(due.charges):
@@ -100,7 +102,10 @@ def rated_lines(
 
 
 def _lines(
-    charge: Charge, offers: Mapping[str, Plan[Any]], used: Sequence[Used], left: int | None
+    charge: Charge,
+    offers: Mapping[str, Plan[Any]],
+    used: Sequence[Used],
+    left: Sequence[int] | None,
 ) -> list[InvoiceLine]:
     match charge.kind:
         case "fee":
@@ -130,12 +135,15 @@ def _fee(charge: Charge, offers: Mapping[str, Plan[Any]]) -> InvoiceLine:
 
 
 def _credit(
-    charge: Charge, offers: Mapping[str, Plan[Any]], used: Sequence[Used], left: int | None
+    charge: Charge,
+    offers: Mapping[str, Plan[Any]],
+    used: Sequence[Used],
+    left: Sequence[int] | None,
 ) -> InvoiceLine:
     """Price the rest of a fee that is given back, within what was invoiced and is left.
 
-    `left` is what documents left of it: less than the moves know of, where an invoice was void or
-    somebody gave back by hand.
+    `left` is what documents left of it, or of each fee that was paid in its place: less than the
+    moves know of, where an invoice was void or somebody gave back by hand.
     """
     price = prices_of(charge.item, offers)[charge.price]
     exact = fee_exact(price, charge.item)
@@ -147,8 +155,13 @@ def _credit(
         unused = _unused(used)
         minor = min(minor, round_quotient(Fraction(exact) * unused))
         capped["unused"] = [str(unused.numerator), str(unused.denominator)]
-    if left is not None and left < minor:
-        minor = capped["creditable"] = left
+    if left is not None and sum(left) < minor:
+        minor = capped["creditable"] = sum(left)
+    if charge.paid:
+        most = [each.invoiced for each in charge.paid] if left is None else left
+        capped["paid"] = shared_out(charge, most, minor)
+    elif charge.holes:
+        capped["paused"] = paused_seconds(charge.holes)
     amount = Money(-max(minor, 0), price.currency)
     return _line(charge, offers, price, exact, amount=amount, time=time, more=capped)
 
@@ -164,6 +177,8 @@ def _unused(used: Sequence[Used]) -> Fraction:
 
 
 def _part(exact: Decimal, time: TimeShare, price: Price) -> Money:
+    if time.part == time.whole:
+        return settle(exact, price.currency)
     return Money(round_quotient(Fraction(exact) * time.fraction), price.currency)
 
 
@@ -291,11 +306,11 @@ def _used_line(
 def _late_line(late: Late, offers: Mapping[str, Plan[Any]]) -> InvoiceLine | None:
     """Give what a billed window comes to now, less what was billed; None for no difference."""
     rated = _rated(late.charge, offers, late.used)
-    amount = Money(rated.amount.minor - late.billed, rated.currency)
+    amount = Money(rated.amount.minor - late.billed.amount, rated.currency)
     if not amount.minor:
         return None
     line = _used_line(late.charge, offers, late.used, rated, amount)
-    more = {"billed": late.billed, "events": list(late.events), "count": late.count}
+    more = {"billed": late.billed.amount, "events": list(late.events), "count": late.count}
     return replace(
         line,
         kind="late",

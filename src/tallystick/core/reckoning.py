@@ -19,24 +19,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.core.crediting import paid_by_grants, promoted_lines
 from tallystick.core.discounting import discounted_lines
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.invoice import Invoice
 from tallystick.core.line_tax import taxes_by_rate
-from tallystick.core.minimum import minimum_line
+from tallystick.core.minimum import minimum_line, settled_line
 from tallystick.core.money import Money
 from tallystick.core.reckoned_lines import rated_lines
 from tallystick.core.subscription import Terms
-from tallystick.core.taxing import fees_given_back, taxed_lines
+from tallystick.core.taxing import invoiced_before, taxed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tallystick.core.catalog import Plan
     from tallystick.core.charge import Due
+    from tallystick.core.credit_balance import GrantBalance
     from tallystick.core.currency import Currency
-    from tallystick.core.invoice import InvoiceDiscount, InvoiceLine, Party
+    from tallystick.core.invoice import CreditBurn, InvoiceDiscount, InvoiceLine, Party
     from tallystick.core.line_tax import Invoiced
+    from tallystick.core.minimum import Settled
     from tallystick.core.period import Instant
     from tallystick.core.reckoned_lines import Late, OneOff, Used
     from tallystick.core.redemption import Redemption
@@ -51,10 +54,12 @@ class Facts:
 
     `used` is what was measured for the charges of the due, by their place in it; `billed` what
     earlier documents asked for in the window of a minimum commitment, minor units by place.
-    `creditable` is the fee that a credit gives back of, by the place of the credit, as it was
-    invoiced and as far as it was given back.
-    `items` are one-off items that wait, `late` usage of windows that were billed before.
+    `creditable` are the fees that a credit gives back of, by the place of the credit, each as it
+    was invoiced and as far as it was given back.
+    `items` are one-off items that wait, `late` usage of windows that were billed before, `settled`
+    the minimum commitments of these windows.
     `redemptions` are the coupons that the customer has, in the order in which they act.
+    `grants` are the credit grants of money, as they stand before it.
     `taxation` says who is asked for tax rates; without it nothing new is taxed.
     `balance` is what the customer has to its credit, minor units.
     """
@@ -68,11 +73,13 @@ class Facts:
     offers: Mapping[str, Plan[Any]]
     used: Mapping[int, Sequence[Used]] = field(default_factory=FrozenDict)
     billed: Mapping[int, int] = field(default_factory=FrozenDict)
-    creditable: Mapping[int, Invoiced] = field(default_factory=FrozenDict)
+    creditable: Mapping[int, Sequence[Invoiced]] = field(default_factory=FrozenDict)
     redemptions: Sequence[Redemption] = ()
+    grants: Sequence[GrantBalance] = ()
     taxation: Taxation | None = None
     items: tuple[OneOff, ...] = ()
     late: tuple[Late, ...] = ()
+    settled: tuple[Settled, ...] = ()
     balance: int = 0
     terms: Terms = field(default_factory=Terms)
 
@@ -83,12 +90,14 @@ class Bill:
 
     lines: tuple[InvoiceLine, ...] = ()
     discounts: tuple[InvoiceDiscount, ...] = ()
+    burns: tuple[CreditBurn, ...] = ()
+    grants: tuple[GrantBalance, ...] = ()
     tax_evidence: Mapping[str, Any] = field(default_factory=FrozenDict)
     balance: int = 0
 
 
 def _rate(_bill: Bill, facts: Facts) -> Bill:
-    left = {place: fee.left_of_amount for place, fee in facts.creditable.items()}
+    left = {place: [fee.left_of_amount for fee in fees] for place, fees in facts.creditable.items()}
     lines = rated_lines(
         facts.due, facts.offers, facts.used, facts.items, facts.late, creditable=left
     )
@@ -99,7 +108,7 @@ def _discounts(bill: Bill, facts: Facts) -> Bill:
     """Let coupons act, each on what the ones before it have left."""
     lines, discounts = discounted_lines(
         bill.lines,
-        fees_given_back(bill.lines, facts.due, facts.creditable),
+        invoiced_before(bill.lines, facts.due, facts.creditable, facts.late),
         facts.redemptions,
         facts.due.at,
         facts.offers,
@@ -113,19 +122,23 @@ def _minimum(bill: Bill, facts: Facts) -> Bill:
         if charge.kind == "minimum":
             line = minimum_line(charge, facts.offers, facts.billed.get(place, 0), bill.lines)
             lines += [] if line is None else [line]
+    for each in facts.settled:
+        line = settled_line(each, facts.offers, bill.lines)
+        lines += [] if line is None else [line]
     return replace(bill, lines=tuple(lines))
 
 
-def _promotions(bill: Bill, _facts: Facts) -> Bill:
-    """Leave the lines as they are: nobody can be granted a credit yet."""
-    return bill
+def _promotions(bill: Bill, facts: Facts) -> Bill:
+    """Let promotional credits lower what is sold."""
+    lines, (burns, grants) = promoted_lines(bill.lines, facts.grants, facts.due.at, facts.offers)
+    return replace(bill, lines=lines, burns=burns, grants=grants)
 
 
 def _tax(bill: Bill, facts: Facts) -> Bill:
     """Tax what is given back as it was invoiced, and all else at the rates of the day."""
     lines, evidence = taxed_lines(
         bill.lines,
-        fees_given_back(bill.lines, facts.due, facts.creditable),
+        invoiced_before(bill.lines, facts.due, facts.creditable, facts.late),
         facts.taxation,
         facts.finalize_at,
         facts.offers,
@@ -134,9 +147,12 @@ def _tax(bill: Bill, facts: Facts) -> Bill:
 
 
 def _balance(bill: Bill, facts: Facts) -> Bill:
-    """Pay what is asked from the balance, as far as it goes."""
+    """Pay what is asked from paid credits, then from the balance, as far as they go."""
     total = sum(_asked(line) for line in bill.lines)
-    return replace(bill, balance=max(0, min(facts.balance, total)))
+    burns, _ = paid_by_grants(bill.lines, bill.grants, facts.due.at, facts.offers)
+    paid = sum(each.amount.minor for each in burns)
+    rest = max(0, min(facts.balance, total - paid))
+    return replace(bill, burns=(*bill.burns, *burns), balance=paid + rest)
 
 
 STEPS: Final[tuple[Callable[[Bill, Facts], Bill], ...]] = (
@@ -186,6 +202,7 @@ def reckon(facts: Facts) -> Invoice:
         discount=discount,
         discounts=bill.discounts,
         credit=credit,
+        burns=bill.burns,
         tax=tax,
         taxes=taxes_by_rate(bill.lines),
         tax_evidence=bill.tax_evidence,

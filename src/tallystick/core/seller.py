@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.customer import read_fields
+from tallystick.core.dunning import Ladder, ladder_tree, read_ladder
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.invoice import Party
 from tallystick.core.property import shown
@@ -33,7 +34,8 @@ class Seller:
 
     `grace_seconds` is how long usage may arrive after a boundary and still count for its document.
     `net_days` is how long a customer has to pay.  Numbers are a prefix and a count from 1:
-    `INV-000123`, `CN-000007`.
+    `INV-000123`, `CN-000007`.  `dunning` is what happens to an invoice that is not paid; None is
+    nothing by itself.
     """
 
     party: Party = field(default_factory=Party)
@@ -41,6 +43,7 @@ class Seller:
     net_days: int = 0
     invoice_prefix: str = "INV-"
     credit_note_prefix: str = "CN-"
+    dunning: Ladder | None = None
 
     @property
     def grace(self) -> timedelta:
@@ -74,6 +77,7 @@ def seller_tree(seller: Seller) -> dict[str, Any]:
         "net_days": seller.net_days,
         "invoice_prefix": seller.invoice_prefix,
         "credit_note_prefix": seller.credit_note_prefix,
+        "dunning": ladder_tree(seller.dunning),
     }
 
 
@@ -127,4 +131,5 @@ _READERS: Final[Mapping[str, Callable[[object, str], Any]]] = {
     "net_days": _count(_LONGEST_TERM),
     "invoice_prefix": _prefix,
     "credit_note_prefix": _prefix,
+    "dunning": read_ladder,
 }

@@ -21,6 +21,8 @@ __all__ = [
     "Account",
     "Credited",
     "Transfer",
+    "credits_bought",
+    "credits_lost",
     "issued",
     "lost",
     "noted",
@@ -30,14 +32,20 @@ __all__ = [
     "voided",
 ]
 
-Account: TypeAlias = Literal["receivable", "revenue", "tax", "balance", "cash", "bad_debt"]
-"""The accounts there are.  `balance` is what customers have to their credit."""
+Account: TypeAlias = Literal[
+    "receivable", "revenue", "tax", "balance", "credits", "cash", "bad_debt"
+]
+"""The accounts there are.
+
+`balance` is what customers have to their credit, `credits` what is left of credits they paid for.
+"""
 
 ACCOUNTS: Final[tuple[Account, ...]] = (
     "receivable",
     "revenue",
     "tax",
     "balance",
+    "credits",
     "cash",
     "bad_debt",
 )
@@ -68,7 +76,8 @@ def issued(invoice: Invoice) -> tuple[Transfer, ...]:
     return _some(
         Transfer("receivable", "revenue", sold),
         Transfer("receivable", "tax", invoice.all_tax),
-        Transfer("balance", "receivable", invoice.balance),
+        Transfer("credits", "receivable", invoice.paid_by_grants),
+        Transfer("balance", "receivable", invoice.from_balance),
     )
 
 
@@ -98,6 +107,16 @@ def paid(amount: Money, *, written_off: bool = False) -> tuple[Transfer, ...]:
 def refunded(amount: Money) -> tuple[Transfer, ...]:
     """Give the entries of a refund: what credit notes put to the customer's credit is paid out."""
     return _some(Transfer("balance", "cash", amount))
+
+
+def credits_bought(amount: Money) -> tuple[Transfer, ...]:
+    """Give the entries of credits that a customer paid for."""
+    return _some(Transfer("cash", "credits", amount))
+
+
+def credits_lost(amount: Money) -> tuple[Transfer, ...]:
+    """Give the entries of paid credits that nobody can use any more: they are earned."""
+    return _some(Transfer("credits", "revenue", amount))
 
 
 def voided(invoice: Invoice) -> tuple[Transfer, ...]:

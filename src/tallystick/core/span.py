@@ -10,16 +10,16 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from tallystick.core.calendar import next_boundary, period_containing
 from tallystick.core.charge import Charge
-from tallystick.core.number import exact_product, round_quotient
+from tallystick.core.number import exact_product, round_half_away, round_quotient
 from tallystick.core.period import Period
 from tallystick.core.proration import TimeShare
 from tallystick.core.rating import rate
 from tallystick.core.rating.usage import Quantity
-from tallystick.core.subscription import MAIN, Span
+from tallystick.core.subscription import MAIN, Paid, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +37,7 @@ __all__ = [
     "fee_exact",
     "fee_minor",
     "new_span",
+    "paid_for",
     "period_around",
     "period_from",
     "quantity_for",
@@ -65,6 +66,8 @@ def share_of(window: Period, whole: Period, holes: Iterable[Period] = ()) -> Tim
 
 
 def _seconds(period: Period, holes: tuple[Period, ...]) -> int:
+    if not holes:
+        return period.seconds
     lost = (hole.intersection(period) for hole in holes)
     return period.seconds - sum(part.seconds for part in lost if part is not None)
 
@@ -96,7 +99,10 @@ def fee_minor(price: Price, item: Item, share: TimeShare) -> int:
 
     Raises OutOfBounds.
     """
-    return round_quotient(Fraction(fee_exact(price, item)) * share.fraction)
+    exact = fee_exact(price, item)
+    if share.part == share.whole:
+        return round_half_away(exact)
+    return round_quotient(Fraction(exact) * share.fraction)
 
 
 period_around: Final = lru_cache(maxsize=_KEPT)(period_containing)
@@ -161,7 +167,7 @@ def closing(span: Span, at: Instant, part: str = "", *, cut: bool = False) -> Ch
     if span.advance or at <= span.start:
         return None
     window = Period(span.start, at)
-    if not share_of(window, span.whole, span.holes).part:
+    if span.holes and not share_of(window, span.whole, span.holes).part:
         return None
     return Charge(
         kind="usage" if span.price != MINIMUM else "minimum",
@@ -175,8 +181,8 @@ def closing(span: Span, at: Instant, part: str = "", *, cut: bool = False) -> Ch
     )
 
 
-def credit_minor(price: Price, span: Span, at: Instant) -> int:
-    """Give what is given back for the rest of a span: never more than was invoiced and is left.
+def credit_minor(price: Price, span: Span | Paid, at: Instant) -> int:
+    """Give what is given back for the rest of a fee: never more than was invoiced and is left.
 
     The rest is what the list says by the second, rounded once, half away from zero.
     """
@@ -186,8 +192,30 @@ def credit_minor(price: Price, span: Span, at: Instant) -> int:
     return max(0, min(fee_minor(price, span.item, rest), span.invoiced))
 
 
-def credit_for(span: Span, at: Instant, part: str, *, by_value: bool) -> Charge:
-    """Give the credit for the rest of a span, as a charge."""
+def paid_for(span: Span) -> tuple[Paid, ...]:
+    """Give the fees that were charged for the time of a span: its own, or those it took over."""
+    if span.paid or not span.invoiced:
+        return span.paid
+    return (
+        Paid(
+            item=span.item,
+            price=span.price,
+            start=span.start,
+            end=span.end,
+            whole=span.whole,
+            invoiced=span.invoiced,
+            holes=span.holes,
+        ),
+    )
+
+
+def credit_for(
+    span: Span, at: Instant, part: str, *, by_value: bool, paid: tuple[Paid, ...] = ()
+) -> Charge:
+    """Give the credit for the rest of a span, as a charge.
+
+    `paid` is what the rest of the fees comes to whose time it took over.
+    """
     return Charge(
         kind="credit",
         item=span.item,
@@ -195,7 +223,8 @@ def credit_for(span: Span, at: Instant, part: str, *, by_value: bool) -> Charge:
         window=Period(max(at, span.start), span.end),
         whole=span.whole,
         holes=span.holes,
-        cap=span.invoiced,
+        cap=sum(each.invoiced for each in paid) if span.paid else span.invoiced,
+        paid=paid,
         by_value=by_value,
         period=Period(span.start, span.end) if by_value else None,
         part=part,
@@ -204,12 +233,16 @@ def credit_for(span: Span, at: Instant, part: str, *, by_value: bool) -> Charge:
 
 def with_hole(span: Span, hole: Period, *, moved: timedelta) -> Span:
     """Take a pause out of a span, and move its end on by it."""
-    return replace(
-        span,
-        end=span.end + moved,
-        whole=Period(span.whole.start, span.whole.end + moved),
-        holes=(*span.holes, hole),
-    )
+    paid = tuple(_moved(each, hole, moved) for each in span.paid)
+    return replace(_moved(span, hole, moved), paid=paid)
+
+
+_S = TypeVar("_S", Span, Paid)
+
+
+def _moved(span: _S, hole: Period, moved: timedelta) -> _S:
+    whole = Period(span.whole.start, span.whole.end + moved)
+    return replace(span, end=span.end + moved, whole=whole, holes=(*span.holes, hole))
 
 
 def with_pause(span: Span, pause: Period) -> Span:

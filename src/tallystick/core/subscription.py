@@ -26,6 +26,7 @@ __all__ = [
     "TERMINAL",
     "AfterTrial",
     "Item",
+    "Paid",
     "PauseMode",
     "Planned",
     "Span",
@@ -79,13 +80,31 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    """A fee that was charged for a time which another price took over without a charge.
+
+    `invoiced` is what of it was charged for `[start, end)`, minor units; `whole` and `holes` are as
+    in a span.
+    """
+
+    item: Item
+    price: str
+    start: Instant
+    end: Instant
+    whole: Period
+    invoiced: int
+    holes: tuple[Period, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """A stretch of time that one price of one item covers now: `[start, end)`.
 
     `whole` is the whole period that shares are taken of: a first part of a month has the month.
     `price` is empty for a plan's minimum commitment.
     For what is charged in advance `invoiced` is what was charged for it, minor units; usage is
-    charged when the span ends and has 0.  `holes` are pauses within it, which are not billed.
+    charged when the span ends and has 0.  What took over the time of others without a charge has
+    what was `paid` for them instead.  `holes` are pauses within it, which are not billed.
     `cut` is one that began with a change in mid-period.
     """
 
@@ -96,6 +115,7 @@ class Span:
     whole: Period
     advance: bool
     invoiced: int = 0
+    paid: tuple[Paid, ...] = ()
     holes: tuple[Period, ...] = ()
     cut: bool = False
 
@@ -124,8 +144,9 @@ class Subscription:
     where nothing is charged for it.  `spans` cover the present; `waiting` are charges that the next
     document takes along; `planned` what is to come, in the order in which it was asked for.
     `paid_once` names the prices without a cadence that were charged (`plan/licence`).
-    `aligned` counts periods from the first day of a calendar unit.  `ends_at` is the end of a fixed
-    term, `cancel_at` that of a cancellation.
+    `aligned` counts periods from the first day of a calendar unit.  `lapsed` is one in a pause that
+    is past due, and goes on so.  `ends_at` is the end of a fixed term, `cancel_at` that of a
+    cancellation.
     """
 
     id: str
@@ -151,6 +172,7 @@ class Subscription:
     ended_at: Instant | None = None
     paused_at: Instant | None = None
     pause_mode: PauseMode = "keep"
+    lapsed: bool = False
     resumes_at: Instant | None = None
     spans: tuple[Span, ...] = ()
     waiting: tuple[Charge, ...] = ()

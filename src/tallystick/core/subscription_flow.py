@@ -13,9 +13,7 @@ from tallystick.core.calendar import at_wall_clock, first_boundary, shift, wall_
 from tallystick.core.change import policy_of
 from tallystick.core.charge import Charge, Due
 from tallystick.core.period import Cadence, Period, cadence_of, instant_text, to_the_second
-from tallystick.core.span import (
-    period_from,
-)
+from tallystick.core.span import period_from
 from tallystick.core.subscription import MAIN, TERMINAL, Item
 from tallystick.core.subscription_items import changed_items, planned_for_end, same_price
 from tallystick.core.subscription_pauses import (
@@ -24,9 +22,10 @@ from tallystick.core.subscription_pauses import (
     is_silent,
     paused,
     thawed,
+    unpaused,
     with_pause_until,
 )
-from tallystick.core.subscription_spans import closed, fill, give_back
+from tallystick.core.subscription_spans import closed, fill, give_back, inherited
 from tallystick.core.terms import item_plan
 
 if TYPE_CHECKING:
@@ -35,7 +34,14 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Plan
     from tallystick.core.move import Change, Proration, Timing
     from tallystick.core.period import Instant
-    from tallystick.core.subscription import PauseMode, Planned, Span, State, Subscription
+    from tallystick.core.subscription import (
+        Paid,
+        PauseMode,
+        Planned,
+        Span,
+        State,
+        Subscription,
+    )
 
 __all__ = ["Flow", "when_next"]
 
@@ -74,11 +80,13 @@ class Flow:
 
     def _tick(self, at: Instant) -> None:
         """Let happen what time brings at one instant, in its order."""
-        self.now = replace(self.now, clock=at)
-        if self.now.begins_at == at and not is_frozen(self.now):
-            self._begin(at)
-        elif self._is_boundary(at):
+        begins = self.now.begins_at == at and not is_frozen(self.now)
+        if not begins and self._is_boundary(at):
             self._boundary(at)
+            return
+        self.now = replace(self.now, clock=at)
+        if begins:
+            self._begin(at)
         elif (planned := self._planned_for(at)) is not None:
             self._take_up(planned, at)
         elif self._ends(at):
@@ -177,7 +185,8 @@ class Flow:
         now = self.now
         ended = [span for span in now.spans if span.end == at]
         charges = [closed(now, span, at) for span in ended]
-        self.now = replace(now, spans=tuple(span for span in now.spans if span.end != at))
+        left = tuple(span for span in now.spans if span.end != at)
+        self.now = replace(now, clock=at, spans=left)
         if at in {now.cancel_at, now.ends_at}:
             charges += self._end(at, credit=now.cancel_credit, part="")
             self.now = replace(self.now, state=self._ending(at), ended_at=at)
@@ -197,7 +206,8 @@ class Flow:
         charges: list[Charge | None] = []
         planned, waits = planned_for_end(self.now.planned, at)
         before = self._main_cadence(self.now.items)
-        self.now = replace(self.now, planned=waits)
+        if planned:
+            self.now = replace(self.now, planned=waits)
         for each in planned:
             items = self.changed(each.change, planned=True)
             # what has a period of its own, which runs on, is credited for the rest of it
@@ -205,11 +215,11 @@ class Flow:
             charges += self._close(items, at, part, "next_invoice")[0]
             self.now = replace(self.now, items=items)
         cadence = self._main_cadence(self.now.items)
+        anchor = self.now.anchor
         if cadence is None or before is None or not cadence.same_as(before):
-            self.now = replace(self.now, anchor=at)  # the day of the change
-        anchor = self.now.anchor or at
-        period = None if cadence is None else self._next_period(at, anchor, cadence)
-        self.now = replace(self.now, period=period)
+            anchor = at  # the day of the change
+        period = None if cadence is None else self._next_period(at, anchor or at, cadence)
+        self.now = replace(self.now, anchor=anchor, period=period)
         return charges if is_silent(self.now) else [*charges, *self._fill(at)]
 
     def _main_cadence(self, items: tuple[Item, ...]) -> Cadence | None:
@@ -283,16 +293,16 @@ class Flow:
             return charges
         fees = self._fill(at, part, gone, free=mode == "none", cut=True)
         if mode == "none":
-            self._inherit(at, left)
+            self.now = inherited(self.now, self.offers, at, left)
         return charges + fees
 
     def _close(
         self, items: tuple[Item, ...], at: Instant, part: str, mode: Proration
-    ) -> tuple[list[Charge], int, list[Span]]:
+    ) -> tuple[list[Charge], tuple[Paid, ...], list[Span]]:
         """Close the spans of what is gone or different.
 
         A price that stays as it is goes on uncut, and its tiers do not start again.  Gives what is
-        charged, what was paid and is not given back, and the spans that are gone.
+        charged, the fees that are not given back, and the spans that are gone.
         """
         kept: list[Span] = []
         gone: list[Span] = []
@@ -305,15 +315,6 @@ class Flow:
         charges, left = give_back(self.now, self.offers, gone, at, part, mode=mode, cut=True)
         self.now = replace(self.now, spans=tuple(kept))
         return charges, left, gone
-
-    def _inherit(self, at: Instant, paid: int) -> None:
-        """Count what was paid for the rest of a period for what took its place without a charge."""
-        spans = list(self.now.spans)
-        for place, span in enumerate(spans):
-            if span.advance and span.start == at and paid:
-                spans[place] = replace(span, invoiced=paid)
-                break
-        self.now = replace(self.now, spans=tuple(spans))
 
     def _restart(
         self, items: tuple[Item, ...], at: Instant, part: str, mode: Proration
@@ -336,13 +337,12 @@ class Flow:
     def resume(self, at: Instant, part: str) -> None:
         """Go on: charge for the rest of the period, or move its end by the length of the pause."""
         if is_frozen(self.now) or self.now.begins_at is not None:
-            self.now = thawed(self.now, at)
-            self.now = replace(self.now, state="active", paused_at=None, resumes_at=None)
+            self.now = unpaused(thawed(self.now, at))
             return
         now = self.now
         since = now.paused_at
         spans = with_pause_until(now, at)
-        self.now = replace(now, state="active", paused_at=None, resumes_at=None, spans=spans)
+        self.now = replace(unpaused(now), spans=spans)
         first = now.period is None  # a trial that ended into a pause
         # what was had before in this period was closed by a change in the pause
         cut = since is not None and now.period is not None and since > now.period.start
@@ -372,6 +372,7 @@ class Flow:
             begins_at=None,
             resumes_at=None,
             paused_at=None,
+            lapsed=False,
         )
         return charges
 
@@ -385,6 +386,7 @@ class Flow:
     ) -> None:
         """Let a document fall due, with what waits; none where there is nothing to charge."""
         all_ = (*self.now.waiting, *charges)
-        self.now = replace(self.now, waiting=())
+        if self.now.waiting:
+            self.now = replace(self.now, waiting=())
         if all_:
             self.dues.append(Due(cause=cause, at=at, charges=all_, final=final))

@@ -32,7 +32,7 @@ from tallystick.core.move import (
 from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.subscription import MAIN, AfterTrial, Item, Planned, Subscription
 from tallystick.core.subscription_flow import Flow, when_next
-from tallystick.core.subscription_items import plan_id
+from tallystick.core.subscription_items import plan_id, planned_for_date
 from tallystick.core.terms import check_item, prices_of
 from tallystick.errors import Conflict, InvalidInput, NotFound
 
@@ -53,7 +53,7 @@ ALLOWED: Final[Mapping[State, frozenset[MoveKind]]] = FrozenDict(
         "trialing": frozenset({"change", "cancel", "keep", "unplan"}),
         "active": frozenset({"change", "pause", "cancel", "keep", "unplan", "lapse"}),
         "past_due": frozenset({"change", "pause", "cancel", "keep", "unplan", "recover"}),
-        "paused": frozenset({"change", "resume", "cancel", "keep", "unplan"}),
+        "paused": frozenset({"change", "resume", "cancel", "keep", "unplan", "lapse", "recover"}),
         "canceled": frozenset(),
         "ended": frozenset(),
     }
@@ -281,14 +281,9 @@ def _change(flow: Flow, move: Change, at: Instant, number: int) -> None:
     begins = flow.now.begins_at
     if move.at is not None:
         date = to_the_second(move.at)
-        if move.timing == "period_end" and (begins is None or begins < date):
-            _plan(flow, Planned(number=number, change=move, periods=1, since=date))
-        elif move.timing == "period_end":
-            _plan(flow, Planned(number=number, change=move, at=begins))
-        elif date <= at:
+        if move.timing is None and date <= at:
             raise _bad("at", f"lies not in the future: {instant_text(date)}")
-        else:
-            _plan(flow, Planned(number=number, change=move, at=date))
+        _plan(flow, planned_for_date(move, number, date, begins))
         return
     timing = move.timing or flow.timing_of(items)
     # who has paid nothing yet can have less at once, unless they ask for another time
@@ -311,9 +306,6 @@ def _check_words(move: Change) -> None:
 
 
 def _changed_items(flow: Flow, move: Change) -> tuple[Item, ...]:
-    if move.instead_of not in {None, flow.now.plan}:
-        text = f"subscription {flow.now.id!r} is on {flow.now.plan}, not on {move.instead_of}"
-        raise Conflict(text, plan=flow.now.plan)
     items = flow.changed(move)
     for item in items:
         check_item(item, flow.offers, flow.now.currency)
@@ -376,11 +368,19 @@ def _unplan(flow: Flow, move: Unplan, _at: Instant, _number: int) -> None:
 
 
 def _lapse(flow: Flow, _move: Lapse, _at: Instant, _number: int) -> None:
-    flow.now = replace(flow.now, state="past_due")
+    _set_lapsed(flow, lapsed=True)
 
 
 def _recover(flow: Flow, _move: Recover, _at: Instant, _number: int) -> None:
-    flow.now = replace(flow.now, state="active")
+    _set_lapsed(flow, lapsed=False)
+
+
+def _set_lapsed(flow: Flow, *, lapsed: bool) -> None:
+    """Be past due or no more; in a pause that is noted for when it goes on."""
+    if flow.now.state == "paused":
+        flow.now = replace(flow.now, lapsed=lapsed)
+    else:
+        flow.now = replace(flow.now, state="past_due" if lapsed else "active")
 
 
 _ACTS: Final[Mapping[MoveKind, Callable[[Flow, Any, Instant, int], None]]] = {

@@ -14,9 +14,17 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Plan
     from tallystick.core.period import Instant
-    from tallystick.core.subscription import PauseMode, Span, Subscription
+    from tallystick.core.subscription import PauseMode, Span, State, Subscription
 
-__all__ = ["end_of_period", "is_frozen", "is_silent", "paused", "thawed", "with_pause_until"]
+__all__ = [
+    "end_of_period",
+    "is_frozen",
+    "is_silent",
+    "paused",
+    "thawed",
+    "unpaused",
+    "with_pause_until",
+]
 
 
 def is_silent(now: Subscription) -> bool:
@@ -55,12 +63,19 @@ def paused(
     return replace(
         now,
         state="paused",
+        lapsed=now.state == "past_due",
         paused_at=at,
         pause_mode=mode,
         resumes_at=resumes,
         spans=spans,
         waiting=waiting,
     )
+
+
+def unpaused(now: Subscription) -> Subscription:
+    """Be again what it was before the pause: active, or past due."""
+    state: State = "past_due" if now.lapsed else "active"
+    return replace(now, state=state, lapsed=False, paused_at=None, resumes_at=None)
 
 
 def with_pause_until(now: Subscription, at: Instant) -> tuple[Span, ...]:

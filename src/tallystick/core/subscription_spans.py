@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.charge import Charge
@@ -16,6 +17,7 @@ from tallystick.core.span import (
     fee_charge,
     fee_minor,
     new_span,
+    paid_for,
     period_around,
     period_from,
     share_of,
@@ -24,14 +26,14 @@ from tallystick.core.span import (
 from tallystick.core.terms import cadence_of_price, item_plan, prices_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tallystick.core.catalog import Plan
     from tallystick.core.move import Proration
     from tallystick.core.period import Cadence, Instant
-    from tallystick.core.subscription import Item, Span, Subscription
+    from tallystick.core.subscription import Item, Paid, Span, Subscription
 
-__all__ = ["closed", "fill", "give_back"]
+__all__ = ["closed", "fill", "give_back", "inherited"]
 
 _SECOND: Final = timedelta(seconds=1)
 
@@ -57,10 +59,10 @@ def give_back(
     *,
     mode: Proration,
     cut: bool = False,
-) -> tuple[list[Charge], int]:
-    """Close spans: usage in arrears, credits for the rest of fees; and what is not credited."""
+) -> tuple[list[Charge], tuple[Paid, ...]]:
+    """Close spans: usage in arrears, credits for the rest of fees; and the fees not credited."""
     charges: list[Charge] = []
-    left = 0
+    left: list[Paid] = []
     for span in gone:
         charge = closed(now, span, at, cut=cut)
         if charge is not None:
@@ -68,10 +70,31 @@ def give_back(
         if not span.advance:
             continue
         if mode == "none":
-            left += credit_minor(prices_of(span.item, offers)[span.price], span, at)
+            left += paid_for(span)
         elif at < span.end:  # also where nothing is left of it: the time is free for another
-            charges.append(credit_for(span, at, part, by_value=mode == "value_capped"))
-    return charges, left
+            paid = tuple(_rest(each, offers, at) for each in span.paid if at < each.end)
+            by_value = mode == "value_capped"
+            charges.append(credit_for(span, at, part, by_value=by_value, paid=paid))
+    return charges, tuple(left)
+
+
+def _rest(paid: Paid, offers: Mapping[str, Plan[Any]], at: Instant) -> Paid:
+    """Give what is left of a fee from an instant on: by the list, within what was charged."""
+    left = credit_minor(prices_of(paid.item, offers)[paid.price], paid, at)
+    return replace(paid, start=max(at, paid.start), invoiced=left)
+
+
+def inherited(
+    now: Subscription, offers: Mapping[str, Plan[Any]], at: Instant, paid: tuple[Paid, ...]
+) -> Subscription:
+    """Count the fees of a time for what took it over without a charge: the dearest has them."""
+    new = [place for place, span in enumerate(now.spans) if span.advance and span.start == at]
+    if not new or not paid:
+        return now
+    dearest = max(new, key=lambda place: _charged(now.spans[place], offers).invoiced)
+    spans = list(now.spans)
+    spans[dearest] = replace(spans[dearest], paid=paid)
+    return replace(now, spans=tuple(spans))
 
 
 def fill(
@@ -93,11 +116,12 @@ def fill(
     spans: list[Span] = []
     charges: list[Charge] = []
     once = list(now.paid_once)
+    period_of = cache(partial(_period, now, offers, at))
     for item in now.items:
         for price, cadence, advance in _prices(item, offers):
             key = f"{item.key}/{price}"
             if cadence is not None and (item.key, price) not in running:
-                when = (at, cadence)
+                when = (at, cadence, period_of)
                 span = _open(now, offers, (item, price), when, like, advance=advance, cut=cut)
                 if advance and not free:
                     span = _charged(span, offers)
@@ -131,13 +155,13 @@ def _open(
     now: Subscription,
     offers: Mapping[str, Plan[Any]],
     named: tuple[Item, str],
-    when: tuple[Instant, Cadence],
+    when: tuple[Instant, Cadence, Callable[[Cadence], tuple[Instant, Period]]],
     like: Sequence[Span],
     *,
     advance: bool,
     cut: bool,
 ) -> Span:
-    (item, price), (at, cadence) = named, when
+    (item, price), (at, cadence, period_of) = named, when
     for old in (*like, *now.spans):
         if old.advance == advance and old.start <= at < old.end:
             if not _cadence(old, offers).same_as(cadence):
@@ -145,7 +169,7 @@ def _open(
             cut = cut and old.whole.start < at
             times = (at, old.end, old.whole)
             return new_span(item, price, times, advance=advance, holes=old.holes, cut=cut)
-    end, whole = _period(now, offers, at, cadence)
+    end, whole = period_of(cadence)
     cut = cut and whole.start < at
     if advance:  # usage is measured whenever it ends
         stops = (now.cancel_at, now.ends_at)

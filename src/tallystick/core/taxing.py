@@ -1,14 +1,16 @@
 """The tax step of the reckoning: which line is taxed at what, and what it comes to.
 
-A line that gives back of an invoiced fee is taxed as that fee was.  All others are taxed at the
+A line that gives back of what was invoiced is taxed as that was.  All others are taxed at the
 rates that the tax engine gives for the day on which the document is issued.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tallystick.core.frozen import FrozenDict
+from tallystick.core.given_back import given_back
 from tallystick.core.line_tax import tax_lines, taxed_line
 from tallystick.core.tax_decision import SoldLine
 
@@ -16,37 +18,58 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tallystick.core.catalog import Plan
-    from tallystick.core.charge import Due
+    from tallystick.core.charge import Charge, Due
     from tallystick.core.invoice import InvoiceLine
     from tallystick.core.line_tax import Invoiced
     from tallystick.core.money import Money
     from tallystick.core.period import Instant
+    from tallystick.core.reckoned_lines import Late
+    from tallystick.core.tax import Tax, TaxRate
     from tallystick.core.tax_decision import Taxation, TaxDecision
 
-__all__ = ["fees_given_back", "taxed_lines"]
+__all__ = ["FeeBack", "invoiced_before", "taxed_lines"]
+
+FeeBack: TypeAlias = "tuple[Invoiced, int]"
+"""A fee as it was invoiced, and how much of its amount is given back, minor units."""
 
 
-def fees_given_back(
-    lines: Sequence[InvoiceLine], due: Due, creditable: Mapping[int, Invoiced]
-) -> dict[int, Invoiced]:
-    """Give the fees of the lines that give back of one, by the place of the line.
+def invoiced_before(
+    lines: Sequence[InvoiceLine],
+    due: Due,
+    creditable: Mapping[int, Sequence[Invoiced]],
+    late: Sequence[Late],
+) -> dict[int, tuple[FeeBack, ...]]:
+    """Give what lines give back of, by the place of the line: fees, or usage that was billed.
 
-    `creditable` has them by the place of the charge.
+    `creditable` has the fees by the place of the charge.  Late usage gives back where its window
+    comes to less than was billed for it.
     """
-    if not creditable:
-        return {}
-    charges = (place for place, charge in enumerate(due.charges) if charge.kind == "credit")
-    credits_ = (place for place, line in enumerate(lines) if line.kind == "credit")
-    return {
-        place: creditable[charge]
+    charges = [place for place, charge in enumerate(due.charges) if charge.kind == "credit"]
+    credits_ = [place for place, line in enumerate(lines) if line.kind == "credit"]
+    found: dict[int, tuple[FeeBack, ...]] = {
+        place: tuple(
+            (fee, back.minor)
+            for fee, back in zip(creditable[charge], given_back(lines[place]), strict=True)
+        )
         for place, charge in zip(credits_, charges, strict=True)
         if charge in creditable
     }
+    billed = {_window(each.charge, each.used.group, each.part): each.billed for each in late}
+    for place, line in enumerate(lines):
+        if line.kind == "late" and line.amount.minor < 0:
+            before = billed[line.item, line.price, line.window, line.group, line.part]
+            if -line.amount.minor <= before.amount:
+                found[place] = ((before, -line.amount.minor),)
+    return found
+
+
+def _window(charge: Charge, group: object, part: str) -> tuple[object, ...]:
+    return charge.item.key, charge.price, charge.window, group, part
 
 
 def taxed_lines(
     lines: tuple[InvoiceLine, ...],
-    given_back: Mapping[int, Invoiced],
+    backs: Mapping[int, Sequence[FeeBack]],
     taxation: Taxation | None,
     at: Instant,
     offers: Mapping[str, Plan[Any]],
@@ -56,12 +79,9 @@ def taxed_lines(
     Nobody is asked where there is nothing new to tax.  Raises TaxUndecided.
     """
     done = list(lines)
-    for place, fee in given_back.items():
-        line = lines[place]
-        done[place] = taxed_line(line, fee.taxes_of(-_sold(line).minor))
-    new = [
-        place for place, line in enumerate(lines) if place not in given_back and _sold(line).minor
-    ]
+    for place, fees in backs.items():
+        done[place] = taxed_line(lines[place], _taxes_of_fees(fees))
+    new = [place for place, line in enumerate(lines) if place not in backs and _sold(line).minor]
     if taxation is None or not new:
         return tuple(done), FrozenDict()
     sold = tuple(_sold_line(lines[place], offers) for place in new)
@@ -70,6 +90,17 @@ def taxed_lines(
     for place, some in zip(new, taxes, strict=True):
         done[place] = taxed_line(lines[place], some)
     return tuple(done), _evidence(decision)
+
+
+def _taxes_of_fees(fees: Sequence[FeeBack]) -> list[Tax]:
+    """Give the taxes of what is given back of fees, those of one rate together."""
+    found: dict[TaxRate, Tax] = {}
+    for fee, minor in fees:
+        for tax in fee.taxes_of(minor - fee.discount_of(minor)):
+            before = found.get(tax.rate)
+            amount = tax.amount if before is None else before.amount + tax.amount
+            found[tax.rate] = replace(tax, amount=amount)
+    return list(found.values())
 
 
 def _sold(line: InvoiceLine) -> Money:

@@ -22,7 +22,7 @@ from tallystick.core.dialects.report import BAD, Report, TooMany
 from tallystick.core.dialects.scalars import Number, printable, shown
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.number import EXACT, QUANTITY_DECIMALS, ZERO, percent_of, round_quotient_to
-from tallystick.core.period import Cadence, cadence_of
+from tallystick.core.period import Cadence, cadence_of, known_cadence
 from tallystick.core.price import FixedOff, Percentage, PercentOff, PerUnit, Price
 from tallystick.core.proration import TimeShare
 from tallystick.core.rating.modifiers import quotient
@@ -102,7 +102,7 @@ def cadence_of_price(price: Price, plan: Plan[Any]) -> Cadence | None:
     """Give how often a price is charged: its own cadence, else the plan's; None is once."""
     if price.interval is None or plan.interval is None:
         return cadence_of(plan)
-    return Cadence(price.interval, price.interval_count or 1)
+    return known_cadence(price.interval, price.interval_count or 1)
 
 
 def fitting(one: Cadence, other: Cadence) -> bool:

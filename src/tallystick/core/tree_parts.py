@@ -1,7 +1,8 @@
-"""How plain values, and rows, lists and mappings of them, become JSON values and come back.
+"""How plain values, and rows, lists and mappings of them, become JSON and come back.
 
 Each kind is a pair of functions that check as they go: what is written can be read, and nothing
-else is.  `core.trees` makes the codecs of whole classes of these.
+else is.  One writes the text of the canonical JSON, the other reads what a parser made of it.
+`core.trees` makes the codecs of whole classes of these.
 """
 
 from __future__ import annotations
@@ -19,87 +20,69 @@ from typing import (
     Final,
     Literal,
     NamedTuple,
-    NoReturn,
-    TypeAlias,
     Union,
-    cast,
     get_args,
     get_origin,
 )
 
 from tallystick.core.currency import CODES, Currency
-from tallystick.core.frozen import FrozenDict
+from tallystick.core.frozen import FrozenDict, FrozenTree
 from tallystick.core.money import Money
 from tallystick.core.number import plain
 from tallystick.core.period import FIRST_YEAR, LAST_YEAR, Period, instant_text, parse_instant
-from tallystick.core.property import shown
+from tallystick.core.plain_values import (
+    Fault,
+    Step,
+    each,
+    entries,
+    kept_text,
+    plain_text,
+    read_plain,
+    refuse,
+    whole,
+)
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
-__all__ = ["Codec", "Fault", "codec_of", "refuse"]
+__all__ = ["Codec", "codec_of"]
 
-Step: TypeAlias = Callable[[Any], Any]
-"""One way of a codec; what it is given has no type until it has checked it."""
-
-_BOUND: Final = 2**63
-_DEEPEST: Final = 50
 _PLACES: Final = 100  # digits of a decimal on either side of the point
 _OURS: Final = re.compile(
     r"(?:19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII
 )
-_USUAL: Final = re.compile(r"[a-z_]+", re.ASCII).fullmatch  # keys that sort as they are written
 _PLAIN: Final = re.compile(r"-?[0-9]{1,100}(?:\.[0-9]{1,100})?", re.ASCII)
 
 
-class Fault(Exception):
-    """What is wrong with a value, and the way to it from the inside out."""
-
-    def __init__(self, text: str, step: str = "") -> None:
-        """Keep what is wrong, and the last step to it."""
-        super().__init__(text)
-        self.text = text
-        self.steps = [step] if step else []
-
-    def under(self, step: str) -> Fault:
-        """Add the step that leads to it from without."""
-        self.steps.append(step)
-        return self
-
-    def refusal(self) -> InvalidInput:
-        """Make the error for callers: the path, and what is wrong there."""
-        path = "".join(reversed(self.steps)).lstrip(".")
-        return InvalidInput(f"{path or 'the value'} {self.text}", {path: [self.text]})
-
-
-def refuse(value: object, what: str) -> NoReturn:
-    """Refuse a value: say what it must be, and what it is."""
-    raise Fault(f"must be {what}, not {shown(value)}")
-
-
 class Codec(NamedTuple):
-    """How values of one type are written and read."""
+    """How values of one type are written, as JSON text, and read."""
 
-    write: Step
+    write: Callable[[Any], str]
     read: Step
 
 
 # --- scalars ------------------------------------------------------------------------------------
 
 
+def _write_text(value: object) -> str:
+    return encode_basestring(value) if type(value) is str else refuse(value, "a text")
+
+
 def _text(value: object) -> str:
     return value if type(value) is str else refuse(value, "a text")
+
+
+def _write_flag(value: object) -> str:
+    return "true" if _flag(value) else "false"
 
 
 def _flag(value: object) -> bool:
     return value if value is True or value is False else refuse(value, "true or false")
 
 
-def _whole(value: object) -> int:
-    if type(value) is int and -_BOUND < value < _BOUND:
-        return value
-    refuse(value, "a whole number below 2^63")
+def _write_whole(value: object) -> str:
+    return str(whole(value))
 
 
 @lru_cache(maxsize=16_384)
@@ -107,7 +90,7 @@ def _instant_text(at: datetime) -> str:
     if not FIRST_YEAR <= at.year <= LAST_YEAR:
         raise Fault(f"must be between the years {FIRST_YEAR} and {LAST_YEAR}")
     try:
-        return instant_text(at)
+        return f'"{instant_text(at)}"'
     except InvalidInput as refused:
         raise Fault(f"must be an instant: {refused}") from None
 
@@ -132,17 +115,18 @@ def _read_instant(value: object) -> datetime:
     return _instant(value) if type(value) is str else refuse(value, "an instant as text")
 
 
-def _write_period(value: object) -> list[str]:
+def _write_period(value: object) -> str:
     if type(value) is not Period:
         refuse(value, "a period")
-    return [_instant_text(value.start), _instant_text(value.end)]
+    return f"[{_instant_text(value.start)},{_instant_text(value.end)}]"
 
 
 def _read_period(value: object) -> Period:
-    match value:
-        case [str(start), str(end)] if type(start) is type(end) is str:
+    if type(value) is list and len(value) == 2:  # noqa: PLR2004 - its two ends
+        start, end = value
+        if type(start) is type(end) is str:
             return _period(start, end)
-    refuse(value, "a period: [start, end]")
+    return refuse(value, "a period: [start, end]")
 
 
 @lru_cache(maxsize=16_384)
@@ -159,9 +143,9 @@ def _write_decimal(value: object) -> str:
     if value and not -_PLACES <= value.adjusted() < _PLACES:
         raise Fault(f"must have at most {_PLACES} digits on either side of the point")
     text = plain(value)
-    if _PLAIN.fullmatch(text) is None:
+    if len(text) > _PLACES and _PLAIN.fullmatch(text) is None:
         raise Fault(f"must have at most {_PLACES} digits on either side of the point")
-    return text
+    return f'"{text}"'
 
 
 def _read_decimal(value: object) -> Decimal:
@@ -171,7 +155,7 @@ def _read_decimal(value: object) -> Decimal:
 
 
 def _write_currency(value: object) -> str:
-    return value.code if type(value) is Currency else refuse(value, "a currency")
+    return f'"{value.code}"' if type(value) is Currency else refuse(value, "a currency")
 
 
 def _read_currency(value: object) -> Currency:
@@ -179,87 +163,20 @@ def _read_currency(value: object) -> Currency:
     return found or refuse(value, "the code of a currency")
 
 
-def _write_money(value: object) -> int:
-    return value.minor if type(value) is Money else refuse(value, "money")
-
-
-def _write_plain(value: object) -> object:
-    try:
-        return _copied(value, _DEEPEST)
-    except TypeError:
-        return _plain(value, dict, _DEEPEST)  # which says what is wrong, and where
-
-
-def _copied(value: object, depth: int) -> object:
-    """Copy what is usual: texts, small numbers, lists, objects with plain keys.  Or TypeError."""
-    kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return value
-    if kind is int and -_BOUND < cast("int", value) < _BOUND:
-        return value
-    if depth and (kind is list or kind is tuple):
-        return [
-            entry if type(entry) is str else _copied(entry, depth - 1)
-            for entry in cast("list[object]", value)
-        ]
-    if depth and isinstance(value, dict) and all(map(_USUAL, value)):
-        return {key: _copied(value[key], depth - 1) for key in sorted(value)}
-    raise TypeError
-
-
-def _read_plain(value: object) -> object:
-    return _plain(value, FrozenDict, _DEEPEST)
-
-
-def _plain(value: object, shape: type[dict[str, object]], depth: int) -> object:
-    """Copy plain JSON values, the keys in canonical order; objects become `shape`."""
-    kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return value
-    if kind is int:
-        return _whole(value)
-    if depth == 0:
-        raise Fault(f"is nested deeper than {_DEEPEST} levels")
-    if isinstance(value, Mapping):
-        return shape(_entries(value, lambda entry: _plain(entry, shape, depth - 1)))
-    if isinstance(value, (list, tuple)):
-        return _each(value, lambda entry: _plain(entry, shape, depth - 1))
-    refuse(value, "plain JSON: a text, a whole number, true, false, null, a list or an object")
-
-
-def _entries(value: Mapping[Any, Any], step: Step) -> Iterable[tuple[str, Any]]:
-    keys: list[Any] = list(value)
-    if not all(type(key) is str for key in keys):
-        raise Fault("must have texts as keys")
-    if len(keys) > 1:
-        keys.sort(key=encode_basestring)  # as canonical JSON has them: by what is written
-    for key in keys:
-        try:
-            yield key, step(value[key])
-        except Fault as fault:
-            raise fault.under(f".{key[:80]}") from None
-
-
-def _each(values: Iterable[Any], step: Step) -> list[Any]:
-    done: list[Any] = []
-    try:
-        for value in values:
-            done.append(step(value))  # noqa: PERF401 - its length says which one was refused
-    except Fault as fault:
-        raise fault.under(f"[{len(done)}]") from None
-    return done
+def _write_money(value: object) -> str:
+    return str(value.minor) if type(value) is Money else refuse(value, "money")
 
 
 _SCALARS: Final[dict[Any, Codec]] = {
-    str: Codec(_text, _text),
-    bool: Codec(_flag, _flag),
-    int: Codec(_whole, _whole),
+    str: Codec(_write_text, _text),
+    bool: Codec(_write_flag, _flag),
+    int: Codec(_write_whole, whole),
     datetime: Codec(_write_instant, _read_instant),
     Period: Codec(_write_period, _read_period),
     Decimal: Codec(_write_decimal, _read_decimal),
     Currency: Codec(_write_currency, _read_currency),
-    Money: Codec(_write_money, _whole),
-    Any: Codec(_write_plain, _read_plain),
+    Money: Codec(_write_money, whole),
+    Any: Codec(plain_text, read_plain),
 }
 
 
@@ -290,9 +207,9 @@ def _words(words: tuple[str, ...]) -> Codec:
     def word(value: object) -> str:
         if type(value) is str and value in known:
             return value
-        refuse(value, f"one of {', '.join(words)}")
+        return refuse(value, f"one of {', '.join(words)}")
 
-    return Codec(word, word)
+    return Codec(lambda value: f'"{word(value)}"', word)
 
 
 def _union(parts: tuple[Any, ...], known: Callable[[Any], Codec]) -> Codec:
@@ -305,18 +222,21 @@ def _union(parts: tuple[Any, ...], known: Callable[[Any], Codec]) -> Codec:
         one = codec_of(only, known)
     if len(rest) == len(parts):
         return one
+    to_text, from_tree = one
     return Codec(
-        lambda value: None if value is None else one.write(value),
-        lambda value: None if value is None else one.read(value),
+        lambda value: "null" if value is None else to_text(value),
+        lambda value: None if value is None else from_tree(value),
     )
 
 
 def _list(one: Codec) -> Codec:
-    def write(value: object) -> list[Any]:
-        return _each(value, one.write) if type(value) is tuple else refuse(value, "a tuple")
+    def write(value: object) -> str:
+        if type(value) is not tuple:
+            refuse(value, "a tuple")
+        return f"[{','.join(each(value, one.write))}]"
 
     def read(value: object) -> tuple[Any, ...]:
-        return tuple(_each(value, one.read)) if type(value) is list else refuse(value, "a list")
+        return tuple(each(value, one.read)) if type(value) is list else refuse(value, "a list")
 
     return Codec(write, read)
 
@@ -325,15 +245,15 @@ def _row(columns: list[Codec]) -> Codec:
     """Write and read a tuple of a fixed length."""
     what = f"a list of {len(columns)}"
 
-    def pick(steps: list[Step], value: Any) -> list[Any]:  # noqa: ANN401 - checked by the callers
+    def pick(steps: Sequence[Step], value: Any) -> list[Any]:  # noqa: ANN401 - checked by the callers
         pairs = zip(steps, value, strict=True)
-        return _each(pairs, lambda pair: pair[0](pair[1]))
+        return each(pairs, lambda pair: pair[0](pair[1]))
 
     writers, readers = [column.write for column in columns], [column.read for column in columns]
 
-    def write(value: object) -> list[Any]:
+    def write(value: object) -> str:
         fits = type(value) is tuple and len(value) == len(columns)
-        return pick(writers, value) if fits else refuse(value, what)
+        return f"[{','.join(pick(writers, value))}]" if fits else refuse(value, what)
 
     def read(value: object) -> tuple[Any, ...]:
         fits = type(value) is list and len(value) == len(columns)
@@ -343,14 +263,20 @@ def _row(columns: list[Codec]) -> Codec:
 
 
 def _object(one: Codec) -> Codec:
-    def write(value: object) -> dict[str, Any]:
+    def write(value: object) -> str:
+        if type(value) is FrozenTree:
+            return kept_text(value, fresh)
+        return fresh(value)
+
+    def fresh(value: object) -> str:
         if not isinstance(value, Mapping):
             refuse(value, "a mapping")
-        return dict(_entries(value, one.write)) if value else {}
+        written = entries(value, one.write)
+        return f"{{{','.join(f'{encode_basestring(key)}:{text}' for key, text in written)}}}"
 
     def read(value: object) -> FrozenDict[str, Any]:
         if not isinstance(value, dict):
             refuse(value, "an object")
-        return FrozenDict(_entries(value, one.read))
+        return FrozenDict(entries(value, one.read)) if value else FrozenDict()
 
     return Codec(write, read)

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from operator import attrgetter
 from types import NoneType
 from typing import (
@@ -25,21 +26,33 @@ from typing import (
     NoReturn,
     TypeAlias,
     TypeVar,
+    cast,
     get_args,
     get_type_hints,
 )
 
 from tallystick.core import move as moves
 from tallystick.core.charge import Charge, ChargeKind, Due
+from tallystick.core.credit import Category
 from tallystick.core.currency import Currency
-from tallystick.core.invoice import Invoice, InvoiceDiscount, InvoiceLine, InvoiceTax, Party
+from tallystick.core.frozen import FrozenDict
+from tallystick.core.invoice import (
+    CreditBurn,
+    Invoice,
+    InvoiceDiscount,
+    InvoiceLine,
+    InvoiceTax,
+    Party,
+)
 from tallystick.core.money import Money
 from tallystick.core.period import Period
+from tallystick.core.plain_values import Fault, refuse
 from tallystick.core.quote import Quote, Quoted, QuotedLine
 from tallystick.core.spelling import did_you_mean
 from tallystick.core.subscription import (
     AfterTrial,
     Item,
+    Paid,
     PauseMode,
     Planned,
     Span,
@@ -47,7 +60,7 @@ from tallystick.core.subscription import (
     Terms,
 )
 from tallystick.core.tax import TaxNote
-from tallystick.core.tree_parts import Codec, Fault, codec_of, refuse
+from tallystick.core.tree_parts import Codec, codec_of
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -59,6 +72,10 @@ Tree: TypeAlias = dict[str, Any]
 """An object of plain JSON values."""
 
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
+
+_KEPT: Final = 8_192
 
 _KINDS: Final[dict[str, type[moves.Move]]] = {
     kind.__name__.lower(): kind for kind in get_args(moves.Move)
@@ -67,14 +84,15 @@ _RECORDS: Final[frozenset[type]] = frozenset(
     {
         *_KINDS.values(),
         *(moves.AddOn, moves.Phase),
-        *(Subscription, Item, Span, Planned, Terms, Charge, Due),
+        *(Subscription, Item, Span, Paid, Planned, Terms, Charge, Due),
         *(Quote, Quoted, QuotedLine),
-        *(Invoice, InvoiceDiscount, InvoiceLine, InvoiceTax, Party),
+        *(CreditBurn, Invoice, InvoiceDiscount, InvoiceLine, InvoiceTax, Party),
     }
 )
 _NAMES: Final[dict[str, Any]] = {  # what the modules import for the checkers only
     **{kind.__name__: kind for kind in (*_RECORDS, Money, Period, Currency, Decimal, Mapping)},
     "Instant": datetime,
+    "Category": Category,
     "ChargeKind": ChargeKind,
     "AfterTrial": AfterTrial,
     "PauseMode": PauseMode,
@@ -87,10 +105,7 @@ def tree_of(value: object) -> Tree:
 
     Raises InvalidInput, naming the path, where a field holds what its type does not say.
     """
-    try:
-        tree: Tree = _codec(type(value)).write(value)
-    except Fault as fault:
-        raise fault.refusal() from None
+    tree: Tree = json.loads(_text_of(value, _codec(type(value))))
     return tree
 
 
@@ -123,7 +138,7 @@ def bytes_of(value: object) -> bytes:
     These are the bytes of `core.canonical.canonical_json(tree_of(value))`, many times as fast.
     Raises InvalidInput as `tree_of` does.
     """
-    return _compact(tree_of(value))
+    return _encoded(_text_of(value, _codec(type(value))))
 
 
 def body_of(invoice: Invoice) -> bytes:
@@ -131,19 +146,21 @@ def body_of(invoice: Invoice) -> bytes:
 
     What the status says comes after the document was issued and changes nothing in it.
     """
-    tree = tree_of(invoice)
-    tree.pop("status", None)
-    return _compact(tree)
+    return _encoded(_text_of(invoice, _body_codec()))
 
 
-def _compact(tree: Tree) -> bytes:
+def _text_of(value: object, codec: Codec) -> str:
     try:
-        return _JSON.encode(tree).encode()
+        return codec.write(value)
+    except Fault as fault:
+        raise fault.refusal() from None
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
     except UnicodeEncodeError:
         raise InvalidInput("a text holds half a character: it is not Unicode") from None
-
-
-_JSON: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
 
 # --- classes ------------------------------------------------------------------------------------
@@ -166,15 +183,21 @@ def _codec(cls: type) -> Codec:
     if found is None:
         if cls not in _RECORDS:
             raise InvalidInput(f"{getattr(cls, '__name__', 'this')} is no class that has a tree")
-        found = _CODECS[cls] = _compiled(cls)
+        found = _compiled(cls)
+        found = _CODECS[cls] = _shared(found) if cls is Item else found
     return found
 
 
-def _compiled(cls: type) -> Codec:
-    """Work out how values of a class are written and read."""
+@cache
+def _body_codec() -> Codec:
+    return _compiled(Invoice, without="status")
+
+
+def _compiled(cls: type, without: str = "") -> Codec:
+    """Work out how values of a class are written and read, all of it but one field."""
     hints = get_type_hints(cls, localns=_NAMES)
     money = tuple(name for name, hint in hints.items() if hint is Money)
-    columns = [_column(entry, hints[entry.name]) for entry in fields(cls)]
+    columns = [_column(entry, hints[entry.name]) for entry in fields(cls) if entry.name != without]
     if money and "currency" not in hints:
         columns.append(
             _Column("currency", f"{money[0]}.currency", MISSING, codec_of(Currency, _codec))
@@ -183,6 +206,41 @@ def _compiled(cls: type) -> Codec:
         columns.append(_Column("kind", "__class__", MISSING, _kind_codec(cls)))
     columns.sort()
     return Codec(_writer(cls, columns, money), _reader(cls, columns, money))
+
+
+def _shared(codec: Codec) -> Codec:
+    """Read and write items once for all that hold one: spans, charges, subscriptions alike."""
+    texts: dict[int, tuple[Item, str]] = {}
+    items: dict[tuple[object, ...], Item] = {}
+
+    def write(value: Any) -> str:  # noqa: ANN401 - its type is checked as it is written
+        known = texts.get(id(value))
+        if known is not None and known[0] is value:  # not another one in its place in memory
+            return known[1]
+        text = codec.write(value)
+        if type(value.overrides) is FrozenDict and not value.overrides:
+            _keep(texts, id(value), (value, text))
+        return text
+
+    def read(tree: Any) -> Item:  # noqa: ANN401 - its type is checked as it is read
+        try:
+            key = (*tree.items(), *map(type, tree.values()))  # True is not 1
+            known = items.get(key)
+        except (TypeError, AttributeError):  # with overrides, or no item at all
+            return cast("Item", codec.read(tree))
+        if known is None:
+            known = codec.read(tree)
+            _keep(items, key, known)
+        return known
+
+    return Codec(write, read)
+
+
+def _keep(kept: dict[K, V], key: K, value: V) -> None:
+    """Keep something for the next who asks; all is let go of from time to time."""
+    if len(kept) >= _KEPT:
+        kept.clear()
+    kept[key] = value
 
 
 def _column(entry: Field[Any], hint: Any) -> _Column:  # noqa: ANN401 - an annotation is anything
@@ -201,33 +259,61 @@ def _kind_codec(cls: type) -> Codec:
     def read(value: object) -> str:
         return word if value == word else refuse(value, f"{word!r}")
 
-    return Codec(lambda _: word, read)
+    return Codec(lambda _: f'"{word}"', read)
 
 
-def _writer(cls: type, columns: list[_Column], money: tuple[str, ...]) -> Callable[[Any], Tree]:
+def _writer(cls: type, columns: list[_Column], money: tuple[str, ...]) -> Callable[[Any], str]:
     values_of = attrgetter(*(column.attribute for column in columns), "__class__")
-    plan = [(column.name, column.default, column.codec.write) for column in columns]
+    plan = [
+        (column.name, f'"{column.name}":', column.default, _compares(column), column.codec.write)
+        for column in columns
+    ]
+    check = _money_check(cls, money)
 
-    def write(value: object) -> Tree:
+    def write(value: object) -> str:
         if type(value) is not cls:
             refuse(value, f"of class {cls.__name__}")
-        for name in money:
-            if type(getattr(value, name)) is not Money:
-                raise Fault("must be money", f".{name}")
-        tree: Tree = {}
+        odd = check(value)
+        parts = []
         name = ""
         try:
-            for (name, default, step), held in zip(plan, values_of(value), strict=False):
-                if held is not default and held != default:
-                    tree[name] = step(held)
+            for each, held in zip(plan, values_of(value), strict=False):
+                name, head, default, compares, step = each
+                if held is not default and not (compares and held == default):
+                    parts.append(head + step(held))
         except Fault as fault:
             raise fault.under(f".{name}") from None
-        for name in money:
-            if getattr(value, name).currency.code != tree["currency"]:
-                raise Fault(f"must be in {tree['currency']}, as the rest is", f".{name}")
-        return tree
+        if odd is not None:
+            raise odd
+        return f"{{{','.join(parts)}}}"
 
     return write
+
+
+def _compares(column: _Column) -> bool:
+    """Whether a value may equal what is left out without being it."""
+    return column.default is not MISSING and column.default is not None
+
+
+def _money_check(cls: type, money: tuple[str, ...]) -> Callable[[Any], Fault | None]:
+    """Refuse what is no money; give the fault of money in another currency than the rest."""
+    if not money:
+        return lambda _: None
+    own = any(entry.name == "currency" for entry in fields(cls))
+    amounts_of = attrgetter(*money, "__class__")
+
+    def check(value: Any) -> Fault | None:  # noqa: ANN401 - a value of the class
+        odd = None
+        amounts = amounts_of(value)
+        unit = value.currency if own else getattr(amounts[0], "currency", None)
+        for name, amount in zip(money, amounts, strict=False):
+            if type(amount) is not Money:
+                raise Fault("must be money", f".{name}")
+            if amount.currency is not unit and amount.currency != unit:
+                odd = odd or Fault(f"must be in {unit}, as the rest is", f".{name}")
+        return odd
+
+    return check
 
 
 def _unknown(name: object, known: Collection[str]) -> NoReturn:

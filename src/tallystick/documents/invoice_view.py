@@ -208,7 +208,7 @@ def _details(line: InvoiceLine, form: Formats) -> Iterator[str]:
 
 def _tax(tax: InvoiceTax, form: Formats) -> Fact:
     """Name a tax by its rate and the net amount that it is taken of."""
-    label = form.words.tax_inside if tax.inclusive else form.words.tax
+    label = form.words.tax_inside if tax.inclusive else form.words.tax_added
     percent, net = form.number(tax.percent), form.money(tax.taxable)
     text = label.format(name=clean(tax.name), percent=percent, net=net)
     return Fact(text, form.money(tax.amount))
@@ -237,6 +237,8 @@ def _totals(invoice: Invoice, form: Formats) -> Iterator[Fact]:
     yield from some(words.discount, -invoice.discount)
     yield from some(words.credit, -invoice.credit)
     yield from (_tax(tax, form) for tax in invoice.taxes if not (tax.inclusive or tax.note))
+    if not invoice.taxes:
+        yield from some(words.tax, invoice.tax)
     if invoice.kind == "credit_note":
         yield Fact(words.total, form.money(invoice.total), "due")
         yield from inside

@@ -45,6 +45,7 @@ class Words:
     discount: str
     credit: str
     tax: str
+    tax_added: str
     tax_inside: str
     exempt: str
     reverse_charge: str
@@ -88,7 +89,8 @@ WORDS: Final[dict[str, Words]] = {
         subtotal="Subtotal",
         discount="Discount",
         credit="Credits",
-        tax="{name} {percent}% on {net}",
+        tax="Tax",
+        tax_added="{name} {percent}% on {net}",
         tax_inside="Includes {name} {percent}% on {net}",
         exempt="Tax exempt.",
         reverse_charge="Reverse charge: the customer is liable for the VAT.",
@@ -130,7 +132,8 @@ WORDS: Final[dict[str, Words]] = {
         subtotal="Zwischensumme",
         discount="Rabatt",
         credit="Guthaben",
-        tax="{name} {percent} % auf {net}",
+        tax="Steuer",
+        tax_added="{name} {percent} % auf {net}",
         tax_inside="Enthält {name} {percent} % auf {net}",
         exempt="Steuerfrei.",
         reverse_charge="Steuerschuldnerschaft des Leistungsempfängers (Reverse Charge).",
@@ -172,7 +175,8 @@ WORDS: Final[dict[str, Words]] = {
         subtotal="Sous-total",
         discount="Remise",
         credit="Crédits",
-        tax="{name} {percent} % sur {net}",
+        tax="Taxes",
+        tax_added="{name} {percent} % sur {net}",
         tax_inside="Dont {name} {percent} % sur {net}",
         exempt="Exonéré de taxe.",
         reverse_charge="Autoliquidation : la TVA est due par le client.",
@@ -214,7 +218,8 @@ WORDS: Final[dict[str, Words]] = {
         subtotal="Subtotal",
         discount="Descuento",
         credit="Créditos",
-        tax="{name} {percent} % sobre {net}",
+        tax="Impuestos",
+        tax_added="{name} {percent} % sobre {net}",
         tax_inside="Incluye {name} {percent} % sobre {net}",
         exempt="Exento de impuestos.",
         reverse_charge="Inversión del sujeto pasivo: el cliente liquida el IVA.",
@@ -256,7 +261,8 @@ WORDS: Final[dict[str, Words]] = {
         subtotal="Totale parziale",
         discount="Sconto",
         credit="Crediti",
-        tax="{name} {percent}% su {net}",
+        tax="Imposte",
+        tax_added="{name} {percent}% su {net}",
         tax_inside="Include {name} {percent}% su {net}",
         exempt="Esente da imposta.",
         reverse_charge="Inversione contabile: l’IVA è a carico del cliente.",
@@ -298,7 +304,8 @@ WORDS: Final[dict[str, Words]] = {
         subtotal="Subtotaal",
         discount="Korting",
         credit="Tegoeden",
-        tax="{name} {percent}% over {net}",
+        tax="Belasting",
+        tax_added="{name} {percent}% over {net}",
         tax_inside="Inclusief {name} {percent}% over {net}",
         exempt="Vrijgesteld van belasting.",
         reverse_charge="Btw verlegd naar de afnemer.",

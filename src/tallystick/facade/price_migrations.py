@@ -15,13 +15,10 @@ from tallystick.app.price_migration import (
     preview_price_migration,
 )
 from tallystick.app.price_migration_run import (
-    mark_notified,
     run_price_migration,
     stop_price_migration,
-    to_notify,
     undo_price_migration,
 )
-from tallystick.core.given import ids_at
 from tallystick.core.period import instant
 
 if TYPE_CHECKING:
@@ -228,40 +225,6 @@ class PriceMigrations:
             ),
             connection=connection,
             reading=True,
-        )
-
-    def notices(
-        self,
-        id: str,  # noqa: A002 - the field's word
-        *,
-        connection: Connection | Session | None = None,
-    ) -> tuple[PriceMove, ...]:
-        """List whom to tell: who will be moved, or after all will not be, and does not know yet.
-
-        1,000 at most.  Raises NotFound.
-        """
-        return self._tally.act(
-            lambda unit, _: to_notify(unit, id), connection=connection, reading=True
-        )
-
-    def notified(
-        self,
-        id: str,  # noqa: A002 - the field's word
-        subscriptions: Iterable[str],
-        *,
-        at: datetime | None = None,
-        connection: Connection | Session | None = None,
-    ) -> int:
-        """Note that customers were told of these subscriptions; give how many are new.
-
-        Raises NotFound, InvalidInput.
-        """
-        these = ids_at(subscriptions, "subscriptions")
-        return self._tally.act(
-            lambda unit, at: mark_notified(unit, at, id, these),
-            at=at,
-            connection=connection,
-            repeatable=True,
         )
 
     def _moment(self, at: datetime | None) -> Instant:

@@ -42,7 +42,8 @@ class Sellers:
 
         Fields: name, email, address, tax_ids and locale, as a customer has them; grace_seconds (how
         long usage may arrive after a boundary and still count for its document), net_days,
-        invoice_prefix, credit_note_prefix.  Where nobody said: an hour, 0 days, `INV-`, `CN-`.
+        invoice_prefix, credit_note_prefix, dunning (a ladder of `tallystick.core.dunning` as plain
+        values, or None).  Where nobody said: an hour, 0 days, `INV-`, `CN-`, no ladder.
 
         Raises InvalidInput with every field that is wrong.
         """

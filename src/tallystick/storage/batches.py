@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
+from tallystick.storage.among import among
 from tallystick.storage.arrays import execute_rows, insert_rows, many
 from tallystick.storage.types import micros
 
@@ -94,7 +95,7 @@ def rows_of(
     ordered = sorted({tuple(key) for key in keys})
     for start in range(0, len(ordered), _KEYS_AT_ONCE):
         some = ordered[start : start + _KEYS_AT_ONCE]
-        query = select(table).where(tuple_(*columns).in_(some)).order_by(*columns)
+        query = select(table).where(among(unit, columns, some)).order_by(*columns)
         if lock:
             query = query.with_for_update(key_share=True)  # what only points to a row may be added
         yield from unit.connection.execute(query).mappings()

@@ -22,6 +22,7 @@ from sqlalchemy import (
     text,
 )
 
+from tallystick.storage.dunning_tables import dunning, outbox
 from tallystick.storage.invoice_tables import (
     invoice_items,
     invoice_lines,
@@ -53,6 +54,8 @@ BILLING_GRANTS: Final[Mapping[str, frozenset[str]]] = {
     "balances": _ADDED_TO | {"UPDATE (minor)"},
     "sellers": _ADDED_TO | {"UPDATE (facts)", "UPDATE (updated_at)"},
     "usage_watermark": _ADDED_TO | {"UPDATE (closed_until)"},
+    "dunning": _ADDED_TO | {"UPDATE"},
+    "outbox": _ADDED_TO,
 }
 """What the role of a program may do with each of these tables."""
 
@@ -85,6 +88,8 @@ class BillingTables(NamedTuple):
     balances: Table
     sellers: Table
     usage_watermark: Table
+    dunning: Table
+    outbox: Table
 
 
 def make_billing_tables(metadata: MetaData, prefix: str, events: Table) -> BillingTables:
@@ -110,6 +115,8 @@ def make_billing_tables(metadata: MetaData, prefix: str, events: Table) -> Billi
         _balances(names),
         _sellers(names),
         _usage_watermark(names),
+        dunning(names),
+        outbox(names),
     )
 
 

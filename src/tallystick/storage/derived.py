@@ -38,6 +38,7 @@ Happening = tuple[str, Any]
 _GUARDED: Final = ("invoices", "journal")
 _COUNTED: Final[dict[str, frozenset[str]]] = {
     "journal": frozenset({"id"}),
+    "outbox": frozenset({"position"}),
     "usage_watermark": frozenset(),
 }
 _NOT_OURS: Final = frozenset({"migration_log"})

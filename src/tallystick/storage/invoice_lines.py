@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from tallystick.core.currency import currency
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.money import Money
 from tallystick.core.number import plain
 from tallystick.core.period import Period
+from tallystick.core.plain_values import plain_text
+from tallystick.storage.among import among
 from tallystick.storage.batches import insert_cells, moments
 
 if TYPE_CHECKING:
@@ -110,14 +112,11 @@ def _cells(
         *(line.item, line.price, line.offer or "", line.kind),
         moment(_NO_TIME if line.window is None else line.window.start),
         moment(_NO_TIME if line.window is None else line.window.end),
-        *(_json(line.group) if line.group else "", line.part),
+        *(plain_text(line.group) if line.group else "", line.part),
         *(plain(line.quantity), plain(line.billed)),
         *(line.amount.minor, line.discount.minor, line.credit.minor, line.tax.minor),
-        _json(line.evidence),
+        plain_text(line.evidence),
     )
-
-
-_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def as_billed(invoice: Invoice) -> list[BilledLine]:
@@ -159,7 +158,7 @@ def lines_of(
     lines = unit.tables.invoice_lines
     found: dict[tuple[str, str], list[BilledLine]] = {key: [] for key in invoices}
     for some in _chunks(found):
-        query = _selected(unit).where(tuple_(lines.c.customer_id, lines.c.invoice_id).in_(some))
+        query = _selected(unit).where(among(unit, (lines.c.customer_id, lines.c.invoice_id), some))
         for line in _read(unit, query):
             found[line.customer, line.invoice].append(line)
     return {key: tuple(each) for key, each in found.items()}
@@ -180,7 +179,7 @@ def billed_lines(
     c = unit.tables.invoice_lines.c
     found: list[BilledLine] = []
     for some in _chunks(subscriptions):
-        query = _selected(unit).where(tuple_(c.customer_id, c.subscription_id).in_(some))
+        query = _selected(unit).where(among(unit, (c.customer_id, c.subscription_id), some))
         if prices is not None:
             query = query.where(c.price_id.in_(sorted(prices)))
         if window is not None:

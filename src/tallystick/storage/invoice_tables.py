@@ -57,6 +57,7 @@ def invoices(names: Names) -> Table:
         names.refers("invoices", "credits_id", "invoices"),
         *_invoice_checks(),
         names.where("ix_{p}invoices_to_issue", "finalize_at", OWNER, "cause", words=_TO_ISSUE),
+        names.where("ix_{p}invoices_overdue", "due_at", OWNER, "id", words="status = 'open'"),
         Index(f"ix_{names.prefix}invoices_number_text", "number_text"),
         Index(f"ix_{names.prefix}invoices_subscription_id", OWNER, "subscription_id"),
         Index(f"ix_{names.prefix}invoices_credits_id", OWNER, "credits_id"),

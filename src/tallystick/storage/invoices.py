@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, case, literal, select, update
+from sqlalchemy import and_, case, func, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tallystick.errors import Conflict, InvalidInput, NotFound
@@ -50,6 +50,7 @@ __all__ = [
     "issue",
     "known_causes",
     "list_invoices",
+    "lowest_draft",
     "retry",
     "set_aside",
     "set_status",
@@ -171,6 +172,15 @@ def claim_drafts(
     return list(map(draft_of, unit.connection.execute(query).mappings()))
 
 
+def lowest_draft(unit: Unit, until: Instant) -> Instant | None:
+    """Give when the first draft may be issued that may be by then; None for none."""
+    c = unit.tables.invoices.c
+    query = select(func.min(c.finalize_at)).where(
+        c.status == "draft", c.set_aside.is_(None), c.finalize_at <= until
+    )
+    return unit.connection.execute(query).scalar()
+
+
 def issue(unit: Unit, issued: Sequence[Issued]) -> None:
     """Turn drafts into documents: their lines, their figures and their numbers, for ever.
 
@@ -202,7 +212,9 @@ def _close(
     changes: Mapping[str, str],
 ) -> None:
     """Write the lines of drafts, then what they become: in this order, as drafts take lines."""
-    where = f"{_MINE} AND d.status = 'draft'"
+    # PostgreSQL's planner knows of no drafts that came after it gathered statistics, and would
+    # compare every pair of them with the batch; so it is asked what it has no statistics of.
+    where = f"{_MINE} AND coalesce(d.status, '') = 'draft'"
     try:
         with unit.savepoint():
             insert_lines(unit, invoices)

@@ -11,7 +11,6 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Text,
 )
 
 from tallystick.storage.table_parts import OWNER, Names, currency_check, key, needed
@@ -24,15 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PRICE_MIGRATION_GRANTS", "PriceMigrationTables", "make_price_migration_tables"]
 
-_CHANGES: Final = (
-    "status",
-    "reason",
-    "stage",
-    "number",
-    "takes_effect_at",
-    "notified",
-    "notified_at",
-)
+_CHANGES: Final = ("status", "reason", "stage", "number", "takes_effect_at")
 
 PRICE_MIGRATION_GRANTS: Final[Mapping[str, frozenset[str]]] = {
     "price_migrations": frozenset({"SELECT", "INSERT", "UPDATE (state)", "UPDATE (stage)"}),
@@ -99,8 +90,6 @@ def _price_moves(names: Names) -> Table:
         Column("stage", BigInteger),
         Column("number", BigInteger),
         Column("takes_effect_at", Moment),
-        Column("notified", Text),
-        Column("notified_at", Moment),
         names.refers("price_moves", "subscription_id", "subscriptions"),
         ForeignKeyConstraint(
             [OWNER, "subscription_id", "number"],
@@ -109,7 +98,6 @@ def _price_moves(names: Names) -> Table:
         ),
         CheckConstraint("status IN ('planned', 'moved', 'skipped', 'undone')", name="status"),
         CheckConstraint("status <> 'moved' OR number IS NOT NULL", name="number"),
-        CheckConstraint("notified IN ('moved', 'undone')", name="notified"),
         currency_check(),
         Index(f"ix_{names.prefix}price_moves_status", "migration_id", "status", "subscription_id"),
         names.where(

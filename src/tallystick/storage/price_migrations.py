@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tallystick.core.currency import currency
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, RowMapping
 
     from tallystick.core.currency import Currency
-    from tallystick.core.period import Instant
     from tallystick.core.price_migration import MoveStatus
     from tallystick.storage.unit import Unit
 
@@ -34,11 +33,9 @@ __all__ = [
     "end_planned",
     "find_migration",
     "list_migrations",
-    "mark_notified",
     "moves_of",
     "planned_elsewhere",
     "set_state",
-    "to_notify",
 ]
 
 _COLUMNS: Final = (
@@ -132,7 +129,7 @@ def _counts(unit: Unit, ids: Collection[str]) -> dict[str, dict[str, int]]:
 
 
 def _migration(row: RowMapping, counts: Mapping[str, int]) -> PriceMigration:
-    lists = {name: tuple(row[name]) for name in _LISTS}
+    lists: dict[str, Any] = {name: tuple(row[name]) for name in _LISTS}
     return PriceMigration(
         **{name: row[name] for name in (*_PLAIN, "state", "stage")},
         **lists,
@@ -191,8 +188,6 @@ def _move(row: RowMapping) -> PriceMove:
         stage=row["stage"],
         number=row["number"],
         takes_effect_at=row["takes_effect_at"],
-        notified=row["notified"],
-        notified_at=row["notified_at"],
     )
 
 
@@ -245,30 +240,4 @@ def end_planned(unit: Unit, id_: str, status: MoveStatus, reason: str) -> int:
     table = unit.tables.price_moves
     mine = and_(table.c.migration_id == id_, table.c.status == "planned")
     asked = update(table).where(mine).values(status=status, reason=reason)
-    return unit.connection.execute(asked).rowcount
-
-
-# --- notices --------------------------------------------------------------------------------------
-
-
-def to_notify(unit: Unit, id_: str, limit: int) -> tuple[PriceMove, ...]:
-    """Give those who do not know yet: that they will be moved, or after all will not be."""
-    return _moves(unit, id_, limit, _unaware(unit))
-
-
-def _unaware(unit: Unit) -> ColumnElement[bool]:
-    c = unit.tables.price_moves.c
-    moved = and_(c.status == "moved", c.notified.is_(None))
-    return or_(moved, and_(c.status == "undone", c.notified == "moved"))
-
-
-def mark_notified(unit: Unit, id_: str, subscriptions: Collection[str], at: Instant) -> int:
-    """Note that customers know how it stands with their subscriptions; give how many."""
-    table = unit.tables.price_moves
-    mine = and_(
-        table.c.migration_id == id_,
-        table.c.subscription_id.in_(sorted(subscriptions)),
-        _unaware(unit),
-    )
-    asked = update(table).where(mine).values(notified=table.c.status, notified_at=at)
     return unit.connection.execute(asked).rowcount

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import false, func, or_, select
+from sqlalchemy import exists, false, func, literal, or_, select, text
 
 from tallystick.core.subscription import LIVE, TERMINAL, Subscription
 from tallystick.core.trees import value_of
+from tallystick.storage.billing_tables import LATE
 from tallystick.storage.invoice_rows import draft_of
 
 if TYPE_CHECKING:
@@ -44,11 +45,17 @@ def live_on(unit: Unit, refs: Collection[str]) -> Iterator[list[Subscription]]:
 
 
 def ended(unit: Unit) -> Iterator[list[tuple[str, str]]]:
-    """Give the subscriptions that have ended, as pages of customer and id."""
-    c = unit.tables.subscriptions.c
+    """Give the subscriptions that have ended and whose customer ever had something late.
+
+    As pages of customer and id.
+    """
+    c, events = unit.tables.subscriptions.c, unit.tables.usage_events
+    late = events.c.customer_id == c.customer_id, text(f"({LATE[unit.dialect]})")
+    had = exists(select(literal(1)).select_from(events).where(*late))
+    gone = c.state.in_(sorted(TERMINAL)), had
     after = ""
     while True:
-        query = select(c.customer_id, c.id).where(c.id > after, c.state.in_(sorted(TERMINAL)))
+        query = select(c.customer_id, c.id).where(c.id > after, *gone)
         page = unit.connection.execute(query.order_by(c.id).limit(_PAGE)).all()
         if page:
             yield [(row.customer_id, row.id) for row in page]
@@ -73,10 +80,10 @@ def drafts_with(unit: Unit, refs: Collection[str]) -> Iterator[list[Draft]]:
         after = page[-1]["id"]
 
 
-def _named(text: Column[str], refs: Collection[str]) -> ColumnElement[bool]:
+def _named(tree: Column[str], refs: Collection[str]) -> ColumnElement[bool]:
     """Ask whether a stored tree names one of some plan versions as the offer of an item."""
     names = (f'"offer":{json.dumps(ref, ensure_ascii=False)}' for ref in sorted(refs))
-    return or_(false(), *(text.contains(name, autoescape=True) for name in names))
+    return or_(false(), *(tree.contains(name, autoescape=True) for name in names))
 
 
 def last_to_issue(unit: Unit, until: Instant) -> Instant | None:

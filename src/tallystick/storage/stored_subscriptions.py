@@ -6,9 +6,10 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from tallystick.core.trees import move_of
+from tallystick.storage.among import among
 from tallystick.storage.moves import MoveRecord
 from tallystick.storage.verify_rows import in_batches
 
@@ -37,8 +38,8 @@ def moves_of_several(unit: Unit, keys: Collection[Key]) -> dict[Key, list[MoveRe
     Raises InvalidInput or ValueError for one that cannot be read.
     """
     table = unit.tables.subscription_moves
-    owner = tuple_(table.c.customer_id, table.c.subscription_id)
-    query = select(table).where(owner.in_(sorted(keys))).order_by(table.c.number)
+    owner = (table.c.customer_id, table.c.subscription_id)
+    query = select(table).where(among(unit, owner, keys)).order_by(table.c.number)
     found: dict[Key, list[MoveRecord]] = defaultdict(list)
     for row in unit.connection.execute(query).mappings():
         key = (row["customer_id"], row["subscription_id"])
@@ -60,8 +61,8 @@ def moves_of_several(unit: Unit, keys: Collection[Key]) -> dict[Key, list[MoveRe
 def dues_of(unit: Unit, keys: Collection[Key]) -> dict[Key, dict[str, str]]:
     """Give what fell due for subscriptions, as it is kept: by cause."""
     c = unit.tables.invoices.c
-    owner = tuple_(c.customer_id, c.subscription_id)
-    query = select(c.customer_id, c.subscription_id, c.cause, c.due).where(owner.in_(sorted(keys)))
+    owner = (c.customer_id, c.subscription_id)
+    query = select(*owner, c.cause, c.due).where(among(unit, owner, keys))
     found: dict[Key, dict[str, str]] = defaultdict(dict)
     for customer, subscription, cause, due in unit.connection.execute(query):
         found[customer, subscription][cause] = due

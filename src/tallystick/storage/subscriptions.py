@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "claim_due",
+    "created_at",
     "find_subscription",
     "find_subscriptions",
     "hold_subscription",
@@ -166,6 +167,12 @@ def find_subscriptions(
     """Give subscriptions by customer and id, those that there are."""
     found = rows_of(unit, unit.tables.subscriptions, ("customer_id", "id"), keys)
     return {(row["customer_id"], row["id"]): _subscription(row["snapshot"]) for row in found}
+
+
+def created_at(unit: Unit, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Instant]:
+    """Give when subscriptions were told of, by customer and id, those that there are."""
+    found = rows_of(unit, unit.tables.subscriptions, ("customer_id", "id"), keys)
+    return {(row["customer_id"], row["id"]): row["created_at"] for row in found}
 
 
 def list_subscriptions(

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import make_billing_tables
 from tallystick.storage.coupon_tables import make_coupon_tables
+from tallystick.storage.credit_tables import make_credit_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
 
@@ -90,6 +91,11 @@ class Tables:
         self.customer_coupon_slots = coupons.customer_coupon_slots
         self.redemptions = coupons.redemptions
         self.invoice_discounts = coupons.invoice_discounts
+        credits_ = make_credit_tables(self.metadata, prefix)
+        self.credit_grants = credits_.credit_grants
+        self.credit_moves = credits_.credit_moves
+        self.dunning = billing.dunning
+        self.outbox = billing.outbox
         moved = make_price_migration_tables(self.metadata, prefix)
         self.price_migrations = moved.price_migrations
         self.price_moves = moved.price_moves

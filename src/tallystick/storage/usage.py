@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from sqlalchemy import and_, bindparam, func, or_, select, tuple_, union_all
+from sqlalchemy import and_, bindparam, func, or_, select, union_all
 
 from tallystick.core.event import UsageEvent, as_sent
 from tallystick.core.property import properties_of
+from tallystick.storage.among import among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -95,7 +96,7 @@ def digests_of(unit: Unit, keys: Iterable[EventKey]) -> dict[EventKey, str]:
     columns = (c.customer_id, c.source, c.id)
     found: dict[EventKey, str] = {}
     for some in _chunks(keys):
-        rows = unit.connection.execute(select(*columns, c.digest).where(tuple_(*columns).in_(some)))
+        rows = unit.connection.execute(select(*columns, c.digest).where(among(unit, columns, some)))
         found |= {(customer, source, key): digest for customer, source, key, digest in rows}
     return found
 
@@ -106,7 +107,7 @@ def events_at(unit: Unit, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent
     columns = (table.c.customer_id, table.c.source, table.c.id)
     found: dict[EventKey, UsageEvent] = {}
     for some in _chunks(keys):
-        query = select(*_selected(table)).where(tuple_(*columns).in_(some))
+        query = select(*_selected(table)).where(among(unit, columns, some))
         events = map(event_of, unit.connection.execute(query))
         found |= {event_key(event): event for event in events}
     return found
@@ -119,7 +120,7 @@ def corrections_of(unit: Unit, keys: Iterable[EventKey]) -> list[UsageEvent]:
     found: list[UsageEvent] = []
     for some in _chunks(keys):
         query = select(*_selected(table)).where(
-            tuple_(*columns).in_(some), table.c.target_id.is_not(None)
+            among(unit, columns, some), table.c.target_id.is_not(None)
         )
         found += map(event_of, unit.connection.execute(query))
     return sorted(found, key=lambda event: event.order or 0)

@@ -55,7 +55,12 @@ _DAYS: Final = (
 )
 _MINE: Final = """d.meter_id = k.meter_id AND d.customer_id = k.customer_id
  AND d.day >= k.first AND d.day < k.after"""
-_FROM: Final = "FROM ({k}) k CROSS JOIN {table} d WHERE {mine}"
+_FROM: Final = "FROM ({k}) k CROSS JOIN {mine}"
+# Question by question, also where a month is younger than what the planner knows of the days.
+_MINE_IN: Final = {
+    "sqlite": f"{{table}} d WHERE {_MINE}",
+    "postgresql": f"LATERAL (SELECT * FROM {{table}} d WHERE {_MINE} OFFSET 0) d",  # noqa: S608 - names of ours
+}
 _ADDED_ON_POSTGRESQL: Final = f"""SELECT k.no, d.group_key, CAST(sum(d.n) AS bigint),
  CAST(sum(d.total) AS text), CAST(min(d.least) AS text), CAST(max(d.most) AS text)
  {_FROM} GROUP BY k.no, d.group_key"""
@@ -95,11 +100,12 @@ def read_many(unit: Unit, asks: Sequence[Ask]) -> list[list[Figure]]:
     if not asks:
         return []
     ready = _ready(unit)
-    digests = [digest_of(each.meter) for each in asks]
+    meters = {id(each.meter): each.meter for each in asks}  # a meter itself cannot be a key
+    digest = {key: digest_of(meter) for key, meter in meters.items()}
     kept: dict[int, int] = {}
     events: list[int] = []
-    for number, (each, digest) in enumerate(zip(asks, digests, strict=True)):
-        meter_id = ready.get(digest) if each.as_of is None else None
+    for number, each in enumerate(asks):
+        meter_id = ready.get(digest[id(each.meter)]) if each.as_of is None else None
         if meter_id is None:
             events.append(number)
         else:
@@ -194,7 +200,8 @@ class _Days:
         if not rows:
             return ()
         query, given = table_of(self.unit, _DAYS, rows)
-        statement = words.format(k=query, table=table, mine=_MINE)
+        mine = _MINE_IN[self.unit.dialect].format(table=table)
+        statement = words.format(k=query, table=table, mine=mine)
         return self.unit.connection.execute(_text(statement), given).all()
 
     def read(self) -> None:

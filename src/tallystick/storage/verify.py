@@ -152,13 +152,24 @@ def _catalog_digests(unit: Unit) -> Rows:
         found = _HEAD + hashlib.sha256(text.encode()).hexdigest()
         if found != told:
             yield {"plan_id": plan_id, "version": version, "digest": told, "found": found}
+    t = unit.tables.tax_rules.c
+    for number, told, text in unit.connection.execute(
+        select(t.number, t.digest, t.tree).order_by(t.number)
+    ):
+        found = _HEAD + hashlib.sha256(text.encode()).hexdigest()
+        if found != told:
+            yield {"tax_rules": number, "digest": told, "found": found}
 
 
 def _catalog_numbers(unit: Unit) -> Rows:
-    c, p = unit.tables.catalog_versions.c, unit.tables.plan_versions.c
-    last, count = func.max(c.number), func.count()
-    for row in _mappings(unit, select(last.label("last"), count.label("n")).having(last != count)):
-        yield {"what": "catalogue versions", **row}
+    p, count = unit.tables.plan_versions.c, func.count()
+    for what, table in (
+        ("catalogue versions", unit.tables.catalog_versions),
+        ("tax rules", unit.tables.tax_rules),
+    ):
+        last = func.max(table.c.number)
+        query = select(last.label("last"), count.label("n")).having(last != count)
+        yield from ({"what": what, **row} for row in _mappings(unit, query))
     last = func.max(p.version)
     gaps = select(p.plan_id, last.label("last"), count.label("n")).group_by(p.plan_id)
     yield from _mappings(unit, gaps.having(last != count).order_by(p.plan_id))

@@ -40,7 +40,7 @@ def _entries(unit: Unit) -> Rows:
 def _posted(unit: Unit) -> Rows:
     """Find documents whose entries are not what they ask for, and entries of none."""
     i, j = unit.tables.invoices.c, unit.tables.journal.c
-    into, out = _moved(j, "revenue", "tax", sign=1), _moved(j, "balance", sign=-1)
+    into, out = _moved(j, "revenue", "tax", sign=1), _moved(j, "balance", "credits", sign=-1)
     posted = (
         select(
             j.customer_id,

@@ -1,0 +1,224 @@
+"""What is stored is what the oracle says: on both databases the same bytes, billed late or on time.
+
+A small town of customers lives side by side on one ledger.  `PROOF=full` lets many more towns live.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.databases import migrated
+from tests.oracle.billing import bill, numbered, with_items
+from tests.oracle.life import CAN
+from tests.proof.settings import FULL, times
+from tests.properties.ledgers import Ledger, Person, told_by
+from tests.properties.lives import (
+    AVOID_BACK_DATED_STARTS,
+    AVOID_LATE_USAGE_UNDER_A_COMMITMENT,
+    BEGIN,
+    CATALOG,
+    KNOWN,
+    Using,
+    lives,
+    usages,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import pytest
+
+    from tests.oracle.billing import Bill, Document
+    from tests.properties.lives import Tree
+
+UNTIL: Final = datetime(2028, 3, 15, tzinfo=UTC)
+CELLS: Counter[tuple[str, str]] = Counter()
+_DAY: Final = timedelta(days=1)
+_QUIET: Final = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    print_blob=True,
+)
+
+
+@st.composite
+def _items(draw: st.DrawFn, since: datetime) -> list[Tree]:
+    days = draw(st.lists(st.integers(0, 200), max_size=2, unique=True))
+    return [
+        {"do": "item", "at": since + n * _DAY, "name": f"item {n}", "minor": draw(_AMOUNTS)}
+        for n in days
+    ]
+
+
+_AMOUNTS: Final = st.sampled_from([1, 4_999, 70_000, -350, -20_000])
+
+
+@st.composite
+def _people(draw: st.DrawFn) -> Person:
+    first, moves = draw(lives(most=9, back_dated=not AVOID_BACK_DATED_STARTS))
+    moves = [move for move in moves if move["at"] < UNTIL]
+    return Person(first, moves, draw(usages(200)), draw(_items(first["at"])))
+
+
+def _bill(person: Person) -> Bill:
+    usage = [(at, quantity) for _, at, quantity in person.arrivals(UNTIL)]
+    return bill(CATALOG, person.first, person.moves, usage, UNTIL)
+
+
+def _bills(town: dict[str, Person]) -> dict[str, Bill]:
+    return {who: _bill(each) for who, each in town.items()}
+
+
+_PEOPLE: Final = _people().filter(lambda person: not _bill(person).peculiar & KNOWN)
+TOWNS: Final = st.lists(_PEOPLE, min_size=2, max_size=4).map(
+    lambda people: {f"c{n}": person for n, person in enumerate(people)}
+)
+
+
+class _Plays:
+    """The ledgers that one town is played on: each a database and a way to bill it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def played(self, town: dict[str, Person], until: datetime) -> list[Ledger]:
+        """Play it on each, hold what must be true of each, and hold them to be the same."""
+        steps = told_by(town, until)
+        ways: list[tuple[Any, bool]] = [("sqlite-memory", True), ("postgresql", False)]
+        if FULL:
+            ways += [("sqlite-memory", False), ("postgresql", True)]
+        with ExitStack() as stack:
+            found = []
+            for kind, punctual in ways:
+                storage = stack.enter_context(migrated(kind, self.folder))
+                ledger = Ledger(storage, punctual=punctual)
+                ledger.play(steps, until)
+                ledger.read()
+                ledger.check()
+                found.append(ledger)
+        assert all(each.bodies == found[0].bodies for each in found)
+        assert all(each.made == found[0].made for each in found)
+        return found
+
+
+def _compare(town: dict[str, Person], folder: Path) -> None:
+    """Hold a ledger to the oracle: moves, states, documents with their numbers, line by line."""
+    ledger = _Plays(folder).played(town, UNTIL)[0]
+    bills = {who: each for who, each in _bills(town).items() if who in ledger.made}
+    for each in bills.values():
+        CELLS.update((state, word) for state, word, _ in each.told)
+    assert ledger.made == {who: [done for *_, done in each.told] for who, each in bills.items()}
+    assert ledger.states == {who: each.state for who, each in bills.items()}
+    documents = {who: with_items(each.documents, town[who].items) for who, each in bills.items()}
+    expected = [row for row in numbered(documents.items()) if row[2].issued <= UNTIL]
+    assert ledger.documents == sorted(expected, key=lambda row: row[0])
+
+
+@settings(_QUIET, max_examples=times(3, 60))
+@given(town=TOWNS)
+def test_a_town_is_billed_as_the_oracle_says(
+    town: dict[str, Person], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    _compare(town, tmp_path_factory.mktemp("town"))
+
+
+# --- every state and every move -------------------------------------------------------------------
+
+_NOON: Final = BEGIN + timedelta(hours=6)
+_LEADS: Final[dict[str, tuple[Tree, list[Tree]]]] = {
+    "scheduled": ({"starts": _NOON + 20 * _DAY}, []),
+    "trialing": ({"trial": 30}, []),
+    "active": ({}, []),
+    "past_due": ({}, [{"do": "lapse"}]),
+    "paused": ({}, [{"do": "pause", "mode": "keep"}]),
+    "canceled": ({}, [{"do": "cancel", "when": "now", "credit": True}]),
+    "ended": ({"ends": _NOON + 7 * _DAY}, []),
+}
+_MOVES: Final[dict[str, Tree]] = {
+    "change": {"plan": "max", "seats": 3, "proration": "invoice_now"},
+    "pause": {"mode": "extend", "resumes": _NOON + 50 * _DAY},
+    "cancel": {"when": "period_end", "credit": True},
+    "unplan": {"number": 2},
+}
+_PLANNED: Final[Tree] = {
+    "do": "change",
+    "plan": "team",
+    "when": _NOON + 70 * _DAY,
+    "proration": None,
+}
+
+
+def _cell(state: str, word: str) -> Person:
+    """Lead a subscription into a state, and ask for a move there."""
+    more, lead = _LEADS[state]
+    first = {"at": _NOON, "plan": "pro", "seats": 2, "zone": None, "aligned": False, **more}
+    before = {"keep": [{"do": "cancel", "when": _NOON + 90 * _DAY}], "unplan": [_PLANNED]}
+    acts = [*before.get(word, []), *lead]
+    moves = [{**act, "at": _NOON + 2 * _DAY} for act in acts]
+    asked = {"do": word, **_MOVES.get(word, {}), "at": _NOON + 10 * _DAY}
+    after = {"do": "change", "seats": 6, "proration": None, "at": _NOON + 41 * _DAY}
+    return Person(first, [*moves, asked, after], Using(10_000, (7_000_000,)), [])
+
+
+def test_every_move_is_asked_for_in_every_state(tmp_path: Path) -> None:
+    words = sorted(set().union(*CAN.values()))
+    town = {f"{state}-{word}": _cell(state, word) for state, word in product(CAN, words)}
+    told = {who: each.told for who, each in _bills(town).items()}
+    met = {
+        cell for some in told.values() for cell in some if cell[2] or cell[1] not in CAN[cell[0]]
+    }
+    missing = [cell for cell in product(CAN, words) if (*cell, cell[1] in CAN[cell[0]]) not in met]
+    assert not missing
+    _compare(town, tmp_path)
+
+
+# --- usage that comes late ------------------------------------------------------------------------
+
+
+def _late(person: Person, days: int) -> Person:
+    """Let some usage come late, and end it all a day before the town does."""
+    last = {"do": "cancel", "when": "now", "credit": False, "at": UNTIL - _DAY}
+    moves = [
+        {**move, "proration": "next_invoice"} if move.get("proration") == "value_capped" else move
+        for move in person.moves
+    ]
+    return replace(person, moves=[*moves, last], items=[], late_by=days)
+
+
+def _commits(person: Person) -> bool:
+    """Whether a life has to do with a minimum commitment at any time."""
+    told = repr((person.first, person.moves))
+    return any(f"'{name}'" in told for name, plan in CATALOG.items() if "minimum" in plan)
+
+
+@settings(_QUIET, max_examples=times(2, 40))
+@given(town=TOWNS, days=st.integers(1, 40))
+def test_late_usage_comes_to_what_it_would_have_been_in_time(
+    town: dict[str, Person], days: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    if AVOID_LATE_USAGE_UNDER_A_COMMITMENT:
+        town = {who: each for who, each in town.items() if not _commits(each)}
+    town = {who: _late(each, days) for who, each in town.items()}
+    ledger = _Plays(tmp_path_factory.mktemp("late")).played(town, UNTIL)[0]
+    found = _sums((who, each) for _, who, each in ledger.documents)
+    assert found == _sums(
+        (who, each) for who, some in _bills(town).items() for each in some.documents
+    )
+
+
+def _sums(documents: Iterable[tuple[str, Document]]) -> dict[tuple[str, str, str], int]:
+    """Add up what each price came to for everybody, early or late."""
+    sums = Counter[tuple[str, str, str]]()
+    for who, each in documents:
+        for line in each.lines:
+            sums[who, line.item, line.price] += line.minor
+    return {name: minor for name, minor in sums.items() if minor}
