@@ -19,7 +19,8 @@
     │   ├── Conflict            what is there already says otherwise
     │   │   ├── QuoteExpired    a quote that is no longer good
     │   │   ├── CouponRefused   a coupon that may not be redeemed
-    │   │   └── PriceChanged    a quote whose figures are not what would be charged now
+    │   │   ├── PriceChanged    a quote whose figures are not what would be charged now
+    │   │   └── PriceCapExceeded a price migration after which some would pay more than its cap
     │   ├── TaxUndecided        what is known does not say which tax is owed
     │   ├── InsufficientCredit  less credit is left than is asked for
     │   └── ForbiddenError      not allowed (also for hosts to raise)
@@ -67,6 +68,7 @@ __all__ = [
     "NotFound",
     "OutOfBounds",
     "PayloadTooLarge",
+    "PriceCapExceeded",
     "PriceChanged",
     "Problem",
     "QuoteExpired",
@@ -268,6 +270,18 @@ class PriceChanged(Conflict):
     """A quote whose figures are not what would be charged now: ask for a new one."""
 
     code = "PRICE_CHANGED"
+
+
+class PriceCapExceeded(Conflict):
+    """A price migration after which some would pay more than its cap: nobody is moved.
+
+    `customers` are the first 20 of `count`, the worst first.
+    """
+
+    def __init__(self, message: str, customers: Sequence[str], count: int) -> None:
+        """Keep the sentence, and who it is about."""
+        super().__init__(message, customers=list(customers), count=count)
+        self.customers, self.count = tuple(customers), count
 
 
 class TaxUndecided(RuleError):

@@ -24,6 +24,7 @@ from tallystick.facade.credits import Credits
 from tallystick.facade.customers import Customers
 from tallystick.facade.dunning import Dunnings
 from tallystick.facade.invoices import Invoices
+from tallystick.facade.price_migrations import PriceMigrations
 from tallystick.facade.quotes import Quotes
 from tallystick.facade.seller import Sellers
 from tallystick.facade.subscriptions import Subscriptions
@@ -143,6 +144,7 @@ class Tallystick:
         self.credits = Credits(self)
         self.quotes = Quotes(self)
         self.dunning = Dunnings(self)
+        self.price_migrations = PriceMigrations(self)
         self.seller = Sellers(self)
         self.taxes = Taxes(self)
         if role_check:

@@ -13,7 +13,7 @@ from tallystick.storage.aside import FAULTS
 if TYPE_CHECKING:
     from tallystick.core.period import Instant
 
-__all__ = ["FAULTS", "reason_of"]
+__all__ = ["FAULTS", "reason_of", "words_of"]
 
 
 def reason_of(why: Exception, at: Instant, made_from: object, replay: str) -> dict[str, str]:
@@ -21,12 +21,16 @@ def reason_of(why: Exception, at: Instant, made_from: object, replay: str) -> di
 
     What cannot be read is given as the text that is stored.
     """
-    ours = isinstance(why, TallystickError)
     body = made_from.encode() if isinstance(made_from, str) else bytes_of(made_from)
     return {
         "code": why.code if isinstance(why, TallystickError) else TallystickError.code,
-        "message": str(why) if ours else f"{type(why).__name__}: {why}",
+        "message": words_of(why),
         "at": instant_text(at),
         "input": f"sha256:{hashlib.sha256(body).hexdigest()}",
         "replay": replay,
     }
+
+
+def words_of(why: Exception) -> str:
+    """Say what went wrong; of a fault of ours, also what kind it is."""
+    return str(why) if isinstance(why, TallystickError) else f"{type(why).__name__}: {why}"

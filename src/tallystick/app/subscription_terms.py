@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from tallystick.core.period import Instant
     from tallystick.storage.unit import Unit
 
-__all__ = ["Asked", "cancel_of", "change_of", "pause_of", "start_of", "terms_of", "timing_of"]
+__all__ = [
+    "Asked",
+    "cancel_of",
+    "change_of",
+    "group_of",
+    "pause_of",
+    "start_of",
+    "terms_of",
+    "timing_of",
+]
 
 _LONGEST_WORDS: Final = 1_000
 _LONGEST_TERM: Final = 365
@@ -109,7 +118,7 @@ def start_of(
         trial_days = None if had_trial(unit, names) else trial_days
     return Start(
         customer=customer.id,
-        group=first.group if first else _group(plan),
+        group=first.group if first else group_of(plan),
         offer=plan.ref,
         currency=plan.currency.code,
         zone=first.zone if first else customer.time_zone,
@@ -209,7 +218,8 @@ def _codes(given: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(code_key(each) for each in _several(given, "coupons")))
 
 
-def _group(plan: Plan[Any]) -> str:
+def group_of(plan: Plan[Any]) -> str:
+    """Give the group of which a customer has one live subscription."""
     return "default" if plan.catalog is None else plan.catalog.product_of(plan).group
 
 

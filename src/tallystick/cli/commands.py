@@ -23,6 +23,7 @@ from tallystick.cli import (
     meters,
     migrate,
     plans,
+    price_migrations,
     publish,
     quote,
     role,
@@ -100,6 +101,7 @@ app.add_typer(usage.usage)
 app.add_typer(seller.seller)
 app.add_typer(tax.tax)
 app.add_typer(subscriptions.subscriptions)
+app.add_typer(price_migrations.prices)
 app.add_typer(invoice.invoice)
 app.add_typer(quote.quote)
 app.add_typer(coupons.coupons)

@@ -112,7 +112,9 @@ class Change:
 
     What is None stays as it is.  `add` and `seats_of` are by the add-on's plan id; `overrides`
     replaces those of the plan itself.  `timing` and `proration` None: as the table of changes
-    says (`core.change`).  `at` is a date to come.
+    says (`core.change`).  `at` is a date to come; with `timing="period_end"` it is the first end of
+    a period on or after it.  One with `instead_of` is for who has that plan version: where another
+    is had by then, nothing changes.
     """
 
     offer: str | None = None
@@ -123,6 +125,7 @@ class Change:
     timing: Timing | None = None
     at: Instant | None = None
     proration: Proration | None = None
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,12 +122,16 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A change that is to come: at an instant, or at the end of the n-th period from now on."""
+    """A change that is to come: at an instant, or at the end of the n-th period from now on.
+
+    With `since` it is the end of the first period that ends then or later.
+    """
 
     number: int
     change: Change
     at: Instant | None = None
     periods: int | None = None
+    since: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

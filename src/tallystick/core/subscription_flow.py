@@ -15,7 +15,7 @@ from tallystick.core.charge import Charge, Due
 from tallystick.core.period import Cadence, Period, cadence_of, instant_text, to_the_second
 from tallystick.core.span import period_from
 from tallystick.core.subscription import MAIN, TERMINAL, Item
-from tallystick.core.subscription_items import changed_items, same_price
+from tallystick.core.subscription_items import changed_items, planned_for_end, same_price
 from tallystick.core.subscription_pauses import (
     end_of_period,
     is_frozen,
@@ -204,22 +204,16 @@ class Flow:
     def _turn(self, at: Instant) -> list[Charge | None]:
         """End the plan's own period, let changes planned for it take effect, begin the next."""
         charges: list[Charge | None] = []
-        planned = self.now.planned
-        waits = tuple(
-            each if each.periods is None else replace(each, periods=each.periods - 1)
-            for each in planned
-            if each.periods != 1
-        )
+        planned, waits = planned_for_end(self.now.planned, at)
         before = self._main_cadence(self.now.items)
         if planned:
             self.now = replace(self.now, planned=waits)
         for each in planned:
-            if each.periods == 1:
-                items = self.changed(each.change, planned=True)
-                # what has a period of its own, which runs on, is credited for the rest of it
-                part = f"change/{each.number}"
-                charges += self._close(items, at, part, "next_invoice")[0]
-                self.now = replace(self.now, items=items)
+            items = self.changed(each.change, planned=True)
+            # what has a period of its own, which runs on, is credited for the rest of it
+            part = f"change/{each.number}"
+            charges += self._close(items, at, part, "next_invoice")[0]
+            self.now = replace(self.now, items=items)
         cadence = self._main_cadence(self.now.items)
         anchor = self.now.anchor
         if cadence is None or before is None or not cadence.same_as(before):

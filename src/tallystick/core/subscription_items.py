@@ -6,19 +6,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tallystick.core.span import MINIMUM
-from tallystick.core.subscription import MAIN, Item
+from tallystick.core.subscription import MAIN, Item, Planned
 from tallystick.core.terms import cadence_of_price, item_plan, prices_of
-from tallystick.errors import InvalidInput
+from tallystick.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tallystick.core.catalog import Plan
     from tallystick.core.move import Change
+    from tallystick.core.period import Instant
     from tallystick.core.price import Price
     from tallystick.core.subscription import Span
 
-__all__ = ["changed_items", "plan_id", "same_price"]
+__all__ = ["changed_items", "plan_id", "planned_for_date", "planned_for_end", "same_price"]
 
 
 def plan_id(offer: str) -> str:
@@ -36,9 +37,15 @@ def changed_items(
     """Give the items after a change.
 
     Raises InvalidInput for an add-on to remove that is not there, and for overrides of prices
-    that are not there.  One that was `planned` leaves these out: something came between.
+    that are not there.  One that was `planned` leaves these out: something came between.  Where it
+    was planned instead of another plan version than there is by then, nothing changes; one that is
+    asked for so raises Conflict.
     """
     main, *others = items
+    if change.instead_of not in {None, main.offer}:
+        if planned:
+            return items
+        raise Conflict(f"it is on {main.offer}, not on {change.instead_of}", plan=main.offer)
     offer = main.offer if change.offer is None else change.offer
     overrides = main.overrides if change.overrides is None else change.overrides
     seats = main.seats if change.seats is None else change.seats
@@ -59,6 +66,34 @@ def changed_items(
         key = plan_id(add_on.offer)
         kept[key] = Item(key, add_on.offer, add_on.seats)
     return (main, *kept.values())
+
+
+def planned_for_date(change: Change, number: int, date: Instant, begins: Instant | None) -> Planned:
+    """Plan a change for a date, or for the first end of a period from then on, as it says.
+
+    What `begins` then or later has it from its beginning.
+    """
+    if change.timing is None:
+        return Planned(number=number, change=change, at=date)
+    if begins is not None and begins >= date:
+        return Planned(number=number, change=change, at=begins)
+    return Planned(number=number, change=change, periods=1, since=date)
+
+
+def planned_for_end(
+    planned: tuple[Planned, ...], at: Instant
+) -> tuple[tuple[Planned, ...], tuple[Planned, ...]]:
+    """Tell the changes that take effect at the end of this period from those that wait on."""
+    due = tuple(
+        each for each in planned if each.periods == 1 and (each.since is None or each.since <= at)
+    )
+    waits = (each for each in planned if each not in due)
+    return due, tuple(
+        each
+        if each.periods is None or each.since is not None
+        else replace(each, periods=each.periods - 1)
+        for each in waits
+    )
 
 
 def same_price(span: Span, items: tuple[Item, ...], offers: Mapping[str, Plan[Any]]) -> Item | None:

@@ -32,7 +32,7 @@ from tallystick.core.move import (
 from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.subscription import MAIN, AfterTrial, Item, Planned, Subscription
 from tallystick.core.subscription_flow import Flow, when_next
-from tallystick.core.subscription_items import plan_id
+from tallystick.core.subscription_items import plan_id, planned_for_date
 from tallystick.core.terms import check_item, prices_of
 from tallystick.errors import Conflict, InvalidInput, NotFound
 
@@ -278,14 +278,14 @@ def _refused(subscription: Subscription, kind: MoveKind) -> str:
 def _change(flow: Flow, move: Change, at: Instant, number: int) -> None:
     _check_words(move)
     items = _changed_items(flow, move)
+    begins = flow.now.begins_at
     if move.at is not None:
         date = to_the_second(move.at)
-        if date <= at:
+        if move.timing is None and date <= at:
             raise _bad("at", f"lies not in the future: {instant_text(date)}")
-        _plan(flow, Planned(number=number, change=move, at=date))
+        _plan(flow, planned_for_date(move, number, date, begins))
         return
     timing = move.timing or flow.timing_of(items)
-    begins = flow.now.begins_at
     # who has paid nothing yet can have less at once, unless they ask for another time
     waits = move.timing is not None or flow.now.state not in {"scheduled", "trialing"}
     if timing == "period_end" and flow.has_period:
@@ -301,8 +301,8 @@ def _check_words(move: Change) -> None:
         raise _bad("timing", "is now or period_end")
     if move.proration not in {None, *get_args(Proration)}:
         raise _bad("proration", f"is one of {', '.join(get_args(Proration))}")
-    if move.at is not None and move.timing is not None:
-        raise _bad("timing", "and a date exclude each other")
+    if move.at is not None and move.timing == "now":
+        raise _bad("timing", "is now, and a date is given: give one of the two")
 
 
 def _changed_items(flow: Flow, move: Change) -> tuple[Item, ...]:

@@ -18,6 +18,7 @@ from tallystick.storage.billing_tables import BILLING_GRANTS
 from tallystick.storage.coupon_tables import COUPON_GRANTS
 from tallystick.storage.credit_tables import CREDIT_GRANTS
 from tallystick.storage.owned import owners
+from tallystick.storage.price_migration_tables import PRICE_MIGRATION_GRANTS
 from tallystick.storage.role_facts import facts_of
 from tallystick.storage.scope import ALL_SETTING, CUSTOMER_SETTING
 from tallystick.storage.tables import Tables
@@ -45,6 +46,7 @@ GRANTS: Final[Mapping[str, frozenset[str]]] = {
     **BILLING_GRANTS,
     **COUPON_GRANTS,
     **CREDIT_GRANTS,
+    **PRICE_MIGRATION_GRANTS,
 }
 """What the role may do with each table, by its name without the prefix; the rest is nothing."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
-from tallystick.core.subscription import Subscription
+from tallystick.core.subscription import TERMINAL, Subscription
 from tallystick.core.trees import bytes_of, value_of
 from tallystick.errors import Conflict, NotFound
 from tallystick.storage.aside import put_aside, read_each, stopped_in
@@ -35,6 +35,7 @@ __all__ = [
     "insert_subscription",
     "list_subscriptions",
     "lowest_due",
+    "on_offers",
     "retry",
     "save_subscriptions",
     "set_aside",
@@ -194,6 +195,26 @@ def list_subscriptions(
         query = query.where(c.state.in_(sorted(states)))
     rows = unit.connection.execute(query.order_by(c.id).limit(limit))
     return tuple(map(_subscription, rows.scalars()))
+
+
+def on_offers(
+    unit: Unit, offers: Collection[str], limit: int, after: str | None = None
+) -> tuple[Subscription, ...]:
+    """Give subscriptions whose plan is one of these versions, `pro@1`, and that are not over.
+
+    In the order of their ids, those after one of them.
+    """
+    c = unit.tables.subscriptions.c
+    refs = [each.rpartition("@") for each in sorted(offers)]
+    pairs = [(plan, int(version)) for plan, _, version in refs]
+    query = select(c.snapshot).where(
+        c.id > ("" if after is None else after),
+        c.state.not_in(sorted(TERMINAL)),
+        tuple_(c.plan_id, c.plan_version).in_(pairs),
+    )
+    return tuple(
+        map(_subscription, unit.connection.execute(query.order_by(c.id).limit(limit)).scalars())
+    )
 
 
 # --- what is due ----------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import make_billing_tables
 from tallystick.storage.coupon_tables import make_coupon_tables
 from tallystick.storage.credit_tables import make_credit_tables
+from tallystick.storage.price_migration_tables import make_price_migration_tables
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
 
 __all__ = ["PREFIX", "Tables"]
@@ -95,6 +96,9 @@ class Tables:
         self.credit_moves = credits_.credit_moves
         self.dunning = billing.dunning
         self.outbox = billing.outbox
+        moved = make_price_migration_tables(self.metadata, prefix)
+        self.price_migrations = moved.price_migrations
+        self.price_moves = moved.price_moves
 
     @property
     def version_table(self) -> str:
