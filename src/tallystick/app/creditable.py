@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.charge import Charge, Due
     from tallystick.core.invoice import InvoiceLine
-    from tallystick.core.line_tax import Taxed
+    from tallystick.core.line_tax import TaxedLine
     from tallystick.core.period import Period
     from tallystick.core.tax import TaxRate
     from tallystick.storage.invoice_lines import BilledLine
@@ -64,7 +64,7 @@ def _invoiced(charge: Charge, due: Due, billed: Sequence[BilledLine]) -> Invoice
     )
 
 
-def taxes_given(line: Taxed, back: Iterable[Taxed]) -> tuple[int, ...]:
+def taxes_given(line: TaxedLine, back: Iterable[TaxedLine]) -> tuple[int, ...]:
     """Give what lines gave back of each tax of another, minor units."""
     given: Counter[TaxRate] = Counter()
     for each in back:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NOTHING",
     "Invoiced",
-    "Taxed",
+    "TaxedLine",
     "tax_given_back",
     "tax_lines",
     "taxed_line",
@@ -37,7 +37,7 @@ __all__ = [
 _EVIDENCE: Final = "taxes"
 
 
-class Taxed(Protocol):
+class TaxedLine(Protocol):
     """A line with its amount and its evidence: of a document, or as it was billed."""
 
     @property
@@ -69,7 +69,7 @@ class Invoiced:
         """What can still be given back."""
         return max(0, self.sold - self.given)
 
-    def plus(self, line: Taxed) -> Invoiced:
+    def plus(self, line: TaxedLine) -> Invoiced:
         """Give it together with another line, taken as one that nothing was given back of yet."""
         by_rate = {tax.rate: tax for tax in self.taxes}
         for tax in taxes_of(line):
@@ -164,7 +164,7 @@ def taxed_line(line: InvoiceLine, taxes: Sequence[Tax]) -> InvoiceLine:
     return replace(line, tax=added, evidence=evidence)
 
 
-def taxes_of(line: Taxed) -> tuple[Tax, ...]:
+def taxes_of(line: TaxedLine) -> tuple[Tax, ...]:
     """Give the taxes of a line, as its evidence has them."""
     return tuple(
         Tax(
