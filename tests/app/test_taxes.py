@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from tallystick.app import taxes
+from tallystick.app.rebuild import rebuild
 from tallystick.app.replay import replay_invoice
 from tallystick.app.taxes import load_tax_rules
 from tallystick.app.verify import verify_ledger
@@ -20,6 +21,7 @@ from tallystick.core.tax import TaxRate
 from tallystick.core.tax_decision import TaxDecision
 from tallystick.core.tax_rules import TaxRule, TaxRules
 from tallystick.errors import InvalidInput, InvalidTaxRules, NotFound
+from tallystick.storage.derived import ledger_digests
 from tallystick.testing.clock import FrozenClock
 from tests.billed import unguarded
 from tests.facade.billing import day, opened
@@ -327,6 +329,20 @@ def test_taxes_have_accounts_of_their_own(tally: Tallystick) -> None:
     again = documents(tally)[0]
     assert again.status == "void"
     assert told(again) == told(invoice)
+
+
+def test_the_books_are_written_again_the_same(tally: Tallystick) -> None:
+    begun(tally, address={"country": "GB"})
+    begun(tally, "rosa")
+    tally.invoices.credit("INV-000002", "3.33", at=MIDDLE)
+    tally.invoices.pay("INV-000001", at=MIDDLE)
+    tally.subscriptions.cancel("s-tess", credit=True, when="now", at=MIDDLE)
+    tally.invoices.run(NOVEMBER)
+    with tally.begin() as unit:
+        before = ledger_digests(unit)
+    rebuild(tally.storage)
+    with tally.begin() as unit:
+        assert ledger_digests(unit) == before
 
 
 # --- replay ---------------------------------------------------------------------------------------

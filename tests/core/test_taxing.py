@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tallystick.core.charge import Charge, Due
 from tallystick.core.currency import currency
 from tallystick.core.invoice import Invoice, Party
+from tallystick.core.invoice_explain import explain_sums
 from tallystick.core.line_tax import Invoiced, taxes_of
 from tallystick.core.money import Money
 from tallystick.core.reckoned_lines import OneOff
@@ -181,3 +182,21 @@ def test_what_was_taxed_is_given_back_with_its_tax_though_there_are_no_rules_now
     invoice = change(fee, taxation=None)
     assert [line.tax.minor for line in invoice.lines] == [-150, 0]
     assert invoice.tax_evidence == {}
+
+
+def test_the_sums_of_taxes_can_be_redone() -> None:
+    assert explain_sums(document([10_000, 3], USD, asking([(VAT,)]))) == (
+        "subtotal  100.00 USD + 0.03 USD = 100.03 USD",
+        "tax  because",
+        "tax  decided by rules, sha256:0",
+        "tax  VAT 20 %, rounded half away from zero: 100.03 USD × 20 ÷ 100 = 20.01 USD",
+        "total  100.03 USD + 20.01 USD = 120.04 USD",
+    )
+    fee = Invoiced(sold=3000, taxes=(Tax(OLD, Money(300, USD)),), given_taxes=(0,))
+    assert "tax  VAT 10 % of -15.00 USD, line by line: -1.50 USD = -1.50 USD" in explain_sums(
+        change(fee, taxation=None)
+    )
+    (inside,) = (
+        t for t in explain_sums(document([105, 210], USD, asking([(RATES[2],)]))) if "GST" in t
+    )
+    assert inside == "tax  GST 5 % inside of 3.00 USD, line by line: 0.05 USD + 0.10 USD = 0.15 USD"

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 
 import tallystick.documents
 from tallystick.core.currency import CODES
+from tallystick.core.invoice import InvoiceTax
 from tallystick.core.money import Money
 from tallystick.core.number import plain
 from tallystick.core.period import Period
 from tallystick.core.subscription import Terms
+from tallystick.core.tax import NOTES
 from tallystick.documents.formats import formats_of
 from tallystick.documents.invoice_text import _width, invoice_text
 from tallystick.documents.invoice_view import clean
@@ -399,3 +401,51 @@ def test_without_the_extra_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) ->
         with pytest.raises(MissingExtra, match=r"pip install 'tallystick\[documents\]'"):
             importlib.reload(tallystick.documents)
     importlib.reload(tallystick.documents)
+
+
+# --- taxes ----------------------------------------------------------------------------------------
+
+
+def taxed(*taxes: InvoiceTax) -> str:
+    """Write a document of 100.00 with these taxes."""
+    added = sum(each.amount.minor for each in taxes if not each.inclusive)
+    return invoice_text(invoice(line(10_000, tax=Money(added, EUR)), taxes=taxes), locale="en")
+
+
+def of(name: str, percent: str, net: int, amount: int, **more: Any) -> InvoiceTax:
+    return InvoiceTax(
+        name=name,
+        percent=Decimal(percent),
+        taxable=Money(net, EUR),
+        amount=Money(amount, EUR),
+        **more,
+    )
+
+
+def test_each_tax_has_a_row_with_its_rate_and_what_it_is_taken_of() -> None:
+    text = taxed(of("VAT", "20", 8000, 1600), of("VAT", "9.975", 2000, 200))
+    rows = [" ".join(row.split()) for row in text.splitlines()]
+    assert "VAT 20% on €80.00 €16.00" in rows
+    assert "VAT 9.975% on €20.00 €2.00" in rows
+    assert rows.index("VAT 20% on €80.00 €16.00") < rows.index("Total €118.00")
+
+
+def test_a_tax_that_is_inside_stands_below_the_total() -> None:
+    text = taxed(of("VAT", "20", 8333, 1667, inclusive=True))
+    rows = [" ".join(row.split()) for row in text.splitlines()]
+    total = rows.index("Total €100.00")
+    assert rows[total + 1] == "Includes VAT 20% on €83.33 €16.67"
+
+
+@pytest.mark.parametrize("locale", sorted(WORDS))
+@pytest.mark.parametrize("note", [each for each in NOTES if each])
+def test_the_reason_why_nothing_is_taken_is_written_once(locale: str, note: Any) -> None:
+    nothing = of("", "0", 10_000, 0, note=note)
+    text = invoice_text(invoice(line(10_000), taxes=(nothing, nothing)), locale=locale)
+    assert text.count(getattr(WORDS[locale], note)) == 1
+
+
+def test_the_name_of_a_tax_moves_nothing() -> None:
+    text = taxed(of("VAT\x1b[2J\u202e", "20", 10_000, 2000))
+    assert "\x1b" not in text
+    assert "\u202e" not in text

@@ -13,6 +13,7 @@ from functools import cmp_to_key, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.app.creditable import left_of_fees
+from tallystick.app.late_minimums import settled_minimums
 from tallystick.app.redemptions import redemptions_for
 from tallystick.app.refold import made_by_moves, refolded
 from tallystick.app.replay_usage import EventReader
@@ -166,7 +167,10 @@ class _Customer:
         invoice = document.invoice
         known = known_before(self.entries, invoice)
         earlier = self._earlier(document)
-        billed = [line for each in earlier for line in self.lines[each.invoice.id]]
+        told = as_known([line for each in earlier for line in self.lines[each.invoice.id]], known)
+        billed = [line for line in told if line.status != "void"]
+        late = self.usage.late_for(document, stored, earlier, billed)
+        charges = [charge for each in earlier for charge in each.due.charges]
         due = self._capped(document)
         return Facts(
             id=invoice.id,
@@ -177,13 +181,14 @@ class _Customer:
             finalize_at=invoice.finalize_at,
             offers=self.trials,
             used=self.usage.used_for(document, stored),
-            late=self.usage.late_for(document, stored, earlier, billed),
+            late=late,
+            settled=settled_minimums(charges, billed, late, invoice.cause),
             billed={
                 place: billed_for(charge, billed, known)
                 for place, charge in enumerate(due.charges)
                 if charge.kind == "minimum"
             },
-            creditable=left_of_fees(due, as_known([*billed, *self._notes(document, known)], known)),
+            creditable=left_of_fees(due, [*told, *as_known(self._notes(document, known), known)]),
             items=tuple(_one_off(line) for line in stored if line.kind == "item"),
             redemptions=self._redemptions(document, known),
             taxation=None if self.rates is None else self.rates.taxation(stored),
@@ -226,7 +231,9 @@ class _Customer:
             return due
         caps = self._caps(document)
         charges = (
-            replace(charge, cap=caps.get(_rest(charge))) if self._is_capped(charge) else charge
+            replace(charge, **caps.get(_rest(charge), {"cap": None}))
+            if self._is_capped(charge)
+            else charge
             for charge in due.charges
         )
         return replace(due, charges=tuple(charges))
@@ -234,7 +241,7 @@ class _Customer:
     def _is_capped(self, charge: Charge) -> bool:
         return charge.cap is not None and self.trials.is_changed(charge)
 
-    def _caps(self, document: Document) -> dict[tuple[Any, ...], int | None]:
+    def _caps(self, document: Document) -> dict[tuple[Any, ...], dict[str, Any]]:
         """Fold the moves on trial: what they then give back, and of what was charged how much."""
         invoice = document.invoice
         if invoice.subscription is None or not made_by_moves(invoice.cause):
@@ -246,7 +253,7 @@ class _Customer:
         except TallystickError:
             return {}
         return {
-            _rest(charge): charge.cap
+            _rest(charge): {"cap": charge.cap, "paid": charge.paid}
             for due in dues
             if due.cause == invoice.cause
             for charge in due.charges

@@ -65,7 +65,8 @@ def _tax(tax: InvoiceTax, invoice: Invoice) -> str:
         return f"tax  {tax.note.replace('_', ' ')}: nothing of {_amount(tax.taxable)}"
     percent = number_text(tax.percent)
     name = f"tax  {tax.name} {percent} %{' inside' if tax.inclusive else ''}"
-    if not tax.inclusive and all(line.amount.minor >= 0 for line in invoice.lines):
+    new = all(line.amount.minor >= 0 and line.tax.minor >= 0 for line in invoice.lines)
+    if new and not tax.inclusive:
         taken = f"{_amount(tax.taxable)} × {percent} ÷ 100 = {_amount(tax.amount)}"
         return f"{name}, rounded half away from zero: {taken}"
     rate = TaxRate(tax.name, tax.percent, inclusive=tax.inclusive)

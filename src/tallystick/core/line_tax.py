@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NOTHING",
     "Invoiced",
-    "Taxed",
+    "TaxedLine",
     "tax_given_back",
     "tax_lines",
     "taxed_line",
@@ -37,7 +37,7 @@ __all__ = [
 _EVIDENCE: Final = "taxes"
 
 
-class Taxed(Protocol):
+class TaxedLine(Protocol):
     """A line with its amount and its evidence: of a document, or as it was billed."""
 
     @property
@@ -88,6 +88,7 @@ class Invoiced:
         """What can still be given back."""
         return max(0, self.sold - self.given)
 
+<<<<<<< HEAD
     @property
     def left_of_amount(self) -> int:
         """What that is of its amount, before discounts, and no more than `most`."""
@@ -108,6 +109,9 @@ class Invoiced:
         return minor - min(back, self.left)
 
     def plus(self, line: Taxed) -> Invoiced:
+=======
+    def plus(self, line: TaxedLine) -> Invoiced:
+>>>>>>> i5-tax
         """Give it together with another line, taken as one that nothing was given back of yet."""
         off = line.discount.minor + line.credit.minor
         by_rate = {tax.rate: tax for tax in self.taxes}
@@ -204,7 +208,7 @@ def taxed_line(line: InvoiceLine, taxes: Sequence[Tax]) -> InvoiceLine:
     return replace(line, tax=added, evidence=evidence)
 
 
-def taxes_of(line: Taxed) -> tuple[Tax, ...]:
+def taxes_of(line: TaxedLine) -> tuple[Tax, ...]:
     """Give the taxes of a line, as its evidence has them."""
     return tuple(
         Tax(
