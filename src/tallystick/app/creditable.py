@@ -24,15 +24,9 @@ if TYPE_CHECKING:
     from tallystick.core.currency import Currency
     from tallystick.core.given_back import GivenBack
     from tallystick.core.invoice import InvoiceLine
-<<<<<<< HEAD
-    from tallystick.core.line_tax import Taxed
+    from tallystick.core.line_tax import TaxedLine
     from tallystick.core.subscription import Paid
     from tallystick.core.tax import Tax, TaxRate
-=======
-    from tallystick.core.line_tax import TaxedLine
-    from tallystick.core.period import Period
-    from tallystick.core.tax import TaxRate
->>>>>>> i5-tax
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
@@ -107,13 +101,8 @@ def _invoiced(credit: _Rest, due: Due, billed: Sequence[BilledLine]) -> Invoiced
     )
 
 
-<<<<<<< HEAD
-def taxes_given(line: Taxed, back: Iterable[GaveBack]) -> tuple[int, ...]:
+def taxes_given(line: TaxedLine, back: Iterable[GaveBack]) -> tuple[int, ...]:
     """Give what was given back of each tax of a line, minor units."""
-=======
-def taxes_given(line: TaxedLine, back: Iterable[TaxedLine]) -> tuple[int, ...]:
-    """Give what lines gave back of each tax of another, minor units."""
->>>>>>> i5-tax
     given: Counter[TaxRate] = Counter()
     for each in back:
         for tax in each.taxes:

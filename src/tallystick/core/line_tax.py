@@ -88,7 +88,6 @@ class Invoiced:
         """What can still be given back."""
         return max(0, self.sold - self.given)
 
-<<<<<<< HEAD
     @property
     def left_of_amount(self) -> int:
         """What that is of its amount, before discounts, and no more than `most`."""
@@ -108,10 +107,7 @@ class Invoiced:
         back = round_quotient(Fraction(minor * self.sold, self.amount))
         return minor - min(back, self.left)
 
-    def plus(self, line: Taxed) -> Invoiced:
-=======
     def plus(self, line: TaxedLine) -> Invoiced:
->>>>>>> i5-tax
         """Give it together with another line, taken as one that nothing was given back of yet."""
         off = line.discount.minor + line.credit.minor
         by_rate = {tax.rate: tax for tax in self.taxes}
