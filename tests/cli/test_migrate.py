@@ -48,7 +48,7 @@ def test_it_migrates_once_and_says_so(database: Database) -> None:
 def test_the_environment_may_say_which_database(file: str) -> None:
     assert run(env={"TALLYSTICK_DATABASE_URL": file}).exit_code == 0
     with Tallystick(file) as tally:
-        assert [each.applied_at is not None for each in tally.migrations()] == [True, True]
+        assert all(each.applied_at is not None for each in tally.migrations())
 
 
 def test_status_lists_and_changes_nothing(file: str, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_status_lists_and_changes_nothing(file: str, tmp_path: Path) -> None:
     assert not (tmp_path / "billing.db").exists()
     run("-d", file)
     before = (tmp_path / "billing.db").read_bytes()
-    row, _ = json.loads(run("-d", file, "--status", "--json").stdout)
+    row, *_ = json.loads(run("-d", file, "--status", "--json").stdout)
     assert row["revision"] == "tallystick_0001"
     assert row["applied_at"].endswith("Z")
     assert len(row["sha256"]) == 64
