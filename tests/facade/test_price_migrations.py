@@ -22,12 +22,16 @@ from tallystick.errors import (
     UnknownPlan,
 )
 from tallystick.testing.clock import FrozenClock
-from tests.facade.billing import catalog, day, digest, opened, usd
+from tests.facade.billing import START, catalog, day, digest, opened, usd
+from tests.storage.roles import bare, ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.databases import Database
+    from tests.storage.roles import Ledger
+
+__all__ = ["bare", "ledger"]
 
 NOW = day("2026-10-05")
 RUN = "tallystick.app.price_migration_run"
@@ -356,6 +360,23 @@ def test_two_runs_at_once_move_each_once(database: Database) -> None:
         found = [ledger.subscriptions.get(f"s{number:02}") for number in range(12)]
         assert [len(each.planned) for each in found] == [1] * 8 + [0] * 4
         all_in_order(ledger)
+
+
+def test_the_role_of_a_program_may_do_all_of_it(ledger: Ledger) -> None:
+    with Tallystick(ledger.owner.engine, catalog=catalog()) as owner:
+        owner.publish(author="anna", at=day("2026-01-01"))
+        owner.publish(catalog("12.00"), author="anna", at=day("2026-10-02"))
+    with Tallystick(ledger.app.engine, clock=FrozenClock(START)) as tally:
+        for number in range(3):
+            tally.customers.create(f"c{number}")
+            tally.subscriptions.start(f"c{number}", "basic@1", id=f"s{number}")
+        tally.subscriptions.change("s1", plan="pro", when="period_end", at=NOW)
+        planned(tally)
+        tally.subscriptions.change("s2", seats=2, when="now", at=NOW)
+        assert tally.price_migrations.run("m", at=NOW).moved == 1
+        assert statuses(tally) == {"s0": "moved", "s1": "skipped", "s2": "skipped"}
+        assert tally.price_migrations.undo("m", at=NOW).undone == 1
+        assert tally.verify().ok
 
 
 # --- trials, pauses, the end ----------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tallystick.core.currency import CODES, currency
 from tallystick.core.dunning import Ladder, Rung
 from tallystick.core.money import Money
+from tallystick.core.price_migration import PriceMigration, PriceMove
 from tallystick.storage import (
     balances,
     dunning,
@@ -16,6 +17,7 @@ from tallystick.storage import (
     moves,
     outbox,
     payments,
+    price_migrations,
     subscriptions,
 )
 from tallystick.storage.invoice_items import InvoiceItem
@@ -86,6 +88,12 @@ def fill_billing(unit: Unit, customer: str, count: int) -> None:
         outbox.put_notices(
             unit, [outbox.Notice(customer=customer, kind="payment_failed", cause=id_, at=AT)]
         )
+        part = PriceMove(customer=customer, subscription=id_, item=one.items[0])
+        price_migrations.add_migration(unit, _migration(id_), [part], one.currency)
+
+
+def _migration(id_: str) -> PriceMigration:
+    return PriceMigration(id=id_, from_offers=("pro@1",), to_offer="pro@2", at=AT, planned_at=AT)
 
 
 def _climb(customer: str, invoice_id: str) -> dunning.Climb:

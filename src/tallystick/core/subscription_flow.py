@@ -206,7 +206,7 @@ class Flow:
         charges: list[Charge | None] = []
         planned, waits = planned_for_end(self.now.planned, at)
         before = self._main_cadence(self.now.items)
-        if planned:
+        if self.now.planned:
             self.now = replace(self.now, planned=waits)
         for each in planned:
             items = self.changed(each.change, planned=True)
