@@ -132,7 +132,7 @@ def test_what_is_refused(tally: Tallystick) -> None:
         tally.quotes.accept(text[:-1])
     for valid_for in (timedelta(), timedelta(days=91), 3):
         with pytest.raises(InvalidInput, match="valid_for"):
-            tally.quotes.make("acme", "pro", valid_for=valid_for)  # type: ignore[arg-type]
+            tally.quotes.make("acme", "pro", valid_for=valid_for)  # type: ignore[arg-type]  # that is what is refused
     with pytest.raises(NotFound):
         tally.quotes.make("nobody", "pro")
     with pytest.raises(UnknownPlan):

@@ -15,6 +15,7 @@ _FACADE: Final = "tests/facade/test_subscriptions.py::"
 _NOTICED: Final = "tests/mutants/test_noticed.py::"
 _INVOICES: Final = "tests/storage/test_invoices.py::"
 _SERIES: Final = "tests/storage/test_series.py::"
+_STORY: Final = "tests/stories/test_stories.py::test_a_story_comes_out_as_it_is_written"
 _SUBSCRIPTIONS: Final = "tests/storage/test_subscriptions.py::"
 _VERIFY: Final = "tests/storage/test_verify_billing.py::"
 
@@ -99,16 +100,30 @@ OF_DOCUMENTS: Final = (
     Mutant(
         "one that cannot be billed stops all",
         "app/billing.py",
-        "        except FAULTS as fault:",
-        "        except RecursionError as fault:",
+        ("advance(before, at, offers)))\n        except FAULTS as fault:"),
+        ("advance(before, at, offers)))\n        except RecursionError as fault:"),
         (f"{_ACTS}test_what_cannot_be_billed_is_set_aside_and_taken_up_again",),
     ),
     Mutant(
         "there is no grace",
         "app/drafting.py",
-        "return due.at + grace if _is_metered(due) else due.at",
-        "return due.at",
+        "    return due.at + grace if _is_metered(due) else due.at\n",
+        "    return due.at\n",
         (f"{_LATE}test_an_event_in_the_grace_is_on_time_and_one_after_it_is_late",),
+    ),
+    Mutant(
+        "a start in the past is billed in the past",
+        "app/subscription.py",
+        "told = at if isinstance(move, Start) else None",
+        "told = None",
+        (f"{_STORY}[sqlite-memory-back-dated-start-late]",),
+    ),
+    Mutant(
+        "an item is left behind at the end",
+        "app/issuing.py",
+        "    draft_left_items(unit, until)\n",
+        "",
+        (f"{_STORY}[sqlite-memory-item-after-the-end-late]",),
     ),
     Mutant(
         "what arrives while usage is closed is lost",

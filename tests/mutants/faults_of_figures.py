@@ -21,6 +21,7 @@ _RECKONING: Final = "tests/core/test_reckoning.py::"
 _FLOW: Final = "tests/core/test_subscription_flow.py::"
 _NOTICED: Final = "tests/mutants/test_noticed.py::"
 _STORIES: Final = "tests/stories/test_stories.py::"
+_STORY: Final = "tests/stories/test_stories.py::test_a_story_comes_out_as_it_is_written"
 
 OF_FIGURES: Final = (
     Mutant(
@@ -159,6 +160,27 @@ OF_FIGURES: Final = (
         "        cap=sum(each.invoiced for each in paid) if span.paid else span.invoiced,\n",
         "        cap=None,\n",
         (f"{_NOTICED}test_who_paid_for_less_and_has_more_is_given_back_what_was_paid",),
+    ),
+    Mutant(
+        "a free upgrade gives back all that was paid before it",
+        "core/subscription_spans.py",
+        "replace(paid, start=max(at, paid.start), invoiced=left)",
+        "replace(paid, start=max(at, paid.start))",
+        (f"{_STORY}[sqlite-memory-credit-after-a-free-upgrade-late]",),
+    ),
+    Mutant(
+        "late usage leaves its commitment as it was",
+        "core/reckoning.py",
+        "        line = settled_line(each, facts.offers, bill.lines)\n",
+        "        line = None\n",
+        (f"{_STORY}[sqlite-memory-late-usage-and-commitment-late]",),
+    ),
+    Mutant(
+        "a void slice counts as billed",
+        "app/billed_slices.py",
+        ' and line.status != "void":',
+        ":",
+        (f"{_STORY}[sqlite-memory-void-is-not-billed-late]",),
     ),
     Mutant(
         "late usage is billed whole",

@@ -189,8 +189,8 @@ OF_TIME: Final = (
     Mutant(
         "an extended period is not extended",
         "core/span.py",
-        "replace(span, end=span.end + moved, whole",
-        "replace(span, end=span.end, whole",
+        "replace(span, end=span.end + moved, whole=whole, ",
+        "replace(span, end=span.end, whole=whole, ",
         (f"{_PAUSES}test_an_extended_period_moves_on_by_the_pause",),
     ),
 )
