@@ -5,6 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from sqlalchemy import insert, select
+
+from tallystick.core.credit import CreditGrant
 from tallystick.core.currency import CODES, currency
 from tallystick.core.dunning import Ladder, Rung
 from tallystick.core.money import Money
@@ -18,8 +21,10 @@ from tallystick.storage import (
     outbox,
     payments,
     price_migrations,
+    redemptions,
     subscriptions,
 )
+from tallystick.storage import credits as credits_
 from tallystick.storage.invoice_items import InvoiceItem
 from tallystick.storage.journal import Entry, post
 from tallystick.storage.payments import Payment
@@ -90,6 +95,41 @@ def fill_billing(unit: Unit, customer: str, count: int) -> None:
         )
         part = PriceMove(customer=customer, subscription=id_, item=one.items[0])
         price_migrations.add_migration(unit, _migration(id_), [part], one.currency)
+        _fill_coupons(unit, customer, id_, place + 1)
+        _fill_credits(unit, customer, id_, place + 1)
+
+
+def _fill_coupons(unit: Unit, customer: str, id_: str, place: int) -> None:
+    versions = unit.tables.catalog_versions
+    if unit.connection.execute(select(versions.c.number)).first() is None:
+        row = {"number": 1, "digest": "d", "author": "anna", "published_at": AT, "tree": "{}"}
+        unit.connection.execute(insert(versions).values(row))
+    redemptions.claim(unit, redemptions.Slot(f"coupon/{id_}", None, customer))
+    redemptions.add_redemption(
+        unit,
+        redemptions.RedemptionRow(
+            customer=customer,
+            id=id_,
+            coupon=id_,
+            source="code",
+            place=place,
+            catalog_number=1,
+            redeemed_at=AT,
+            recorded_at=AT,
+        ),
+    )
+    row = {"customer_id": customer, "invoice_id": id_, "redemption_id": id_, "amount": 1}
+    unit.connection.execute(insert(unit.tables.invoice_discounts).values(row))
+
+
+def _fill_credits(unit: Unit, customer: str, id_: str, place: int) -> None:
+    grant = CreditGrant(id=id_, customer=customer, amount=eur(2), effective_at=AT, created=place)
+    row = credits_.GrantRow(grant=grant, remaining=grant.size, recorded_at=AT)
+    credits_.add_grant(unit, row)
+    gone = credits_.CreditMove(
+        customer=customer, grant=id_, kind="voided", size=Decimal(1), at=AT, cause="void/1"
+    )
+    credits_.move_grants(unit, [gone])
 
 
 def _migration(id_: str) -> PriceMigration:
