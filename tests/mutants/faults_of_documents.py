@@ -135,7 +135,7 @@ OF_DOCUMENTS: Final = (
     Mutant(
         "a voided invoice keeps the balance",
         "app/invoice.py",
-        ("    if invoice.balance.minor:\n        balances.add"),
+        ("    if invoice.from_balance.minor:\n        balances.add"),
         ("    if not invoice.total.minor:\n        balances.add"),
         (f"{_ACTS}test_an_open_invoice_is_voided_and_the_balance_gets_its_part_back",),
     ),
@@ -195,7 +195,7 @@ OF_DOCUMENTS: Final = (
     Mutant(
         "the balance is spent twice in a batch",
         "app/issuing.py",
-        ("self.taken[key] = self.taken.get(key, 0) + invoice.balance.minor\n        for item"),
+        ("self.taken[key] = self.taken.get(key, 0) + invoice.from_balance.minor\n        for item"),
         ("self.taken[key] = 0\n        for item"),
         (f"{_NOTICED}test_the_documents_of_a_batch_share_one_balance",),
     ),

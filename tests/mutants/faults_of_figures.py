@@ -185,7 +185,7 @@ OF_FIGURES: Final = (
     Mutant(
         "late usage is billed whole",
         "core/reckoned_lines.py",
-        "Money(rated.amount.minor - late.billed.sold, rated.currency)",
+        "Money(rated.amount.minor - late.billed.amount, rated.currency)",
         "Money(rated.amount.minor, rated.currency)",
         (f"{_RECKONING}test_late_usage_is_the_difference_to_what_was_billed",),
         quick=True,
@@ -193,8 +193,8 @@ OF_FIGURES: Final = (
     Mutant(
         "a balance pays more than there is to pay",
         "core/reckoning.py",
-        "balance=max(0, min(facts.balance, total))",
-        "balance=max(0, facts.balance)",
+        "rest = max(0, min(facts.balance, total - paid))",
+        "rest = max(0, facts.balance)",
         (f"{_RECKONING}test_a_balance_pays_as_far_as_it_goes",),
     ),
     Mutant(

@@ -32,7 +32,7 @@ OF_TAXES: Final = (
     Mutant(
         "what is given back is taxed at the rate of the day",
         "core/taxing.py",
-        "if place not in given_back and _sold(line).minor",
+        "if place not in backs and _sold(line).minor",
         "if _sold(line).minor",
         (
             f"{_TAXING}test_a_fee_is_given_back_as_it_was_taxed_and_what_is_new_at_the_rate_of_the_day",
@@ -48,8 +48,8 @@ OF_TAXES: Final = (
     Mutant(
         "a minor unit that is all tax is given back for ever",
         "app/creditable.py",
-        "asked_for(line) < 0 and",
-        "line.amount.minor < 0 and",
+        "if asked_for(credit) >= 0 or not",
+        "if credit.amount.minor >= 0 or not",
         (f"{_LEDGER}test_a_minor_unit_that_is_all_tax_was_given_back_too",),
     ),
     Mutant(
