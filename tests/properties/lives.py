@@ -322,5 +322,6 @@ class Using:
 
 def usages(fewest_hours: int = 20) -> st.SearchStrategy[Using]:
     """Draw how somebody uses what was bought."""
-    sizes = st.lists(st.integers(1, 999_999), min_size=1, max_size=5).map(tuple)
+    size = st.one_of(st.integers(1, 999_999), st.integers(500_000, 9_999_999))
+    sizes = st.lists(size, min_size=1, max_size=5).map(tuple)
     return st.builds(Using, st.integers(fewest_hours, 400), sizes)

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from tests.properties.lives import Tree
 
 UNTIL: Final = datetime(2028, 3, 15, tzinfo=UTC)
-CELLS: Counter[tuple[str, str]] = Counter()
 _DAY: Final = timedelta(days=1)
 _QUIET: Final = settings(
     deadline=None,
@@ -114,8 +113,6 @@ def _compare(town: dict[str, Person], folder: Path) -> None:
     """Hold a ledger to the oracle: moves, states, documents with their numbers, line by line."""
     ledger = _Plays(folder).played(town, UNTIL)[0]
     bills = {who: each for who, each in _bills(town).items() if who in ledger.made}
-    for each in bills.values():
-        CELLS.update((state, word) for state, word, _ in each.told)
     assert ledger.made == {who: [done for *_, done in each.told] for who, each in bills.items()}
     assert ledger.states == {who: each.state for who, each in bills.items()}
     documents = {who: with_items(each.documents, town[who].items) for who, each in bills.items()}
