@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tallystick import get_feature_limit, has_feature, load_catalog, map_usage_to_line_items
+from tallystick import (
+    get_feature_limit,
+    has_feature,
+    load_catalog,
+    load_tax_rules,
+    map_usage_to_line_items,
+)
 from tallystick.app.catalog import open_catalog
 from tallystick.core.canonical import digest
 from tallystick.core.line_item import bill
@@ -19,8 +26,11 @@ from tallystick.files import read_usage
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
+TAXES = "taxes.yaml"
 CATALOGS = sorted(
-    path for path in EXAMPLES.iterdir() if path.suffix in {".py", ".toml", ".json", ".yaml"}
+    path
+    for path in EXAMPLES.iterdir()
+    if path.suffix in {".py", ".toml", ".json", ".yaml"} and path.name != TAXES
 )
 UNLIMITED, SWITCH = -1, None
 
@@ -124,3 +134,8 @@ def test_the_catalogue_of_every_shape_has_every_shape_and_bills_a_month() -> Non
         "sms": "11.05 EUR",  # 9.6105 at 1.15
         "regions": "18.00 EUR",  # 20.00 less 10 %
     }
+
+
+def test_the_tax_rules_of_make_run_have_no_problem() -> None:
+    (rule,) = load_tax_rules(EXAMPLES / TAXES).rates
+    assert (rule.country, rule.name, rule.percent) == ("IE", "VAT", Decimal(23))

@@ -57,11 +57,17 @@ def test_three_months_are_billed_with_an_upgrade_and_the_first_invoice_is_paid(
     tally = run(catalog)
     found = standing(tally)
     assert sorted(map(str, found)) == NUMBERS
-    assert [found[number][1] for number in NUMBERS[:3]] == [2900, 2900, 2900]
+    assert [found[number][1] for number in NUMBERS[:3]] == [
+        3210,
+        3210,
+        3210,
+    ]  # 29.00, less 10 %, with 23 % of tax
     assert [found[number][2] for number in NUMBERS] == ["paid", "open", "open", "open"]
     last = tally.invoices.get("INV-000004").invoice
     assert last.lines[0].kind == "credit"
     assert last.lines[0].amount.minor == -1497  # 16 of the 31 days of October at 29.00
+    assert (last.subtotal.minor, last.discount.minor, last.credit.minor) == (103624, 10362, 2500)
+    assert (last.tax.minor, last.total.minor) == (20875, 111637)  # 23 % of 907.62
     assert last.issued_at == datetime(2026, 11, 1, 1, tzinfo=UTC)
     assert (last.buyer and last.buyer.name, last.seller and last.seller.name) == (
         "Acme",
@@ -95,13 +101,35 @@ def test_the_terminal_shows_the_invoices_and_a_sum_that_can_be_redone(
 ) -> None:
     run(catalog).close()
     said = capsys.readouterr().out
-    assert re.search(r"INV-000001 +2026-08-01 +2026-08-01 – 2026-09-01 +29\.00 EUR +paid", said)
+    assert re.search(r"INV-000001 +2026-08-01 +2026-08-01 – 2026-09-01 +32\.10 EUR +paid", said)
     assert "$ tallystick invoice explain INV-000004 1 --database sqlite:///.tallystick" in said
+    assert re.search(r"coupon Welcome  -105\.12 EUR\n", said)
+    assert re.search(r"promotional credit grt_\w+  -25\.00 EUR\n", said)
+    assert "VAT 23 %  208.75 EUR of 907.62 EUR\n" in said
     found = re.search(r"-min\(([\d.]+) EUR × ([\d,]+) ÷ ([\d,]+); .*\) = (-[\d.]+) EUR", said)
     assert found is not None
     fee, part, whole, amount = (Decimal(each.replace(",", "")) for each in found.groups())
     cent = Decimal("0.01")
     assert -(fee * part / whole).quantize(cent, ROUND_HALF_UP) == amount
+
+
+def test_the_terminal_shows_the_year_to_come_and_changes_nothing_for_it(
+    catalog: Catalog[str, str],
+    run: Callable[..., Tallystick],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tally = run(catalog)
+    said = capsys.readouterr().out.partition("$ tallystick foresee acme")[2]
+    assert said.startswith(" --at 2026-11-02 --until 2027-11-02 --like last-1-month --database")
+    months = re.findall(r"^(2\d{3}-\d\d) +(\d+\.\d\d) EUR", said, re.MULTILINE)
+    assert [month for month, _ in months[1:]] == [
+        *["2026-12", "2027-01", "2027-02", "2027-03", "2027-04", "2027-05", "2027-06"],
+        *["2027-07", "2027-08", "2027-09", "2027-10", "2027-11"],
+    ]
+    total = sum(Decimal(amount) for _, amount in months)
+    assert f"total  {total} EUR in 12 documents" in said
+    assert sorted(map(str, standing(tally))) == NUMBERS
+    tally.close()
 
 
 def test_a_run_on_another_plan_leaves_what_was_sold(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tallystick.cli.arguments import Usage, plan_of
-from tallystick.cli.demo_billing import bill_demo, show_invoices
+from tallystick.cli.demo_billing import bill_demo, show_invoices, show_year
 from tallystick.cli.lines import print_lines, quantity_text
 from tallystick.cli.output import say, say_table, warn
 
@@ -40,7 +40,7 @@ def opened_demo(
     events = _import(tally, usage)
     first = min(events, key=lambda event: event.occurred_at)
     month = _month(first)
-    bill_demo(tally, catalog, plan, first.customer, month)
+    bill_demo(tally, catalog, plan, first.customer, month, Path(usage).parent)
     page = DemoPage(tally, plan, first.customer, month)
     say(f"Published     version {published.version.number} of the catalogue in {FILE}")
     return tally, page
@@ -117,5 +117,7 @@ def show(tally: Tallystick, page: DemoPage) -> None:
     )
     say("", f"The whole month on {rated.plan.id}")
     print_lines(rated.lines, rated.plan.currency)
-    show_invoices(tally, page.invoices, f"sqlite:///{FILE}")
+    if page.invoices.documents():
+        show_invoices(tally, page.invoices, f"sqlite:///{FILE}")
+        show_year(tally, rated.customer, rated.period, f"sqlite:///{FILE}")
     say("")

@@ -8,10 +8,12 @@ from tallystick.cli.lines import quantity_text
 from tallystick.cli.output import say, say_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tallystick.app.foresight import Foreseen, ToCome
+    from tallystick.core.credit import Category
     from tallystick.core.invoice import Invoice, InvoiceTax
+    from tallystick.core.money import Money
     from tallystick.core.move import Change
     from tallystick.core.subscription import Item, Subscription
     from tallystick.storage.invoice_rows import Document
@@ -230,10 +232,41 @@ def _print_lines(invoice: Invoice) -> None:
     columns = ["line", "kind", "description", "for", "quantity", "amount"]
     if rows:
         say_table(columns, rows, right="line quantity amount")
-    if invoice.discount.minor:
-        say(f"discount  {-invoice.discount}")
+    _print_sums(invoice)
+
+
+def _print_sums(invoice: Invoice) -> None:
+    """Print what stands between the lines and what is asked for, each with its name."""
+    for each in invoice.discounts:
+        say(f"coupon {each.name or each.coupon}  {-each.amount}")
+    _print_given_back("discounts", invoice.discount, (each.amount for each in invoice.discounts))
+    _print_burns(invoice, "promotional")
+    burnt = (each.amount for each in invoice.burns if each.category == "promotional")
+    _print_given_back("promotional credits", invoice.credit, burnt)
     for tax in invoice.taxes:
         say(_tax(tax))
     say(f"total  {invoice.total}")
-    if invoice.balance.minor:
-        say(f"from the balance  {invoice.balance}", f"amount due  {invoice.amount_due}")
+    _print_burns(invoice, "paid")
+    if invoice.from_balance.minor:
+        say(f"from the balance  {-invoice.from_balance}")
+    if invoice.amount_due != invoice.total:
+        say(f"amount due  {invoice.amount_due}")
+
+
+def _print_given_back(name: str, whole: Money, told: Iterable[Money]) -> None:
+    """Print what a credited line had off: it is in the sum, and in no coupon's or grant's."""
+    left = whole - whole.total(told, whole.currency)
+    if left.minor:
+        say(f"{name} of what is credited  {-left}")
+
+
+def _print_burns(invoice: Invoice, category: Category) -> None:
+    """Print what each grant of a category paid, in the order in which they burnt."""
+    from tallystick.core.money import Money
+
+    paid: dict[str, int] = {}
+    for each in invoice.burns:
+        if each.category == category:
+            paid[each.grant] = paid.get(each.grant, 0) + each.amount.minor
+    for grant, minor in paid.items():
+        say(f"{category} credit {grant}  {Money(-minor, invoice.currency)}")

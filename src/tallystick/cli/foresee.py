@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tallystick.core.period import Instant
     from tallystick.wiring import Tallystick
 
-__all__ = ["foresee"]
+__all__ = ["foresee", "print_months"]
 
 _LIKE: Final = re.compile(r"last-([0-9]{1,2})-months?", re.ASCII | re.IGNORECASE)
 _LONGEST: Final = 60
@@ -127,13 +127,19 @@ def _tree(found: Forecast) -> dict[str, Any]:
 
 
 def _print(found: Forecast) -> None:
-    from tallystick.core.money import Money
-
     if not found.documents:
         say("no document is to come")
     else:
         columns = ["at", "document", "subscription", "for", "total", "due"]
         say_table(columns, map(_row, found.documents), right="total due")
+    print_months(found)
+    say("", "foreseen: nothing was changed")
+
+
+def print_months(found: Forecast) -> None:
+    """Print what each month comes to as a bar, and the sum, in each currency."""
+    from tallystick.core.money import Money
+
     for unit in dict.fromkeys(each.total.currency for each in found.months):
         mine = [each for each in found.months if each.total.currency == unit]
         say("")
@@ -141,7 +147,6 @@ def _print(found: Forecast) -> None:
         total = Money.total((each.total for each in mine), unit)
         count = sum(each.documents for each in mine)
         say(f"total  {total} in {count:,} document{'' if count == 1 else 's'}")
-    say("", "foreseen: nothing was changed")
 
 
 def _row(invoice: Invoice) -> list[str]:
