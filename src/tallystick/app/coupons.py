@@ -19,7 +19,6 @@ from tallystick.app.redemptions import (
 )
 from tallystick.core.coupon import code_key
 from tallystick.core.coupon_order import automatic_coupons
-from tallystick.core.money import Money, settle
 from tallystick.core.period import to_the_second
 from tallystick.core.qualification import (
     UNKNOWN_CODE,
@@ -29,8 +28,6 @@ from tallystick.core.qualification import (
     find_code,
     qualify,
 )
-from tallystick.core.span import fee_exact
-from tallystick.core.terms import prices_of
 from tallystick.core.text import id_at
 from tallystick.errors import Conflict, CouponRefused, InvalidInput, NotFound
 from tallystick.storage import catalogs, invoices, redemptions, subscriptions
@@ -277,27 +274,8 @@ class _Asking:
 
     def _purchase(self, subscription: Subscription) -> Purchase:
         """Give what is bought: all that is had, for a period at its list price."""
-        offers = Offers(self.unit)
-        plans, products, prices, meters, exact = set(), set(), set(), set(), 0
-        for item in subscription.items:
-            plan = offers[item.offer]
-            plans.add(plan.id)
-            products.add(plan.product_id)
-            for price in prices_of(item, offers).values():
-                prices.add(price.id)
-                if price.meter is not None:
-                    meters.add(price.meter)
-                if price.basis != "usage":
-                    exact += settle(fee_exact(price, item), subscription.currency).minor
-        return Purchase(
-            at=self.at,
-            amount=Money(exact, subscription.currency),
-            plans=frozenset(plans),
-            products=frozenset(products),
-            prices=frozenset(prices),
-            meters=frozenset(meters),
-            first=not invoices.has_bought(self.unit, self.customer),
-        )
+        first = not invoices.has_bought(self.unit, self.customer)
+        return Purchase.of_items(subscription.items, Offers(self.unit), self.at, first=first)
 
     def _any_purchase(self, coupon: Coupon) -> Purchase:
         """Give a purchase that only the coupon's times and counts can refuse.

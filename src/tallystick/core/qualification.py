@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tallystick.core.coupon import code_key
 from tallystick.core.frozen import FrozenDict
+from tallystick.core.money import Money, settle
 from tallystick.core.period import instant
+from tallystick.core.span import fee_exact
+from tallystick.core.terms import item_plan, prices_of
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tallystick.core.catalog import Plan
     from tallystick.core.coupon import Code, Coupon
     from tallystick.core.currency import Currency
-    from tallystick.core.money import Money
     from tallystick.core.period import Instant
+    from tallystick.core.subscription import Item
 
 __all__ = [
     "REASONS",
@@ -102,6 +105,27 @@ class Purchase:
             products=frozenset({plan.product_id}),
             prices=frozenset(price.id for price in plan.prices),
             meters=frozenset(meters),
+            first=first,
+        )
+
+    @classmethod
+    def of_items(
+        cls, items: Sequence[Item], offers: Mapping[str, Plan[Any]], at: Instant, *, first: bool
+    ) -> Purchase:
+        """Give the purchase of all that a subscription has, for a period at its list price.
+
+        Raises UnknownPlan for an offer that is not given.
+        """
+        plans = [item_plan(item, offers) for item in items]
+        priced = [(item, p) for item in items for p in prices_of(item, offers).values()]
+        fees = (settle(fee_exact(p, item), p.currency) for item, p in priced if p.basis != "usage")
+        return cls(
+            at=at,
+            amount=Money.total(fees, plans[0].currency),
+            plans=frozenset(plan.id for plan in plans),
+            products=frozenset(plan.product_id for plan in plans),
+            prices=frozenset(price.id for _, price in priced),
+            meters=frozenset(price.meter for _, price in priced if price.meter is not None),
             first=first,
         )
 
