@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,11 +17,12 @@ from tests.facade.billing import START, day, flat, plan, usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from tallystick.core.invoice import Invoice, InvoiceLine
     from tests.databases import Database
 
-NOVEMBER, DECEMBER, JANUARY = (day(each) for each in ("2026-11-01", "2026-12-01", "2027-01-01"))
+JANUARY = day("2027-01-01")
 
 
 def metered(id_: str, **more: object) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def metered(id_: str, **more: object) -> dict[str, Any]:
     return {**price, **({} if "tiers" in more else {"cost": "0.01"}), **more}
 
 
-def catalog() -> Any:
+def catalog(cost: str = "0.01") -> Any:
     tiers = [{"up_to": 100, "cost": "1.00"}, {"up_to": "unlimited", "cost": "0.10"}]
     quota = {"key": "requests", "limit": 100, "unit_price": 2, "reset": "month", "meter": "calls"}
     return read_catalog(
@@ -47,7 +47,7 @@ def catalog() -> Any:
                     "name": "App",
                     "currency": "USD",
                     "plans": [
-                        plan("api", metered("api", included="1000")),
+                        plan("api", metered("api", included="1000", cost=cost)),
                         plan("base", flat("base", "10.00"), metered("base-calls")),
                         plan("cut", metered("cut"), invoice_threshold="10.00"),
                         plan("tiers", metered("tiers", type="volume", tiers=tiers)),
@@ -80,6 +80,7 @@ class Ledger:
     def use(self, quantity: int, at: str, meter: str = "calls", **properties: str) -> str:
         self.events += 1
         name = f"e{self.events}"
+        self.clock.set(max(self.clock.now(), day(at)))
         self.tally.usage.record(
             "acme",
             meter,
@@ -118,9 +119,7 @@ def ledger(database: Database) -> Iterator[Ledger]:
 
 
 def metered_lines(invoices: list[Invoice]) -> list[InvoiceLine]:
-    return [
-        line for each in invoices for line in each.lines if line.kind in {"usage", "late"}
-    ]
+    return [line for each in invoices for line in each.lines if line.kind in {"usage", "late"}]
 
 
 # --- what a grant pays ----------------------------------------------------------------------------
@@ -159,23 +158,25 @@ def test_both_ends_of_the_trace_are_shown(ledger: Ledger) -> None:
         "199.5 × 0.01 USD = 1.995 USD",
         "rounded half away from zero: 1.995 USD = 2.00 USD",
     ]
-    shown = invoice_text(invoice), invoice_html(invoice), invoice_text(invoice, locale="de")
-    for page, words in zip(shown, ("Paid by grant", "Paid by grant", "Durch Guthaben"), strict=True):
-        assert words in page
-        assert grant in page
+    assert f"Paid by grant {grant}: 500.5" in invoice_text(invoice)
+    assert f"Paid by grant {grant}: 500.5" in invoice_html(invoice)
+    assert f"Durch Guthaben {grant} bezahlt: 500,5" in invoice_text(invoice, locale="de")
 
 
-def test_usage_that_is_paid_whole_has_a_document_that_asks_for_nothing(ledger: Ledger) -> None:
+def test_usage_that_is_paid_whole_asks_for_nothing(ledger: Ledger) -> None:
     grant = ledger.grant(1_000)
     ledger.tally.subscriptions.start("acme", "base")
     ledger.use(300, "2026-10-05")
-    first, second = ledger.run("2026-11-02")
-    assert second.lines[-1].amount == usd("10.00") or second.lines[0].amount == usd("10.00")
-    assert (ledger.left(grant), second.total) == (700, usd("10.00"))
+    invoice = ledger.run("2026-11-02")[-1]
+    assert [(line.kind, line.amount) for line in invoice.lines] == [
+        ("usage", usd("0.00")),
+        ("fee", usd("10.00")),
+    ]
+    assert (ledger.left(grant), invoice.total) == (700, usd("10.00"))
     ledger.holds()
 
 
-def test_a_document_of_covered_usage_alone_is_issued_and_paid(ledger: Ledger) -> None:
+def test_a_document_of_paid_usage_alone_is_issued(ledger: Ledger) -> None:
     grant = ledger.grant(5_000)
     ledger.tally.subscriptions.start("acme", "api")
     ledger.use(1_700, "2026-10-05")
@@ -297,7 +298,7 @@ def test_two_documents_of_one_run_share_a_grant(ledger: Ledger) -> None:
     ledger.holds()
 
 
-# --- slices, late usage, voids ----------------------------------------------------------------------
+# --- slices, late usage, voids --------------------------------------------------------------------
 
 
 def test_slices_take_their_turn_and_add_up(ledger: Ledger) -> None:
@@ -397,7 +398,7 @@ def test_a_credit_note_gives_back_money_and_no_units(ledger: Ledger) -> None:
     ledger.holds()
 
 
-# --- seen from outside ------------------------------------------------------------------------------
+# --- seen from outside ----------------------------------------------------------------------------
 
 
 def test_a_grant_that_was_made_later_changes_no_document(ledger: Ledger) -> None:
@@ -418,6 +419,20 @@ def test_a_preview_a_forecast_and_the_run_say_the_same(ledger: Ledger) -> None:
     assert ledger.left(grant) == 500
     assert [each.total for each in ledger.run("2026-11-02")] == [usd("2.00")]
     assert sub.id == seen.documents[0].subscription
+
+
+def test_a_backtest_leaves_what_grants_paid(ledger: Ledger) -> None:
+    ledger.grant(500)
+    ledger.tally.subscriptions.start("acme", "api")
+    ledger.use(1_300, "2026-10-05")
+    ledger.run("2026-11-02")
+    ledger.use(450, "2026-10-06")
+    found = ledger.run("2026-12-02")
+    assert [each.total for each in found] == [usd("0.00"), usd("2.50")]
+    for cost, now in (("0.01", usd("2.50")), ("0.03", usd("7.50"))):
+        tried = ledger.tally.backtest(catalog(cost), since=START, until=JANUARY)
+        assert not tried.not_compared
+        assert [(each.issued, each.repriced) for each in tried.customers] == [(usd("2.50"), now)]
 
 
 def test_no_more_is_taken_than_there_is(ledger: Ledger) -> None:

@@ -74,7 +74,7 @@ def covered_usage(
 def unit_burns(
     lines: Sequence[InvoiceLine], grants: Sequence[GrantBalance]
 ) -> tuple[CreditBurn, ...]:
-    """Give what grants of units paid of the lines of a document, in the order of the lines."""
+    """Give what these grants of units paid of the lines of a document, in their order."""
     known = {each.grant.id: each.grant for each in grants}
     return tuple(
         CreditBurn(
@@ -86,6 +86,7 @@ def unit_burns(
         )
         for place, line in enumerate(lines, start=1)
         for grant, units in granted_units(line.evidence)
+        if grant in known
     )
 
 

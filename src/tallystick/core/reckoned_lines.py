@@ -333,10 +333,7 @@ def _used_line(
 
 
 def _late_line(late: Late, offers: Mapping[str, Plan[Any]]) -> InvoiceLine | None:
-    """Give what a billed window comes to now, less what was billed; None for no difference.
-
-    What grants of units paid is one, though it asks for nothing.
-    """
+    """Give what a window comes to now, less what was billed; None if nothing is, nor is granted."""
     rated = _rated(late.charge, offers, late.used)
     amount = Money(rated.amount.minor - late.billed.amount, rated.currency)
     if not amount.minor and not late.used.grants:
