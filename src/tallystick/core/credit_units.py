@@ -11,7 +11,7 @@ counted in units: no levels (what there is at a time is not used up), no shares 
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.credit import Use, burn_order
@@ -141,4 +141,4 @@ def _need(price: Price, used: Used) -> Decimal:
         return ZERO
     asked = EXACT.subtract(units_asked(price, used.measured), used.before.granted)
     need = EXACT.subtract(asked, max(used.before.asked, price.minimum_quantity))
-    return need.quantize(_FINEST, ROUND_DOWN, EXACT).normalize(EXACT) if need > 0 else ZERO
+    return EXACT.multiply(EXACT.divide_int(need, _FINEST), _FINEST) if need > 0 else ZERO
