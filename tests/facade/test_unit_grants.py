@@ -73,9 +73,9 @@ class Ledger:
         self.tally.customers.create("acme", name="Acme", currency="USD")
         self.events = 0
 
-    def grant(self, units: object, **more: Any) -> str:
+    def grant(self, units: int | str, **more: Any) -> str:
         asked = {"feature": "calls"} | more
-        return self.tally.credits.grant("acme", units=units, **asked).grant.id  # type: ignore[arg-type]
+        return self.tally.credits.grant("acme", units=units, **asked).grant.id
 
     def use(self, quantity: int, at: str, meter: str = "calls", **properties: str) -> str:
         self.events += 1
@@ -404,8 +404,10 @@ def test_a_credit_note_gives_back_money_and_no_units(ledger: Ledger) -> None:
 def test_a_grant_that_was_made_later_changes_no_document(ledger: Ledger) -> None:
     ledger.tally.subscriptions.start("acme", "api")
     ledger.use(1_300, "2026-10-05")
-    ledger.run("2026-11-02")
-    ledger.grant(5_000, effective_at="2026-10-01T00:00:00Z")
+    [invoice] = ledger.run("2026-11-02")
+    grant = ledger.grant(5_000, effective_at="2026-10-01T00:00:00Z")
+    assert ledger.tally.invoices.replay(invoice.id).equal
+    assert ledger.left(grant) == 5_000
     ledger.holds()
 
 
