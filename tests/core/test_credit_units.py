@@ -15,6 +15,7 @@ from tallystick.core.charge import Charge, Due
 from tallystick.core.credit import CreditGrant, CreditScope, burn_order
 from tallystick.core.credit_balance import GrantBalance
 from tallystick.core.credit_units import covered_usage
+from tallystick.core.explain import explain
 from tallystick.core.line_tax import NOTHING
 from tallystick.core.money import Money
 from tallystick.core.period import Period
@@ -284,6 +285,21 @@ def test_what_is_left_to_pay_for_is_told_by_the_price() -> None:
     price = prices_of(ITEM, offers(included="100"))["m"]
     asked = [units_asked(price, Quantity(Decimal(each))) for each in (-5, 0, 100, 101)]
     assert asked == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("granted", "text"),
+    [
+        ("30", "Calls  100 - 30 paid by grants = 70"),
+        ("100", "Calls  100 within 100 paid by grants: 0"),
+        ("130.5", "Calls  100 within 130.5 paid by grants: 0"),
+    ],
+)
+def test_what_grants_pay_is_a_sum_to_redo(granted: str, text: str) -> None:
+    price = prices_of(ITEM, offers())["m"]
+    rated = rate(price, Quantity(Decimal(100)), granted=Decimal(granted))
+    assert explain(rated)[0] == text
+    assert rated.billed == max(0, 100 - Decimal(granted))
 
 
 def test_without_grants_of_units_nothing_is_touched() -> None:
