@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 
 from tallystick.documents.invoice_html import invoice_html
 from tallystick.documents.invoice_text import invoice_text
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tallystick.core.invoice import Invoice, InvoiceLine
+    from tallystick.storage.unit import Unit
     from tests.databases import Database
 
 JANUARY = day("2027-01-01")
@@ -352,3 +356,37 @@ def test_no_more_is_taken_than_there_is(ledger: Ledger) -> None:
     with pytest.raises(InsufficientCredit):
         ledger.tally.credits.void(grant, "2.6")
     assert ledger.tally.credits.void(grant, "0.5").remaining == 2
+
+
+def test_the_database_holds_that_none_is_below_zero(ledger: Ledger) -> None:
+    grant = ledger.grant("0.5")
+
+    def take(unit: Unit, _: object) -> None:
+        table = unit.tables.credit_grants
+        unit.connection.execute(update(table).values(remaining=Decimal("-0.000000000001")))
+
+    with pytest.raises(IntegrityError):
+        ledger.tally.act(take)
+    assert ledger.left(grant) == Decimal("0.5")
+
+
+def test_what_may_be_used_is_told_by_feature(ledger: Ledger) -> None:
+    ledger.grant("2.5")
+    ledger.grant(1, expires_at="2026-10-02T00:00:00Z")
+    ledger.grant(7, feature="mails", effective_at="2026-10-03T00:00:00Z")
+    assert dict(ledger.tally.credits.units("acme")) == {"calls": Decimal("3.5")}
+    later = ledger.tally.credits.units("acme", at=day("2026-10-03"))
+    assert list(later.items()) == [("calls", Decimal("2.5")), ("mails", 7)]
+    assert ledger.tally.credits.balance("acme") == ()
+
+
+def test_units_go_to_another_customer_and_pay_there(ledger: Ledger) -> None:
+    ledger.tally.customers.create("globex", name="Globex", currency="USD")
+    grant = ledger.grant(50)
+    other = ledger.tally.credits.transfer(grant, "20", to="globex").grant.id
+    ledger.tally.subscriptions.start("acme", "base")
+    ledger.use(100, "2026-10-05")
+    ledger.run("2026-11-02")
+    assert (ledger.left(grant), ledger.left(other)) == (0, 20)
+    assert dict(ledger.tally.credits.units("globex")) == {"calls": 20}
+    ledger.holds()

@@ -141,4 +141,5 @@ def _need(price: Price, used: Used) -> Decimal:
         return ZERO
     asked = EXACT.subtract(units_asked(price, used.measured), used.before.granted)
     need = EXACT.subtract(asked, max(used.before.asked, price.minimum_quantity))
-    return EXACT.multiply(EXACT.divide_int(need, _FINEST), _FINEST) if need > 0 else ZERO
+    cut = EXACT.multiply(EXACT.divide_int(max(need, ZERO), _FINEST), _FINEST)
+    return need if cut == need else cut
