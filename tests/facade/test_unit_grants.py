@@ -325,6 +325,17 @@ def test_a_grant_that_was_made_later_changes_no_document(ledger: Ledger) -> None
     ledger.holds()
 
 
+def test_a_grant_that_was_void_by_the_time_of_a_late_run_paid_nothing(ledger: Ledger) -> None:
+    grant = ledger.grant(50)
+    ledger.tally.subscriptions.start("acme", "base")
+    ledger.use(100, "2026-10-05")
+    ledger.clock.set(day("2026-11-05"))
+    ledger.tally.credits.void(grant)
+    invoice = ledger.run("2026-11-06")[-1]
+    assert (invoice.total, invoice.burns) == (usd("11.00"), ())
+    ledger.holds()
+
+
 def test_a_preview_a_forecast_and_the_run_say_the_same(ledger: Ledger) -> None:
     grant = ledger.grant(500)
     sub = ledger.tally.subscriptions.start("acme", "api").subscription
