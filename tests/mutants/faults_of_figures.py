@@ -12,6 +12,8 @@ _ACTS: Final = "tests/app/test_invoice_acts.py::"
 _GRADUATED: Final = "tests/core/rating/test_graduated.py::"
 _PER_UNIT: Final = "tests/core/rating/test_per_unit.py::"
 _RATE: Final = "tests/core/rating/test_rate.py::"
+_UNITS: Final = "tests/core/test_credit_units.py::"
+_GRANTED: Final = "tests/facade/test_unit_grants.py::"
 _VOLUME: Final = "tests/core/rating/test_volume.py::"
 _LINES: Final = "tests/core/test_line_item.py::"
 _MONEY: Final = "tests/core/test_money.py::"
@@ -134,8 +136,8 @@ OF_FIGURES: Final = (
     Mutant(
         "a part of a period has the whole allowance",
         "core/reckoned_lines.py",
-        "        price = scaled_allowance(price, time.part, time.whole)\n",
-        "",
+        "else scaled_allowance(price, time.part, time.whole)\n",
+        "else price\n",
         (f"{_RECKONING}test_what_is_counted_has_its_allowance_by_time",),
     ),
     Mutant(
@@ -203,6 +205,27 @@ OF_FIGURES: Final = (
         "Transfer(each.credit, each.debit, each.amount)",
         "Transfer(each.debit, each.credit, each.amount)",
         (f"{_ACTS}test_an_open_invoice_is_voided_and_the_balance_gets_its_part_back",),
+    ),
+    Mutant(
+        "a later grant pays what was asked for",
+        "core/credit_units.py",
+        "max(used.before.asked, price.minimum_quantity)",
+        "price.minimum_quantity",
+        (f"{_UNITS}test_what_was_asked_for_is_asked_for_however_much_is_granted_later",),
+    ),
+    Mutant(
+        "a slice forgets what grants paid before",
+        "core/credit_units.py",
+        "units_asked(price, used.measured), used.before.granted)",
+        "units_asked(price, used.measured), ZERO)",
+        (f"{_UNITS}test_slices_add_up_to_the_whole_however_they_are_cut",),
+    ),
+    Mutant(
+        "usage that grants pay whole has no document",
+        "app/issuing.py",
+        "if invoice.burns or any(",
+        "if any(",
+        (f"{_GRANTED}test_a_document_of_paid_usage_alone_is_issued[sqlite-memory]",),
     ),
     Mutant(
         "an upgrade waits for the end",

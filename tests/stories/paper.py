@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from tallystick.core.number import plain
+from tallystick.core.number import exact_sum, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -44,7 +45,14 @@ def _document(document: Document, times: Times) -> list[str]:
 
 
 def _taken(invoice: Invoice) -> Iterator[str]:
-    """Write what coupons and promotional credits take off, in the columns of a line."""
+    """Write what coupons and credits take off, in the columns of a line."""
+    for place, line in enumerate(invoice.lines, start=1):
+        units = [burn.units for burn in invoice.burns if burn.line == place and burn.units]
+        if units:
+            amount = _amount(replace(line.amount, minor=0))
+            yield " | ".join(
+                ["granted", line.description, "units", plain(exact_sum(*units)), amount]
+            )
     by_coupon = invoice.discount
     for each in invoice.discounts:
         by_coupon -= each.amount

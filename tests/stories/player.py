@@ -224,12 +224,13 @@ class Player:
     def _grant(self, step: Step) -> None:
         self._know(step.customer)
         asked = dict(step.about)
-        name, code = asked.pop("name", None), asked.pop("currency")
+        name = asked.pop("name", None)
         for word in ("effective_at", "expires_at"):
             if word in asked:
                 asked[word] = self.story.times.read(asked[word])
-        amount = Money.parse(str(asked.pop("amount")), currency(code))
-        made = self.tally.credits.grant(step.customer, amount, **asked)
+        if "amount" in asked:
+            asked["amount"] = Money.parse(str(asked["amount"]), currency(asked.pop("currency")))
+        made = self.tally.credits.grant(step.customer, **asked)
         self.grants[name] = made.grant.id
 
     def _void_grant(self, step: Step) -> None:

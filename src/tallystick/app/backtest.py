@@ -26,6 +26,7 @@ from tallystick.core.period import instant
 from tallystick.core.trial import LineAmounts
 from tallystick.core.whole_sum import WholeSum, offs_of, percents_of
 from tallystick.errors import InvalidInput, InvalidPeriod, RuleError
+from tallystick.storage.credits import had_units
 from tallystick.storage.issued_figures import figures, last_of, lines
 from tallystick.storage.usage_arrivals import late_customers
 
@@ -152,9 +153,14 @@ class _Run:
     def _acted_on(
         self, people: Collection[str]
     ) -> tuple[Collection[str], Mapping[str, Sequence[Redemption]]]:
-        """Give the customers for whom usage came late, and the coupons that customers have."""
-        late = late_customers(self.unit, people, self.until) if self.metered else ()
-        return late, redemptions_for(self.unit, people)
+        """Give the customers whose usage lines cannot tell, and the coupons that customers have.
+
+        These are the ones for whom usage came late, and those whose units grants may have paid.
+        """
+        more: set[str] = set()
+        if self.metered:
+            more = {*late_customers(self.unit, people, self.until), *had_units(self.unit, people)}
+        return more, redemptions_for(self.unit, people)
 
     # --- by lines ---------------------------------------------------------------------------------
 

@@ -15,9 +15,10 @@ from tallystick.core.rating.line import Earlier
 from tallystick.core.rating.usage import Quantity
 from tallystick.core.reckoned_lines import Used
 from tallystick.core.terms import item_plan
+from tallystick.core.units_billed import UnitsBilled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from tallystick.app.billed_usage import UsageReader
     from tallystick.app.offers import Offers
@@ -36,13 +37,15 @@ _Place: TypeAlias = tuple[str, str, str, str, "Instant | None"]
 
 @dataclass(frozen=True, slots=True)
 class _Slice:
-    """One line that billed a part of a window: of which group, how much, known until when."""
+    """One line that billed a part of a window, known until when; `last` at the window's end."""
 
-    group: Group
-    quantity: Decimal
-    amount: Money
+    line: BilledLine | InvoiceLine
     until: Instant
-    last: bool
+
+    @property
+    def last(self) -> bool:
+        """Whether it billed the rest of the window."""
+        return not self.line.part.startswith(SLICE)
 
 
 def is_sliced(charge: Charge, offers: Offers) -> bool:
@@ -66,9 +69,7 @@ class Slices:
             if line.kind == "usage" and line.status != "void":
                 start = None if line.window is None else line.window.start
                 place = (line.customer, line.subscription or "", line.item, line.price, start)
-                last = not line.part.startswith(SLICE)
-                each = _Slice(line.group, line.quantity, line.amount, line.at, last)
-                self._found[place].append(each)
+                self._found[place].append(_Slice(line, line.at))
 
     def issued(self, draft: Draft, lines: Iterable[InvoiceLine]) -> None:
         """Take up the lines of a document of this batch."""
@@ -76,8 +77,7 @@ class Slices:
             if line.kind == "usage":
                 start = None if line.window is None else line.window.start
                 owner = (draft.customer, draft.subscription_id or "")
-                last = not line.part.startswith(SLICE)
-                each = _Slice(line.group, line.quantity, line.amount, draft.due.at, last)
+                each = _Slice(line, draft.due.at)
                 self._found[*owner, line.item, line.price, start].append(each)
 
     def rest(
@@ -103,7 +103,7 @@ class Slices:
             return ()
         by_group: dict[Group, list[_Slice]] = defaultdict(list)
         for each in slices:
-            by_group[each.group].append(each)
+            by_group[each.line.group].append(each)
         known = {each.group for each in used}
         gone = [
             Used(measured=Quantity(Decimal(0)), group=group)
@@ -111,21 +111,23 @@ class Slices:
             if group not in known
         ]
         return tuple(
-            replace(each, earlier=self._earlier(draft, charge, each, by_group), last=last)
+            replace(self._after(draft, charge, each, by_group[each.group]), last=last)
             if each.group in by_group
             else replace(each, last=last)
             for each in (*used, *gone)
         )
 
-    def _earlier(
-        self, draft: Draft, charge: Charge, used: Used, by_group: Mapping[Group, Sequence[_Slice]]
-    ) -> Earlier:
-        """Give what had been measured by the last slice, and what all of them billed."""
-        slices = by_group[used.group]
-        billed = Money.total((each.amount for each in slices), slices[0].amount.currency)
-        measured: Measured = Quantity(exact_sum(*(each.quantity for each in slices)))
+    def _after(self, draft: Draft, charge: Charge, used: Used, slices: Sequence[_Slice]) -> Used:
+        """Give a use with what had been measured by the last slice, and what all of them billed."""
+        lines = [each.line for each in slices]
+        billed = Money.total((line.amount for line in lines), lines[0].amount.currency)
+        units = UnitsBilled()
+        for line in lines:
+            units = units.plus(line)
+        measured: Measured = Quantity(exact_sum(*(line.quantity for line in lines)))
         if not isinstance(used.measured, Quantity):  # not all of it can be read from a line
             until = max(each.until for each in slices)
             (before,) = self._reader.used_for(Asked(draft.customer, charge, until))
             measured = before.measured
-        return Earlier(measured, billed)
+        earlier = Earlier(measured, billed, units.granted)
+        return replace(used, earlier=earlier, before=units)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tallystick.core.money import Money
-from tallystick.core.number import EXACT
+from tallystick.core.credit import currency_of
+from tallystick.core.number import EXACT, ZERO
 from tallystick.storage import credits as shelf
 from tallystick.storage.credits import CreditMove
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Sequence
+    from decimal import Decimal
 
+    from tallystick.core.credit import CreditGrant
     from tallystick.core.credit_balance import GrantBalance
     from tallystick.core.currency import Currency
     from tallystick.core.invoice import Invoice
@@ -22,47 +23,42 @@ if TYPE_CHECKING:
     from tallystick.storage.credits import GrantRow
     from tallystick.storage.unit import Unit
 
-__all__ = ["burn_grants", "grants_before", "in_currency", "money_grants", "restore_grants"]
+__all__ = ["burn_grants", "grants_before", "grants_left", "pays_in", "restore_grants"]
 
 
-def money_grants(
+def grants_left(
     unit: Unit, customers: Collection[str], *, lock: bool = False
 ) -> dict[str, list[GrantRow]]:
-    """Give the grants of money of customers, of which something is left."""
+    """Give the grants of customers, of money and of units, of which something is left."""
     found: dict[str, list[GrantRow]] = defaultdict(list)
     for row in shelf.grants_of(unit, customers, lock=lock):
-        if row.grant.feature is None:
-            found[row.grant.customer].append(row)
+        found[row.grant.customer].append(row)
     return found
 
 
-def in_currency(rows: Iterable[GrantRow], currency: Currency) -> tuple[GrantRow, ...]:
-    """Give the grants in a currency."""
-    return tuple(
-        row
-        for row in rows
-        if isinstance(row.grant.amount, Money) and row.grant.amount.currency == currency
-    )
+def pays_in(grant: CreditGrant, currency: Currency) -> bool:
+    """Whether a grant can pay documents in a currency: units can, in each."""
+    return currency_of(grant.amount) in {None, currency}
 
 
 def burn_grants(unit: Unit, invoices: Sequence[Invoice]) -> None:
     """Write down what grants paid of documents that are being issued."""
     moves = []
     for invoice in invoices:
-        by_grant: dict[str, int] = {}
+        by_grant: dict[str, Decimal] = {}
         for burn in invoice.burns:
-            by_grant[burn.grant] = by_grant.get(burn.grant, 0) + burn.amount.minor
+            by_grant[burn.grant] = EXACT.add(by_grant.get(burn.grant, ZERO), burn.size)
         moves += [
             CreditMove(
                 customer=invoice.customer,
                 grant=grant,
                 kind="burned",
-                size=Decimal(minor),
+                size=size,
                 at=invoice.at,
                 cause=f"invoice/{invoice.id}",
                 invoice=invoice.id,
             )
-            for grant, minor in by_grant.items()
+            for grant, size in by_grant.items()
         ]
     shelf.move_grants(unit, moves)
 
@@ -91,11 +87,18 @@ def restore_grants(unit: Unit, invoice: Invoice, at: Instant) -> None:
 def grants_before(
     unit: Unit, invoice: Invoice, counted: Callable[[CreditMove], bool]
 ) -> tuple[GrantBalance, ...]:
-    """Give the grants in a document's currency as they stood before it.
+    """Give the grants that could pay a document as they stood before it.
 
-    `counted` tells of what another document burned or a person did whether it came before.
+    `counted` tells of what another document burned or a person did whether it came before.  A grant
+    that was made after the document could be issued, and paid nothing of it, was not there.
     """
-    rows = in_currency(shelf.grants_of(unit, [invoice.customer], spent=True), invoice.currency)
+    paid = {each.grant for each in invoice.burns}
+    rows = tuple(
+        row
+        for row in shelf.grants_of(unit, [invoice.customer], spent=True)
+        if pays_in(row.grant, invoice.currency)
+        and (row.recorded_at <= invoice.finalize_at or row.grant.id in paid)
+    )
     if not rows:
         return ()
     left = {row.grant.id: row.grant.size for row in rows}

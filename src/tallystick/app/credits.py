@@ -1,7 +1,8 @@
 """Credits: granting, what is there, voiding, transferring, expiring, and what paid for what.
 
 A grant may pay the documents whose instants lie in its time, those that the next run issues
-included.  Money that was paid for credits stands in the books under `credits` until it is used.
+included; one of units pays what is metered of its feature, before that is priced.  Money that was
+paid for credits stands in the books under `credits` until it is used.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from tallystick.core.credit import (
 )
 from tallystick.core.credit_moves import transfer as transferred
 from tallystick.core.credit_moves import void as voided
+from tallystick.core.frozen import FrozenDict
 from tallystick.core.given import ids_at, instant_at, paid_amount_at
 from tallystick.core.money import Money
-from tallystick.core.number import ZERO, quantity_of
+from tallystick.core.number import ZERO, exact_sum, quantity_of
 from tallystick.core.period import to_the_second
 from tallystick.core.property import shown
 from tallystick.core.settlement import Transfer, credits_bought, credits_lost
@@ -33,7 +35,7 @@ from tallystick.storage import journal
 from tallystick.storage.credits import CreditMove, GrantRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tallystick.core.customer import Customer
     from tallystick.core.period import Instant
@@ -44,6 +46,7 @@ __all__ = [
     "AskedGrant",
     "CreditTrace",
     "available",
+    "available_units",
     "expire_credits",
     "get_grant",
     "give_credits",
@@ -204,6 +207,16 @@ def available(unit: Unit, at: Instant, customer_id: str) -> tuple[Money, ...]:
             code = amount.currency.code
             sums[code] = sums[code] + left if code in sums else left
     return tuple(sums[code] for code in sorted(sums) if sums[code].minor)
+
+
+def available_units(unit: Unit, at: Instant, customer_id: str) -> Mapping[str, Decimal]:
+    """Give what grants of units may pay at an instant, by feature, in the order of the features."""
+    sums: dict[str, Decimal] = {}
+    for row in list_grants(unit, customer_id):
+        feature = row.grant.feature
+        if feature is not None:
+            sums[feature] = exact_sum(sums.get(feature, ZERO), row.balance.available(at))
+    return FrozenDict({feature: sums[feature] for feature in sorted(sums) if sums[feature]})
 
 
 def trace_grant(unit: Unit, grant_id: str) -> CreditTrace:

@@ -234,6 +234,7 @@ def trace_tree(trace: Trace) -> dict[str, Any]:
         "taxes": [tree_of(each) for each in invoice.taxes],
         "tax_evidence": dict(invoice.tax_evidence),
         "total": invoice.total.minor,
+        "burns": [tree_of(each) for each in invoice.burns],
         "balance": invoice.balance.minor,
         "amount_due": invoice.amount_due.minor,
     }

@@ -11,10 +11,9 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from tallystick.app.credit_burning import burn_grants, money_grants
+from tallystick.app.credit_burning import burn_grants, grants_left, pays_in
 from tallystick.app.creditable import left_of_fees
 from tallystick.app.invoice_items import draft_left_items
 from tallystick.app.late_drafts import draft_late
@@ -26,7 +25,6 @@ from tallystick.app.stopped import FAULTS, reason_of
 from tallystick.app.taxes import Taxing
 from tallystick.app.thresholds import draft_thresholds, has_thresholds
 from tallystick.app.usage_of_drafts import UsageOfDrafts
-from tallystick.core.credit import currency_of
 from tallystick.core.minimum import asked_for_minimum
 from tallystick.core.reckoned_lines import OneOff
 from tallystick.core.reckoning import Facts, finalize, reckon
@@ -163,7 +161,7 @@ class _Issuing:
         self.redemptions = redemptions_for(unit, people)
         self.grants = {
             customer: [row.balance for row in rows]
-            for customer, rows in money_grants(unit, people, lock=bool(held)).items()
+            for customer, rows in grants_left(unit, people, lock=bool(held)).items()
         }
         self.balances = dict(balances.hold(unit, keys)) if held else self._seen_balances(people)
         self.taken: dict[tuple[str, str], int] = {}
@@ -210,7 +208,7 @@ class _Issuing:
         self.usage.issued(draft, invoice.lines)
         for burn in invoice.burns:
             self.grants[draft.customer] = [
-                each.burn(Decimal(burn.amount.minor)) if each.grant.id == burn.grant else each
+                each.burn(burn.size) if each.grant.id == burn.grant else each
                 for each in self.grants[draft.customer]
             ]
         if invoice.discounts:
@@ -234,7 +232,7 @@ class _Issuing:
                 batch.set_aside.append(draft.id)
                 continue
             self._follow(draft, invoice)
-            if any(line.amount.minor for line in invoice.lines):
+            if invoice.burns or any(line.amount.minor for line in invoice.lines):
                 batch.issued.append(self._close(draft, invoice))
             else:
                 batch.empty.append(invoice)
@@ -294,9 +292,9 @@ class _Issuing:
         return tuple(each for each in found if each.subscription in mine)
 
     def _grants(self, draft: Draft) -> tuple[GrantBalance, ...]:
-        """Give the credit grants in its currency, as far as the batch has left them."""
+        """Give the credit grants that can pay it, as far as the batch has left them."""
         found = self.grants.get(draft.customer, ())
-        return tuple(each for each in found if currency_of(each.grant.amount) == draft.currency)
+        return tuple(each for each in found if pays_in(each.grant, draft.currency))
 
     def _one_offs(self, draft: Draft) -> tuple[OneOff, ...]:
         """Give the items that wait for this document: its subscription's, or anybody's."""

@@ -10,7 +10,7 @@ voided is not billed.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -22,6 +22,7 @@ from tallystick.core.period import Period
 from tallystick.core.rating.usage import Quantity
 from tallystick.core.reckoned_lines import Late, Used
 from tallystick.core.terms import prices_of
+from tallystick.core.units_billed import UnitsBilled
 from tallystick.errors import TallystickError
 from tallystick.storage.billed_windows import looked_after
 from tallystick.storage.invoice_lines import billed_lines
@@ -145,6 +146,7 @@ class LateUsage:
         self._minimums: dict[Owner, dict[_Place, Charge]] = defaultdict(dict)
         self._lines: dict[Owner, list[BilledLine | InvoiceLine]] = defaultdict(list)
         self._billed: dict[tuple[Owner, _Place], dict[Group, Invoiced]] = defaultdict(dict)
+        self._units: dict[tuple[Owner, _Place], dict[Group, UnitsBilled]] = defaultdict(dict)
         of: dict[Owner, list[Draft]] = defaultdict(list)
         for draft in drafts:
             if draft.subscription_id is not None:
@@ -234,8 +236,10 @@ class LateUsage:
         self._lines[owner].append(line)
         if line.kind in _USAGE:
             start = None if line.window is None else line.window.start
-            billed = self._billed[owner, (line.item, line.price, start)]
+            key = (owner, (line.item, line.price, start))
+            billed, units = self._billed[key], self._units[key]
             billed[line.group] = billed.get(line.group, NOTHING).plus(line)
+            units[line.group] = units.get(line.group, UnitsBilled()).plus(line)
 
     def _ask(self, of: Mapping[Owner, Sequence[Draft]]) -> None:
         """Ask at once for all that may have to be measured, also of what this batch bills."""
@@ -272,7 +276,7 @@ class LateUsage:
         for place, window in sorted(self._windows[owner].items(), key=_in_time):
             arrivals = self._touching(owner, window, draft.finalize_at)
             if arrivals:
-                found += self._late(draft, window, self._billed[owner, place], arrivals)
+                found += self._late(draft, window, (owner, place), arrivals)
         return tuple(found)
 
     def settled_for(self, draft: Draft, late: Sequence[Late]) -> tuple[Settled, ...]:
@@ -287,9 +291,10 @@ class LateUsage:
         self,
         draft: Draft,
         window: _Window,
-        billed: Mapping[Group, Invoiced],
+        key: tuple[Owner, _Place],
         arrivals: Sequence[Arrival],
     ) -> list[Late]:
+        billed, units = self._billed[key], self._units[key]
         asked = Asked(draft.customer, window.charge, draft.finalize_at)
         used = {each.group: each for each in self._reader.used_for(asked)}
         for group in billed:
@@ -301,7 +306,7 @@ class LateUsage:
         return [
             Late(
                 charge=window.charge,
-                used=used[group],
+                used=replace(used[group], before=units.get(group, UnitsBilled())),
                 billed=billed.get(group, NOTHING),
                 part=draft.cause,
                 events=names,

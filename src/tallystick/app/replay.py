@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 __all__ = ["Difference", "Replay", "differences", "replay_invoice"]
 
 _BY_HAND: Final = "credit/"
+_TAKEN: Final = frozenset({"voided", "transferred"})
 _LONGEST: Final = 200
 _ABSENT: Final = object()
 
@@ -355,9 +356,14 @@ class _Made:
         return redemptions_before(self.unit, self.document, counted)
 
     def _grants(self) -> tuple[GrantBalance, ...]:
-        """Give the credit grants as they stood before it."""
+        """Give the credit grants as they stood before it.
+
+        What a person took of a grant that paid nothing counts: a late run may have come after it.
+        """
 
         def counted(move: CreditMove) -> bool:
+            if move.kind in _TAKEN:
+                return True
             if move.invoice is None or move.kind == "restored":
                 return move.at <= self.stored.finalize_at
             other = invoices.find_invoice(self.unit, move.invoice, customer=move.customer)

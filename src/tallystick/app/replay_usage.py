@@ -6,7 +6,7 @@ those that came before it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -18,6 +18,7 @@ from tallystick.core.line_tax import NOTHING
 from tallystick.core.rating.usage import Quantity
 from tallystick.core.reckoned_lines import Late, Used
 from tallystick.core.terms import prices_of
+from tallystick.core.units_billed import UnitsBilled
 from tallystick.storage.stored_documents import arrived_between
 from tallystick.storage.usage_stretches import events_of
 
@@ -90,6 +91,7 @@ class _Window:
     charge: Charge
     meter: Meter
     billed: dict[_Group, Invoiced] = field(default_factory=dict)
+    units: dict[_Group, UnitsBilled] = field(default_factory=dict)
 
 
 def late_before(
@@ -138,6 +140,7 @@ def _windows(
         window = windows.get((line.item, line.price, start))
         if window is not None and line.kind in _USAGE:
             window.billed[line.group] = window.billed.get(line.group, NOTHING).plus(line)
+            window.units[line.group] = window.units.get(line.group, UnitsBilled()).plus(line)
     return windows
 
 
@@ -154,7 +157,7 @@ def _late(
     return [
         Late(
             charge=window.charge,
-            used=used[group],
+            used=replace(used[group], before=window.units.get(group, UnitsBilled())),
             billed=window.billed.get(group, NOTHING),
             part=invoice.cause,
             events=names,

@@ -1,7 +1,7 @@
 """What was used, as the lines of issued documents have it: nothing is measured twice.
 
 Usage whose charge stays as it is keeps the amount that was billed for it.  Only what counts
-something else, or came late, is asked of the events.
+something else, or came late, is asked of the events.  What grants of units paid, they paid still.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tallystick.core.number import ZERO, exact_sum
 from tallystick.core.rating.usage import Priced, Quantity
 from tallystick.core.reckoned_lines import Late, Used
 from tallystick.core.terms import prices_of
+from tallystick.core.units_billed import granted_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -86,6 +87,7 @@ class StoredUsage:
             used = self._reader.used_for(self.asked(document, charge))
         else:
             used = self._measured(document, charge, mine)
+        used = tuple(_as_granted(each, mine) for each in used)
         if not is_sliced(charge, self._trials):
             return used
         return self._slices.rest(draft_from(document), charge, used)
@@ -124,7 +126,10 @@ class StoredUsage:
         found = list(self._late_as_billed(stored, earlier))
         if self._late:
             asked = [self._of_changed(each) for each in earlier]
-            found += late_before(self._unit, self._reader, document, asked, billed)
+            mine = [line for line in stored if line.kind == "late"]
+            for late in late_before(self._unit, self._reader, document, asked, billed):
+                lines = [line for line in mine if _is_of(line, late.charge)]
+                found.append(replace(late, used=_as_granted(late.used, lines)))
         return tuple(sorted(found, key=_in_time))
 
     def _late_as_billed(
@@ -151,6 +156,12 @@ class StoredUsage:
 def _as_billed(line: BilledLine) -> Used:
     """Give usage that comes to what was billed for it, whatever it was."""
     return Used(measured=Priced(_ONE, Decimal(line.amount.minor)), group=line.group)
+
+
+def _as_granted(used: Used, lines: Sequence[BilledLine]) -> Used:
+    """Give a use with what grants paid of it, by the lines that were issued for it."""
+    mine = [line.evidence for line in lines if line.group == used.group]
+    return replace(used, grants=tuple(each for found in mine for each in granted_units(found)))
 
 
 def _window(line: BilledLine, subscription: str | None) -> _Window:

@@ -56,9 +56,9 @@ def _texts(  # noqa: C901, PLR0912 - a table: one case for each step
         case "convert":
             return [_converted(step)]
         case "included":
-            if figures[0] <= figures[1]:
-                return [f"{number_text(figures[0])} within {number_text(figures[1])} included: 0"]
-            return [f"{number_text(figures[0])} - {number_text(figures[1])} included = {result}"]
+            return [_free(step, "included")]
+        case "granted":
+            return [_free(step, "paid by grants")]
         case "minimum quantity":
             return [f"{number_text(figures[0])} is below the minimum quantity: {result}"]
         case "defer":
@@ -80,6 +80,15 @@ def _texts(  # noqa: C901, PLR0912 - a table: one case for each step
             return [f"{total} - {billed} billed earlier = {money_text(step.result, currency)}"]
         case _:
             assert_never(step.name)
+
+
+def _free(step: Step, why: str) -> str:
+    """Write free units off."""
+    quantity, free = step.inputs
+    if quantity <= free:
+        return f"{number_text(quantity)} within {number_text(free)} {why}: 0"
+    left = number_text(step.result)
+    return f"{number_text(quantity)} - {number_text(free)} {why} = {left}"
 
 
 def _floored(step: Step, currency: Currency) -> str:

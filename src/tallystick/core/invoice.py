@@ -7,14 +7,15 @@ How one is reckoned from what is due is in `core.reckoning`, the sums a person c
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tallystick.core.frozen import FrozenDict
+from tallystick.core.number import ZERO
 from tallystick.core.subscription import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
 
     from tallystick.core.charge import ChargeKind
     from tallystick.core.credit import Category
@@ -122,12 +123,21 @@ class InvoiceDiscount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditBurn:
-    """So much of one credit grant paid for one line, counted from 1."""
+    """So much of one credit grant paid for one line, counted from 1.
+
+    `units` are those that a grant of units paid before the line was priced; of money it is zero.
+    """
 
     grant: str
     category: Category
     line: int
     amount: Money
+    units: Decimal = ZERO
+
+    @property
+    def size(self) -> Decimal:
+        """What went out of the grant, as it counts: units, or minor units of money."""
+        return self.units or Decimal(self.amount.minor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +150,7 @@ class Invoice:
     `balance` is what the customer's balance and paid credits pay of it and `amount_due` the rest.
     `discounts` says which coupon took what; what was given back of discounts is in no coupon's sum.
     `burns` says which credit grant paid what of which line, promotional ones in `credit` and paid
-    ones in `balance`.
+    ones in `balance`; what grants of units paid is in no amount.
     `tax` is what is added to the lines, `taxes` all of them by rate, and `tax_evidence` who decided
     which, by what rules (their digest), for which reasons.
     A credit note has its sums below zero; `credits` is the invoice it corrects.

@@ -20,6 +20,7 @@ from tallystick.core.explain import explain, money_text, number_text
 from tallystick.core.line_tax import taxes_of
 from tallystick.core.period import instant_text
 from tallystick.core.tax import TaxRate
+from tallystick.core.units_billed import granted_units
 
 if TYPE_CHECKING:
     from tallystick.core.currency import Currency
@@ -114,7 +115,11 @@ def _steps(line: InvoiceLine) -> list[str]:
 
 
 def _usage(line: InvoiceLine) -> list[str]:
-    texts = _steps(line)
+    texts = [
+        f"{number_text(units)} paid by grant {grant}"
+        for grant, units in granted_units(line.evidence)
+    ]
+    texts += _steps(line)
     currency = line.amount.currency
     billed = Decimal(line.evidence.get("billed", 0))
     total = billed + line.amount.minor

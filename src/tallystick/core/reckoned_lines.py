@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, assert_never
@@ -12,12 +12,13 @@ from tallystick.core.frozen import FrozenDict
 from tallystick.core.given_back import paused_seconds, shared_out
 from tallystick.core.invoice import InvoiceLine
 from tallystick.core.money import Money, settle
-from tallystick.core.number import round_quotient
+from tallystick.core.number import exact_sum, round_quotient
 from tallystick.core.price import PerUnit
 from tallystick.core.rating import rate
 from tallystick.core.rating.usage import Quantity
 from tallystick.core.span import fee_exact, quantity_for, share_of
 from tallystick.core.terms import item_plan, prices_of, scaled_allowance
+from tallystick.core.units_billed import UnitsBilled, granted_tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +32,16 @@ if TYPE_CHECKING:
     from tallystick.core.rating.line import Earlier
     from tallystick.core.rating.usage import Measured
 
-__all__ = ["Late", "OneOff", "Used", "line_name", "plain_line", "rated_lines", "time_of"]
+__all__ = [
+    "Late",
+    "OneOff",
+    "Used",
+    "line_name",
+    "plain_line",
+    "rated_lines",
+    "time_of",
+    "usage_price",
+]
 
 _ONE: Final = Decimal(1)
 _KEPT: Final = 8_192
@@ -45,6 +55,7 @@ class Used:
     For a credit capped by value it is one allowance of the plan: so much of `included` was used.
     `last` is False for a slice that is billed before the window ends (a threshold).  A `gauge` says
     what there was at a time: in a part of a period there is as much of it, for less time.
+    `before` is what documents billed of its units before, `grants` the grants that pay units now.
     """
 
     measured: Measured
@@ -53,6 +64,13 @@ class Used:
     last: bool = True
     included: Decimal | None = None
     gauge: bool = False
+    before: UnitsBilled = field(default_factory=UnitsBilled)
+    grants: tuple[tuple[str, Decimal], ...] = ()
+
+    @property
+    def granted(self) -> Decimal:
+        """What grants pay of its units to date."""
+        return exact_sum(self.before.granted, *(units for _, units in self.grants))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,16 +264,26 @@ def _rated(charge: Charge, offers: Mapping[str, Plan[Any]], used: Used) -> Rated
     What was counted has its allowances by time then.  A level keeps them, ten seats being ten
     however short the time, and the amount is shared out.
     """
-    price = prices_of(charge.item, offers)[charge.price]
+    price = usage_price(charge, offers, used)
     time = _cut(charge)
-    if time is None:
-        return rate(price, used.measured, earlier=used.earlier, last=used.last)
-    if not used.gauge:
-        price = scaled_allowance(price, time.part, time.whole)
-        return rate(price, used.measured, earlier=used.earlier, last=used.last)
+    if time is None or not used.gauge:
+        return rate(
+            price,
+            used.measured,
+            earlier=used.earlier,
+            last=used.last,
+            granted=used.granted,
+        )
     rated = rate(price, used.measured, last=used.last)
     amount = _part(rated.exact, time, price)
     return replace(rated, amount=amount if used.earlier is None else amount - used.earlier.billed)
+
+
+def usage_price(charge: Charge, offers: Mapping[str, Plan[Any]], used: Used) -> Price:
+    """Give the price of what was counted, its allowances cut where a change cut the period."""
+    price = prices_of(charge.item, offers)[charge.price]
+    time = _cut(charge)
+    return price if time is None or used.gauge else scaled_allowance(price, time.part, time.whole)
 
 
 def _cut(charge: Charge) -> TimeShare | None:
@@ -265,6 +293,7 @@ def _cut(charge: Charge) -> TimeShare | None:
 
 
 def _evidence(charge: Charge, rated: RatedLine, used: Used, **more: object) -> Mapping[str, Any]:
+    more |= granted_tree(used.grants)
     if not used.gauge or _cut(charge) is None:
         return evidence_of(rated, more=more)
     if used.earlier is not None:
@@ -275,7 +304,7 @@ def _evidence(charge: Charge, rated: RatedLine, used: Used, **more: object) -> M
 def _usage(charge: Charge, offers: Mapping[str, Plan[Any]], used: Used) -> InvoiceLine | None:
     """Give the line of what was measured."""
     rated = _rated(charge, offers, used)
-    if not rated.measured and not rated.amount.minor:
+    if not rated.measured and not rated.amount.minor and not used.grants:
         return None
     return _used_line(charge, offers, used, rated, rated.amount)
 
@@ -304,10 +333,10 @@ def _used_line(
 
 
 def _late_line(late: Late, offers: Mapping[str, Plan[Any]]) -> InvoiceLine | None:
-    """Give what a billed window comes to now, less what was billed; None for no difference."""
+    """Give what a window comes to now, less what was billed; None if nothing is, nor is granted."""
     rated = _rated(late.charge, offers, late.used)
     amount = Money(rated.amount.minor - late.billed.amount, rated.currency)
-    if not amount.minor:
+    if not amount.minor and not late.used.grants:
         return None
     line = _used_line(late.charge, offers, late.used, rated, amount)
     more = {"billed": late.billed.amount, "events": list(late.events), "count": late.count}

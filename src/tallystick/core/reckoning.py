@@ -2,8 +2,9 @@
 
 ::
 
-    rate the lines   units are converted, free units leave, the price is taken, its own discount,
-                     maximum and minimum follow, then the share of time, and the line is rounded
+    rate the lines   units are converted, free units leave (the allowance, then what grants of
+                     units pay), the price is taken, its own discount, maximum and minimum follow,
+                     then the share of time, and the line is rounded
     discounts        coupons take their part of the rounded lines, as what is shown adds up
     minimum          what is missing to a minimum commitment, of what is really paid: after coupons
     promotions       promotional credits lower what is sold, so they come before tax
@@ -19,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.core.credit_units import covered_usage, unit_burns
 from tallystick.core.crediting import paid_by_grants, promoted_lines
 from tallystick.core.discounting import discounted_lines
 from tallystick.core.frozen import FrozenDict
@@ -59,7 +61,7 @@ class Facts:
     `items` are one-off items that wait, `late` usage of windows that were billed before, `settled`
     the minimum commitments of these windows.
     `redemptions` are the coupons that the customer has, in the order in which they act.
-    `grants` are the credit grants of money, as they stand before it.
+    `grants` are the credit grants of money and of units, as they stand before it.
     `taxation` says who is asked for tax rates; without it nothing new is taxed.
     `balance` is what the customer has to its credit, minor units.
     """
@@ -98,10 +100,20 @@ class Bill:
 
 def _rate(_bill: Bill, facts: Facts) -> Bill:
     left = {place: [fee.left_of_amount for fee in fees] for place, fees in facts.creditable.items()}
-    lines = rated_lines(
-        facts.due, facts.offers, facts.used, facts.items, facts.late, creditable=left
+    units, money = _by_measure(facts.grants)
+    used, late = covered_usage(facts.due, facts.offers, facts.used, facts.late, units)
+    lines = rated_lines(facts.due, facts.offers, used, facts.items, late, creditable=left)
+    return Bill(lines=lines, burns=unit_burns(lines, units), grants=money)
+
+
+def _by_measure(
+    grants: Sequence[GrantBalance],
+) -> tuple[tuple[GrantBalance, ...], tuple[GrantBalance, ...]]:
+    """Tell grants of units and of money apart."""
+    return (
+        tuple(each for each in grants if each.grant.feature is not None),
+        tuple(each for each in grants if each.grant.feature is None),
     )
-    return Bill(lines=lines)
 
 
 def _discounts(bill: Bill, facts: Facts) -> Bill:
@@ -130,8 +142,8 @@ def _minimum(bill: Bill, facts: Facts) -> Bill:
 
 def _promotions(bill: Bill, facts: Facts) -> Bill:
     """Let promotional credits lower what is sold."""
-    lines, (burns, grants) = promoted_lines(bill.lines, facts.grants, facts.due.at, facts.offers)
-    return replace(bill, lines=lines, burns=burns, grants=grants)
+    lines, (burns, grants) = promoted_lines(bill.lines, bill.grants, facts.due.at, facts.offers)
+    return replace(bill, lines=lines, burns=(*bill.burns, *burns), grants=grants)
 
 
 def _tax(bill: Bill, facts: Facts) -> Bill:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick.core.invoice import Invoice
 from tallystick.core.number import EXACT
+from tallystick.core.units_billed import granted_units
 from tallystick.documents.formats import Formats, formats_of
 from tallystick.errors import InvalidInput
 
@@ -201,6 +202,8 @@ def _details(line: InvoiceLine, form: Formats) -> Iterator[str]:
     if line.quantity != line.billed:
         quantity, billed = form.number(line.quantity), form.number(line.billed)
         yield words.measured.format(quantity=quantity, billed=billed)
+    for grant, units in granted_units(line.evidence):
+        yield words.granted.format(grant=clean(grant), units=form.number(units))
     for label, taken in ((words.discount, line.discount), (words.credit, line.credit)):
         if taken.minor:
             yield f"{label}: {form.money(-taken)}"

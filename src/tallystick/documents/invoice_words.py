@@ -37,6 +37,7 @@ class Words:
     days: str
     seconds: str
     measured: str
+    granted: str
     unused: str
     setup: str
     minimum: str
@@ -82,6 +83,7 @@ WORDS: Final[dict[str, Words]] = {
         days="{part} of {whole} days",
         seconds="{part} of {whole} seconds",
         measured="{quantity} in total, {billed} charged",
+        granted="Paid by grant {grant}: {units}",
         unused="Credit for unused time",
         setup="Set-up fee",
         minimum="Minimum commitment",
@@ -125,6 +127,7 @@ WORDS: Final[dict[str, Words]] = {
         days="{part} von {whole} Tagen",
         seconds="{part} von {whole} Sekunden",
         measured="insgesamt {quantity}, berechnet {billed}",
+        granted="Durch Guthaben {grant} bezahlt: {units}",
         unused="Erstattung für ungenutzte Zeit",
         setup="Einrichtungsgebühr",
         minimum="Mindestumsatz",
@@ -168,6 +171,7 @@ WORDS: Final[dict[str, Words]] = {
         days="{part} jours sur {whole}",
         seconds="{part} secondes sur {whole}",
         measured="{quantity} au total, {billed} facturés",
+        granted="Payé par le crédit {grant} : {units}",
         unused="Crédit pour la période non utilisée",
         setup="Frais de mise en service",
         minimum="Engagement minimum",
@@ -211,6 +215,7 @@ WORDS: Final[dict[str, Words]] = {
         days="{part} de {whole} días",
         seconds="{part} de {whole} segundos",
         measured="{quantity} en total, {billed} facturados",
+        granted="Pagado con el crédito {grant}: {units}",
         unused="Abono por tiempo no utilizado",
         setup="Cuota de alta",
         minimum="Compromiso mínimo",
@@ -254,6 +259,7 @@ WORDS: Final[dict[str, Words]] = {
         days="{part} giorni su {whole}",
         seconds="{part} secondi su {whole}",
         measured="{quantity} in totale, {billed} addebitati",
+        granted="Pagato con il credito {grant}: {units}",
         unused="Accredito per il tempo non utilizzato",
         setup="Costo di attivazione",
         minimum="Impegno minimo",
@@ -297,6 +303,7 @@ WORDS: Final[dict[str, Words]] = {
         days="{part} van {whole} dagen",
         seconds="{part} van {whole} seconden",
         measured="{quantity} in totaal, {billed} berekend",
+        granted="Betaald met tegoed {grant}: {units}",
         unused="Tegoed voor ongebruikte tijd",
         setup="Opstartkosten",
         minimum="Minimumafname",

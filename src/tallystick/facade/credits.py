@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tallystick.app.credits import (
     AskedGrant,
     available,
+    available_units,
     get_grant,
     give_credits,
     list_grants,
@@ -17,7 +18,7 @@ from tallystick.app.credits import (
 from tallystick.core.credit import DEFAULT_PRIORITY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
     from decimal import Decimal
 
@@ -63,8 +64,10 @@ class Credits:
 
         It pays documents whose instants lie from `effective_at` (now) to just before `expires_at`
         (never).  A `promotional` one lowers what is sold and taxed; a `paid` one was bought, which
-        is booked as money that came, and pays what is asked.  `meters`, `prices` and `plans` limit
-        what it may pay, `priority` says which burns first: the lower number.
+        is booked as money that came, and pays what is asked.  Units pay what the plan's allowance
+        leaves of the usage of their `feature`, or of the meter of that key, before it is priced.
+        `meters`, `prices` and `plans` limit what it may pay, `priority` says which burns first: the
+        lower number.
 
         Raises NotFound; InvalidInput with the field that is wrong; CurrencyMismatch; Conflict where
         the key was used for another grant.
@@ -166,6 +169,21 @@ class Credits:
         """Give what a customer's grants of money may pay now, by currency.  Raises NotFound."""
         return self._tally.act(
             lambda unit, at: available(unit, at, customer),
+            at=at,
+            connection=connection,
+            reading=True,
+        )
+
+    def units(
+        self,
+        customer: str,
+        *,
+        at: datetime | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Mapping[str, Decimal]:
+        """Give what a customer's grants of units may pay now, by feature.  Raises NotFound."""
+        return self._tally.act(
+            lambda unit, at: available_units(unit, at, customer),
             at=at,
             connection=connection,
             reading=True,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import defaultdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, func, literal, or_, select, union_all
@@ -14,10 +15,11 @@ from tallystick.storage.verify_rows import mappings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from decimal import Decimal
 
     from tallystick.storage.unit import Unit
     from tallystick.storage.verify import Rows
+
+    _Taken = dict[tuple[str, str], Decimal]
 
 __all__ = ["CREDIT_CHECKS"]
 
@@ -63,21 +65,21 @@ def _on_documents(unit: Unit) -> Rows:
     query = select(i.customer_id, i.id, i.body).where(some).order_by(i.customer_id, i.id)
     for row in mappings(unit, query):
         tree = json.loads(row["body"] or "{}")
-        said = Counter[tuple[str, str]]()
+        said: _Taken = defaultdict(Decimal)
         for each in tree.get("discounts", ()):
             said["discount", each["redemption"]] += each["amount"]
         for each in tree.get("burns", ()):
-            said["burn", each["grant"]] += each["amount"]
+            said["burn", each["grant"]] += Decimal(each.get("units", each["amount"]))
         kept = _kept(unit, row["customer_id"], row["id"])
-        if said != kept:
+        if _some(said) != _some(kept):
             yield {"customer_id": row["customer_id"], "id": row["id"], "body": _words(said)} | {
                 "kept": _words(kept)
             }
 
 
-def _kept(unit: Unit, customer: str, invoice: str) -> Counter[tuple[str, str]]:
+def _kept(unit: Unit, customer: str, invoice: str) -> _Taken:
     d, m = unit.tables.invoice_discounts.c, unit.tables.credit_moves.c
-    found = Counter[tuple[str, str]]()
+    found: _Taken = defaultdict(Decimal)
     taken = select(d.redemption_id, d.amount).where(
         d.customer_id == customer, d.invoice_id == invoice
     )
@@ -87,12 +89,16 @@ def _kept(unit: Unit, customer: str, invoice: str) -> Counter[tuple[str, str]]:
         m.customer_id == customer, m.invoice_id == invoice, m.kind == "burned"
     )
     for grant, size in unit.connection.execute(burned):
-        found["burn", grant] += int(size)
+        found["burn", grant] += size
     return found
 
 
-def _words(found: Counter[tuple[str, str]]) -> str:
-    return ", ".join(f"{kind} {of}: {minor}" for (kind, of), minor in sorted(found.items()))
+def _some(found: _Taken) -> _Taken:
+    return {key: size for key, size in found.items() if size}
+
+
+def _words(found: _Taken) -> str:
+    return ", ".join(f"{kind} {of}: {plain(size)}" for (kind, of), size in sorted(found.items()))
 
 
 def _grants(unit: Unit) -> Rows:

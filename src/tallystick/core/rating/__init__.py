@@ -52,6 +52,7 @@ __all__ = [
     "Step",
     "Transactions",
     "rate",
+    "units_asked",
 ]
 
 
@@ -67,30 +68,54 @@ class _Reckoning(NamedTuple):
 
 
 def rate(
-    price: Price, measured: Measured, *, earlier: Earlier | None = None, last: bool = True
+    price: Price,
+    measured: Measured,
+    *,
+    earlier: Earlier | None = None,
+    last: bool = True,
+    granted: Decimal = ZERO,
 ) -> RatedLine:
     """Price what was measured from the start of the period to now, in one rounded line.
 
     A slice of a period is the rounded total to date less what earlier slices billed, so that the
     slices add up to the whole.  Before the `last` slice no minimum is applied, and volume tiers
-    bill nothing yet: they are settled only at the period's end.
+    bill nothing yet: they are settled only at the period's end.  `granted` units to date are paid
+    by grants: they leave after the free ones, and are not priced.
 
     Raises InvalidUsage (the price cannot count what was measured), OutOfBounds (2^63 minor units
     or more), CurrencyMismatch (what was billed earlier is in another currency) and InvalidInput
     (a price made by hand that no catalogue would hold).
     """
     try:
-        to_date = _reckon(price, measured, last=last)
+        to_date = _reckon(price, measured, last=last, granted=granted)
         if earlier is None:
             return _whole(price, to_date)
-        return _slice(price, to_date, _reckon(price, earlier.measured, last=False), earlier.billed)
+        before = _reckon(price, earlier.measured, last=False, granted=earlier.granted)
+        return _slice(price, to_date, before, earlier.billed)
     except DecimalException as error:
-        raise OutOfBounds(
-            f"price {price.id!r}: the figure has more digits than can be reckoned exactly"
-        ) from error
+        raise _too_long(price) from error
 
 
-def _reckon(price: Price, measured: Measured, *, last: bool) -> _Reckoning:
+def units_asked(price: Price, measured: Measured) -> Decimal:
+    """Give the units that are left to pay for: converted, and after the free ones.
+
+    Nothing of usage below zero.  Raises InvalidUsage, InvalidInput and OutOfBounds as `rate` does.
+    """
+    try:
+        usage, mirrored = signed(price, measured, [])
+        usage = less_free_units(price, converted(price, usage, []), [], last=False)
+        return ZERO if mirrored else count(usage)
+    except DecimalException as error:
+        raise _too_long(price) from error
+
+
+def _too_long(price: Price) -> OutOfBounds:
+    return OutOfBounds(
+        f"price {price.id!r}: the figure has more digits than can be reckoned exactly"
+    )
+
+
+def _reckon(price: Price, measured: Measured, *, last: bool, granted: Decimal) -> _Reckoning:
     """Take the steps of the reckoning, in the one order that all of Tallystick keeps."""
     steps: list[Step] = []
     # Negative usage first: all that follows then speaks of zero or more, and a mirrored quantity
@@ -98,8 +123,9 @@ def _reckon(price: Price, measured: Measured, *, last: bool) -> _Reckoning:
     usage, mirrored = signed(price, measured, steps)
     # 1. Convert units: free units, tiers and packages are written in the units that are billed.
     usage = converted(price, usage, steps)
-    # 2. Free units, before the tiers see the rest; then the fewest units that are charged.
-    usage = less_free_units(price, usage, steps, last=last)
+    # 2. Free units, before the tiers see the rest: the allowance, then what grants pay; then the
+    #    fewest units that are charged.
+    usage = less_free_units(price, usage, steps, last=last, granted=ZERO if mirrored else granted)
     billed = count(usage).copy_negate() if mirrored else count(usage)
     if isinstance(price.shape, Volume) and not last:
         # More usage can still move all units to another tier.

@@ -24,6 +24,7 @@ StepName: TypeAlias = Literal[
     "mirror",
     "convert",
     "included",
+    "granted",
     "minimum quantity",
     "defer",
     "price",
@@ -91,11 +92,12 @@ class Earlier:
     """What earlier slices of the period did: what had been measured by then, and was billed.
 
     A measured quantity of zero still means that there was a slice, and that a flat fee due at
-    zero units was billed in it.
+    zero units was billed in it.  `granted` units had been paid by grants.
     """
 
     measured: Measured
     billed: Money
+    granted: Decimal = ZERO
 
 
 def component(name: str, quantity: Decimal, unit: Decimal) -> Component:

@@ -85,14 +85,28 @@ def converted(price: Price, usage: Measured, steps: list[Step]) -> Measured:
     return Quantity(result)
 
 
-def less_free_units(price: Price, usage: Measured, steps: list[Step], *, last: bool) -> Measured:
-    """Take the included units away, then go up to the minimum quantity at the period's end."""
-    if not price.included and not price.minimum_quantity:
+def less_free_units(
+    price: Price,
+    usage: Measured,
+    steps: list[Step],
+    *,
+    last: bool,
+    granted: Decimal = ZERO,
+) -> Measured:
+    """Take away the included units, then those that grants pay.
+
+    At the period's end, go up to the minimum quantity.
+    """
+    if not price.included and not price.minimum_quantity and not granted:
         return usage
     quantity = _plain_units(price, usage, "included or minimum quantity")
     if price.included:
         left = allowance(price.included, ZERO, quantity).billable
         steps.append(Step("included", (quantity, price.included), left))
+        quantity = left
+    if granted:
+        left = max(ZERO, EXACT.subtract(quantity, granted))
+        steps.append(Step("granted", (quantity, granted), left))
         quantity = left
     if last and quantity < price.minimum_quantity:
         steps.append(Step("minimum quantity", (quantity,), price.minimum_quantity))
