@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
@@ -26,15 +27,16 @@ from tallystick.core.price import (
     PerUnit,
     Volume,
 )
+from tallystick.core.sold_in import price_in
 from tallystick.errors import InvalidInput, InvalidNumber
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from tallystick.core.catalog import Catalog, Feature, Plan, Product
+    from tallystick.core.catalog import Catalog, Feature, Plan, PlanIn, Product
     from tallystick.core.currency import Currency
     from tallystick.core.meter import Meter
-    from tallystick.core.price import Conversion, Price, Tier
+    from tallystick.core.price import Conversion, Price, PriceIn, Tier
 
 __all__ = [
     "canonical_bytes",
@@ -56,7 +58,11 @@ _PRICE_FIELDS: Final = (
     " round_packages percent fixed free_transactions free_volume minimum_per_transaction"
     " maximum_per_transaction multiplier included minimum_quantity discount_percent"
     " discount_amount minimum_spend maximum_spend convert allow_negative interval interval_count"
-    " group_by provider_id"
+    " group_by currencies provider_id"
+)
+_MONEY_FIELDS: Final = (
+    "cost tiers fixed free_volume minimum_per_transaction maximum_per_transaction discount_amount"
+    " minimum_spend maximum_spend"
 )
 
 
@@ -134,12 +140,26 @@ def price_to_tree(price: Price, currency: Currency | None = None) -> Tree:
         "interval": price.interval,
         "interval_count": None if price.interval_count == 1 else price.interval_count,
         "group_by": list(price.group_by) or None,
+        "currencies": {each.currency.code: _price_in(price, each) for each in price.currencies}
+        or None,
         "provider_id": price.provider_id,
         **_shape_tree(price),
         **_basis_tree(price),
         **_discount_tree(price),
     }
     return _written({name: tree.get(name) for name in _PRICE_FIELDS.split()})
+
+
+def _price_in(price: Price, there: PriceIn) -> Tree:
+    """Write the amounts of a price in another currency: those that it has in its own."""
+    own, other = price_to_tree(replace(price, currencies=())), price_to_tree(price_in(price, there.currency))
+    return _written(
+        {
+            name: other.get(name, "0" if name == "fixed" else None)
+            for name in _MONEY_FIELDS.split()
+            if name in own or name in other
+        }
+    )
 
 
 def _product_tree(product: Product[Any], provider: str | None) -> Tree:
@@ -177,6 +197,7 @@ def _plan_tree(plan: Plan[Any], currency: Currency | None, provider: str | None)
         "setup_fee": _major(plan.setup_fee, plan.currency) if plan.setup_fee != ZERO else None,
         "minimum_commitment": _major(plan.minimum_commitment, plan.currency),
         "invoice_threshold": _major(plan.invoice_threshold, plan.currency),
+        "currencies": {each.currency.code: _plan_in(each) for each in plan.currencies} or None,
         "provider": plan.provider,
         "prices": [price_to_tree(price, known) for price in plan.prices] or None,
         "limits": [_feature_tree(key, entry) for key, entry in plan.features.items()] or None,
@@ -194,6 +215,17 @@ def _plan_tree(plan: Plan[Any], currency: Currency | None, provider: str | None)
         del tree["provider"]
         return _written(tree)
     return _written(tree, null=("provider",))  # a null that overrides the catalogue's provider
+
+
+def _plan_in(there: PlanIn) -> Tree:
+    fee, money = there.setup_fee, there.currency
+    return _written(
+        {
+            "setup_fee": _major(fee, money) if fee != ZERO else None,
+            "minimum_commitment": _major(there.minimum_commitment, money),
+            "invoice_threshold": _major(there.invoice_threshold, money),
+        }
+    )
 
 
 def _meter_tree(meter: Meter) -> Tree:
@@ -227,6 +259,11 @@ def _feature_tree(key: str, feature: Feature) -> Tree:
             "description": feature.description or None,
             "reset": feature.reset,
             "meter": feature.meter,
+            "currencies": {
+                each.currency.code: {"unit_price": _number(each.value)}
+                for each in feature.currencies
+            }
+            or None,
         }
     )
 
