@@ -181,6 +181,12 @@ class Plan(Generic[FeatureKey]):
             found = self._resolved[unit] = plan_in(self, unit)
         return found
 
+    def resolved_as(self, others: Mapping[Currency, Plan[FeatureKey]]) -> Plan[FeatureKey]:
+        """Give the plan, and in other currencies whatever these plans are."""
+        found = replace(self, currencies=tuple(PlanIn(currency=unit) for unit in others))
+        found._resolved.update({**others, self.currency: self})
+        return found
+
     @property
     def primary(self) -> Price | None:
         """The line a price list shows: the first flat one, else the first."""

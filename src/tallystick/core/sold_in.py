@@ -1,8 +1,8 @@
 """A plan, and each of its prices, as they are in one of the currencies they are sold in.
 
-What is given here stands in that one currency and names no other, so everything that rates, prorates
-or compares prices works on it as on any other plan.  No amount is ever converted by a rate of
-exchange: each is written in the catalogue.  What is no money (a percentage, the multiplier of
+What is given here stands in that one currency and names no other, so everything that rates,
+prorates or compares prices works on it as on any other plan.  No amount is ever converted by a rate
+of exchange: each is written in the catalogue.  What is no money (a percentage, the multiplier of
 a price that comes with each event, a fee of zero) is the same in every currency.
 """
 
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Feature, Plan
     from tallystick.core.currency import Currency
-    from tallystick.core.price import Price, Shape, Tier
+    from tallystick.core.price import Price, PriceIn, Shape, Tier
 
-__all__ = ["carries_money", "plan_in", "price_in", "shape_in"]
+__all__ = ["carries_money", "charging", "plan_in", "price_in", "shape_in"]
+
 
 def plan_in(plan: Plan[Any], currency: Currency) -> Plan[Any]:
     """Give a plan with all its amounts in one of its currencies, and no other beside it.
@@ -66,20 +67,25 @@ def price_in(price: Price, currency: Currency) -> Price:
         return replace(price, currencies=()) if price.currencies else price
     found = _in(price.currencies, currency)
     if found is not None:
-        return replace(
-            price,
-            currency=currency,
-            shape=found.shape,
-            discount=found.discount,
-            minimum=found.minimum,
-            maximum=found.maximum,
-            currencies=(),
-        )
+        return charging(price, found)
     if carries_money(price):
         text = f"price {price.id} has no amounts in {currency}"
         raise CurrencyMismatch(text, {"currency": [text]})
     shape = shape_in(price.shape, price.currency, currency)
     return replace(price, currency=currency, shape=shape, currencies=())
+
+
+def charging(price: Price, there: PriceIn) -> Price:
+    """Give a price with the amounts of another currency, in no other beside it."""
+    return replace(
+        price,
+        currency=there.currency,
+        shape=there.shape,
+        discount=there.discount,
+        minimum=there.minimum,
+        maximum=there.maximum,
+        currencies=(),
+    )
 
 
 def carries_money(price: Price) -> bool:

@@ -59,7 +59,7 @@ def _check(record: Record, entry: Record, name: str, own: Currency) -> None:
         entry.problem(name, f"has no counterpart: there is none in {own}", "write both or none")
 
 
-def _matters(value: Any) -> bool:  # noqa: ANN401 - what was read of one field
+def _matters(value: Any) -> bool:
     """Whether it is money: any amount but zero; tiers that are more than percentages."""
     if isinstance(value, list):
         return any(tier.get("cost") or tier.get("flat_cost") for tier in value)
@@ -68,7 +68,9 @@ def _matters(value: Any) -> bool:  # noqa: ANN401 - what was read of one field
 
 def unit_prices(record: Record, own: Currency) -> tuple[Rate, ...]:
     """Give what a unit of a feature beyond its limit costs in each other currency."""
-    found = ((unit, entry.get("unit_price")) for unit, _, entry in records_in(record, "feature", own))
+    found = (
+        (unit, entry.get("unit_price")) for unit, _, entry in records_in(record, "feature", own)
+    )
     return tuple(Rate(price, unit) for unit, price in found if price is not None)
 
 
@@ -93,7 +95,9 @@ def plan_currencies(
     lacking += [feature for feature in features if _matters(feature.get("unit_price"))]
     for part in {id(part): part for part in lacking}.values():
         _check_all(part, units, own)
-    return tuple(_plan_in(unit, own_amounts.get(unit), [part for part, _ in lines]) for unit in units)
+    return tuple(
+        _plan_in(unit, own_amounts.get(unit), [part for part, _ in lines]) for unit in units
+    )
 
 
 def _check_all(part: Record, units: Sequence[Currency], own: Currency) -> None:

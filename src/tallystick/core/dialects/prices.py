@@ -29,7 +29,7 @@ from tallystick.core.price import (
     Volume,
 )
 from tallystick.core.rating.graduated import percent_tier
-from tallystick.core.sold_in import carries_money, shape_in
+from tallystick.core.sold_in import carries_money, charging, shape_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -254,7 +254,9 @@ def price_of(record: Record, currency: Currency) -> Price | None:
         group_by=_groups(record),
     )
     several = (_price_in(*each, price, reading) for each in records_in(record, "price", currency))
-    kept = (each for each in several if carries_money(price) or _is_money(each, price))
+    kept = (
+        each for each in several if carries_money(price) or carries_money(charging(price, each))
+    )
     return replace(price, currencies=tuple(kept))
 
 
@@ -277,12 +279,6 @@ def _price_in(
 
 def _kind(shape: Shape) -> tuple[type, bool]:
     return type(shape), isinstance(shape, Graduated) and shape.of_money
-
-
-def _is_money(there: PriceIn, price: Price) -> bool:
-    """Whether a price that is nothing in its own currency charges something in another."""
-    bounds = {"minimum": there.minimum, "maximum": there.maximum}
-    return carries_money(replace(price, shape=there.shape, discount=there.discount, **bounds))
 
 
 def check_cadence(record: Record) -> None:
