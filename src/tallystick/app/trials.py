@@ -71,8 +71,9 @@ class Trials(Offers):
         return found
 
     def every(self) -> Iterator[tuple[str, Trial]]:
-        """Give every plan version that was published, by its ref, as it is tried: once in each
-        currency that it is sold in.
+        """Give every plan version that was published, by its ref, as it is tried.
+
+        Once for each currency that it is sold in.
         """
         for ref in self._published:
             yield ref, self.trial(ref)

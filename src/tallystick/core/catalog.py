@@ -184,7 +184,7 @@ class Plan(Generic[FeatureKey]):
     def resolved_as(self, others: Mapping[Currency, Plan[FeatureKey]]) -> Plan[FeatureKey]:
         """Give the plan, and in other currencies whatever these plans are."""
         found = replace(self, currencies=tuple(PlanIn(currency=unit) for unit in others))
-        found._resolved.update({**others, self.currency: self})
+        found._resolved.update({**others, self.currency: self})  # noqa: SLF001 - one of this class
         return found
 
     @property

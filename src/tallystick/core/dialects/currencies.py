@@ -1,7 +1,7 @@
 """The amounts of a plan in other currencies: read beside its own, and held to be complete.
 
-A plan is sold in every currency that it, one of its lines or one of its features names.  What has an
-amount in the plan's own currency then needs one in each of these; what is zero or no money needs
+A plan is sold in every currency that it, one of its lines or one of its features names.  What has
+an amount in the plan's own currency then needs one in each of these; what is zero or no money needs
 none.
 """
 
