@@ -270,7 +270,7 @@ def test_what_is_to_come_is_foreseen_in_it(tally: Tallystick) -> None:
     tally.clock = FrozenClock(day("2026-10-02"))
     seen = tally.foresee("acme", day("2026-12-02"), changes=[("pro", day("2026-11-16"))])
     assert {each.total.currency.code for each in seen.months} == {"JPY"}
-    assert str(seen.months[0].total) == "1500 JPY"
+    assert str(seen.months[1].total) == "1500 JPY"
     looked = tally.subscriptions.preview.change("s", plan="pro", at=day("2026-10-16"))
     assert looked.upcoming is not None
     assert looked.upcoming.currency.code == "JPY"
