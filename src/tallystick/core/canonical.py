@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
 from tallystick.core.canonical_json import canonical_json, figure_text
@@ -26,7 +25,7 @@ from tallystick.core.price import (
     PerUnit,
     Volume,
 )
-from tallystick.core.sold_in import price_in
+from tallystick.core.sold_in import charging
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -133,22 +132,17 @@ def price_to_tree(price: Price, currency: Currency | None = None) -> Tree:
         **_basis_tree(price),
         **_discount_tree(price),
     }
+    if price.currencies and isinstance(price.shape, Percentage):
+        tree["fixed"] = _major(price.shape.fixed, price.currency)  # there may be one elsewhere
     return _written({name: tree.get(name) for name in _PRICE_FIELDS.split()})
 
 
 def _price_in(price: Price, there: PriceIn) -> Tree:
     """Write the amounts of a price in another currency: those that it has in its own."""
-    own, other = (
-        price_to_tree(replace(price, currencies=())),
-        price_to_tree(price_in(price, there.currency)),
-    )
-    return _written(
-        {
-            name: other.get(name, "0" if name == "fixed" else None)
-            for name in _MONEY_FIELDS.split()
-            if name in own or name in other
-        }
-    )
+    tree = price_to_tree(charging(price, there))
+    if isinstance(price.shape, Percentage):
+        tree.setdefault("fixed", "0")
+    return {name: tree[name] for name in _MONEY_FIELDS.split() if name in tree}
 
 
 def _product_tree(product: Product[Any], provider: str | None) -> Tree:
@@ -183,10 +177,11 @@ def _plan_tree(plan: Plan[Any], currency: Currency | None, provider: str | None)
         "active": None if plan.active else False,
         "custom": plan.custom or None,
         "trial_days": plan.trial_days,
-        "setup_fee": _major(plan.setup_fee, plan.currency) if plan.setup_fee != ZERO else None,
+        "setup_fee": _major(plan.setup_fee, plan.currency) if _has_setup_fee(plan) else None,
         "minimum_commitment": _major(plan.minimum_commitment, plan.currency),
         "invoice_threshold": _major(plan.invoice_threshold, plan.currency),
-        "currencies": {each.currency.code: _plan_in(each) for each in plan.currencies} or None,
+        "currencies": {each.currency.code: _plan_in(plan, each) for each in plan.currencies}
+        or None,
         "provider": plan.provider,
         "prices": [price_to_tree(price, known) for price in plan.prices] or None,
         "limits": [_feature_tree(key, entry) for key, entry in plan.features.items()] or None,
@@ -206,11 +201,17 @@ def _plan_tree(plan: Plan[Any], currency: Currency | None, provider: str | None)
     return _written(tree, null=("provider",))  # a null that overrides the catalogue's provider
 
 
-def _plan_in(there: PlanIn) -> Tree:
-    fee, money = there.setup_fee, there.currency
+def _has_setup_fee(plan: Plan[Any]) -> bool:
+    """Whether it has one in any currency: then it is written in all of them, zero or not."""
+    others = (each.setup_fee for each in plan.currencies)
+    return any(fee != ZERO for fee in (plan.setup_fee, *others))
+
+
+def _plan_in(plan: Plan[Any], there: PlanIn) -> Tree:
+    money = there.currency
     return _written(
         {
-            "setup_fee": _major(fee, money) if fee != ZERO else None,
+            "setup_fee": _major(there.setup_fee, money) if _has_setup_fee(plan) else None,
             "minimum_commitment": _major(there.minimum_commitment, money),
             "invoice_threshold": _major(there.invoice_threshold, money),
         }
