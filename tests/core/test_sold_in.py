@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tallystick import currency
 from tallystick.core.canonical import digest, to_tree
 from tallystick.core.catalog import Catalog, PlanIn, Product
 from tallystick.core.dialects import define_plans, read_catalog
+from tallystick.core.dialects.schema import json_schema
 from tallystick.core.diff import diff
 from tallystick.core.price import Graduated, Percentage
 from tallystick.errors import CurrencyMismatch, InvalidCatalog, InvalidInput
@@ -147,6 +149,17 @@ def test_what_is_no_currency_is_refused() -> None:
     plan = read_catalog(tree(price({"type": "flat", "cost": 1})))["p"]
     with pytest.raises(InvalidInput, match="did you mean"):
         plan.in_currency("EURO")
+
+
+def test_the_published_schema_knows_them() -> None:
+    schema = Draft202012Validator(json_schema())
+    for spelled in ("unit_price", "unitPrice"):
+        limit = {"key": "k", "limit": 1, "unit_price": 1, "currencies": {"EUR": {spelled: 2}}}
+        line = price({"type": "flat", "cost": 1}, EUR={"cost": 2})
+        written = tree(line, currencies={"EUR": {"setup_fee": 1}}, limits=[limit])
+        assert schema.is_valid(written)
+    assert not schema.is_valid(tree(price({"type": "flat", "cost": 1}, EUR={"included": 2})))
+    assert not schema.is_valid(tree(price({"type": "flat", "cost": 1}, euro={"cost": 2})))
 
 
 # --- what a reader refuses ------------------------------------------------------------------------

@@ -36,7 +36,8 @@ def records_in(
     """
     for unit, entry in record.get("currencies", {}).items():
         if unit == own:
-            entry.report.problem(entry.path, f"{own} is its own currency: write that beside", "")
+            text = f"{own} is its own currency, whose amounts stand outside of `currencies`"
+            entry.report.problem(entry.path, text)
             continue
         names = MONEY[table]
         for name in names:
