@@ -40,6 +40,9 @@ SECTIONS: Final = {
     "meter": "Meter",
     "coupon": "Coupon",
     "code": "Code",
+    "plan_in": "Plan in another currency",
+    "feature_in": "Feature in another currency",
+    "price_in": "Price in another currency",
 }
 """Where the fields of each table stand in catalog.md."""
 

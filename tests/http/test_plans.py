@@ -12,10 +12,12 @@ from starlette.testclient import TestClient
 
 from tallystick.core.catalog import Catalog
 from tallystick.core.currency import currency
+from tallystick.core.dialects import read_catalog
 from tallystick.core.price_list import price_list_body
 from tallystick.errors import InvalidInput
 from tallystick.http.api import create_app
 from tallystick.http.plans import PriceLists
+from tallystick.http.wire import PriceList
 
 if TYPE_CHECKING:
     from starlette.types import Message, Scope
@@ -230,3 +232,23 @@ def test_catalogues_beside_the_first_have_their_own_lists_on_one_page(shop: Cata
     page = client.get("/").text
     assert page.count("<tallystick-pricing-table") == 2
     assert 'src="catalogs/a%20b/api/v1/plans?view=full"' in page
+
+
+def test_a_plan_in_several_currencies_is_answered_in_the_one_that_is_asked_for() -> None:
+    price = {"id": "p", "type": "flat", "cost": 10, "currencies": {"JPY": {"cost": 1500}}}
+    dear = {"id": "l", "type": "flat", "cost": 90}
+    lab = {"id": "lab", "name": "L", "interval": "month", "prices": [dear]}
+    plans = [{"id": "p", "name": "P", "interval": "month", "prices": [price]}, lab]
+    product = {"id": "x", "name": "X", "currency": "USD", "plans": plans}
+    several = read_catalog({"dialect": "tallystick", "products": [product]})
+    client = TestClient(create_app(several))
+    found = client.get(PATH, params={"currency": "JPY"})
+    [shown] = found.json()["data"]["products"]
+    assert (shown["currency"], shown["plans"][0]["price"]) == ("JPY", 1500)
+    assert (shown["plans"][1]["currency"], shown["plans"][1]["price"]) == ("USD", 90)
+    assert found.headers["vary"] == "Authorization"
+    assert client.get(PATH).content == price_list_body(several)
+    assert "vary" not in client.get(PATH).headers
+    PriceList.model_validate(found.json())
+    full = client.get(PATH, params={"currency": "JPY", "view": "full"})
+    PriceList.model_validate(full.json())

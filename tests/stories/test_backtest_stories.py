@@ -57,16 +57,18 @@ def in_other_words(price: dict[str, Any]) -> None:
     if "feature_key" in price or price["type"] == "percentage":
         return
     if price["type"] != "flat":
-        price.setdefault("maximum_spend", "99999999")
+        for there in (price, *price.get("currencies", {}).values()):
+            there.setdefault("maximum_spend", "99999999")
     elif "discount_amount" not in price:
         price.setdefault("discount_percent", "0")
 
 
 def three_times(price: dict[str, Any]) -> None:
-    for costs in (price, *price.get("tiers", ())):
-        for name in ("cost", "flat_cost", "unit_price"):
-            if name in costs:
-                costs[name] = str(Decimal(str(costs[name])) * 3)
+    for there in (price, *price.get("currencies", {}).values()):
+        for costs in (there, *there.get("tiers", ())):
+            for name in ("cost", "flat_cost", "unit_price"):
+                if name in costs:
+                    costs[name] = str(Decimal(str(costs[name])) * 3)
 
 
 @contextmanager

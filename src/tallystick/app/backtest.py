@@ -55,7 +55,7 @@ _NOT_PLAIN: Final = re.compile(
 """What a due has that is not charged to everybody alike for a whole period."""
 _OFFER: Final = re.compile(r'"offer":("(?:[^"\\]|\\.)*")')
 
-_Charge: TypeAlias = tuple[str, str, str]
+_Charge: TypeAlias = tuple[str, str, str, str]
 _Amounts: TypeAlias = LineAmounts | str | None
 
 
@@ -104,10 +104,10 @@ class _Run:
 
     def __init__(self, unit: Unit, trials: Trials, since: Instant, until: Instant) -> None:
         self.unit, self.trials, self.since, self.until = unit, trials, since, until
-        every = dict(trials.every())
-        self.prices = _prices(every.values())
-        self.whole = _words(ref for ref, each in every.items() if each.whole)
-        self.metered = _words(ref for ref, each in every.items() if _changes_usage(each))
+        every = list(trials.every())
+        self.prices = _prices(each for _, each in every)
+        self.whole = _words(ref for ref, each in every if each.whole)
+        self.metered = _words(ref for ref, each in every if _changes_usage(each))
         self.amounts: dict[_Charge, _Amounts] = {}
         taxed = tax_rules_versions(unit)
         self.taxing = Taxing(unit, settings_of(unit).party) if taxed else None
@@ -206,7 +206,7 @@ class _Run:
         """Tell whether any line is priced anew, and what that adds; None where it is not simple."""
         changed, sum_, simple = False, 0, True
         for _, item, price, offer, kind, part, quantity, amount in some:
-            charge = (offer, price, kind)
+            charge = (offer, price, kind, code)
             known = self.amounts.get(charge, _NOT_YET)
             if known is _NOT_YET:
                 known = self.amounts[charge] = self._look_up(*charge)
@@ -225,11 +225,11 @@ class _Run:
                 simple = False
         return changed, sum_ if simple else None
 
-    def _look_up(self, offer: str, price: str, kind: str) -> _Amounts:
+    def _look_up(self, offer: str, price: str, kind: str, code: str) -> _Amounts:
         """Give the amounts of a charge's lines; None for one that stays, or why it is apart."""
         if not offer or kind == "item":
             return None
-        trial = self.trials.trial(offer)
+        trial = self.trials.trial(offer, currency(code))
         charge = trial.charges.get(price)
         if charge is None and trial.gone:
             return trial.gone

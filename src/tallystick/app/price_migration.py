@@ -32,9 +32,11 @@ from tallystick.errors import (
 from tallystick.storage import catalogs, customers, price_migrations, subscriptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
 
     from tallystick.core.catalog import Plan
+    from tallystick.core.currency import Currency
     from tallystick.core.period import Instant
     from tallystick.core.price_migration import PriceMove
     from tallystick.storage.unit import Unit
@@ -75,13 +77,21 @@ class MigrationPreview:
     """What a price migration would do: each subscription, who is to pay most more first.
 
     Those that would not be moved come last, each with its reason; `before` and `after` are the sums
-    of the others, for a period of each.
+    of the others, for a period of each, in the plan's own currency, and `totals` in each.
     """
 
     migration: PriceMigration
     moves: tuple[PriceMove, ...]
     before: Money
     after: Money
+
+    @property
+    def totals(self) -> tuple[tuple[Money, Money], ...]:
+        """The sums before and after in each currency, the plan's own first."""
+        going = [each for each in self.moves if each.status == "planned"]
+        units = {each.before.currency for each in going if each.before is not None}
+        others = sorted(units - {self.before.currency})
+        return ((self.before, self.after), *(_sums(going, unit) for unit in others))
 
     @property
     def over_cap(self) -> tuple[PriceMove, ...]:
@@ -110,16 +120,18 @@ def preview_price_migration(
         these = [each for each in some if _is_meant(made, each.customer)]
         moves += compared(unit, offers, made, at, these)
     going = [each for each in moves if each.status == "planned"]
-    return MigrationPreview(
-        migration=made,
-        moves=tuple(sorted(moves, key=_worst_first)),
-        before=Money.total(
-            (each.before for each in going if each.before is not None), target.currency
-        ),
-        after=Money.total(
-            (each.after for each in going if each.after is not None), target.currency
-        ),
+    before, after = _sums(going, target.currency)
+    ordered = tuple(sorted(moves, key=_worst_first))
+    return MigrationPreview(migration=made, moves=ordered, before=before, after=after)
+
+
+def _sums(moves: Sequence[PriceMove], unit: Currency) -> tuple[Money, Money]:
+    """Add up the prices before and after of those that pay in a currency."""
+    before, after = (
+        [each for each in some if each is not None and each.currency == unit]
+        for some in ((each.before for each in moves), (each.after for each in moves))
     )
+    return Money.total(before, unit), Money.total(after, unit)
 
 
 def plan_price_migration(
@@ -281,7 +293,7 @@ def _checked(offers: Offers, made: PriceMigration) -> Plan[Any]:
     for plan in (target, *(offers[ref] for ref in made.from_offers)):
         if cadence_of(plan) is None:
             raise Conflict(f"plan {plan.ref} is paid once: it has no period that ends")
-        if plan.currency != target.currency:
+        if plan.currency not in target.sold_in:
             text = f"plan {plan.ref} is sold in {plan.currency}, {target.ref} in {target.currency}"
             raise CurrencyMismatch(text, {"plan": [text]})
         if group_of(plan) != group_of(target):

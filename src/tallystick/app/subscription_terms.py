@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tallystick.app.offers import sold_now
 from tallystick.core.coupon import code_key
+from tallystick.core.currency import Currency, currency
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.given import ids_at, instant_at
 from tallystick.core.move import AddOn, Cancel, Change, Pause, Phase, Start
@@ -20,6 +21,7 @@ from tallystick.core.spelling import did_you_mean
 from tallystick.core.subscription import Terms
 from tallystick.core.text import id_at, refused_at, text_at
 from tallystick.core.trees import tree_of
+from tallystick.core.wording import and_words
 from tallystick.errors import CurrencyMismatch, InvalidInput, InvalidPeriod
 from tallystick.storage.moves import had_trial, trial_identities
 
@@ -52,6 +54,7 @@ class Asked:
     """What a call of `start` or `change` says, as it was said."""
 
     plan: object = None
+    currency: object = None
     seats: object = None
     add: object = ()
     remove: object = ()
@@ -99,15 +102,15 @@ def start_of(
     `trial_days`, the plan's trial is given, but to who had one before, also under one of the
     `identities`; 0 takes it away.
 
-    Raises UnknownPlan; CurrencyMismatch where the customer is billed in another currency than the
-    plan's; InvalidInput.
+    It is in the currency that was asked for, else in the customer's, else in the plan's own.
+
+    Raises UnknownPlan; CurrencyMismatch where the plan is not sold in it, or the customer is billed
+    in another; InvalidInput.
     """
     plans = _Plans(unit, before)
     plan = plans.plan(asked.plan, "plan")
-    if customer.currency not in {None, plan.currency}:
-        text = f"plan {plan.ref} is sold in {plan.currency}, the customer pays {customer.currency}"
-        raise CurrencyMismatch(text, {"plan": [text]})
     first = before if isinstance(before, Start) else None
+    money = _currency(plan, customer, first, asked.currency)
     times = {
         name: None if said.get(name) is None else instant_at(said[name], name)
         for name in ("starts_at", "paid_until", "ends_at", "anchor")
@@ -120,7 +123,7 @@ def start_of(
         customer=customer.id,
         group=first.group if first else group_of(plan),
         offer=plan.ref,
-        currency=plan.currency.code,
+        currency=money.code,
         zone=first.zone if first else customer.time_zone,
         seats=1 if asked.seats is None else asked.seats,  # type: ignore[arg-type]  # the core looks
         add_ons=_add_ons(plans, asked.add, "add_ons"),
@@ -133,6 +136,30 @@ def start_of(
             "trial_days": trial_days,
         },
     )
+
+
+def _currency(plan: Plan[Any], customer: Customer, first: Start | None, asked: object) -> Currency:
+    """Give the currency it is in for as long as it lives."""
+    unit = customer.currency or plan.currency
+    if asked is not None:
+        unit = _asked_currency(asked)
+    elif first is not None:
+        unit = currency(first.currency)
+    if customer.currency not in {None, unit} and first is None:
+        text = f"is {unit}, the customer pays {customer.currency}"
+        raise CurrencyMismatch(f"currency {text}", {"currency": [text]})
+    if unit not in plan.sold_in and asked is None:
+        codes = and_words([each.code for each in plan.sold_in])
+        text = f"plan {plan.ref} is sold in {codes}, the customer pays {unit}"
+        raise CurrencyMismatch(text, {"plan": [text]})
+    return plan.in_currency(unit).currency
+
+
+def _asked_currency(asked: object) -> Currency:
+    try:
+        return asked if isinstance(asked, Currency) else currency(asked)  # type: ignore[arg-type]  # what is no text is refused there
+    except InvalidInput as refused:
+        raise refused_at("currency", str(refused)) from None
 
 
 def _trial_days(plan: Plan[Any], first: Start | None, said: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the core looks at it

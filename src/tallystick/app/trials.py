@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Catalog, Plan
     from tallystick.core.charge import Charge
+    from tallystick.core.currency import Currency
     from tallystick.core.trial import Counterpart, Trial
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
@@ -43,7 +44,7 @@ class Trials(Offers):
         """
         super().__init__(unit)
         self._catalog, self._plans = catalog, _checked(plans)
-        self._trials: dict[str, Trial] = {}
+        self._trials: dict[tuple[str, Currency | None], Trial] = {}
         published = catalogs.refs(unit)
         known = {*published, *(ref.rpartition("@")[0] for ref in published)}
         for mine, theirs in self._plans.items():
@@ -53,18 +54,31 @@ class Trials(Offers):
         self._published = published
         self.sold = catalogs.sold(unit)
 
-    def trial(self, ref: str) -> Trial:
-        """Give what becomes of a plan version.  Raises UnknownPlan."""
-        found = self._trials.get(ref)
+    def trial(self, ref: str, currency: Currency | None = None) -> Trial:
+        """Give what becomes of a plan version, in one of its currencies; None is its own.
+
+        Raises UnknownPlan, CurrencyMismatch.
+        """
+        found = self._trials.get((ref, currency))
         if found is None:
-            old = super()._read(ref)
+            whole = super()._read(ref)
+            old = whole.in_currency(currency or whole.currency)
             named = self._plans.get(ref) or self._plans.get(old.id) or old.id
-            found = self._trials[ref] = tried(old, self._catalog.find(named))
+            new = self._catalog.find(named)
+            if new is not None and old.currency in new.sold_in:
+                new = new.in_currency(old.currency)
+            found = self._trials[ref, currency] = tried(old, new)
         return found
 
     def every(self) -> Iterator[tuple[str, Trial]]:
-        """Give every plan version that was published, by its ref, as it is tried."""
-        return ((ref, self.trial(ref)) for ref in self._published)
+        """Give every plan version that was published, by its ref, as it is tried.
+
+        Once for each currency that it is sold in.
+        """
+        for ref in self._published:
+            yield ref, self.trial(ref)
+            for each in super()._read(ref).currencies:
+                yield ref, self.trial(ref, each.currency)
 
     def is_changed(self, charge: Charge) -> bool:
         """Whether a charge is priced anew."""
@@ -87,7 +101,7 @@ class Trials(Offers):
         return replace(document, due=replace(document.due, charges=charges))
 
     def _agreed(self, charge: Charge) -> Charge:
-        counterparts = self.trial(charge.item.offer).charges
+        counterparts = self._trial_of(charge).charges
         overrides = {
             price: fields
             for price, fields in charge.item.overrides.items()
@@ -98,10 +112,14 @@ class Trials(Offers):
     def _counterpart(self, charge: Charge) -> Counterpart | None:
         if charge.kind == "setup":
             return None
-        return self.trial(charge.item.offer).charges.get(charge.price)
+        return self._trial_of(charge).charges.get(charge.price)
+
+    def _trial_of(self, charge: Charge) -> Trial:
+        return self.trial(charge.item.offer, charge.item.currency)
 
     def _read(self, ref: str) -> Plan[Any]:
-        return self.trial(ref).plan
+        others = [each.currency for each in super()._read(ref).currencies]
+        return self.trial(ref).plan.resolved_as({u: self.trial(ref, u).plan for u in others})
 
 
 def _checked(plans: Mapping[str, str] | None) -> dict[str, str]:

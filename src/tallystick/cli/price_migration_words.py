@@ -92,6 +92,10 @@ def preview_tree(found: MigrationPreview) -> dict[str, Any]:
         "currency": found.before.currency.code,
         "before": found.before.minor,
         "after": found.after.minor,
+        "totals": [
+            {"currency": before.currency.code, "before": before.minor, "after": after.minor}
+            for before, after in found.totals
+        ],
         "over_cap": [each.subscription for each in found.over_cap],
         "moves": [move_tree(each) for each in found.moves],
     }

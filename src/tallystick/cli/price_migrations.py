@@ -101,7 +101,8 @@ def preview(
         say_json(preview_tree(found))
     else:
         print_moves(found.moves)
-        say(f"{found.before} before, {found.after} after, for a period of each")
+        for before, after in found.totals:
+            say(f"{before} before, {after} after, for a period of each")
         if found.over_cap:
             warn(f"{len(found.over_cap):,} over the cap: `tallystick prices plan` would refuse")
     if found.over_cap:

@@ -91,6 +91,7 @@ _TRIAL: Final = _days("Free days before it is paid; 0 for none, else the plan's.
 
 STARTS: Final[tuple[Option, ...]] = (
     Option("id_", _text("--id", metavar="ID", help="Your own id."), says="id"),
+    Option("currency", _text(metavar="CODE", help="One that the plan is sold in, as EUR.")),
     Option("seats", Seats),
     Option("add", _ADD, says="add_ons", read=add_ons),
     Option("trial_days", _TRIAL),

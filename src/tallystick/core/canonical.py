@@ -8,11 +8,10 @@ the version counts offers, it is not one, so `pro@3` and the same offer in a fil
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
+from tallystick.core.canonical_json import canonical_json, figure_text
 from tallystick.core.coupon_tree import coupon_to_tree
 from tallystick.core.number import EXACT, ZERO, plain
 from tallystick.core.price import (
@@ -26,15 +25,17 @@ from tallystick.core.price import (
     PerUnit,
     Volume,
 )
-from tallystick.errors import InvalidInput, InvalidNumber
+from tallystick.core.sold_in import charging
+from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
+    from decimal import Decimal
 
-    from tallystick.core.catalog import Catalog, Feature, Plan, Product
+    from tallystick.core.catalog import Catalog, Feature, Plan, PlanIn, Product
     from tallystick.core.currency import Currency
     from tallystick.core.meter import Meter
-    from tallystick.core.price import Conversion, Price, Tier
+    from tallystick.core.price import Conversion, Price, PriceIn, Tier
 
 __all__ = [
     "canonical_bytes",
@@ -48,15 +49,17 @@ __all__ = [
 Tree: TypeAlias = dict[str, object]
 
 _DEEPEST: Final = 100
-_WIDEST_BITS: Final = 1_000
-_LONGEST_EXPONENT: Final = 100
 
 _PRICE_FIELDS: Final = (
     "id name description type basis currency cost unit meter tiers tiers_mode package_size"
     " round_packages percent fixed free_transactions free_volume minimum_per_transaction"
     " maximum_per_transaction multiplier included minimum_quantity discount_percent"
     " discount_amount minimum_spend maximum_spend convert allow_negative interval interval_count"
-    " group_by provider_id"
+    " group_by currencies provider_id"
+)
+_MONEY_FIELDS: Final = (
+    "cost tiers fixed free_volume minimum_per_transaction maximum_per_transaction discount_amount"
+    " minimum_spend maximum_spend"
 )
 
 
@@ -104,18 +107,6 @@ def digest(catalog: Catalog[Any, Any]) -> str:
     return "sha256:" + hashlib.sha256(canonical_bytes(catalog)).hexdigest()
 
 
-def canonical_json(value: object) -> bytes:
-    """Write plain JSON values as compact UTF-8 with sorted keys and exact numbers.
-
-    A number has one spelling, whatever its type: 1, Decimal("1.0") and Decimal("1E0") are `1`.
-    Raises InvalidInput for what is not JSON, nested deeper than 100 levels, or not Unicode.
-    """
-    try:
-        return _json_text(value, _DEEPEST).encode()
-    except UnicodeEncodeError:
-        raise InvalidInput("a text holds half a character: it is not Unicode") from None
-
-
 def price_to_tree(price: Price, currency: Currency | None = None) -> Tree:
     """Give one price in the native format; its currency only where it is not `currency`."""
     tree = {
@@ -134,12 +125,24 @@ def price_to_tree(price: Price, currency: Currency | None = None) -> Tree:
         "interval": price.interval,
         "interval_count": None if price.interval_count == 1 else price.interval_count,
         "group_by": list(price.group_by) or None,
+        "currencies": {each.currency.code: _price_in(price, each) for each in price.currencies}
+        or None,
         "provider_id": price.provider_id,
         **_shape_tree(price),
         **_basis_tree(price),
         **_discount_tree(price),
     }
+    if price.currencies and isinstance(price.shape, Percentage):
+        tree["fixed"] = _major(price.shape.fixed, price.currency)  # there may be one elsewhere
     return _written({name: tree.get(name) for name in _PRICE_FIELDS.split()})
+
+
+def _price_in(price: Price, there: PriceIn) -> Tree:
+    """Write the amounts of a price in another currency: those that it has in its own."""
+    tree = price_to_tree(charging(price, there))
+    if isinstance(price.shape, Percentage):
+        tree.setdefault("fixed", "0")
+    return {name: tree[name] for name in _MONEY_FIELDS.split() if name in tree}
 
 
 def _product_tree(product: Product[Any], provider: str | None) -> Tree:
@@ -174,9 +177,11 @@ def _plan_tree(plan: Plan[Any], currency: Currency | None, provider: str | None)
         "active": None if plan.active else False,
         "custom": plan.custom or None,
         "trial_days": plan.trial_days,
-        "setup_fee": _major(plan.setup_fee, plan.currency) if plan.setup_fee != ZERO else None,
+        "setup_fee": _major(plan.setup_fee, plan.currency) if _has_setup_fee(plan) else None,
         "minimum_commitment": _major(plan.minimum_commitment, plan.currency),
         "invoice_threshold": _major(plan.invoice_threshold, plan.currency),
+        "currencies": {each.currency.code: _plan_in(plan, each) for each in plan.currencies}
+        or None,
         "provider": plan.provider,
         "prices": [price_to_tree(price, known) for price in plan.prices] or None,
         "limits": [_feature_tree(key, entry) for key, entry in plan.features.items()] or None,
@@ -194,6 +199,23 @@ def _plan_tree(plan: Plan[Any], currency: Currency | None, provider: str | None)
         del tree["provider"]
         return _written(tree)
     return _written(tree, null=("provider",))  # a null that overrides the catalogue's provider
+
+
+def _has_setup_fee(plan: Plan[Any]) -> bool:
+    """Whether it has one in any currency: then it is written in all of them, zero or not."""
+    others = (each.setup_fee for each in plan.currencies)
+    return any(fee != ZERO for fee in (plan.setup_fee, *others))
+
+
+def _plan_in(plan: Plan[Any], there: PlanIn) -> Tree:
+    money = there.currency
+    return _written(
+        {
+            "setup_fee": _major(there.setup_fee, money) if _has_setup_fee(plan) else None,
+            "minimum_commitment": _major(there.minimum_commitment, money),
+            "invoice_threshold": _major(there.invoice_threshold, money),
+        }
+    )
 
 
 def _meter_tree(meter: Meter) -> Tree:
@@ -223,10 +245,15 @@ def _feature_tree(key: str, feature: Feature) -> Tree:
             "feature_key": key,
             "enabled": feature.enabled,
             "limit": feature.limit,
-            "unit_price": None if price is None else _number(price),
+            "unit_price": None if price is None else figure_text(price),
             "description": feature.description or None,
             "reset": feature.reset,
             "meter": feature.meter,
+            "currencies": {
+                each.currency.code: {"unit_price": figure_text(each.value)}
+                for each in feature.currencies
+            }
+            or None,
         }
     )
 
@@ -249,7 +276,7 @@ def _shape_tree(price: Price) -> Tree:
         case Percentage():
             tree = _percentage_tree(shape, money)
         case Dynamic():
-            multiplier = None if shape.multiplier == 1 else _number(shape.multiplier)
+            multiplier = None if shape.multiplier == 1 else figure_text(shape.multiplier)
             tree = {"type": "dynamic", "multiplier": multiplier}
         case _:
             assert_never(shape)
@@ -260,7 +287,7 @@ def _package_tree(shape: Package, money: Currency) -> Tree:
     return {
         "type": "package",
         "cost": _major(shape.amount, money),
-        "package_size": _number(shape.size),
+        "package_size": figure_text(shape.size),
         "round_packages": None if shape.rounding == "up" else shape.rounding,
     }
 
@@ -268,7 +295,7 @@ def _package_tree(shape: Package, money: Currency) -> Tree:
 def _percentage_tree(shape: Percentage, money: Currency) -> Tree:
     return {
         "type": "percentage",
-        "percent": _number(shape.percent),
+        "percent": figure_text(shape.percent),
         "fixed": _major(shape.fixed, money) if shape.fixed != ZERO else None,
         "free_transactions": shape.free_transactions,
         "free_volume": _major(shape.free_volume, money),
@@ -295,7 +322,7 @@ def _basis_tree(price: Price) -> Tree:
 def _tier_tree(tier: Tier, money: Currency) -> Tree:
     return _written(
         {
-            "up_to": None if tier.up_to is None else _number(tier.up_to),
+            "up_to": None if tier.up_to is None else figure_text(tier.up_to),
             "cost": _major(tier.unit, money),
             "flat_cost": _major(tier.flat, money) if tier.flat != ZERO else None,
         },
@@ -307,16 +334,16 @@ def _percent_tier_tree(tier: Tier, money: Currency) -> Tree:
     """Write the tier of a graduated percentage: what one major unit costs, as a share of it."""
     tree = _tier_tree(tier, money)
     del tree["cost"]
-    return tree | {"percent": _number(tier.unit.scaleb(2 - money.decimals, EXACT))}
+    return tree | {"percent": figure_text(tier.unit.scaleb(2 - money.decimals, EXACT))}
 
 
 def _conversion_tree(convert: Conversion) -> Tree:
     return _written(
         {
             "operation": None if convert.operation == "multiply" else convert.operation,
-            "factor": _number(convert.factor),
+            "factor": figure_text(convert.factor),
             "rounding": None if convert.rounding == "none" else convert.rounding,
-            "to": None if convert.to == 1 else _number(convert.to),
+            "to": None if convert.to == 1 else figure_text(convert.to),
         }
     )
 
@@ -326,7 +353,7 @@ def _discount_tree(price: Price) -> Tree:
         case None:
             return {}
         case PercentOff(percent):
-            return {"discount_percent": _number(percent)}
+            return {"discount_percent": figure_text(percent)}
         case FixedOff(amount):
             return {"discount_amount": _major(amount, price.currency)}
         case _:
@@ -338,24 +365,14 @@ def _written(tree: Mapping[str, object], *, null: Collection[str] = ()) -> Tree:
 
 
 def _unless_zero(number: Decimal) -> str | None:
-    return None if number == ZERO else _number(number)
+    return None if number == ZERO else figure_text(number)
 
 
 def _major(minor: Decimal | None, money: Currency) -> str | None:
     if minor is None:
         return None
-    _number(minor)
+    figure_text(minor)
     return plain(minor.scaleb(-money.decimals, EXACT))
-
-
-def _number(number: object) -> str:
-    if not isinstance(number, Decimal):
-        raise InvalidNumber(f"a figure of a catalogue is a Decimal, not {type(number).__name__}")
-    if not number.is_finite():
-        raise InvalidNumber(f"a figure of a catalogue is finite, not {number}")
-    if number and max(abs(number.adjusted()), len(number.as_tuple().digits)) > _LONGEST_EXPONENT:
-        raise InvalidNumber("a figure of the catalogue has too many digits")
-    return plain(number)
 
 
 def _json_copy(value: object, depth: int) -> object:
@@ -366,33 +383,6 @@ def _json_copy(value: object, depth: int) -> object:
     if isinstance(value, (list, tuple)):
         return [_json_copy(entry, depth - 1) for entry in value]
     return value
-
-
-def _json_text(value: object, depth: int) -> str:
-    if depth == 0:
-        raise InvalidInput(f"JSON nested deeper than {_DEEPEST} levels has no canonical form")
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, Decimal):
-        return _number(value)
-    if isinstance(value, int) and value.bit_length() <= _WIDEST_BITS:
-        return str(int(value))
-    if isinstance(value, Mapping):
-        return _object_text(value.items(), depth)
-    if isinstance(value, (list, tuple)):
-        return f"[{','.join(_json_text(entry, depth - 1) for entry in value)}]"
-    raise InvalidInput(f"{type(value).__name__} has no exact JSON: write a Decimal or a text")
-
-
-def _object_text(items: Iterable[tuple[object, object]], depth: int) -> str:
-    pairs: dict[str, str] = {}
-    for key, entry in items:
-        if not isinstance(key, str):
-            raise InvalidInput(f"a key of a JSON object is a text, not {type(key).__name__}")
-        pairs[json.dumps(key, ensure_ascii=False)] = _json_text(entry, depth - 1)
-    return "{" + ",".join(f"{key}:{pairs[key]}" for key in sorted(pairs)) + "}"
 
 
 def _key_of(entry: Mapping[str, str]) -> str:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias
 
+from tallystick.core.currency import Currency
+from tallystick.core.currency import currency as currency_of
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.number import ZERO
+from tallystick.core.sold_in import plan_in
 from tallystick.errors import UnknownPlan
 
 if TYPE_CHECKING:
@@ -21,8 +24,8 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from tallystick.core.coupon import Coupon
-    from tallystick.core.currency import Currency
     from tallystick.core.meter import Meter
+    from tallystick.core.money import Rate
     from tallystick.core.price import Price
     from tallystick.errors import Problem
 
@@ -42,6 +45,7 @@ __all__ = [
     "Interval",
     "Plan",
     "PlanId",
+    "PlanIn",
     "Product",
     "Reset",
 ]
@@ -64,6 +68,7 @@ class Feature:
     asks `tallystick.core.entitlement.entitlement_of` instead and never compares -1.
     `unit_price` is minor units for each unit beyond the limit and may be a fraction of one; with
     it the limit is soft.  A limit with a `reset` is a quota, without one it counts what exists now.
+    `currencies` is what a unit beyond the limit costs in each other currency.
     """
 
     key: str
@@ -73,6 +78,17 @@ class Feature:
     description: str = ""
     reset: Reset | None = None
     meter: str | None = None
+    currencies: tuple[Rate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanIn:
+    """What a plan itself asks for in another currency, in minor units of it."""
+
+    currency: Currency
+    setup_fee: Decimal = ZERO
+    minimum_commitment: Decimal | None = None
+    invoice_threshold: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +100,7 @@ class Plan(Generic[FeatureKey]):
     shown, never sold by checkout.  `business_rules` is None where absent (`{}` is set).
     `minimum_commitment` is minor units that a whole period comes to at least, trued up at its end;
     `invoice_threshold` minor units of usage that are billed whenever so much is reached.
+    `currencies` are the other currencies it is sold in, in the order of their codes.
     `catalog` is the catalogue the plan stands in; it takes no part in equality.
     """
 
@@ -114,11 +131,14 @@ class Plan(Generic[FeatureKey]):
     highlighted: bool = False
     metadata: Mapping[str, str] = field(default_factory=FrozenDict)
     version: int = 1
+    currencies: tuple[PlanIn, ...] = ()
     enabled: frozenset[str] = field(init=False, compare=False, repr=False)
     catalog: Catalog[Any, Any] | None = field(default=None, compare=False, repr=False)
+    _resolved: dict[Currency, Plan[FeatureKey]] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Freeze the mappings and keep the set that `has_feature` looks into."""
+        object.__setattr__(self, "_resolved", {})
         features = FrozenDict(self.features)
         object.__setattr__(self, "features", features)
         object.__setattr__(self, "metadata", FrozenDict(self.metadata))
@@ -142,6 +162,30 @@ class Plan(Generic[FeatureKey]):
     def one_time(self) -> bool:
         """Whether it is paid once."""
         return self.interval is None
+
+    @property
+    def sold_in(self) -> tuple[Currency, ...]:
+        """The currencies it is sold in, its own first."""
+        return (self.currency, *(each.currency for each in self.currencies))
+
+    def in_currency(self, currency: Currency | str) -> Plan[FeatureKey]:
+        """Give the plan as it is in one of its currencies: a plan that is sold in no other.
+
+        Raises CurrencyMismatch where it is not sold in it, InvalidInput for what is no currency.
+        """
+        unit = currency if isinstance(currency, Currency) else currency_of(currency)
+        if unit == self.currency and not self.currencies:
+            return self
+        found = self._resolved.get(unit)
+        if found is None:
+            found = self._resolved[unit] = plan_in(self, unit)
+        return found
+
+    def resolved_as(self, others: Mapping[Currency, Plan[FeatureKey]]) -> Plan[FeatureKey]:
+        """Give the plan, and in other currencies whatever these plans are."""
+        found = replace(self, currencies=tuple(PlanIn(currency=unit) for unit in others))
+        found._resolved.update({**others, self.currency: self})  # noqa: SLF001 - one of this class
+        return found
 
     @property
     def primary(self) -> Price | None:

@@ -70,8 +70,8 @@ def _useless(path: str, coupon: Coupon, catalog: Catalog[Any, Any]) -> Iterator[
             f"no plan is what {coupon.id} is limited to: it can never be redeemed",
             "name plans, products, prices and meters that go together",
         )
-    elif not any(coupon.takes(plan.currency) for plan in plans):
-        codes = sorted({plan.currency.code for plan in plans})
+    elif not any(coupon.takes(unit) for plan in plans for unit in plan.sold_in):
+        codes = sorted({unit.code for plan in plans for unit in plan.sold_in})
         yield hint(
             path,
             f"{coupon.id} is not for {' or '.join(codes)}, in which its plans are sold: it can"

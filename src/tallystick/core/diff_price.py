@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.diff_words import Words, shown, unlike
 from tallystick.core.price import Flat, Graduated, Price, Volume
+from tallystick.core.sold_in import charging, price_in
 from tallystick.core.wording import (
     amount_words,
     conversion_words,
@@ -51,7 +52,7 @@ _SHAPE_WORDS: Final = {
     "maximum": "maximum a transaction",
     "multiplier": "multiplier",
 }
-_TOLD: Final = frozenset({"shape", "interval", "interval_count"})
+_TOLD: Final = frozenset({"shape", "interval", "interval_count", "currencies"})
 _FIELD_WORDS: Final = {
     "included": "included",
     "minimum_quantity": "minimum quantity",
@@ -146,6 +147,28 @@ def price_changes(old: Price, new: Price, plans: tuple[Plan[Any], Plan[Any]]) ->
         if field.name == "currency" and found:  # the amounts above carry it
             continue
         yield _field_change(field.name, old, new, line)
+    yield from _in_currencies(old, new, plans)
+
+
+def _in_currencies(old: Price, new: Price, plans: tuple[Plan[Any], Plan[Any]]) -> Iterator[Words]:
+    """Tell what changed in other currencies: what is no money was told already."""
+    sides = [{each.currency: each for each in side.currencies} for side in (old, new)]
+    for unit in sorted(sides[0].keys() | sides[1].keys()):
+        if unit not in sides[0] or unit not in sides[1]:
+            before, after = (
+                price_words(price_in(side, unit)) if unit in known else None
+                for side, known in zip((old, new), sides, strict=True)
+            )
+            what = f"removed: {before}" if after is None else f"added: {after}"
+            yield Words(f"{_label(old)}: {unit} {what}", before, after)
+        elif sides[0][unit] != sides[1][unit]:
+            found = price_changes(price_in(old, unit), charging(old, sides[1][unit]), plans)
+            yield from (_naming(unit, each) for each in found)
+
+
+def _naming(unit: Currency, words: Words) -> Words:
+    """Name the currency where the amounts don't."""
+    return words if unit.code in words.text else words._replace(text=f"{words.text} in {unit}")
 
 
 def _label(price: Price) -> str:

@@ -211,13 +211,13 @@ def _cheapest_allowing(
     if plan.catalog is None:
         return None
     offers = [
-        other
+        other.in_currency(plan.currency)
         for product in plan.catalog.products
         for other in product.plans
         if other.active
         and not product.hidden
         and other.id != plan.id
-        and other.currency == plan.currency
+        and plan.currency in other.sold_in
         and _allows(other, key, used, requested)
     ]
     return min(offers, key=_order, default=None)

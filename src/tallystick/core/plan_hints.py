@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tallystick.core.catalog import Catalog, Product
-    from tallystick.core.currency import Currency
     from tallystick.core.offer import Offer
     from tallystick.errors import Problem
 
@@ -225,10 +224,8 @@ def _lacks(path: str, product: Product[Any], lacking: list[str], codes: list[str
 
 def _sold_in(product: Product[Any]) -> set[str]:
     """Give the currencies of the plans that are offered for an amount."""
-    found: set[Currency] = {
-        plan.currency for plan in product.plans if plan.active and not plan.custom and plan.prices
-    }
-    return {money.code for money in found}
+    sold = (plan for plan in product.plans if plan.active and not plan.custom and plan.prices)
+    return {money.code for plan in sold for money in plan.sold_in}
 
 
 def _family(product: Product[Any], codes: set[str]) -> str:

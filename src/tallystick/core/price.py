@@ -33,6 +33,7 @@ __all__ = [
     "Percentage",
     "Price",
     "PriceDiscount",
+    "PriceIn",
     "Shape",
     "Tier",
     "Volume",
@@ -160,6 +161,17 @@ PriceDiscount: TypeAlias = PercentOff | FixedOff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriceIn:
+    """What a price charges in another currency: all of it that is money, in minor units of it."""
+
+    currency: Currency
+    shape: Shape
+    discount: PriceDiscount | None = None
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
     """A charge of a plan: an identity, what is counted, the shape, and the modifiers around it.
 
@@ -170,7 +182,8 @@ class Price:
 
     `interval` is its own cadence where it is not the plan's: a yearly plan with monthly usage;
     `interval_count` None is 1.  `group_by` names properties of its meter: each group of them is a
-    line of its own, rated by itself.
+    line of its own, rated by itself.  `currencies` is what it charges in each other currency, in
+    the order of their codes; `core.sold_in` gives the price in one of them.
     """
 
     id: str
@@ -192,3 +205,4 @@ class Price:
     interval: Interval | None = None
     interval_count: int | None = None
     group_by: tuple[str, ...] = ()
+    currencies: tuple[PriceIn, ...] = ()

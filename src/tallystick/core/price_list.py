@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -20,6 +21,7 @@ from tallystick.core.currency import Currency
 from tallystick.core.number import EXACT, ZERO, exact_sum, plain
 from tallystick.core.period import cadence_of
 from tallystick.core.price import Flat, Graduated, Package, PerUnit, Volume
+from tallystick.core.sold_in import price_in
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Catalog, Feature, Plan, Product
     from tallystick.core.price import Price
 
-__all__ = ["VIEWS", "View", "price_list", "price_list_body"]
+__all__ = ["VIEWS", "View", "currencies_of", "price_list", "price_list_body"]
 
 View: TypeAlias = Literal["compact", "full"]
 """How much is told: the contract's keys, or also lines, trials and limits."""
@@ -66,9 +68,10 @@ def price_list(
 ) -> dict[str, Any]:
     """Give the price list as plain values; prices are Decimals in major units.
 
-    Hidden products and inactive plans are left out, as are products of another currency where
-    one is asked for.  Raises InvalidInput for an unknown view and for business rules that are not
-    JSON values.
+    Hidden products and inactive plans are left out.  Where a currency is asked for, what is sold
+    in it is shown in it, and products of which nothing is are left out; a plan beside it that is
+    not sold in it keeps its own, and says so.  Raises InvalidInput for an unknown view and for
+    business rules that are not JSON values.
     """
     if view not in VIEWS:
         text = f"{view!r} is no view; write one of {', '.join(VIEWS)}"
@@ -76,10 +79,10 @@ def price_list(
     if currency is not None and not isinstance(currency, Currency):
         raise InvalidInput(f"{currency!r} is no Currency; look it up with currency('USD')")
     products = [
-        _product(product, view)
+        _product(product if currency is None else _in_currency(product, currency), view)
         for product in catalog.products
         if not product.hidden
-        and (currency is None or product.currency == currency)
+        and (currency is None or currency in currencies_of(product))
         and any(plan.active for plan in product.plans)
     ]
     return {"ok": True, "data": {"products": products}}
@@ -97,13 +100,26 @@ def price_list_body(
     return text.encode("utf-8", errors="backslashreplace")
 
 
+def currencies_of(product: Product[Any]) -> frozenset[Currency]:
+    """Give the currencies in which something of a product is shown: its own, and others."""
+    others = {each for plan in product.plans if plan.active for each in plan.sold_in}
+    return frozenset({product.currency, *others})
+
+
+def _in_currency(product: Product[Any], currency: Currency) -> Product[Any]:
+    plans = tuple(
+        plan.in_currency(currency) if currency in plan.sold_in else plan for plan in product.plans
+    )
+    return replace(product, currency=currency, plans=plans)
+
+
 def _product(product: Product[Any], view: View) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "id": product.id,
         "name": product.name,
         "currency": product.currency.code,
         "features": list(product.features),
-        "plans": [_plan(plan, view) for plan in product.plans if plan.active],
+        "plans": [_plan(plan, view, product.currency) for plan in product.plans if plan.active],
     }
     if product.business_rules is not None:
         entry["businessRules"] = _free_json(product.business_rules, f"{product.id}.businessRules")
@@ -116,7 +132,7 @@ def _product(product: Product[Any], view: View) -> dict[str, Any]:
     return entry
 
 
-def _plan(plan: Plan[Any], view: View) -> dict[str, Any]:
+def _plan(plan: Plan[Any], view: View, listed_in: Currency) -> dict[str, Any]:
     primary = None if plan.custom else plan.primary
     cadence = cadence_of(plan)
     entry: dict[str, Any] = {
@@ -128,6 +144,8 @@ def _plan(plan: Plan[Any], view: View) -> dict[str, Any]:
         "priceVariantId": (primary.provider_id or primary.id or None) if primary else None,
         "provider": plan.provider,
     }
+    if plan.currency != listed_in:
+        entry["currency"] = plan.currency.code
     words = _written(label=plan.label, buttonLabel=plan.button_label, href=plan.href)
     if plan.custom:
         entry |= {"custom": True, **words}
@@ -153,6 +171,7 @@ def _more_of(plan: Plan[Any]) -> dict[str, Any]:
         minimumCommitment=_amount(plan.minimum_commitment, plan.currency),
         badge=plan.badge,
         highlighted=plan.highlighted or None,
+        currencies=[each.currency.code for each in plan.currencies] or None,
     )
 
 
@@ -175,7 +194,7 @@ def _line(price: Price, currency: Currency) -> dict[str, Any]:
 
     The provider's id stays inside: a checkout is asked for by plan, never by a provider's price.
     """
-    tree = price_to_tree(price, currency)
+    tree = price_to_tree(price_in(price, price.currency), currency)
     tree.pop("provider_id", None)
     return _camel(tree)
 

@@ -61,13 +61,15 @@ class Item:
     """One plan version that is had: the plan itself, or an add-on.
 
     `overrides` is what is different for this customer, by price id: fields of a price as a
-    catalogue writes them (`{"pro": {"cost": "5.00"}}`).
+    catalogue writes them (`{"pro": {"cost": "5.00"}}`).  `currency` is the one it is had in, where
+    that is not the plan's own.
     """
 
     key: str
     offer: str
     seats: int = 1
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=FrozenDict)
+    currency: Currency | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

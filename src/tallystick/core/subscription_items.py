@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tallystick.core.span import MINIMUM
 from tallystick.core.subscription import MAIN, Item, Planned
-from tallystick.core.terms import cadence_of_price, item_plan, prices_of
+from tallystick.core.terms import cadence_of_price, item_in, item_plan, prices_of
 from tallystick.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def changed_items(
     Raises InvalidInput for an add-on to remove that is not there, and for overrides of prices
     that are not there.  One that was `planned` leaves these out: something came between.  Where it
     was planned instead of another plan version than there is by then, nothing changes; one that is
-    asked for so raises Conflict.
+    asked for so raises Conflict.  The currency stays: CurrencyMismatch for a plan that is not sold
+    in it.
     """
     main, *others = items
     if change.instead_of not in {None, main.offer}:
@@ -50,7 +51,8 @@ def changed_items(
     overrides = main.overrides if change.overrides is None else change.overrides
     seats = main.seats if change.seats is None else change.seats
     inherited = change.overrides is None and offer != main.offer
-    main = replace(main, offer=offer, seats=seats, overrides=overrides)
+    money = item_plan(main, offers).currency
+    main = item_in(replace(main, offer=offer, seats=seats, overrides=overrides), offers, money)
     if overrides and (planned or inherited):
         known = prices_of(replace(main, overrides={}), offers)
         main = replace(
@@ -64,7 +66,7 @@ def changed_items(
             )
     for add_on in change.add:
         key = plan_id(add_on.offer)
-        kept[key] = Item(key, add_on.offer, add_on.seats)
+        kept[key] = item_in(Item(key, add_on.offer, add_on.seats), offers, money)
     return (main, *kept.values())
 
 

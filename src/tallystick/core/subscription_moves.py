@@ -33,7 +33,7 @@ from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.subscription import MAIN, AfterTrial, Item, Planned, Subscription
 from tallystick.core.subscription_flow import Flow, when_next
 from tallystick.core.subscription_items import plan_id, planned_for_date
-from tallystick.core.terms import check_item, prices_of
+from tallystick.core.terms import check_item, item_in, prices_of
 from tallystick.errors import Conflict, InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def advance(subscription: Subscription, until: Instant, offers: Mapping[str, Pla
 def start(id_: str, move: Start, at: Instant, offers: Mapping[str, Plan[Any]]) -> Outcome:
     """Make a subscription: now, in the future, or in the past with all that was due since.
 
-    Raises InvalidInput with every field that is wrong, UnknownPlan, InvalidPeriod for an unknown
-    zone.
+    Raises InvalidInput with every field that is wrong, UnknownPlan, CurrencyMismatch for a plan
+    that is not sold in its currency, InvalidPeriod for an unknown zone.
     """
     at = to_the_second(at)
     begins = to_the_second(move.starts_at) if move.starts_at is not None else at
@@ -119,7 +119,7 @@ def start(id_: str, move: Start, at: Instant, offers: Mapping[str, Plan[Any]]) -
     unit = currency(move.currency)
     phases = _phases(move.phases)
     first, planned = _planned(move, phases, offers)
-    items = (first, *(_add_on(each) for each in move.add_ons))
+    items = (first, *(item_in(_add_on(each), offers, unit) for each in move.add_ons))
     for item in items:
         check_item(item, offers, unit)
     _check_keys(items)
@@ -216,7 +216,8 @@ def _planned(
 
 
 def _in_phase(move: Start, phase: Phase, offers: Mapping[str, Plan[Any]]) -> Item:
-    plain = Item(MAIN, phase.offer or move.offer, move.seats, move.overrides)
+    wanted = Item(MAIN, phase.offer or move.offer, move.seats, move.overrides)
+    plain = item_in(wanted, offers, currency(move.currency))
     overrides = {price: dict(fields) for price, fields in move.overrides.items()}
     if phase.percent_off is not None:
         for price in prices_of(plain, offers).values():

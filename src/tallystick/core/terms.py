@@ -27,6 +27,7 @@ from tallystick.core.price import FixedOff, Percentage, PercentOff, PerUnit, Pri
 from tallystick.core.proration import TimeShare
 from tallystick.core.rating.modifiers import quotient
 from tallystick.core.spelling import did_you_mean
+from tallystick.core.wording import and_words
 from tallystick.errors import CurrencyMismatch, InvalidInput, UnknownPlan
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ __all__ = [
     "check_item",
     "feature_price",
     "fitting",
+    "item_in",
     "item_plan",
     "prices_of",
     "scaled_allowance",
@@ -55,7 +57,9 @@ _LISTS: Final[dict[int, tuple[Plan[Any], Mapping[str, Price]]]] = {}
 _DEEPEST: Final = 10
 _HUNDRED: Final = Decimal(100)
 _PERCENT_OFF: Final = "percent_off"
-_FIXED: Final = frozenset({"id", "type", "currency", "meter", "group_by", "setup_fee"})
+_FIXED: Final = frozenset(
+    {"id", "type", "currency", "currencies", "meter", "group_by", "setup_fee"}
+)
 _SPELLINGS: Final[Mapping[str, str]] = {
     spelling: field.name for field in TABLES["price"] for spelling in field.spellings()
 } | {_PERCENT_OFF: _PERCENT_OFF, "percentOff": _PERCENT_OFF, "currency": "currency"}
@@ -64,11 +68,32 @@ _DISCOUNTS: Final = ("discount_percent", "discount_amount")
 
 
 def item_plan(item: Item, offers: Mapping[str, Plan[Any]]) -> Plan[Any]:
-    """Give the plan version an item is on.  Raises UnknownPlan."""
+    """Give the plan version an item is on, in the currency that the item is had in.
+
+    Raises UnknownPlan, CurrencyMismatch.
+    """
+    plan = _offered(item.offer, offers)
+    return plan.in_currency(item.currency or plan.currency)
+
+
+def item_in(item: Item, offers: Mapping[str, Plan[Any]], currency: Currency) -> Item:
+    """Give an item as it is had in a subscription of a currency.
+
+    Raises UnknownPlan, CurrencyMismatch where its plan is not sold in that currency.
+    """
+    plan = _offered(item.offer, offers)
+    if currency not in plan.sold_in:
+        codes = and_words([each.code for each in plan.sold_in])
+        text = f"plan {plan.id} is sold in {codes}, the subscription is in {currency}"
+        raise CurrencyMismatch(text, {"offer": [text]})
+    return replace(item, currency=None if currency == plan.currency else currency)
+
+
+def _offered(offer: str, offers: Mapping[str, Plan[Any]]) -> Plan[Any]:
     try:
-        return offers[item.offer]
+        return offers[offer]
     except (KeyError, TypeError):
-        raise UnknownPlan(str(item.offer)[:200]) from None
+        raise UnknownPlan(str(offer)[:200]) from None
 
 
 def prices_of(item: Item, offers: Mapping[str, Plan[Any]]) -> Mapping[str, Price]:

@@ -77,6 +77,7 @@ class Moves(Generic[R_co]):
         customer: str,
         plan: str,
         *,
+        currency: str | None = None,
         seats: int = 1,
         add_ons: Iterable[str | tuple[str, int] | AddOn] | Mapping[str, int] = (),
         trial_days: int | None = None,
@@ -100,7 +101,8 @@ class Moves(Generic[R_co]):
     ) -> R_co:
         """Put a customer on a plan: `"pro"` is its newest published version, `"pro@1"` that one.
 
-        Currency and group are the plan's, the time zone is the customer's.  `trial_days` are given
+        Its `currency` is one that the plan is sold in: not said, the customer's, else the plan's
+        own.  The group is the plan's, the time zone is the customer's.  `trial_days` are given
         once to a customer and to each of the `identities`; `after_trial` is what comes then.  Not
         said, they are the plan's, but for who had a trial already; 0 is no trial.
         `starts_at` may lie in the past or the future; `paid_until` is for one that ran elsewhere.
@@ -111,7 +113,8 @@ class Moves(Generic[R_co]):
         Raises NotFound, UnknownPlan, CurrencyMismatch; InvalidInput; CouponRefused; Conflict where
         the plan is not offered, its group has a live subscription, or a trial was given before.
         """
-        asked = Asked(plan=plan, seats=seats, add=add_ons, overrides=overrides, phases=phases)
+        own = {"overrides": overrides, "phases": phases}
+        asked = Asked(plan=plan, currency=currency, seats=seats, add=add_ons, **own)
         times = {"starts_at": starts_at, "paid_until": paid_until, "ends_at": ends_at}
         trial = {"trial_days": trial_days, "after_trial": after_trial}
         terms = terms_of(net_days, po_number, memo)

@@ -103,7 +103,10 @@ def _plans_parameters() -> list[dict[str, Any]]:
         {
             "name": "currency",
             "in": "query",
-            "description": "Only products sold in this currency (ISO 4217, upper-case).",
+            "description": (
+                "Products sold in this currency (ISO 4217, upper-case), in it; a plan that is not"
+                " keeps its own and names it."
+            ),
             "schema": {"type": "string", "enum": sorted(CODES)},
         },
         {

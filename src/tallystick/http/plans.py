@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from tallystick.core.currency import currency as currency_of
-from tallystick.core.price_list import VIEWS, price_list_body
+from tallystick.core.price_list import VIEWS, currencies_of, price_list_body
 from tallystick.errors import InvalidInput, MethodNotAllowed
 from tallystick.http.cached import Cached
 from tallystick.http.guard import BodyBound, answer_error, path_within
@@ -58,7 +58,7 @@ class PriceLists:
         # By currency the list is resolved for a caller: a cache may not hand the stranger's list
         # to someone who signs in.
         resolved = {**plain, "Vary": "Authorization"}
-        currencies = {product.currency for product in catalog.products}
+        currencies = {one for product in catalog.products for one in currencies_of(product)}
         self._all: dict[str, Cached] = {
             view: _json(price_list_body(catalog, view), plain) for view in VIEWS
         }

@@ -117,8 +117,9 @@ class Limit(_Shape):
 class PlanEntry(_Shape):
     """A plan; what has a default is present only where it is set.
 
-    price is major units of the product's currency, null for "contact us"; interval is null
-    for a plan that is paid once.
+    price is major units of the product's currency, or of its own where it names one, null for
+    "contact us"; interval is null for a plan that is paid once.  currencies are the others that it
+    is sold in.
     """
 
     id: str
@@ -128,6 +129,7 @@ class PlanEntry(_Shape):
     price: Number | None
     price_variant_id: str | None
     provider: str | None
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
     custom: bool | None = None
     label: str | None = None
     button_label: str | None = None
@@ -143,6 +145,7 @@ class PlanEntry(_Shape):
     minimum_commitment: Number | None = None
     badge: str | None = None
     highlighted: bool | None = None
+    currencies: list[str] | None = None
 
 
 class ProductEntry(_Shape):

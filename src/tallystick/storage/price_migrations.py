@@ -59,9 +59,9 @@ _AT_ONCE: Final = 500
 
 
 def add_migration(
-    unit: Unit, made: PriceMigration, parts: Sequence[PriceMove], unit_of: Currency
+    unit: Unit, made: PriceMigration, parts: Sequence[PriceMove], own: Currency
 ) -> None:
-    """Store a price migration with its subscriptions.
+    """Store a price migration with its subscriptions; `own` is the currency of its plan.
 
     Raises Conflict where its id is taken, or another one came first for a subscription.
     """
@@ -72,7 +72,7 @@ def add_migration(
     rows = [
         (
             *(each.customer, made.id, each.subscription),
-            *(bytes_of(each.item).decode(), unit_of.code),
+            *(bytes_of(each.item).decode(), _currency_of(each, own).code),
             *(None if money is None else money.minor for money in (each.before, each.after)),
             *(each.status, each.reason, moment(each.takes_effect_at)),
         )
@@ -89,6 +89,10 @@ def add_migration(
             f"there is a price migration {made.id!r} already, or another one came first for one of"
             " its subscriptions: look again"
         ) from None
+
+
+def _currency_of(part: PriceMove, own: Currency) -> Currency:
+    return next((each.currency for each in (part.before, part.after) if each is not None), own)
 
 
 def find_migration(unit: Unit, id_: str, *, lock: bool = False) -> PriceMigration | None:

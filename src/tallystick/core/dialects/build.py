@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tallystick.core.catalog import Catalog, Feature, Plan, Product
 from tallystick.core.currency import Currency
 from tallystick.core.currency import currency as currency_of
+from tallystick.core.dialects.amounts import amount_of
 from tallystick.core.dialects.coupons import Coupons
+from tallystick.core.dialects.currencies import plan_currencies, unit_prices
 from tallystick.core.dialects.meters import meter_of
-from tallystick.core.dialects.prices import amount_of, check_cadence, price_of
+from tallystick.core.dialects.prices import check_cadence, price_of
 from tallystick.core.number import ZERO, exact_sum
 from tallystick.core.price import Flat, Price
 from tallystick.core.rules import hints_of, problems_of
@@ -135,10 +138,13 @@ class Builder:
         custom = record.get("custom", False)
         self._cadence(record, one_time=one_time, custom=custom)
         lines = record.get("prices", [])
-        prices = [p for line in lines if (p := self._price(line, currency)) is not None]
+        pairs = [(line, self._price(line, currency)) for line in lines]
+        prices = [price for _, price in pairs if price is not None]
         self._lines(record, prices, one_time=one_time, custom=custom)
         fees = [amount_of(line, "setup_fee", currency) for line in [record, *lines]]
-        return self._plan(record, currency, product_id, prices, exact_sum(*fees))
+        plan = self._plan(record, currency, product_id, prices, exact_sum(*fees))
+        currencies = plan_currencies(record, currency, pairs, record.get("limits", ()))
+        return replace(plan, currencies=currencies)
 
     def listed_plan(self, record: Record) -> Product:
         """Build the product of one plan of the plans dialect."""
@@ -158,6 +164,9 @@ class Builder:
             record.problem("price", "must be 0 on a custom plan: its price is agreed by hand")
         if "id" in record:
             self._products[record["id"]] = record.at("id")
+        for feature in features:
+            if "currencies" in feature:
+                feature.problem("currencies", "means nothing in a flat list: a plan has one price")
         self._cadence(record, one_time=False, custom=bool(custom))
         plan_id = record.get("id", "")
         prices = self._listed_price(record, currency) if price else []
@@ -205,7 +214,7 @@ class Builder:
             interval=record.get("interval"),
             custom=record.get("custom", False) if custom is None else custom,
             prices=tuple(prices),
-            features=self._features(record),
+            features=self._features(record, currency),
             provider=provider,
             setup_fee=setup_fee,
             minimum_commitment=_amount(record, "minimum_commitment", currency),
@@ -228,7 +237,7 @@ class Builder:
             ),
         )
 
-    def _features(self, record: Record) -> dict[str, Feature]:
+    def _features(self, record: Record, currency: Currency) -> dict[str, Feature]:
         features: dict[str, Feature] = {}
         for entry in record.get("limits") or record.get("features") or ():
             key = entry.get("feature_key")
@@ -242,6 +251,7 @@ class Builder:
             features[key] = Feature(
                 key=key,
                 enabled=entry.get("enabled", True),
+                currencies=unit_prices(entry, currency),
                 **entry.shared("limit", "unit_price", "description", "reset", "meter"),
             )
         return features

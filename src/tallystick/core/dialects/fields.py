@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from tallystick.core.coupon import Duration
-from tallystick.core.dialects.amounts import Amounts, Time
+from tallystick.core.dialects.amounts import Amounts, ByCurrency, Time
+from tallystick.core.dialects.field import MONEY, Field
 from tallystick.core.dialects.filters import Filter, Property
 from tallystick.core.dialects.report import BAD, Record, camel
 from tallystick.core.dialects.scalars import (
@@ -46,23 +47,6 @@ MOST_ENTRIES: Final = 10_000
 
 MOST_TIERS: Final = 1_000
 """More steps than a person can check."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a table."""
-
-    name: str
-    kind: Kind
-    doc: str
-    needed: tuple[Dialect, ...] = ()
-    also: tuple[str, ...] = ()
-    nullable: bool = False
-
-    def spellings(self) -> tuple[str, ...]:
-        """Every way the field may be written."""
-        names = (self.name, *self.also)
-        return tuple(dict.fromkeys([*names, *map(camel, names)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +140,7 @@ _REDEEMED: Final = (
 
 _INTERVAL: Final = Choice(("day", "week", "month", "year"))
 
-TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
+_WRITTEN: Final[Mapping[str, tuple[Field, ...]]] = {
     "catalog": (
         Field("dialect", Choice(EVERY), "How the file is written; told from its shape if absent."),
         Field("provider", Identifier(), "Who takes the money for all plans.", nullable=True),
@@ -234,6 +218,7 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
         Field("interval", _INTERVAL, "The unit of its period.", nullable=True),
         Field("prices", Many(One("price")), "What it charges.", also=("line_items",)),
         Field("limits", Many(One("feature")), "What it gives.", also=("features",)),
+        Field("currencies", ByCurrency(One("plan_in")), "Its own amounts in other currencies."),
         *_OFFER,
     ),
     "listed_plan": (
@@ -272,6 +257,7 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
             nullable=True,
         ),
         Field("meter", Identifier(), "What counts it; its own key if absent."),
+        Field("currencies", ByCurrency(One("feature_in")), "Its unit price in other currencies."),
     ),
     "price": (
         Field("id", Identifier(), "Unique over the catalogue; the provider's variant id.", EVERY),
@@ -325,6 +311,7 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
         Field("interval_count", Integer(1), "How many intervals its own period has."),
         Field("group_by", Many(Property()), "Properties of its meter: a line for each group."),
         Field("setup_fee", Number(), "Paid once, at the start."),
+        Field("currencies", ByCurrency(One("price_in")), "Its amounts in other currencies."),
         Field("provider_id", Identifier(), "The provider's own id of this price.", nullable=True),
     ),
     "tier": (
@@ -341,6 +328,14 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
         ),
         Field("to", Number(above=True), "Rounded to a multiple of this; 1 if absent."),
     ),
+}
+
+TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
+    **_WRITTEN,
+    **{
+        f"{table}_in": tuple(field for field in _WRITTEN[table] if field.name in names)
+        for table, names in MONEY.items()
+    },
 }
 """The fields of each kind of object, in the order in which a person would write them."""
 

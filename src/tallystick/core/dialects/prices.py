@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from tallystick.core.dialects.amounts import amount_of, rate_of
+from tallystick.core.dialects.currencies import records_in
 from tallystick.core.meter import MOST_GROUPS
-from tallystick.core.money import to_minor
 from tallystick.core.number import ZERO, plain
 from tallystick.core.period import Cadence, longer_than_three_years
 from tallystick.core.price import (
@@ -22,11 +23,13 @@ from tallystick.core.price import (
     PercentOff,
     PerUnit,
     Price,
+    PriceIn,
     Shape,
     Tier,
     Volume,
 )
 from tallystick.core.rating.graduated import percent_tier
+from tallystick.core.sold_in import carries_money, charging, shape_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,10 +37,9 @@ if TYPE_CHECKING:
     from tallystick.core.currency import Currency
     from tallystick.core.dialects.report import Record
 
-__all__ = ["amount_of", "check_cadence", "price_of"]
+__all__ = ["check_cadence", "price_of"]
 
 _LONG: Final = 10_000
-_LEDGER_BOUND: Final = Decimal(2**63)
 _TIERS: Final = frozenset({"tiers", "tiers_mode"})
 _SHAPED: Final = (
     frozenset(
@@ -73,30 +75,6 @@ _MODIFIERS: Final = frozenset(
 _OF_UNITS: Final = frozenset({"included", "minimum_quantity", "convert"})
 
 
-def amount_of(record: Record, name: str, currency: Currency) -> Decimal:
-    """Give a field as minor units of the currency: an amount, so with no part of one.
-
-    Absent is zero.
-    """
-    major = record.get(name, ZERO)
-    minor = to_minor(major, currency)
-    if minor != minor.to_integral_value():
-        decimals = f"{currency.decimals} decimals" if currency.decimals else "no decimals"
-        record.problem(name, f"{plain(major)} has more decimals than {currency} allows: {decimals}")
-    return _bounded(record, name, minor)
-
-
-def _rate_of(record: Record, name: str, currency: Currency) -> Decimal:
-    return _bounded(record, name, to_minor(record.get(name, ZERO), currency))
-
-
-def _bounded(record: Record, name: str, minor: Decimal) -> Decimal:
-    if minor >= _LEDGER_BOUND:
-        record.problem(name, f"{plain(record[name])} is more than a ledger can hold")
-        return ZERO
-    return minor
-
-
 def _needs(record: Record, name: str, why: str) -> None:
     if name not in record and name not in record.bad:
         record.problem(name, f"is missing: {why}")
@@ -109,7 +87,7 @@ def _flat(record: Record, currency: Currency) -> Shape:
 
 def _per_unit(record: Record, currency: Currency) -> Shape:
     _needs(record, "cost", "a price for each unit has an amount")
-    return PerUnit(_rate_of(record, "cost", currency))
+    return PerUnit(rate_of(record, "cost", currency))
 
 
 def _per_seat(record: Record, currency: Currency) -> Shape:
@@ -133,7 +111,7 @@ def _tiered(record: Record, currency: Currency) -> Shape:
 def _tier(record: Record, currency: Currency) -> Tier:
     up_to, flat = record.get("up_to"), amount_of(record, "flat_cost", currency)
     if "percent" not in record:
-        return Tier(up_to, _rate_of(record, "cost", currency), flat)
+        return Tier(up_to, rate_of(record, "cost", currency), flat)
     if record.get("cost"):
         record.problem("percent", "goes without a cost: a tier has one of the two")
     return percent_tier(up_to, record["percent"], flat, currency)
@@ -179,7 +157,7 @@ def _percentage(record: Record, currency: Currency) -> Shape:
         record.problem("minimum_per_transaction", "is above the maximum")
     return Percentage(
         percent=record.get("percent", ZERO),
-        fixed=_rate_of(record, "fixed", currency),
+        fixed=rate_of(record, "fixed", currency),
         free_transactions=record.get("free_transactions"),
         free_volume=bound("free_volume"),
         minimum=least,
@@ -253,10 +231,11 @@ def price_of(record: Record, currency: Currency) -> Price | None:
     check_cadence(record)
     count = record.get("interval_count")
     price_id = record.get("id", "")
-    return Price(
+    shape = reading.shape(record, currency)
+    price = Price(
         id=price_id,
         currency=currency,
-        shape=reading.shape(record, currency),
+        shape=shape,
         basis=reading.basis,
         name=record.get("name", ""),
         description=record.get("description", ""),
@@ -274,6 +253,32 @@ def price_of(record: Record, currency: Currency) -> Price | None:
         interval_count=None if count == 1 else count,
         group_by=_groups(record),
     )
+    several = (_price_in(*each, price, reading) for each in records_in(record, "price", currency))
+    kept = (
+        each for each in several if carries_money(price) or carries_money(charging(price, each))
+    )
+    return replace(price, currencies=tuple(kept))
+
+
+def _price_in(
+    currency: Currency, record: Record, entry: Record, price: Price, reading: _Reading
+) -> PriceIn:
+    """Build what a price charges in another currency; what has no amounts is as in its own."""
+    written = any(name in entry for name in reading.fields)
+    shape = reading.shape(record, currency) if written else None
+    if shape is not None and _kind(shape) != _kind(price.shape):
+        entry.problem("tiers", "must be as its own tiers are: percentages, or amounts")
+    return PriceIn(
+        currency=currency,
+        shape=shape or shape_in(price.shape, price.currency, currency),
+        discount=_discount(record, currency),
+        minimum=_spend(record, "minimum_spend", currency),
+        maximum=_spend(record, "maximum_spend", currency),
+    )
+
+
+def _kind(shape: Shape) -> tuple[type, bool]:
+    return type(shape), isinstance(shape, Graduated) and shape.of_money
 
 
 def check_cadence(record: Record) -> None:

@@ -416,7 +416,10 @@ export class TallystickPricingTable extends HTMLElement {
         make("h2", { id: `product-${index}` }, own(product.name)),
         badge ? make("span", { class: "badge" }, own(badge)) : null),
       product.description ? make("p", { class: "about" }, own(product.description)) : null,
-      ...offers.map((plan) => this.#offer(product, plan, offers.length > 1, figures)),
+      ...offers.map((plan) => {
+        const its = plan.currency ? new Figures(locale, plan.currency) : figures;
+        return this.#offer(product, plan, offers.length > 1, its);
+      }),
       features(product, offers[0], figures, this.#names),
     );
   }
