@@ -15,17 +15,25 @@
     │   │       ├── InvalidCatalog
     │   │       └── InvalidTaxRules
     │   ├── NotFound            no such thing
+    │   │   ├── TenantNotFound  no such tenant, or none for who asks
     │   │   └── UnknownPlan     no such plan
     │   ├── Conflict            what is there already says otherwise
     │   │   ├── QuoteExpired    a quote that is no longer good
+    │   │   ├── ReservationOver a reservation that holds nothing any more
     │   │   ├── CouponRefused   a coupon that may not be redeemed
     │   │   ├── PriceChanged    a quote whose figures are not what would be charged now
     │   │   └── PriceCapExceeded a price migration after which some would pay more than its cap
     │   ├── TaxUndecided        what is known does not say which tax is owed
+    │   ├── TenantSuspended     the tenant may do nothing for now
+    │   ├── TenantInactive      the tenant is not active any more, or not yet
     │   ├── InsufficientCredit  less credit is left than is asked for
+    │   ├── QuotaExceeded       a limit is reached: nothing was used
     │   └── ForbiddenError      not allowed (also for hosts to raise)
+    │       └── AccessDenied    what a customer has does not include it
+    │           └── PaymentNeeded it does once a payment is made
     ├── RequestError            a request that cannot be answered as it was sent
     │   ├── BadRequest
+    │   ├── Unauthorized        who asks has not said who they are, or cannot prove it
     │   ├── MethodNotAllowed
     │   └── PayloadTooLarge
     ├── StorageUnavailable      the database does not answer now: the same again later
@@ -47,6 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
+    "AccessDenied",
     "BadRequest",
     "CatalogNotFound",
     "Conflict",
@@ -68,16 +77,23 @@ __all__ = [
     "NotFound",
     "OutOfBounds",
     "PayloadTooLarge",
+    "PaymentNeeded",
     "PriceCapExceeded",
     "PriceChanged",
     "Problem",
+    "QuotaExceeded",
     "QuoteExpired",
     "RequestError",
+    "ReservationOver",
     "RuleError",
     "SetupError",
     "StorageUnavailable",
     "TallystickError",
     "TaxUndecided",
+    "TenantInactive",
+    "TenantNotFound",
+    "TenantSuspended",
+    "Unauthorized",
     "UnknownPlan",
 ]
 
@@ -216,6 +232,24 @@ class NotFound(RuleError):
         return {"kind": self.kind, "id": self.id}
 
 
+class TenantNotFound(NotFound):
+    """No such tenant, or none for who asks: the two are not told apart, nor is its name said."""
+
+    code = "TENANT_NOT_FOUND"
+
+    def __init__(self, name: str = "") -> None:
+        """Keep the name that was asked for, for the log alone."""
+        super().__init__("tenant", name)
+
+    def __str__(self) -> str:
+        """Give the sentence, the same for every name."""
+        return "there is no such tenant"
+
+    def details(self) -> dict[str, object]:
+        """Give nothing: what was asked for is known to who asked."""
+        return {}
+
+
 class UnknownPlan(NotFound, KeyError):
     """No such plan.  A gate answers 403, never 500."""
 
@@ -308,10 +342,66 @@ class InsufficientCredit(RuleError):
         return {"asked": self.asked, "left": self.left}
 
 
+class QuotaExceeded(RuleError):
+    """A limit is reached: nothing was used, and nothing is reserved.
+
+    Figures are plain decimal texts; `resets_at` is RFC 3339 text, None where it never does.
+    `upgrade_to` names the cheapest plan that would allow it.
+    """
+
+    code = "QUOTA_EXCEEDED"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        feature: str,
+        limit: str | None,
+        used: str,
+        reserved: str = "0",
+        resets_at: str | None = None,
+        upgrade_to: str | None = None,
+    ) -> None:
+        """Keep the sentence for people and the figures for programs."""
+        super().__init__(message)
+        self.feature, self.limit, self.used, self.reserved = feature, limit, used, reserved
+        self.resets_at, self.upgrade_to = resets_at, upgrade_to
+
+    def details(self) -> dict[str, object]:
+        """Give the figures."""
+        names = ("feature", "limit", "used", "reserved", "resets_at", "upgrade_to")
+        return {name: getattr(self, name) for name in names}
+
+
+class ReservationOver(Conflict):
+    """A reservation that was committed, released or has expired: it holds nothing any more."""
+
+
 class ForbiddenError(RuleError):
     """Not allowed.  Hosts raise it in their own handlers."""
 
     code = "FORBIDDEN"
+
+
+class AccessDenied(ForbiddenError):
+    """What a customer has does not include it; `reason` is a word of `core.entitlement.Reason`."""
+
+    def __init__(
+        self, message: str, *, feature: str, reason: str, upgrade_to: str | None = None
+    ) -> None:
+        """Keep the sentence for people, and why for programs."""
+        super().__init__(message)
+        self.feature, self.reason, self.upgrade_to = feature, reason, upgrade_to
+
+    def details(self) -> dict[str, object]:
+        """Give the feature, why it is denied, and what would unlock it."""
+        return {"feature": self.feature, "reason": self.reason, "upgrade_to": self.upgrade_to}
+
+
+class PaymentNeeded(AccessDenied):
+    """Nothing is given before something is paid: no subscription, a trial over, one past due."""
+
+    code = "PAYMENT_REQUIRED"
 
 
 class RequestError(TallystickError):
@@ -324,6 +414,12 @@ class BadRequest(RequestError):
     """The request itself is malformed."""
 
 
+class Unauthorized(RequestError):
+    """Who asks has not said who they are, or cannot prove it; why is for the log alone."""
+
+    code = "UNAUTHORIZED"
+
+
 class MethodNotAllowed(RequestError):
     """The route exists, the method does not."""
 
@@ -334,6 +430,18 @@ class PayloadTooLarge(RequestError):
     """The body is larger than the route takes."""
 
     code = "PAYLOAD_TOO_LARGE"
+
+
+class TenantSuspended(RuleError):
+    """The tenant is suspended: it may do nothing until that is lifted."""
+
+    code = "TENANT_SUSPENDED"
+
+
+class TenantInactive(RuleError):
+    """The tenant is not active any more, or not yet."""
+
+    code = "TENANT_INACTIVE"
 
 
 class StorageUnavailable(TallystickError):

@@ -25,6 +25,7 @@ from tallystick.errors import (
     InvalidPeriod,
     InvalidUsage,
     StorageUnavailable,
+    Unauthorized,
 )
 from tallystick.http import decode
 from tallystick.http.guard import problem_response
@@ -118,8 +119,7 @@ class UsageRoutes:
 
 def _unauthorized() -> Response:
     text = "send one of this service's API keys as `Authorization: Bearer KEY`"
-    answer = problems.Answer(401, problems.envelope("UNAUTHORIZED", text))
-    return problem_response(answer, {"WWW-Authenticate": "Bearer"})
+    return problem_response(problems.of(Unauthorized(text)))
 
 
 def _answer(data: Mapping[str, Any]) -> Response:
