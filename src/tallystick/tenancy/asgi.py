@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tallystick.ports import Clock
     from tallystick.tenancy.admission import Admission
+    from tallystick.tenancy.lookup import TenantLookup
 
 __all__ = ["App", "QuotaMiddleware", "TenantMiddleware", "admission_of", "facts_of"]
 
@@ -50,7 +51,7 @@ class TenantMiddleware:
         app: App,
         *,
         config: TenancyConfig | Mapping[str, Any],
-        lookup_tenant: Callable[..., Any],
+        lookup_tenant: Callable[..., Any] | TenantLookup,
         **options: Unpack[Options],
     ) -> None:
         """Stand in front of `app`; see `settings.TenancyConfig` and `settings.Options`.

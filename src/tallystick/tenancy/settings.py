@@ -69,7 +69,7 @@ class Options(TypedDict, total=False):
 
 def read_config(
     config: TenancyConfig | Mapping[str, Any],
-    lookup_tenant: Callable[..., Any],
+    lookup_tenant: Callable[..., Any] | TenantLookup,
     options: Options,
     clock: Clock,
 ) -> Tenancy:
@@ -94,7 +94,9 @@ def read_config(
     )
 
 
-def _lookup(function: Callable[..., Any], options: Options, clock: Clock) -> TenantLookup:
+def _lookup(
+    function: Callable[..., Any] | TenantLookup, options: Options, clock: Clock
+) -> TenantLookup:
     if isinstance(function, TenantLookup):
         if "cache_seconds" in options or "cache_size" in options:
             raise SetupError("a TenantLookup says itself how long and how many it keeps")
