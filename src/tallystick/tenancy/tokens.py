@@ -95,12 +95,12 @@ def _read_keys(keys: Mapping[str, Any]) -> dict[str | None, tuple[str, Any]]:
         kid = each.get("kid")
         if (kid is None and len(written) > 1) or kid in known:
             raise SetupError(f"jwt: key {place} needs a `kid` of its own, as there are several")
+        if each["kty"] == "oct" and len(str(each.get("k"))) * 6 < _LEAST_SECRET:  # base64
+            raise SetupError(f"jwt: key {place} is shorter than {_LEAST_SECRET} bits")
         try:
             known[kid] = each["alg"], import_key(each)
         except Exception as error:  # noqa: BLE001 - its text could hold a part of the key
             raise SetupError(f"jwt: key {place} is no key ({type(error).__name__})") from None
-        if each["kty"] == "oct" and len(known[kid][1].raw_value) * 8 < _LEAST_SECRET:
-            raise SetupError(f"jwt: key {place} is shorter than {_LEAST_SECRET} bits")
     return known
 
 
