@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tallystick.storage.tables import Tables
 
-__all__ = ["Facts", "Power", "TableFacts", "facts_of"]
+__all__ = ["Facts", "Power", "TableFacts", "facts_of", "powers_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +140,16 @@ def facts_of(connection: Connection, tables: Tables, names: Sequence[str]) -> Fa
         return Facts()
     [schema] = _ask(connection, _SCHEMA, names=names, place=found[0]["place"])
     return Facts(
-        powers=tuple(Power(**row) for row in _ask(connection, _POWERS, names=names)),
+        powers=powers_of(connection, names),
         presets=tuple(row["name"] for row in _ask(connection, _PRESETS, names=names)),
         tables={row["name"]: _table(row) for row in found},
         **schema,
     )
+
+
+def powers_of(connection: Connection, names: Sequence[str]) -> tuple[Power, ...]:
+    """List the roles above row security that these are, or can become."""
+    return tuple(Power(**row) for row in _ask(connection, _POWERS, names=tuple(names)))
 
 
 def _table(row: RowMapping) -> TableFacts:
