@@ -1,4 +1,4 @@
-"""A small host for the tests of tenancy: its tenants, its plans, and an app that says what it saw."""
+"""A small host for the tests of tenancy: its tenants, its plans, an app that says what it saw."""
 
 from __future__ import annotations
 

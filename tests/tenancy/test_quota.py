@@ -21,8 +21,7 @@ from tallystick.errors import (
     StorageUnavailable,
     Unauthorized,
 )
-from tallystick.tenancy import Principal, QuotaMiddleware, TenantMiddleware, requires_scopes
-from tallystick.tenancy import wsgi
+from tallystick.tenancy import Principal, QuotaMiddleware, TenantMiddleware, requires_scopes, wsgi
 from tests.tenancy.shop import app, clock, find, plans, wsgi_app
 
 if TYPE_CHECKING:
@@ -395,7 +394,7 @@ def test_a_quota_outside_of_the_tenancy_is_refused_at_the_start() -> None:
 
 
 def test_a_server_does_not_start_with_a_quota_outside_or_alone() -> None:
-    quota = {"quota_key": "apiRequests", "tally": Counted(1)}
+    quota: dict[str, Any] = {"quota_key": "apiRequests", "tally": Counted(1)}
     outside = Starlette(routes=[Route("/", lambda _: PlainTextResponse("in"))])
     outside.add_middleware(TenantMiddleware, config=CONFIG, lookup_tenant=find)
     outside.add_middleware(QuotaMiddleware, **quota)

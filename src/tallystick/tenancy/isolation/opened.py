@@ -36,8 +36,8 @@ def refuse_other_than_postgresql(engine: Engine, strategy: str) -> None:
     """Raises SetupError for any database but PostgreSQL."""
     if engine.dialect.name != "postgresql":
         raise SetupError(
-            f"the strategy {strategy!r} needs PostgreSQL, not {engine.dialect.name}: elsewhere take "
-            "a database for each tenant, or filter by tenant yourself"
+            f"the strategy {strategy!r} needs PostgreSQL, not {engine.dialect.name}: elsewhere "
+            "take a database for each tenant, or filter by tenant yourself"
         )
 
 
