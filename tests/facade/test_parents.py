@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tallystick import Tallystick
-from tallystick.errors import Conflict, InvalidInput, NotFound
+from tallystick.testing.clock import FrozenClock
 from tests.facade.billing import day, opened, usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tallystick import Tallystick
     from tallystick.core.invoice import Invoice
     from tests.databases import Database
 
@@ -55,3 +55,129 @@ def test_a_family_has_one_document_for_a_day(tally: Tallystick) -> None:
     assert one.total == usd("50.00")
     assert tally.invoices.replay(one.id).differences == ()
     assert tally.verify().ok, tally.verify().broken
+
+
+RULES = {
+    "dialect": "tallystick",
+    "rates": [{"country": "DE", "percent": "19", "name": "USt"}],
+}
+
+
+def used(tally: Tallystick, customer: str, count: int, at: str) -> None:
+    clock = tally.clock
+    assert isinstance(clock, FrozenClock)
+    clock.set(day(at))
+    tally.usage.record(
+        customer, "calls", id=f"{customer}-{at}", quantity=count, occurred_at=day(at)
+    )
+
+
+def whole(tally: Tallystick) -> None:
+    """Hold everything to its rules: invariants, and each document made again."""
+    assert tally.verify().ok, tally.verify().broken
+    for each in tally.invoices.list(limit=100):
+        if each.number is not None:
+            assert tally.invoices.replay(each.invoice.id).differences == ()
+
+
+def test_usage_coupons_and_items_stand_on_their_own_sections(tally: Tallystick) -> None:
+    sold(tally, "north", "pro", "2026-10-05", seats=1)
+    sold(tally, "south", "pro", "2026-10-05", seats=1)
+    used(tally, "north", 3000, "2026-10-10")
+    used(tally, "south", 500, "2026-10-11")
+    tally.invoices.add_item("south", "Training", usd("20.00"), at=day("2026-10-12"))
+    tally.invoices.add_item("holding", "Visit", usd("7.00"), now=True, at=day("2026-11-05"))
+    tally.invoices.run(at=day("2026-11-10"))
+    first, second = issued(tally, "holding")
+    assert first.total == usd("70.00")
+    told = [
+        (section.customer, [line.amount for line in lines])
+        for section, lines in second.by_section()
+    ]
+    assert told == [
+        ("holding", [usd("7.00")]),
+        ("north", [usd("20.00"), usd("30.00"), usd("5.00")]),
+        ("south", [usd("0.00"), usd("30.00"), usd("5.00"), usd("20.00")]),
+    ]
+    whole(tally)
+
+
+def test_a_second_run_and_a_late_one_make_the_same(tally: Tallystick, database: Database) -> None:
+    for child in ("north", "south"):
+        sold(tally, child, "pro", "2026-10-05T10:00", seats=1)
+        used(tally, child, 1500, "2026-10-20")
+    for number in range(5, 30):
+        tally.invoices.run(at=day(f"2026-10-{number:02}T12:30"))
+    tally.invoices.run(at=day("2026-12-10"))
+    punctual = (
+        [each.number for each in issued(tally, "holding")],
+        [each.total for each in issued(tally, "holding")],
+    )
+    assert not tally.invoices.run(at=day("2026-12-10")).did_work
+    assert punctual[1] == [usd("70.00"), usd("80.00"), usd("70.00")]
+    whole(tally)
+
+
+def test_who_joins_in_mid_period_pays_for_itself_until_the_boundary(tally: Tallystick) -> None:
+    tally.customers.create("east")
+    sold(tally, "east", "pro", "2026-10-05", seats=2)
+    tally.invoices.run(at=day("2026-10-06"))
+    tally.customers.set_parent("east", "holding", at=day("2026-10-10"))
+    tally.subscriptions.change(
+        "s-east-pro", seats=1, when="now", proration="invoice_now", at=day("2026-10-15")
+    )
+    tally.invoices.run(at=day("2026-10-20"))
+    own = issued(tally, "east")
+    assert [(each.kind, each.total) for each in own] == [
+        ("credit_note", usd("-3.38")),
+        ("invoice", usd("40.00")),
+    ]
+    assert issued(tally, "holding") == []
+    tally.invoices.run(at=day("2026-11-10"))
+    assert len(issued(tally, "east")) == 2
+    assert [each.total for each in issued(tally, "holding")] == [usd("35.00")]
+    tally.customers.remove_parent("east", at=day("2026-11-20"))
+    tally.subscriptions.change("s-east-pro", seats=3, proration="invoice_now", at=day("2026-11-21"))
+    tally.invoices.run(at=day("2026-12-10"))
+    assert len(issued(tally, "holding")) == 2
+    assert issued(tally, "east")[-1].total == usd("45.00")
+    whole(tally)
+
+
+def test_what_is_given_back_of_a_section_lowers_the_payers_document(tally: Tallystick) -> None:
+    sold(tally, "north", "pro", "2026-10-05", seats=2)
+    sold(tally, "south", "basic", "2026-10-05")
+    tally.invoices.run(at=day("2026-10-07"))
+    [first] = issued(tally, "holding")
+    tally.invoices.credit(first.id, lines={1: "10.00"}, at=day("2026-10-08"))
+    assert tally.invoices.creditable(first.id) == (usd("20.00"), usd("10.00"), usd("10.00"))
+    tally.subscriptions.cancel("s-north-pro", when="now", credit=True, at=day("2026-10-08"))
+    tally.invoices.run(at=day("2026-10-10"))
+    found = sorted(issued(tally, "holding"), key=lambda each: each.at)
+    assert [each.kind for each in found] == ["invoice", "credit_note", "credit_note"]
+    assert found[2].total == usd("-29.03"), "of 30.00 for the plan 20.00 were left"
+    assert tally.invoices.get(first.id).left == 5_000 - 1_000 - 2_903
+    assert tally.invoices.balance("holding") == tally.invoices.balance("north") == ()
+    whole(tally)
+
+
+def test_a_voided_document_is_not_asked_for_any_more(tally: Tallystick) -> None:
+    sold(tally, "north", "pro", "2026-10-05", seats=2)
+    tally.invoices.run(at=day("2026-10-07"))
+    [first] = issued(tally, "holding")
+    tally.invoices.void(first.id, at=day("2026-10-08"))
+    tally.subscriptions.cancel("s-north-pro", when="now", at=day("2026-10-09"))
+    tally.invoices.run(at=day("2026-10-12"))
+    assert [each.status for each in issued(tally, "holding")] == ["void"]
+    whole(tally)
+
+
+def test_a_charge_and_its_credit_on_one_day_are_one_document(tally: Tallystick) -> None:
+    sold(tally, "north", "pro", "2026-10-05T08:00", seats=2)
+    tally.subscriptions.change(
+        "s-north-pro", plan="basic", proration="invoice_now", when="now", at=day("2026-10-05T20:00")
+    )
+    tally.invoices.run(at=day("2026-10-07"))
+    [one] = issued(tally, "holding")
+    assert len(one.sections) == 2
+    whole(tally)

@@ -216,8 +216,8 @@ class _Made:
 
     def events(self) -> Iterator[Difference]:
         """Hold every event that counts against the digest of what was sent."""
-        for each in self.sections:
-            yield from each.events()
+        for section in self.sections:
+            yield from section.events()
         for charge in self.document.due.charges:
             if charge.kind != "usage":
                 continue

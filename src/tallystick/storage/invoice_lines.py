@@ -213,7 +213,7 @@ def notes_on_sections(unit: Unit, subscriptions: Collection[tuple[str, str]]) ->
     of = sections_of_subscriptions(unit, subscriptions)
     if not of:
         return []
-    payers = set(of.values())
+    payers = {payer for payer, _ in of.values()}
     places, found = places_of(unit, payers), list[BilledLine]()
     i = unit.tables.invoices.c
     for some in in_chunks(payers):
@@ -222,8 +222,11 @@ def notes_on_sections(unit: Unit, subscriptions: Collection[tuple[str, str]]) ->
             document, position = line.evidence.get("invoice"), line.evidence.get("position")
             section, place = places.get((str(document), int(position or 0)), (None, 0))
             if section in of:
-                told = {**line.evidence, "invoice": section[1], "position": place}
-                found.append(replace(line, evidence=FrozenDict(told)))
+                told = FrozenDict({**line.evidence, "invoice": section[1], "position": place})
+                subscription = of[section][1]
+                found.append(
+                    replace(line, customer=section[0], subscription=subscription, evidence=told)
+                )
     return found
 
 

@@ -195,17 +195,26 @@ def places_of(unit: Unit, payers: Collection[Key]) -> dict[tuple[str, int], tupl
     return found
 
 
-def sections_of_subscriptions(unit: Unit, owners: Collection[Key]) -> dict[Key, Key]:
-    """Give the sections of subscriptions (customer, id), each with its payer's document."""
+def sections_of_subscriptions(
+    unit: Unit, owners: Collection[Key]
+) -> dict[Key, tuple[Key, str | None]]:
+    """Give the sections of subscriptions (customer, id or ""), by customer and id.
+
+    Each with its payer's document, and the subscription.
+    """
     i, s = unit.tables.invoices.c, unit.tables.invoice_sections
     of = and_(s.c.member_id == i.customer_id, s.c.section_id == i.id)
-    found: dict[Key, Key] = {}
+    found: dict[Key, tuple[Key, str | None]] = {}
     for some in in_chunks(owners):
-        mine = among(unit, (i.customer_id, i.subscription_id), some)
-        query = select(s).select_from(s.join(unit.tables.invoices, of)).where(mine)
-        for row in unit.connection.execute(query).mappings():
-            key = (row["member_id"], row["section_id"])
-            found[key] = (row["customer_id"], row["invoice_id"])
+        alone = [customer for customer, subscription in some if not subscription]
+        mine = or_(
+            among(unit, (i.customer_id, i.subscription_id), some),
+            and_(i.customer_id.in_(alone), i.subscription_id.is_(None)),
+        )
+        query = select(*s.c, i.subscription_id).select_from(s.join(unit.tables.invoices, of))
+        for row in unit.connection.execute(query.where(mine)).mappings():
+            payer = (row["customer_id"], row["invoice_id"])
+            found[row["member_id"], row["section_id"]] = (payer, row["subscription_id"])
     return found
 
 

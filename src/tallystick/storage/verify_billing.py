@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, case, func, literal, or_, select, union_all
 
+from tallystick.storage.sections import places_of
 from tallystick.storage.verify import Check
 from tallystick.storage.verify_books import BOOK_CHECKS
 from tallystick.storage.verify_rows import mappings
@@ -315,9 +316,12 @@ def _noted_lines(unit: Unit) -> Rows:
         if "position" in evidence:
             line = (row["customer_id"], evidence["invoice"], evidence["position"])
             given[line] -= row["asked"]
+    places = places_of(unit, {(customer, invoice) for customer, invoice, _ in given})
     for (customer, invoice, position), minor in sorted(given.items()):
-        mine = (lines.c.customer_id == customer, lines.c.invoice_id == invoice)
-        found = select(asked).where(*mine, lines.c.position == position)
+        own = ((customer, invoice), position)
+        (owner, document), place = places.get((invoice, position), own)
+        mine = (lines.c.customer_id == owner, lines.c.invoice_id == document)
+        found = select(asked).where(*mine, lines.c.position == place)
         most = unit.connection.execute(found).scalar()
         if most is None or minor > most:
             yield {
