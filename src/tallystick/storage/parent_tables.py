@@ -52,7 +52,6 @@ def _customer_parents(names: Names) -> Table:
         Column("from_at", Moment, primary_key=True),
         Column("parent_id", Key, ForeignKey(customers), nullable=False),
         Column("until_at", Moment),
-        CheckConstraint(f"{OWNER} <> parent_id", name="itself"),
         CheckConstraint("until_at IS NULL OR until_at >= from_at", name="time"),
         Index(f"ix_{names.prefix}customer_parents_parent_id", "parent_id", OWNER),
         names.where("uq_{p}customer_parents_open", OWNER, words="until_at IS NULL", unique=True),
@@ -77,5 +76,4 @@ def _invoice_sections(names: Names) -> Table:
             deferrable=True,
             initially="DEFERRED",
         ),
-        CheckConstraint("invoice_id <> section_id", name="itself"),
     )

@@ -39,7 +39,6 @@ MADE: Final = (
             REFERENCES {s}{p}customers (id),
         CONSTRAINT fk_{p}customer_parents_parent_id FOREIGN KEY (parent_id)
             REFERENCES {s}{p}customers (id),
-        CONSTRAINT ck_{p}customer_parents_itself CHECK (customer_id <> parent_id),
         CONSTRAINT ck_{p}customer_parents_time CHECK (until_at IS NULL OR until_at >= from_at)
     )
     """,
@@ -63,8 +62,7 @@ MADE: Final = (
         CONSTRAINT fk_{p}invoice_sections_invoice_id FOREIGN KEY (customer_id, invoice_id)
             REFERENCES {s}{p}invoices (customer_id, id),
         CONSTRAINT fk_{p}invoice_sections_section_id FOREIGN KEY (member_id, section_id)
-            REFERENCES {s}{p}invoices (customer_id, id) DEFERRABLE INITIALLY DEFERRED,
-        CONSTRAINT ck_{p}invoice_sections_itself CHECK (invoice_id <> section_id)
+            REFERENCES {s}{p}invoices (customer_id, id) DEFERRABLE INITIALLY DEFERRED
     )
     """,
 )
