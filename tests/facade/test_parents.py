@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tallystick import Tallystick
+from tallystick.core.dialects.tax_rules import read_tax_rules
+from tallystick.errors import Conflict, InvalidInput, NotFound
 from tallystick.testing.clock import FrozenClock
-from tests.facade.billing import day, opened, usd
+from tests.facade.billing import day, digest, opened, usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tallystick import Tallystick
     from tallystick.core.invoice import Invoice
     from tests.databases import Database
 
@@ -55,12 +58,6 @@ def test_a_family_has_one_document_for_a_day(tally: Tallystick) -> None:
     assert one.total == usd("50.00")
     assert tally.invoices.replay(one.id).differences == ()
     assert tally.verify().ok, tally.verify().broken
-
-
-RULES = {
-    "dialect": "tallystick",
-    "rates": [{"country": "DE", "percent": "19", "name": "USt"}],
-}
 
 
 def used(tally: Tallystick, customer: str, count: int, at: str) -> None:
@@ -181,3 +178,88 @@ def test_a_charge_and_its_credit_on_one_day_are_one_document(tally: Tallystick) 
     [one] = issued(tally, "holding")
     assert len(one.sections) == 2
     whole(tally)
+
+
+def test_taxes_credits_and_balance_are_the_payers(tally: Tallystick) -> None:
+    tally.seller.set(name="Us", address={"country": "DE"})
+    rules = {"rates": [{"country": "DE", "name": "USt", "percent": 19}]}
+    tally.taxes.publish(read_tax_rules(rules), author="anna", at=day("2026-10-01"))
+    tally.customers.update("holding", address={"country": "DE"})
+    tally.customers.update("north", address={"country": "DE"}, tax_exempt=True)
+    tally.credits.grant("holding", usd("5.00"), category="promotional", at=day("2026-10-01"))
+    tally.credits.grant("north", usd("9.00"), category="promotional", at=day("2026-10-01"))
+    for child in ("north", "south"):
+        sold(tally, child, "basic", "2026-10-05")
+    tally.invoices.run(at=day("2026-10-07"))
+    [one] = issued(tally, "holding")
+    assert (one.credit, one.tax, one.total) == (usd("5.00"), usd("2.85"), usd("17.85"))
+    assert tally.credits.balance("north", at=day("2026-10-08")) == (usd("9.00"),)
+    whole(tally)
+
+
+@pytest.mark.parametrize("act", ["itself", "second", "level", "under", "past", "nobody"])
+def test_what_is_no_family_is_refused_and_changes_nothing(tally: Tallystick, act: str) -> None:
+    tally.customers.create("other")
+    before = digest(tally)
+    asked, error = {
+        "itself": (("other", "other"), InvalidInput),
+        "second": (("north", "other"), Conflict),
+        "level": (("holding", "other"), Conflict),
+        "under": (("other", "north"), Conflict),
+        "past": (("other", "holding"), InvalidInput),
+        "nobody": (("gone", "holding"), NotFound),
+    }[act]
+    since = day("2026-09-01") if act == "past" else None
+    with pytest.raises(error):
+        tally.customers.set_parent(*asked, from_=since, at=day("2026-10-02"))
+    assert digest(tally) == before
+
+
+def test_asked_again_nothing_changes_and_a_family_ends_once(tally: Tallystick) -> None:
+    [first] = tally.customers.parents("north")
+    assert tally.customers.set_parent("north", "holding", at=day("2026-10-09")) == first
+    gone = tally.customers.remove_parent("north", at=day("2026-10-10"))
+    assert gone.until == day("2026-10-10")
+    assert tally.customers.remove_parent("north", at=day("2026-10-10")) == gone
+    with pytest.raises(NotFound):
+        tally.customers.remove_parent("north", at=day("2026-10-11"))
+    assert [each.customer for each in tally.customers.parents("holding")] == ["north", "south"]
+
+
+def test_a_family_is_shown_before_it_is_billed_and_not_foreseen(tally: Tallystick) -> None:
+    sold(tally, "north", "pro", "2026-10-05", seats=1)
+    coming = tally.invoices.preview("s-north-pro", at=day("2026-10-05"))
+    assert (coming.customer, coming.total) == ("holding", usd("35.00"))
+    assert [each.customer for each in coming.sections] == ["north"]
+    tally.invoices.run(at=day("2026-10-07"))
+    [one] = issued(tally, "holding")
+    assert "North (north) · s-north-pro" in tally.invoices.text(one.id)
+    assert "North (north) · s-north-pro" in tally.invoices.html(one.id)
+    [fee, _] = tally.invoices.explain(one.id).lines
+    assert fee.section is not None
+    assert fee.section.customer == "north"
+    for name in ("north", "holding"):
+        with pytest.raises(Conflict, match="foreseen"):
+            tally.foresee(name, until=day("2027-01-01"))
+
+
+def test_two_runs_at_once_make_one_document(database: Database) -> None:
+    if database.url == "sqlite://":
+        pytest.skip("a database in memory has one connection")
+    with opened(database.url) as one:
+        for name in ("holding", "north", "south"):
+            one.customers.create(name)
+        for child in ("north", "south"):
+            one.customers.set_parent(child, "holding", at=day("2026-10-01"))
+            sold(one, child, "basic", "2026-10-05")
+        with Tallystick(database.url, catalog=None, clock=FrozenClock(day("2026-11-10"))) as two:
+            runs = [
+                Thread(target=each.invoices.run, kwargs={"at": day("2026-11-10")})
+                for each in (one, two)
+            ]
+            for run in runs:
+                run.start()
+            for run in runs:
+                run.join()
+        assert [each.total for each in issued(one, "holding")] == [usd("20.00"), usd("20.00")]
+        whole(one)
