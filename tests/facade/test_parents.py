@@ -32,8 +32,8 @@ def tally(database: Database) -> Iterator[Tallystick]:
         yield ledger
 
 
-def sold(tally: Tallystick, customer: str, plan: str, at: str, **more: object) -> None:
-    tally.subscriptions.start(customer, plan, id=f"s-{customer}-{plan}", at=day(at), **more)
+def sold(tally: Tallystick, customer: str, plan: str, at: str, seats: int = 1) -> None:
+    tally.subscriptions.start(customer, plan, id=f"s-{customer}-{plan}", at=day(at), seats=seats)
 
 
 def issued(tally: Tallystick, customer: str) -> list[Invoice]:
