@@ -11,6 +11,7 @@ from tallystick.core.credit import CreditGrant
 from tallystick.core.currency import CODES, currency
 from tallystick.core.dunning import Ladder, Rung
 from tallystick.core.money import Money
+from tallystick.core.parent import Parent
 from tallystick.core.price_migration import PriceMigration, PriceMove
 from tallystick.storage import (
     balances,
@@ -27,7 +28,9 @@ from tallystick.storage import (
 from tallystick.storage import credits as credits_
 from tallystick.storage.invoice_items import InvoiceItem
 from tallystick.storage.journal import Entry, post
+from tallystick.storage.parents import add_parent
 from tallystick.storage.payments import Payment
+from tallystick.storage.sections import add_sections
 from tests.storage.billing_values import (
     AT,
     draft,
@@ -97,6 +100,9 @@ def fill_billing(unit: Unit, customer: str, count: int) -> None:
         price_migrations.add_migration(unit, _migration(id_), [part], one.currency)
         _fill_coupons(unit, customer, id_, place + 1)
         _fill_credits(unit, customer, id_, place + 1)
+        since = later(days=place)
+        add_parent(unit, Parent(customer=customer, parent=customer, from_at=since, until=since))
+        add_sections(unit, [((customer, id_), (customer, id_))])
 
 
 def _fill_coupons(unit: Unit, customer: str, id_: str, place: int) -> None:

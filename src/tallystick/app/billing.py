@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from tallystick.app.credits import expire_credits
 from tallystick.app.drafting import drafts_of
 from tallystick.app.dunning_run import begin_overdue, bill_until, dunning_batch, next_step
+from tallystick.app.families import place_drafts
 from tallystick.app.issuing import close_ahead, issue_batch, ready_usage
 from tallystick.app.offers import Offers
 from tallystick.app.seller import settings_of
@@ -265,7 +266,7 @@ def _keep(unit: Unit, outcomes: Sequence[Outcome]) -> None:
     drafts = [
         draft for each in outcomes for draft in drafts_of(each.subscription, each.dues, grace)
     ]
-    invoices.insert_drafts(unit, drafts)
+    place_drafts(unit, drafts)
 
 
 def _keep_each(

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from tallystick.core.redemption import Redemption
     from tallystick.core.tax_decision import Taxation
 
-__all__ = ["STEPS", "Bill", "Facts", "finalize", "reckon"]
+__all__ = ["STEPS", "Bill", "Facts", "document_of", "finalize", "reckon"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +190,11 @@ def reckon(facts: Facts) -> Invoice:
     bill = Bill()
     for step in STEPS:
         bill = step(bill, facts)
+    return document_of(bill, facts)
+
+
+def document_of(bill: Bill, facts: Facts) -> Invoice:
+    """Give the draft that a bill comes to, with its sums."""
     unit = facts.currency
     zero = Money.zero(unit)
     subtotal = Money.total((line.amount for line in bill.lines), unit)

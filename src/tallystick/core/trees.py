@@ -41,6 +41,7 @@ from tallystick.core.invoice import (
     Invoice,
     InvoiceDiscount,
     InvoiceLine,
+    InvoiceSection,
     InvoiceTax,
     Party,
 )
@@ -86,7 +87,7 @@ _RECORDS: Final[frozenset[type]] = frozenset(
         *(moves.AddOn, moves.Phase),
         *(Subscription, Item, Span, Paid, Planned, Terms, Charge, Due),
         *(Quote, Quoted, QuotedLine),
-        *(CreditBurn, Invoice, InvoiceDiscount, InvoiceLine, InvoiceTax, Party),
+        *(CreditBurn, Invoice, InvoiceDiscount, InvoiceLine, InvoiceSection, InvoiceTax, Party),
     }
 )
 _NAMES: Final[dict[str, Any]] = {  # what the modules import for the checkers only

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tallystick.errors import Conflict
 from tallystick.storage.batches import insert_cells, rows_of
+from tallystick.storage.sections import with_standing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -266,10 +267,11 @@ def uses(unit: Unit, customers: Collection[str]) -> dict[tuple[str, str], int]:
     names, found = sorted(set(customers)), dict[tuple[str, str], int]()
     for start in range(0, len(names), _AT_ONCE):
         some = used.c.customer_id.in_(names[start : start + _AT_ONCE])
+        joined, status = with_standing(unit, used.join(documents, same))
         query = (
             select(used.c.customer_id, used.c.redemption_id, func.count())
-            .join(documents, same)
-            .where(some, documents.c.status != "void")
+            .select_from(joined)
+            .where(some, status != "void")
             .group_by(used.c.customer_id, used.c.redemption_id)
         )
         found |= {(row[0], row[1]): row[2] for row in unit.connection.execute(query)}

@@ -30,6 +30,7 @@ from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import make_billing_tables
 from tallystick.storage.coupon_tables import make_coupon_tables
 from tallystick.storage.credit_tables import make_credit_tables
+from tallystick.storage.parent_tables import make_parent_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
 
@@ -99,6 +100,9 @@ class Tables:
         moved = make_price_migration_tables(self.metadata, prefix)
         self.price_migrations = moved.price_migrations
         self.price_moves = moved.price_moves
+        families = make_parent_tables(self.metadata, prefix)
+        self.customer_parents = families.customer_parents
+        self.invoice_sections = families.invoice_sections
 
     @property
     def version_table(self) -> str:
