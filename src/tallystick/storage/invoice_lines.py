@@ -58,6 +58,7 @@ _COLUMNS: Final = (
 )
 _NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE: Final = 500
+_LAST: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,18 +175,32 @@ def billed_lines(
     """Give what was billed for subscriptions, each as (customer, id), "" for none.
 
     Of these prices, and for times that touch the window, if given.  In the order in which the
-    documents came to be, and of their lines.
+    documents came to be, and of their lines: of one instant the boundary's first, then changes.
     """
     c = unit.tables.invoice_lines.c
-    found: list[BilledLine] = []
+    rows: list[RowMapping] = []
     for some in _chunks(subscriptions):
         query = _selected(unit).where(among(unit, (c.customer_id, c.subscription_id), some))
         if prices is not None:
             query = query.where(c.price_id.in_(sorted(prices)))
         if window is not None:
             query = query.where(c.window_start < window.end, c.window_end > window.start)
-        found += _read(unit, query)
-    return sorted(found, key=lambda line: (line.customer, line.at, line.invoice, line.position))
+        rows += unit.connection.execute(query).mappings()
+    return list(map(_line, sorted(rows, key=_came)))
+
+
+def _came(row: RowMapping) -> tuple[Any, ...]:
+    turn = _turn(row["cause"])
+    return row["customer_id"], row["at"], turn, row["invoice_id"], row["position"]
+
+
+def _turn(cause: str) -> int:
+    """Give the turn of a document among those of one instant; changes have numbers."""
+    kind, _, rest = cause.partition("/")
+    number = rest.rpartition("/")[2]
+    if kind == "change" and number.isdecimal():
+        return int(number)
+    return 0 if kind == "boundary" else _LAST
 
 
 def _chunks(keys: Collection[tuple[str, str]]) -> list[list[tuple[str, str]]]:
@@ -196,7 +211,7 @@ def _chunks(keys: Collection[tuple[str, str]]) -> list[list[tuple[str, str]]]:
 def _selected(unit: Unit) -> Select[Any]:
     lines, invoices = unit.tables.invoice_lines, unit.tables.invoices
     same = (lines.c.customer_id == invoices.c.customer_id) & (lines.c.invoice_id == invoices.c.id)
-    columns = (*lines.c, invoices.c.status, invoices.c.currency, invoices.c.at)
+    columns = (*lines.c, invoices.c.status, invoices.c.currency, invoices.c.at, invoices.c.cause)
     return select(*columns).select_from(lines.join(invoices, same))
 
 
