@@ -71,6 +71,7 @@ _COLUMNS: Final = (
 )
 _NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE: Final = 500
+_LAST: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,20 +190,35 @@ def billed_lines(
 
     Of these prices, and for times that touch the window, if given; else also what was given back of
     them by hand on a payer's document.  In the order in which the documents came to be, and of
-    their lines.
+    their lines: of one instant the boundary's first, then changes.
     """
     c = unit.tables.invoice_lines.c
-    found: list[BilledLine] = []
+    rows: list[RowMapping] = []
     for some in in_chunks(subscriptions):
         query = _selected(unit).where(among(unit, (c.customer_id, c.subscription_id), some))
         if prices is not None:
             query = query.where(c.price_id.in_(sorted(prices)))
         if window is not None:
             query = query.where(c.window_start < window.end, c.window_end > window.start)
-        found += _read(unit, query)
+        rows += unit.connection.execute(query).mappings()
+    found = list(map(_line, sorted(rows, key=_came)))
     if prices is None and window is None:
         found += notes_on_sections(unit, subscriptions)
-    return sorted(found, key=lambda line: (line.customer, line.at, line.invoice, line.position))
+    return sorted(found, key=lambda line: (line.customer, line.at))
+
+
+def _came(row: RowMapping) -> tuple[Any, ...]:
+    turn = _turn(row["cause"])
+    return row["customer_id"], row["at"], turn, row["invoice_id"], row["position"]
+
+
+def _turn(cause: str) -> int:
+    """Give the turn of a document among those of one instant; changes have numbers."""
+    kind, _, rest = cause.partition("/")
+    number = rest.rpartition("/")[2]
+    if kind == "change" and number.isdecimal():
+        return int(number)
+    return 0 if kind == "boundary" else _LAST
 
 
 def notes_on_sections(unit: Unit, subscriptions: Collection[tuple[str, str]]) -> list[BilledLine]:
@@ -234,7 +250,7 @@ def _selected(unit: Unit) -> Select[Any]:
     lines, invoices = unit.tables.invoice_lines, unit.tables.invoices
     same = (lines.c.customer_id == invoices.c.customer_id) & (lines.c.invoice_id == invoices.c.id)
     joined, status = with_standing(unit, lines.join(invoices, same))
-    columns = (*lines.c, status, invoices.c.currency, invoices.c.at)
+    columns = (*lines.c, status, invoices.c.currency, invoices.c.at, invoices.c.cause)
     return select(*columns).select_from(joined)
 
 
