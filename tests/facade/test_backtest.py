@@ -126,12 +126,8 @@ def test_the_same_prices_come_to_what_was_issued(tally: Tallystick) -> None:
 def test_it_is_what_would_have_been_issued_from_the_start(
     year: tuple[Tallystick, bool | None],
     change: Callable[[dict[str, Any]], None],
-    request: pytest.FixtureRequest,
 ) -> None:
     tally, inclusive = year
-    if inclusive is not None and change.__name__ in {"fees_for_nothing", "ungrouped"}:
-        why = "of one customer's year 0.14 of tax that is given back is counted otherwise"
-        request.applymarker(pytest.mark.xfail(reason=why, strict=True))
     found = over(tally, tree(change))
     with lived("sqlite://", tree(change), inclusive=inclusive) as other:
         assert repriced(found) == issued(other)

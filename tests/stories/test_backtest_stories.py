@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 SINCE, UNTIL = datetime(2000, 1, 1, tzinfo=UTC), datetime(2060, 1, 1, tzinfo=UTC)
 AMOUNTS_BY_HAND: Final = frozenset({"credit", "refund"})
 """Acts with amounts of their own, which other prices may refuse."""
-KEPT: Final = "grant"
-"""What documents keep their amounts for, and are named: promotional credits."""
 CUT_ELSEWHERE: Final = "void"
 """A slice that was taken back opens its threshold again: other prices cut the usage elsewhere."""
 
@@ -99,7 +97,7 @@ def looked_back(tally: Tallystick, catalog: Catalog[str, str]) -> dict[tuple[str
     }
 
 
-@pytest.mark.parametrize("path", stories(KEPT))
+@pytest.mark.parametrize("path", stories())
 def test_the_same_prices_come_to_what_was_issued(path: Path, tmp_path: Path) -> None:
     story = read_story(path)
     with played(story, tmp_path / "one") as tally:
@@ -108,7 +106,7 @@ def test_the_same_prices_come_to_what_was_issued(path: Path, tmp_path: Path) -> 
         assert looked_back(tally, prices_changed(story.catalog, in_other_words)) == was
 
 
-@pytest.mark.parametrize("path", stories(KEPT, CUT_ELSEWHERE, *AMOUNTS_BY_HAND))
+@pytest.mark.parametrize("path", stories(CUT_ELSEWHERE, *AMOUNTS_BY_HAND))
 def test_other_prices_come_to_what_they_would_have_from_the_start(
     path: Path, tmp_path: Path
 ) -> None:

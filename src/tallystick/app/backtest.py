@@ -26,7 +26,7 @@ from tallystick.core.period import instant
 from tallystick.core.trial import LineAmounts
 from tallystick.core.whole_sum import WholeSum, offs_of, percents_of
 from tallystick.errors import InvalidInput, InvalidPeriod, RuleError
-from tallystick.storage.issued_figures import figures, last_of, lines
+from tallystick.storage.issued_figures import figures, last_of, lines, promoted
 from tallystick.storage.usage_arrivals import late_customers
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class _Run:
         self.prices = _prices(every.values())
         self.whole = _words(ref for ref, each in every.items() if each.whole)
         self.metered = _words(ref for ref, each in every.items() if _changes_usage(each))
+        self.changes = any(each.changes or each.whole for each in every.values())
         self.amounts: dict[_Charge, _Amounts] = {}
         taxed = tax_rules_versions(unit)
         self.taxing = Taxing(unit, settings_of(unit).party) if taxed else None
@@ -121,13 +122,16 @@ class _Run:
         documents = figures(self.unit, some, self.since, self.until, ends=self.adds_tax)
         by_document = self._lines(some) if documents else {}
         late, redeemed = self._acted_on({each.customer for each in documents})
+        granted = promoted(self.unit, some) if documents and self.changes else set()
         totals: dict[tuple[str, str], list[int]] = {}
         again: set[str] = set()
         for each in documents:
             now = self._told_by_lines(
                 each, by_document.get(each.id, ()), redeemed.get(each.customer, ())
             )
-            if each.customer in late and _names(each.due, self.metered):
+            if each.customer in granted or (
+                each.customer in late and _names(each.due, self.metered)
+            ):
                 now = None
             if now is None:
                 again.add(each.customer)

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
 
-__all__ = ["Customers", "Figures", "LineFigures", "documents_until", "figures", "last_of", "lines"]
+__all__ = [
+    "Customers",
+    "Figures",
+    "LineFigures",
+    "documents_until",
+    "figures",
+    "last_of",
+    "lines",
+    "promoted",
+]
 
 
 class Figures(NamedTuple):
@@ -99,6 +108,14 @@ def lines(
         bindparam(name, expanding=True) for name in ("statuses", "prices") if name in given
     ]
     return unit.connection.execute(query.bindparams(*lists), given).all()
+
+
+def promoted(unit: Unit, some: Customers) -> set[str]:
+    """Give those customers who ever had promotional credits in money."""
+    c, (after, last) = unit.tables.credit_grants.c, some
+    where = [c.customer_id > after, c.category == "promotional", c.currency.is_not(None)]
+    where += [] if last is None else [c.customer_id <= last]
+    return set(unit.connection.execute(select(c.customer_id).where(*where)).scalars())
 
 
 def _issued(
