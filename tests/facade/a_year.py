@@ -222,7 +222,7 @@ class _Year:
         self.gift = self._grant("hen", "900.00", at="2026-02-03", prices=["pro", "shop"])
         self._grant("crab", "33.00", at="2026-02-03")
         self._grant("gnu", "15.00", at="2026-02-03", meters=["calls"])
-        self.moved = self._grant("beta", "700.00", at="2026-02-03", plans=["pro"])
+        self.moved = self._grant("beta", "100.00", at="2026-02-03", plans=["pro"])
 
     def _grant(self, customer: str, amount: str, *, at: str, **more: Any) -> str:
         return self.tally.credits.grant(customer, usd(amount), at=day(at), **more).grant.id
