@@ -14,6 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from tallystick.app.coupons_before import CouponsBefore
 from tallystick.app.credit_burning import burn_grants, money_grants
 from tallystick.app.creditable import left_of_fees
 from tallystick.app.invoice_items import draft_left_items
@@ -161,6 +162,7 @@ class _Issuing:
         self.taxing = Taxing(unit, self.seller.party)
         keys = {(draft.customer, draft.currency.code) for draft in drafts}
         self.redemptions = redemptions_for(unit, people)
+        self.coupons = CouponsBefore(unit, drafts, self.redemptions)
         self.grants = {
             customer: [row.balance for row in rows]
             for customer, rows in money_grants(unit, people, lock=bool(held)).items()
@@ -208,6 +210,7 @@ class _Issuing:
         if key in self.followed:
             self.lines[draft.customer, draft.subscription_id or ""] += as_billed(invoice)
         self.usage.issued(draft, invoice.lines)
+        self.coupons.issued(draft, invoice)
         for burn in invoice.burns:
             self.grants[draft.customer] = [
                 each.burn(Decimal(burn.amount.minor)) if each.grant.id == burn.grant else each
@@ -280,6 +283,7 @@ class _Issuing:
                 ),
                 items=self._one_offs(draft),
                 redemptions=self._redemptions(draft),
+                earlier=self.coupons.earlier(draft),
                 grants=self._grants(draft),
                 taxation=self.taxing.taxation(self.customers.get(draft.customer)),
                 balance=self._balance(draft),

@@ -17,7 +17,7 @@ from tallystick.app.late_minimums import settled_minimums
 from tallystick.app.redemptions import redemptions_for
 from tallystick.app.refold import made_by_moves, refolded
 from tallystick.app.replay_usage import EventReader
-from tallystick.app.standing import as_known, billed_for, came_before, known_before
+from tallystick.app.standing import as_known, billed_for, came_before, known_before, stood
 from tallystick.app.stored_grants import StoredGrants
 from tallystick.app.stored_rates import StoredRates
 from tallystick.app.stored_usage import StoredUsage
@@ -145,6 +145,7 @@ class _Customer:
         self.grants = StoredGrants(granted, shelf.moves_of(unit, customer) if granted else ())
         self.entries = journal.entries_of(unit, customer) if corrected else ()
         self.done: list[Document] = []
+        self.made: dict[str, Invoice] = {}
         self.lines: dict[str, list[BilledLine]] = {}
         self.uses: dict[str, list[Document]] = defaultdict(list)
 
@@ -173,6 +174,7 @@ class _Customer:
         self.lines[made.id] = [replace(line, status=status) for line in as_billed(made)]
         self.usage.note(document, stored, made)
         self.grants.note(document, made)
+        self.made[made.id] = made
         for each in made.discounts:
             self.uses[each.redemption].append(document)
 
@@ -204,6 +206,7 @@ class _Customer:
             creditable=left_of_fees(due, [*told, *as_known(self._notes(document, known), known)]),
             items=tuple(_one_off(line) for line in stored if line.kind == "item"),
             redemptions=self._redemptions(document, known),
+            earlier=self._made(earlier, known),
             grants=self.grants.before(document, known),
             taxation=None if self.rates is None else self.rates.taxation(stored),
             terms=invoice.terms,
@@ -219,6 +222,10 @@ class _Customer:
         ]
         return sorted(some, key=lambda each: (each.invoice.finalize_at, each.invoice.cause))
 
+    def _made(self, earlier: Sequence[Document], known: Collection[str]) -> list[Invoice]:
+        ids = [each.invoice.id for each in earlier if stood(each, known)]
+        return [self.made[id_] for id_ in ids if id_ in self.made]
+
     def _notes(self, document: Document, known: Collection[str]) -> list[BilledLine]:
         """Give the lines of the credit notes by hand that it knew of."""
         return [
@@ -233,7 +240,7 @@ class _Customer:
     def _redemptions(self, document: Document, known: Collection[str]) -> tuple[Redemption, ...]:
         mine = {None, document.invoice.subscription}
         return tuple(
-            replace(each, used=sum(_stood(use, known) for use in self.uses[each.id]))
+            replace(each, used=sum(stood(use, known) for use in self.uses[each.id]))
             for each in self.redemptions
             if each.subscription in mine
         )
@@ -277,10 +284,6 @@ class _Customer:
 
 def _rest(charge: Charge) -> tuple[Any, ...]:
     return charge.item.key, charge.price, charge.window, charge.part
-
-
-def _stood(document: Document, known: Collection[str]) -> bool:
-    return document.status != "void" or f"void/{document.invoice.id}" not in known
 
 
 def _one_off(line: BilledLine) -> OneOff:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.journal import Entry
 
-__all__ = ["as_known", "billed_for", "came_before", "known_before"]
+__all__ = ["as_known", "billed_for", "came_before", "known_before", "stood"]
 
 
 def came_before(one: Document, other: Document) -> bool:
@@ -51,6 +51,11 @@ def known_before(entries: Iterable[Entry], invoice: Invoice) -> Collection[str]:
             break
         known.add(entry.cause)
     return known
+
+
+def stood(document: Document, known: Collection[str]) -> bool:
+    """Whether a document was not void yet, by what stood in the books."""
+    return document.status != "void" or f"void/{document.invoice.id}" not in known
 
 
 def as_known(lines: Iterable[BilledLine], known: Collection[str]) -> list[BilledLine]:

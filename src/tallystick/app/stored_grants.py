@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from tallystick.app.credit_burning import in_currency
+from tallystick.app.standing import stood
 from tallystick.core.number import EXACT, ZERO, exact_sum
 
 if TYPE_CHECKING:
@@ -82,11 +83,7 @@ class StoredGrants:
     def _left(self, row: GrantRow, document: Document, known: Collection[str]) -> Decimal:
         """Give what is left of a grant before a document."""
         id_ = row.grant.id
-        burned = (
-            size
-            for other, size in self._burned[id_]
-            if other.status != "void" or f"void/{other.invoice.id}" not in known
-        )
+        burned = (size for other, size in self._burned[id_] if stood(other, known))
         taken = self._taken[id_]
         left = EXACT.subtract(row.grant.size, exact_sum(ZERO, *burned, *taken.values()))
         for move in self._taken_before(id_, document.invoice):
