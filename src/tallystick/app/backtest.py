@@ -26,8 +26,8 @@ from tallystick.core.period import instant
 from tallystick.core.trial import LineAmounts
 from tallystick.core.whole_sum import WholeSum, offs_of, percents_of
 from tallystick.errors import InvalidInput, InvalidPeriod, RuleError
-from tallystick.storage.issued_figures import figures, last_of, lines, promoted
-from tallystick.storage.usage_arrivals import late_customers
+from tallystick.storage import acted_on
+from tallystick.storage.issued_figures import figures, last_of, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "backtest"]
 
-_DOCUMENTS: Final = 1_000
+_DOCUMENTS: Final = 4_000
 _MOST_PRICES: Final = 500
 _MOST_APART: Final = 1_000
 _MOST_RULES: Final = 20
@@ -56,6 +56,8 @@ _OFFER: Final = re.compile(r'"offer":("(?:[^"\\]|\\.)*")')
 
 _Charge: TypeAlias = tuple[str, str, str]
 _Amounts: TypeAlias = LineAmounts | str | None
+_ActedOn: TypeAlias = "tuple[Collection[str], Collection[str], Mapping[str, Sequence[Redemption]]]"
+_NOBODY: Final[_ActedOn] = ((), (), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,7 @@ class _Run:
         """Look at some customers: by their lines, and where these cannot tell, by documents."""
         documents = figures(self.unit, some, self.since, self.until, ends=self.adds_tax)
         by_document = self._lines(some) if documents else {}
-        late, redeemed = self._acted_on({each.customer for each in documents})
-        granted = promoted(self.unit, some) if documents and self.changes else set()
+        late, granted, redeemed = self._acted_on(some) if documents and self.changes else _NOBODY
         totals: dict[tuple[str, str], list[int]] = {}
         again: set[str] = set()
         for each in documents:
@@ -153,12 +154,12 @@ class _Run:
                 found.setdefault(line[0], []).append(line)
         return found
 
-    def _acted_on(
-        self, people: Collection[str]
-    ) -> tuple[Collection[str], Mapping[str, Sequence[Redemption]]]:
-        """Give the customers for whom usage came late, and the coupons that customers have."""
-        late = late_customers(self.unit, people, self.until) if self.metered else ()
-        return late, redemptions_for(self.unit, people)
+    def _acted_on(self, some: Customers) -> _ActedOn:
+        """Give for whom usage came late, who had promotional credits, and who has which coupons."""
+        unit = self.unit
+        late = acted_on.late(unit, some, self.until) if self.metered else ()
+        coupons = redemptions_for(unit, acted_on.redeemed(unit, some))
+        return late, acted_on.promoted(unit, some), coupons
 
     # --- by lines ---------------------------------------------------------------------------------
 

@@ -21,16 +21,7 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
 
-__all__ = [
-    "Customers",
-    "Figures",
-    "LineFigures",
-    "documents_until",
-    "figures",
-    "last_of",
-    "lines",
-    "promoted",
-]
+__all__ = ["Customers", "Figures", "LineFigures", "documents_until", "figures", "last_of", "lines"]
 
 
 class Figures(NamedTuple):
@@ -89,7 +80,7 @@ def figures(
     columns = (c.customer_id, c.id, c.subscription_id, c.currency, c.at, c.due)
     query = select(*columns, c.discount, c.credit, c.tax, c.total, end)
     query = query.where(*_issued(unit, some, since, until)).order_by(c.customer_id, c.id)
-    return [Figures(*row) for row in unit.connection.execute(query)]
+    return [Figures(*row) for row in unit.connection.execute(query).all()]
 
 
 def lines(
@@ -108,14 +99,6 @@ def lines(
         bindparam(name, expanding=True) for name in ("statuses", "prices") if name in given
     ]
     return unit.connection.execute(query.bindparams(*lists), given).all()
-
-
-def promoted(unit: Unit, some: Customers) -> set[str]:
-    """Give those customers who ever had promotional credits in money."""
-    c, (after, last) = unit.tables.credit_grants.c, some
-    where = [c.customer_id > after, c.category == "promotional", c.currency.is_not(None)]
-    where += [] if last is None else [c.customer_id <= last]
-    return set(unit.connection.execute(select(c.customer_id).where(*where)).scalars())
 
 
 def _issued(
