@@ -122,7 +122,7 @@ class _Run:
     def take(self, some: Customers) -> None:
         """Look at some customers: by their lines, and where these cannot tell, by documents."""
         documents = figures(self.unit, some, self.since, self.until, ends=self.adds_tax)
-        by_document = self._lines(some) if documents else {}
+        by_document = self._lines(documents) if documents else {}
         late, granted, redeemed = self._acted_on(some) if documents and self.changes else _NOBODY
         totals: dict[tuple[str, str], list[int]] = {}
         again: set[str] = set()
@@ -146,11 +146,11 @@ class _Run:
         self.documents += len(documents)
         self.found += [_difference(*key, sums) for key, sums in totals.items()]
 
-    def _lines(self, some: Customers) -> dict[str, list[LineFigures]]:
+    def _lines(self, documents: Sequence[Figures]) -> dict[str, list[LineFigures]]:
         """Give the lines of documents whose prices are not simply kept."""
         found: dict[str, list[LineFigures]] = {}
         if self.prices is None or self.prices:
-            for line in lines(self.unit, some, self.since, self.until, self.prices):
+            for line in lines(self.unit, documents, self.prices):
                 found.setdefault(line[0], []).append(line)
         return found
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from sqlalchemy import bindparam, func, null, select, text
 
 from tallystick.storage.invoice_rows import document_of
-from tallystick.storage.usage_stretches import moment_cell
+from tallystick.storage.usage_stretches import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import BindParameter, ColumnElement
+    from sqlalchemy import ColumnElement
 
     from tallystick.core.period import Instant
     from tallystick.storage.invoice_rows import Document
@@ -50,10 +50,10 @@ _COUNTED: Final = ("open", "paid", "uncollectible", "empty")
 _SEALS: Final = frozenset({"body", "digest", "chain"})
 _AT_ONCE: Final = 500
 _END: Final = 1_500  # characters: from its subtotal on, unless it has a long note
+_KEY: Final = (("customer", "text"), ("id", "text"))
 _LINES: Final = """SELECT l.invoice_id, l.item, l.price_id, l.offer, l.kind, l.part,
- CAST(l.quantity AS text), l.amount FROM {invoices} i CROSS JOIN {lines} l
- WHERE l.customer_id = i.customer_id AND l.invoice_id = i.id AND i.status IN :statuses
- AND i.finalize_at >= :since AND i.finalize_at < :until AND i.customer_id > :after"""
+ CAST(l.quantity AS text), l.amount FROM ({k}) k CROSS JOIN {lines} l
+ WHERE l.customer_id = k.customer AND l.invoice_id = k.id"""
 # CROSS JOIN keeps SQLite from going through the lines of all times
 
 
@@ -84,21 +84,17 @@ def figures(
 
 
 def lines(
-    unit: Unit, some: Customers, since: Instant, until: Instant, prices: Collection[str] | None
+    unit: Unit, documents: Sequence[Figures], prices: Collection[str] | None
 ) -> Sequence[LineFigures]:
-    """Give the lines of these documents, of some prices or, with None, all of them."""
-    tables, (after, last) = unit.tables, some
-    words = _LINES.format(invoices=tables.invoices.fullname, lines=tables.invoice_lines.fullname)
-    words += "" if last is None else " AND i.customer_id <= :last"
-    query = text(words if prices is None else f"{words} AND l.price_id IN :prices")
-    given: dict[str, Any] = {"after": after, "statuses": _COUNTED}
-    given |= {"since": moment_cell(unit, since), "until": moment_cell(unit, until)}
-    given |= {} if last is None else {"last": last}
-    given |= {} if prices is None else {"prices": sorted(prices)}
-    lists: list[BindParameter[Any]] = [
-        bindparam(name, expanding=True) for name in ("statuses", "prices") if name in given
-    ]
-    return unit.connection.execute(query.bindparams(*lists), given).all()
+    """Give the lines of documents, of which there is one, of some prices or, with None, all."""
+    k, given = table_of(unit, _KEY, [(each.customer, each.id) for each in documents])
+    words = _LINES.format(k=k, lines=unit.tables.invoice_lines.fullname)
+    if prices is None:
+        return unit.connection.execute(text(words), given).all()
+    named = text(f"{words} AND l.price_id IN :prices").bindparams(
+        bindparam("prices", expanding=True)
+    )
+    return unit.connection.execute(named, {**given, "prices": sorted(prices)}).all()
 
 
 def _issued(
