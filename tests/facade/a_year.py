@@ -1,8 +1,8 @@
 """A year of a small seller, for looking back on: whatever changes a bill happens in it.
 
-Coupons of every kind, credits, taxes, prices agreed with one customer, late and corrected usage, changes and
-cancellations that give back, commitments, thresholds, one-off items, credit notes by hand, a void
-invoice, two currencies.
+Coupons of every kind, credits, taxes, prices agreed with one customer, late and corrected usage,
+changes and cancellations that give back, commitments, thresholds, one-off items, credit notes by
+hand, a void invoice, two currencies.
 """
 
 from __future__ import annotations
