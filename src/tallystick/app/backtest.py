@@ -56,6 +56,8 @@ _OFFER: Final = re.compile(r'"offer":("(?:[^"\\]|\\.)*")')
 
 _Charge: TypeAlias = tuple[str, str, str]
 _Amounts: TypeAlias = LineAmounts | str | None
+_More: TypeAlias = int | None
+"""What the lines of a document come to beyond what they were; None where they cannot tell."""
 _ActedOn: TypeAlias = "tuple[Collection[str], Collection[str], Mapping[str, Sequence[Redemption]]]"
 _NOBODY: Final[_ActedOn] = ((), (), {})
 
@@ -127,9 +129,7 @@ class _Run:
         totals: dict[tuple[str, str], list[int]] = {}
         again: set[str] = set()
         for each in documents:
-            now = self._told_by_lines(
-                each, by_document.get(each.id, ()), redeemed.get(each.customer, ())
-            )
+            now = self._told_by_lines(each, by_document, redeemed.get(each.customer, ()))
             if each.customer in granted or (
                 each.customer in late and _names(each.due, self.metered)
             ):
@@ -146,12 +146,13 @@ class _Run:
         self.documents += len(documents)
         self.found += [_difference(*key, sums) for key, sums in totals.items()]
 
-    def _lines(self, documents: Sequence[Figures]) -> dict[str, list[LineFigures]]:
-        """Give the lines of documents whose prices are not simply kept."""
-        found: dict[str, list[LineFigures]] = {}
+    def _lines(self, documents: Sequence[Figures]) -> dict[str, _More]:
+        """Add up the lines of documents whose prices are not simply kept."""
+        found: dict[str, _More] = {}
         if self.prices is None or self.prices:
+            codes = {each.id: each.currency for each in documents}
             for line in lines(self.unit, documents, self.prices):
-                found.setdefault(line[0], []).append(line)
+                self._add(line, found, codes)
         return found
 
     def _acted_on(self, some: Customers) -> _ActedOn:
@@ -164,14 +165,14 @@ class _Run:
     # --- by lines ---------------------------------------------------------------------------------
 
     def _told_by_lines(
-        self, document: Figures, some: Sequence[LineFigures], redeemed: Sequence[Redemption]
+        self, document: Figures, by_document: Mapping[str, _More], redeemed: Sequence[Redemption]
     ) -> int | None:
         """Give what a document comes to, minor units; None where its lines cannot tell."""
-        changed, more = self._added_up(some, document.currency) if some else (False, 0)
         if _names(document.due, self.whole):
             return None
-        if not changed:
+        if document.id not in by_document:
             return document.total
+        more = by_document[document.id]
         if more is None or document.credit or _NOT_PLAIN.search(document.due):
             return None
         if not (redeemed or document.discount or self.adds_tax):
@@ -201,28 +202,26 @@ class _Run:
             return None
         return whole.total(subtotal + more)
 
-    def _added_up(self, some: Sequence[LineFigures], code: str) -> tuple[bool, int | None]:
-        """Tell whether any line is priced anew, and what that adds; None where it is not simple."""
-        changed, sum_, simple = False, 0, True
-        for _, item, price, offer, kind, part, quantity, amount in some:
-            charge = (offer, price, kind)
-            known = self.amounts.get(charge, _NOT_YET)
-            if known is _NOT_YET:
-                known = self.amounts[charge] = self._look_up(*charge)
-            if known is None:
-                continue
-            if isinstance(known, str):
-                self._set_apart((offer, price or kind, known, code), amount)
-                continue
-            changed = True
-            if part or kind not in _SIMPLE or (self.adds_tax and not amount):
-                simple = False  # what asked for nothing was never taxed
-                continue
-            try:
-                sum_ += known.of(item, quantity) - amount
-            except RuleError:  # told where the document is reckoned
-                simple = False
-        return changed, sum_ if simple else None
+    def _add(self, line: LineFigures, found: dict[str, _More], codes: Mapping[str, str]) -> None:
+        """Note what a line comes to beyond what it was, if it is priced anew."""
+        document, item, price, offer, kind, part, quantity, amount = line
+        charge = (offer, price, kind)
+        known = self.amounts.get(charge, _NOT_YET)
+        if known is _NOT_YET:
+            known = self.amounts[charge] = self._look_up(*charge)
+        if known is None:
+            return
+        if isinstance(known, str):
+            self._set_apart((offer, price or kind, known, codes[document]), amount)
+            return
+        before = found.get(document, 0)
+        if before is None or part or kind not in _SIMPLE or (self.adds_tax and not amount):
+            found[document] = None  # what asked for nothing was never taxed
+            return
+        try:
+            found[document] = before + known.of(item, quantity) - amount
+        except RuleError:  # told where the document is reckoned
+            found[document] = None
 
     def _look_up(self, offer: str, price: str, kind: str) -> _Amounts:
         """Give the amounts of a charge's lines; None for one that stays, or why it is apart."""

@@ -13,9 +13,9 @@ from tallystick.storage.invoice_rows import document_of
 from tallystick.storage.usage_stretches import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import BindParameter, ColumnElement
 
     from tallystick.core.period import Instant
     from tallystick.storage.invoice_rows import Document
@@ -49,6 +49,7 @@ Customers: TypeAlias = "tuple[str, str | None]"
 _COUNTED: Final = ("open", "paid", "uncollectible", "empty")
 _SEALS: Final = frozenset({"body", "digest", "chain"})
 _AT_ONCE: Final = 500
+_FEW: Final = 200
 _END: Final = 1_500  # characters: from its subtotal on, unless it has a long note
 _KEY: Final = (("customer", "text"), ("id", "text"))
 _LINES: Final = """SELECT l.invoice_id, l.item, l.price_id, l.offer, l.kind, l.part,
@@ -85,16 +86,17 @@ def figures(
 
 def lines(
     unit: Unit, documents: Sequence[Figures], prices: Collection[str] | None
-) -> Sequence[LineFigures]:
+) -> Iterator[LineFigures]:
     """Give the lines of documents, of which there is one, of some prices or, with None, all."""
     k, given = table_of(unit, _KEY, [(each.customer, each.id) for each in documents])
-    words = _LINES.format(k=k, lines=unit.tables.invoice_lines.fullname)
-    if prices is None:
-        return unit.connection.execute(text(words), given).all()
-    named = text(f"{words} AND l.price_id IN :prices").bindparams(
-        bindparam("prices", expanding=True)
-    )
-    return unit.connection.execute(named, {**given, "prices": sorted(prices)}).all()
+    query = text(_LINES.format(k=k, lines=unit.tables.invoice_lines.fullname))
+    asked: dict[str, Any] = {**given}
+    if prices is not None:
+        named: BindParameter[Any] = bindparam("prices", expanding=True)
+        query = text(f"{query.text} AND l.price_id IN :prices").bindparams(named)
+        asked["prices"] = sorted(prices)
+    for some in unit.connection.execute(query, asked).partitions(_FEW):
+        yield from some  # few at a time: all of them kept the collector of garbage busy
 
 
 def _issued(
