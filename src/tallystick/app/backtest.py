@@ -48,10 +48,10 @@ _OTHERS: Final = "and others"
 _LONGEST: Final = 200
 _NOT_YET: Final[Any] = object()
 _SIMPLE: Final = frozenset({"fee", "usage", "setup"})
-_NOT_PLAIN: Final = re.compile(
-    r'"(?:overrides|holes|cut|cap|part)":|"whole":(\["[^"]*","[^"]*"\]),"window":(?!\1)'
-)
-"""What a due has that is not charged to everybody alike for a whole period."""
+_NOT_PLAIN: Final = tuple(f'"{name}":' for name in ("overrides", "holes", "cut", "cap", "part"))
+"""What a due has that is not charged to everybody alike."""
+_PART: Final = re.compile(r'"whole":(\["[^"]*","[^"]*"\]),"window":(?!\1)')
+"""How a due says that something is for a part of a period."""
 _OFFER: Final = re.compile(r'"offer":("(?:[^"\\]|\\.)*")')
 
 _Charge: TypeAlias = tuple[str, str, str]
@@ -173,7 +173,7 @@ class _Run:
         if document.id not in by_document:
             return document.total
         more = by_document[document.id]
-        if more is None or document.credit or _NOT_PLAIN.search(document.due):
+        if more is None or document.credit or not _is_plain(document.due):
             return None
         if not (redeemed or document.discount or self.adds_tax):
             return document.total + more
@@ -305,6 +305,11 @@ def _adds_tax(unit: Unit, version: int) -> bool:
     """Whether tax rules ever add a tax to what is sold, or leave that to others."""
     rules = published_tax_rules(unit, version)
     return bool(rules.engine) or any(not each.inclusive for each in rules.rates)
+
+
+def _is_plain(due: str) -> bool:
+    """Whether all of a due is charged to everybody alike for a whole period."""
+    return not any(word in due for word in _NOT_PLAIN) and _PART.search(due) is None
 
 
 def _words(refs: Iterable[str]) -> frozenset[str]:
