@@ -253,7 +253,8 @@ class _Year:
     def _month_6(self) -> None:
         self.tally.credits.void(self.gift, at=day("2026-06-05"))
         # of a time that was billed long ago: it pays nothing of that
-        self._grant("elk", "4.00", at="2026-06-05", effective_at=day("2026-01-01"))
+        times = {"effective_at": day("2026-01-01"), "expires_at": day("2026-06-20")}
+        self._grant("elk", "4.00", at="2026-06-05", **times)  # all of its time was billed before
 
     def _month_7(self) -> None:
         self._start("beta", "pro", "2026-07-03", seats=2)

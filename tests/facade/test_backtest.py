@@ -40,6 +40,11 @@ def dearer(price: dict[str, Any]) -> None:
                 costs[name] = str(Decimal(costs[name]) * Decimal("1.7"))
 
 
+def cheaper(price: dict[str, Any]) -> None:
+    if price["type"] == "flat":
+        price["cost"] = str(Decimal(price["cost"]) / 2)
+
+
 def less_included(price: dict[str, Any]) -> None:
     if "included" in price:
         price["included"] = "10"
@@ -79,6 +84,7 @@ def at_least(price: dict[str, Any]) -> None:
 
 CHANGES: Final = (
     dearer,
+    cheaper,
     less_included,
     by_volume,
     no_longer_free,
