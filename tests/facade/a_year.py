@@ -253,8 +253,10 @@ class _Year:
     def _month_6(self) -> None:
         self.tally.credits.void(self.gift, at=day("2026-06-05"))
         # of a time that was billed long ago: it pays nothing of that
-        times = {"effective_at": day("2026-01-01"), "expires_at": day("2026-06-20")}
-        self._grant("elk", "4.00", at="2026-06-05", **times)  # all of its time was billed before
+        begun = day("2026-01-01")  # before it was told of
+        self._grant("elk", "4.00", at="2026-06-05", effective_at=begun)  # pays 3 June, billed later
+        ends = day("2026-06-02")  # all of its time was billed
+        self._grant("elk", "5.00", at="2026-06-05", effective_at=begun, expires_at=ends)
 
     def _month_7(self) -> None:
         self._start("beta", "pro", "2026-07-03", seats=2)
