@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from tallystick.app.coupons_before import CouponsBefore
 from tallystick.app.credit_burning import burn_grants, grants_left, pays_in
 from tallystick.app.creditable import left_of_fees
 from tallystick.app.families import placed_alone
@@ -176,6 +177,7 @@ class _Issuing:
         self.taxing = Taxing(unit, self.seller.party)
         keys = {(draft.customer, draft.currency.code) for draft in drafts}
         self.redemptions = redemptions_for(unit, people)
+        self.coupons = CouponsBefore(unit, self.asked, self.redemptions)
         self.grants = {
             customer: [row.balance for row in rows]
             for customer, rows in grants_left(unit, people, lock=bool(held)).items()
@@ -241,6 +243,7 @@ class _Issuing:
 
     def _follow_use(self, draft: Draft, invoice: Invoice) -> None:
         self.usage.issued(draft, invoice.lines)
+        self.coupons.issued(draft, invoice)
         if invoice.discounts:
             used = {each.redemption for each in invoice.discounts}
             self.redemptions[draft.customer] = [
@@ -336,6 +339,7 @@ class _Issuing:
             ),
             items=() if draft.id in self.sections else self._one_offs(draft),
             redemptions=self._redemptions(draft),
+            earlier=self.coupons.earlier(draft),
             terms=draft.terms,
         )
         if not pays:

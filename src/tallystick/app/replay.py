@@ -25,7 +25,7 @@ from tallystick.app.offers import Offers
 from tallystick.app.redemptions import redemptions_before
 from tallystick.app.refold import made_by_moves, refolded
 from tallystick.app.replay_usage import EventReader, late_before
-from tallystick.app.standing import as_known, came_before, known_of_family
+from tallystick.app.standing import as_known, came_before, known_of_family, stood
 from tallystick.app.taxes import engine_of, rules_of_digest
 from tallystick.core.canonical import digest as catalog_digest
 from tallystick.core.consolidating import consolidated, section_of
@@ -308,6 +308,7 @@ class _Made:
             creditable=self._creditable(due, told, known),
             items=self._items(),
             redemptions=self._redemptions(),
+            earlier=[each.invoice for each in earlier if stood(each, known)],
             grants=self._grants(),
             taxation=self._taxation(),
             late=late,
@@ -380,8 +381,7 @@ class _Made:
         known = self._known()
 
         def counted(other: Document) -> bool:
-            void = f"void/{other.invoice.id}" in known
-            return not void and came_before(other, self.document)
+            return stood(other, known) and came_before(other, self.document)
 
         return redemptions_before(self.unit, self.document, counted)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tallystick.storage.journal import Entry
     from tallystick.storage.unit import Unit
 
-__all__ = ["as_known", "billed_for", "came_before", "known_before", "known_of_family"]
+__all__ = ["as_known", "billed_for", "came_before", "known_before", "known_of_family", "stood"]
 
 
 def came_before(one: Document, other: Document) -> bool:
@@ -68,6 +68,11 @@ def known_of_family(unit: Unit, customer: str, invoice: Invoice) -> Collection[s
     return known | {
         f"void/{section}" for section, (_, id_) in sections.items() if f"void/{id_}" in known
     }
+
+
+def stood(document: Document, known: Collection[str]) -> bool:
+    """Whether a document was not void yet, by what stood in the books."""
+    return document.status != "void" or f"void/{document.invoice.id}" not in known
 
 
 def as_known(lines: Iterable[BilledLine], known: Collection[str]) -> list[BilledLine]:

@@ -60,7 +60,8 @@ class Facts:
     was invoiced and as far as it was given back.
     `items` are one-off items that wait, `late` usage of windows that were billed before, `settled`
     the minimum commitments of these windows.
-    `redemptions` are the coupons that the customer has, in the order in which they act.
+    `redemptions` are the coupons that the customer has, in the order in which they act; `earlier`
+    the documents of its subscription that stand, where coupons may have given for the same time.
     `grants` are the credit grants of money and of units, as they stand before it.
     `taxation` says who is asked for tax rates; without it nothing new is taxed.
     `balance` is what the customer has to its credit, minor units.
@@ -77,6 +78,7 @@ class Facts:
     billed: Mapping[int, int] = field(default_factory=FrozenDict)
     creditable: Mapping[int, Sequence[Invoiced]] = field(default_factory=FrozenDict)
     redemptions: Sequence[Redemption] = ()
+    earlier: Sequence[Invoice] = ()
     grants: Sequence[GrantBalance] = ()
     taxation: Taxation | None = None
     items: tuple[OneOff, ...] = ()
@@ -124,6 +126,7 @@ def _discounts(bill: Bill, facts: Facts) -> Bill:
         facts.redemptions,
         facts.due.at,
         facts.offers,
+        earlier=facts.earlier,
     )
     return replace(bill, lines=lines, discounts=discounts)
 

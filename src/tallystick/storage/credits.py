@@ -39,7 +39,6 @@ __all__ = [
     "grant_by_id",
     "grant_by_key",
     "grants_of",
-    "had_units",
     "last_place",
     "move_grants",
     "moves_of",
@@ -146,17 +145,6 @@ def grants_of(
         rows = unit.connection.execute(query.with_for_update() if lock else query)
         found += map(_grant, rows.mappings())
     return tuple(found)
-
-
-def had_units(unit: Unit, customers: Collection[str]) -> frozenset[str]:
-    """Give those customers who were ever granted units of a feature."""
-    c = unit.tables.credit_grants.c
-    names, found = sorted(set(customers)), set[str]()
-    for start in range(0, len(names), _AT_ONCE):
-        mine = c.customer_id.in_(names[start : start + _AT_ONCE])
-        query = select(c.customer_id).where(mine, c.feature.is_not(None)).distinct()
-        found.update(unit.connection.execute(query).scalars())
-    return frozenset(found)
 
 
 def last_place(unit: Unit, customer: str) -> int:
