@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.invoice import InvoiceSection
-from tallystick.core.reckoning import STEPS, Bill, document_of
+from tallystick.core.reckoning import STEPS, Bill, by_measure, document_of
 from tallystick.core.taxing import invoiced_before, taxed_lines
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def consolidated(facts: Facts, sections: Sequence[Section]) -> Consolidated:
     bill = Bill(
         lines=tuple(line for each in sections for line in each.bill.lines),
         discounts=tuple(row for each in _placed(sections) for row in _moved(*each)),
+        grants=by_measure(facts.grants)[1],
     )
     bill = _PROMOTIONS(bill, facts)
     backs = {

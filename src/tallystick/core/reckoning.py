@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from tallystick.core.redemption import Redemption
     from tallystick.core.tax_decision import Taxation
 
-__all__ = ["STEPS", "Bill", "Facts", "document_of", "finalize", "reckon"]
+__all__ = ["STEPS", "Bill", "Facts", "by_measure", "document_of", "finalize", "reckon"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +102,13 @@ class Bill:
 
 def _rate(_bill: Bill, facts: Facts) -> Bill:
     left = {place: [fee.left_of_amount for fee in fees] for place, fees in facts.creditable.items()}
-    units, money = _by_measure(facts.grants)
+    units, money = by_measure(facts.grants)
     used, late = covered_usage(facts.due, facts.offers, facts.used, facts.late, units)
     lines = rated_lines(facts.due, facts.offers, used, facts.items, late, creditable=left)
     return Bill(lines=lines, burns=unit_burns(lines, units), grants=money)
 
 
-def _by_measure(
+def by_measure(
     grants: Sequence[GrantBalance],
 ) -> tuple[tuple[GrantBalance, ...], tuple[GrantBalance, ...]]:
     """Tell grants of units and of money apart."""
