@@ -15,6 +15,7 @@ from tallystick.core.charge import Charge, Due
 from tallystick.core.period import Cadence, Period, cadence_of, instant_text, to_the_second
 from tallystick.core.span import period_from
 from tallystick.core.subscription import MAIN, TERMINAL, Item
+from tallystick.core.subscription_grants import grant_due, grants_next
 from tallystick.core.subscription_items import changed_items, planned_for_end, same_price
 from tallystick.core.subscription_pauses import (
     end_of_period,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         State,
         Subscription,
     )
+    from tallystick.core.subscription_grants import PlanGrant
 
 __all__ = ["Flow", "when_next"]
 
@@ -50,6 +52,12 @@ _SET_UP: Final = f"{MAIN}/"  # what stands in `paid_once` for the plan's set-up 
 
 def when_next(now: Subscription) -> Instant | None:
     """Give when something happens next by itself; None where nothing ever will."""
+    times = (_when_due(now), grants_next(now))
+    return min((at for at in times if at is not None), default=None)
+
+
+def _when_due(now: Subscription) -> Instant | None:
+    """Give when something but a grant of credits happens next."""
     if now.state in TERMINAL:
         return None
     times = [now.ends_at, now.resumes_at, *(planned.at for planned in now.planned)]
@@ -62,13 +70,17 @@ def when_next(now: Subscription) -> Instant | None:
 
 
 class Flow:
-    """A subscription while time passes and moves are made: `now`, and the documents `dues`."""
+    """A subscription while time passes and moves are made.
+
+    `now` is how it stands; `dues` and `grants` are the documents and credits that came about.
+    """
 
     def __init__(self, subscription: Subscription, offers: Mapping[str, Plan[Any]]) -> None:
         """Take a subscription up where it stands."""
         self.now = subscription
         self.offers = offers
         self.dues: list[Due] = []
+        self.grants: list[PlanGrant] = []
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -76,7 +88,17 @@ class Flow:
         """Let everything happen that time brings up to and with an instant."""
         until = to_the_second(until)
         while (at := when_next(self.now)) is not None and at <= until:
-            self._tick(at)
+            if _when_due(self.now) == at:
+                self._tick(at)
+                if _when_due(self.now) == at:
+                    continue  # more happens at this instant: credits come after all of it
+            self.now = replace(self.now, clock=at)
+            self.grant(at)
+
+    def grant(self, at: Instant) -> None:
+        """Grant the credits that are due at an instant."""
+        self.now, made = grant_due(self.now, self.offers, at)
+        self.grants += made
 
     def _tick(self, at: Instant) -> None:
         """Let happen what time brings at one instant, in its order."""

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tallystick.core.move import AddOn, Move, MoveKind
     from tallystick.core.period import Instant
     from tallystick.core.subscription import State
+    from tallystick.core.subscription_grants import PlanGrant
 
 __all__ = ["ALLOWED", "KINDS", "Outcome", "advance", "apply", "next_at", "start"]
 
@@ -82,10 +83,14 @@ _LONGEST_TRIAL: Final = 3_650  # days
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a subscription, and the documents that fell due on the way, in order."""
+    """What became of a subscription, and what came about on the way, in order.
+
+    `dues` are the documents that fell due, `grants` the credits that its plans granted.
+    """
 
     subscription: Subscription
     dues: tuple[Due, ...] = ()
+    grants: tuple[PlanGrant, ...] = ()
 
 
 def next_at(subscription: Subscription) -> Instant | None:
@@ -101,7 +106,7 @@ def advance(subscription: Subscription, until: Instant, offers: Mapping[str, Pla
     """
     flow = Flow(subscription, offers)
     flow.advance(until)
-    return Outcome(flow.now, tuple(flow.dues))
+    return Outcome(flow.now, tuple(flow.dues), tuple(flow.grants))
 
 
 # --- start ----------------------------------------------------------------------------------------
@@ -145,7 +150,7 @@ def start(id_: str, move: Start, at: Instant, offers: Mapping[str, Plan[Any]]) -
     if move.paid_until is not None:
         flow.paid_elsewhere(to_the_second(move.paid_until))
     flow.advance(at)
-    return Outcome(flow.now, tuple(flow.dues))
+    return Outcome(flow.now, tuple(flow.dues), tuple(flow.grants))
 
 
 def _check_start(move: Start, at: Instant, begins: Instant) -> None:
@@ -266,7 +271,8 @@ def apply(
     flow.now = replace(flow.now, moves=number, clock=at)
     _ACTS[kind](flow, move, at, number)
     flow.advance(at)  # what was planned for this very instant
-    return Outcome(flow.now, tuple(flow.dues))
+    flow.grant(at)
+    return Outcome(flow.now, tuple(flow.dues), tuple(flow.grants))
 
 
 def _refused(subscription: Subscription, kind: MoveKind) -> str:
