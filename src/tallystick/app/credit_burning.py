@@ -95,7 +95,8 @@ def grants_before(
 
     `counted` tells of what another document burned or a person did whether it came before.
     """
-    rows = in_currency(shelf.grants_of(unit, [invoice.customer], spent=True), invoice.currency)
+    found = shelf.grants_of(unit, [invoice.customer], spent=True)
+    rows = in_currency((row for row in found if _was_there(row, invoice)), invoice.currency)
     if not rows:
         return ()
     left = {row.grant.id: row.grant.size for row in rows}
@@ -107,3 +108,12 @@ def grants_before(
             back = move.kind == "restored"
             left[move.grant] = EXACT.subtract(left[move.grant], -move.size if back else move.size)
     return tuple(replace(row, remaining=left[row.grant.id]).balance for row in rows)
+
+
+def _was_there(row: GrantRow, invoice: Invoice) -> bool:
+    """Whether a grant that went on had done so before a document: it waits for those before it."""
+    waited = row.grant.effective_at < row.recorded_at
+    late = row.recorded_at > invoice.finalize_at or (
+        waited and row.recorded_at == invoice.finalize_at
+    )
+    return row.grant.source != "rollover" or not late

@@ -32,7 +32,7 @@ def made_by_moves(cause: str) -> bool:
 def refolded(
     records: Sequence[MoveRecord], until: Instant, offers: Mapping[str, Plan[Any]]
 ) -> Outcome:
-    """Give what moves and time, up to and with an instant, make of a subscription, its dues and its credits.
+    """Give what moves and time, up to and with an instant, make of a subscription.
 
     Moves that were made later than that are taken up all the same: they are part of what it is.
 

@@ -53,10 +53,10 @@ class RecurringGrant:
     def __post_init__(self) -> None:
         """Refuse a word for the expiry that says nothing."""
         counted = type(self.expires) is int and self.expires > 0
-        if not counted and not isinstance(self.expires, Cadence):
-            if self.expires not in {"next", "never"}:
-                text = "a recurring grant expires 'next', 'never', after a Cadence or a count"
-                raise InvalidInput(text)
+        known = counted or isinstance(self.expires, Cadence) or self.expires in {"next", "never"}
+        if not known:
+            text = "a recurring grant expires 'next', 'never', after a Cadence or a count"
+            raise InvalidInput(text)
         if self.cap is not None and bounded(self.cap) < 0:
             raise InvalidInput("a cap over what rolls over is 0 or more")
 
@@ -78,9 +78,7 @@ def due_grants(
     """
     if rule.cadence is None:
         raise InvalidInput(f"the recurring grant {rule.key!r} does not say how often")
-    periods = [
-        each for each in _periods(rule.cadence, schedule, during) if each.start in during
-    ]
+    periods = [each for each in _periods(rule.cadence, schedule, during) if each.start in during]
     return tuple(
         granted(
             rule,

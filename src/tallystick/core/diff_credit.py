@@ -32,9 +32,7 @@ def credit_words(credit: RecurringGrant) -> str:
     return ", ".join([*words, *_rollover(credit)])
 
 
-def credit_changes(
-    old: Sequence[RecurringGrant], new: Sequence[RecurringGrant]
-) -> Iterator[Words]:
+def credit_changes(old: Sequence[RecurringGrant], new: Sequence[RecurringGrant]) -> Iterator[Words]:
     """Tell which credits came, went, or are otherwise; nothing where they are equal."""
     before, after = ({each.key: each for each in side} for side in (old, new))
     for key, credit in after.items():

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.calendar import next_boundary
-from tallystick.core.credit import CreditGrant
 from tallystick.core.credit_cadence import RecurringGrant, granted
 from tallystick.core.money import Money
 from tallystick.core.number import EXACT
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tallystick.core.catalog import Plan
-    from tallystick.core.credit import Amount
+    from tallystick.core.credit import Amount, CreditGrant
     from tallystick.core.period import Cadence, Instant
     from tallystick.core.subscription import Item, Subscription
 
@@ -83,7 +82,7 @@ def grant_due(
         covered.append(Granted(plan=plan.id, credit=credit.key, start=at, end=end))
         share = TimeShare(Period(at, end).seconds, whole.seconds)
         amount = _part(credit, item, share)
-        if amount:
+        if amount is not None:
             made.append(_grant(now, (item, plan, credit), Period(at, end), amount))
     if tuple(covered) == now.granted:
         return now, made

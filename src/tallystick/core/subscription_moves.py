@@ -31,8 +31,9 @@ from tallystick.core.move import (
 )
 from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.subscription import MAIN, AfterTrial, Item, Planned, Subscription
-from tallystick.core.subscription_flow import Flow, when_next
+from tallystick.core.subscription_flow import Flow
 from tallystick.core.subscription_items import plan_id, planned_for_date
+from tallystick.core.subscription_next import when_next as next_at
 from tallystick.core.terms import check_item, prices_of
 from tallystick.errors import Conflict, InvalidInput, NotFound
 
@@ -83,19 +84,11 @@ _LONGEST_TRIAL: Final = 3_650  # days
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a subscription, and what came about on the way, in order.
-
-    `dues` are the documents that fell due, `grants` the credits that its plans granted.
-    """
+    """What became of a subscription; documents that fell due and credits it got, in order."""
 
     subscription: Subscription
     dues: tuple[Due, ...] = ()
     grants: tuple[PlanGrant, ...] = ()
-
-
-def next_at(subscription: Subscription) -> Instant | None:
-    """Give when something happens to it by itself next; None where nothing ever will."""
-    return when_next(subscription)
 
 
 def advance(subscription: Subscription, until: Instant, offers: Mapping[str, Plan[Any]]) -> Outcome:
@@ -270,8 +263,7 @@ def apply(
     number = flow.now.moves + 1
     flow.now = replace(flow.now, moves=number, clock=at)
     _ACTS[kind](flow, move, at, number)
-    flow.advance(at)  # what was planned for this very instant
-    flow.grant(at)
+    flow.settle(at)
     return Outcome(flow.now, tuple(flow.dues), tuple(flow.grants))
 
 

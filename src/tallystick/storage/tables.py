@@ -29,6 +29,7 @@ from sqlalchemy import (
 from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import make_billing_tables
 from tallystick.storage.coupon_tables import make_coupon_tables
+from tallystick.storage.credit_rule_tables import make_credit_rule_tables
 from tallystick.storage.credit_tables import make_credit_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
@@ -94,6 +95,10 @@ class Tables:
         credits_ = make_credit_tables(self.metadata, prefix)
         self.credit_grants = credits_.credit_grants
         self.credit_moves = credits_.credit_moves
+        by_rule = make_credit_rule_tables(self.metadata, prefix)
+        self.plan_grants = by_rule.plan_grants
+        self.top_up_rules = by_rule.top_up_rules
+        self.top_ups = by_rule.top_ups
         self.dunning = billing.dunning
         self.outbox = billing.outbox
         moved = make_price_migration_tables(self.metadata, prefix)

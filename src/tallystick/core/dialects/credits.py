@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from tallystick.core.credit import DEFAULT_PRIORITY
@@ -15,6 +14,7 @@ from tallystick.core.rollover import Rollover
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from decimal import Decimal
     from typing import Literal
 
     from tallystick.core.currency import Currency
