@@ -162,7 +162,7 @@ def _roll(unit: Unit, row: PlanGrantRow, rule: RecurringGrant, zone: str | None)
         take_out(unit, rows[name].grant, "voided", withdrawal.size, at, cause)
     recorded = plan_grants.last_before(unit, row.customer, at)
     for grant in result.grants:
-        new = replace(grant, id=rolled_id(row))
+        new = replace(grant, id=rolled_id(row.customer, row.grant))
         made = GrantRow(grant=new, remaining=new.size, recorded_at=recorded)
         add_grants(unit, [made])
         source = replace(row, grant=new.id, starts_at=at, rolls_at=None, rolled_from=row.grant)
@@ -170,7 +170,7 @@ def _roll(unit: Unit, row: PlanGrantRow, rule: RecurringGrant, zone: str | None)
         _book(unit, new, at)
 
 
-def rolled_id(row: PlanGrantRow) -> str:
+def rolled_id(customer: str, grant: str) -> str:
     """Give the id of the grant that another goes on in: the same for ever."""
-    body = f"{len(row.customer)}:{row.customer}{row.grant}+".encode()
+    body = f"{len(customer)}:{customer}{grant}+".encode()
     return f"grt_{hashlib.sha256(body).hexdigest()[:_LETTERS]}"

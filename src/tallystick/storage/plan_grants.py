@@ -11,9 +11,11 @@ from sqlalchemy import and_, func, or_, select, update
 from tallystick.core.subscription import TERMINAL
 from tallystick.storage.among import among
 from tallystick.storage.batches import insert_cells, moments
+from tallystick.storage.verify_rows import mappings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from typing import Any
 
     from sqlalchemy import ColumnElement, RowMapping
 
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "PlanGrantRow",
     "add_plan_grants",
-    "credits_ready",
     "done_rolling",
+    "every_rollover",
     "hold_plan_grants",
     "last_before",
     "next_before",
@@ -98,13 +100,6 @@ def hold_plan_grants(unit: Unit, until: Instant, limit: int) -> tuple[PlanGrantR
     return tuple(_row(each) for each in unit.connection.execute(query).mappings())
 
 
-def credits_ready(unit: Unit, until: Instant) -> bool:
-    """Whether what is left of any grant goes on by an instant, and waits for nothing."""
-    c = unit.tables.plan_grants.c
-    query = select(c.grant_id).where(c.rolls_at <= until, ~_waits(unit)).limit(1)
-    return unit.connection.execute(query).first() is not None
-
-
 def next_before(unit: Unit, until: Instant) -> Instant | None:
     """Give how far documents are to be issued before the next of them can go on; None for none.
 
@@ -158,6 +153,14 @@ def rolled_over(unit: Unit, row: PlanGrantRow) -> tuple[PlanGrantRow, ...]:
     return tuple(map(_row, rows))
 
 
+def every_rollover(unit: Unit) -> Iterator[PlanGrantRow]:
+    """Give every grant that went on from another, by customer and id."""
+    c = unit.tables.plan_grants.c
+    query = select(unit.tables.plan_grants).where(c.rolled_from.is_not(None))
+    for row in mappings(unit, query.order_by(c.customer_id, c.grant_id)):
+        yield _row(row)
+
+
 def plan_grants_of(
     unit: Unit, keys: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], list[PlanGrantRow]]:
@@ -191,7 +194,7 @@ def _waits(unit: Unit) -> ColumnElement[bool]:
     return or_(draft, late.exists())
 
 
-def _row(row: RowMapping) -> PlanGrantRow:
+def _row(row: RowMapping | Mapping[str, Any]) -> PlanGrantRow:
     return PlanGrantRow(
         customer=row["customer_id"],
         grant=row["grant_id"],

@@ -15,6 +15,7 @@ from tallystick.core.money import Money
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
     from sqlalchemy import RowMapping
 
     from tallystick.core.period import Instant
