@@ -265,8 +265,9 @@ def test_a_crash_before_the_grant_leaves_no_period_without_one(
 
 
 def test_what_is_to_come_has_the_credits_that_will_come(rolling: Tallystick) -> None:
-    made = rolling.subscriptions.start("acme", "basic")
-    rolling.invoices.run(START)
-    seen = rolling.subscriptions.foresee(made.subscription.id, periods=2)
-    assert seen is not None
+    rolling.subscriptions.start("acme", "basic")
+    seen = rolling.foresee("acme", day("2027-01-02"), at=START).documents
     assert len(rolling.credits.list("acme", spent=True)) == 1
+    rolling.invoices.run(day("2027-01-02"))
+    issued = sorted((each.invoice for each in rolling.invoices.list()), key=lambda each: each.at)
+    assert [each.burns for each in seen] == [each.burns for each in issued]

@@ -55,7 +55,7 @@ class RecurringGrant:
         counted = type(self.expires) is int and self.expires > 0
         known = counted or isinstance(self.expires, Cadence) or self.expires in {"next", "never"}
         if not known:
-            text = "a recurring grant expires 'next', 'never', after a Cadence or a count"
+            text = "a recurring grant expires 'next', 'never' or after a Cadence or count"
             raise InvalidInput(text)
         if self.cap is not None and bounded(self.cap) < 0:
             raise InvalidInput("a cap over what rolls over is 0 or more")

@@ -57,10 +57,13 @@ def granting(now: Subscription) -> bool:
 
 
 def grants_next(now: Subscription) -> Instant | None:
-    """Give when the next grant is due; None for none."""
+    """Give when the next grant is due; None for none.
+
+    What a pause kept back is due when it ends, and not at the boundaries that were in it.
+    """
     if not granting(now) or not now.granted:
         return None
-    return min(each.end for each in now.granted)
+    return max(now.clock, min(each.end for each in now.granted))
 
 
 def grant_due(
