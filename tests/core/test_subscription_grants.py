@@ -139,7 +139,7 @@ def test_what_begins_within_a_month_has_its_share_by_the_second() -> None:
     outcome = apply(first.subscription, move, at, OFFERS)
     [monthly] = [each for each in outcome.grants if each.credit == "monthly"]
     share = Fraction(21, 28)  # 7 to 28 February of 31 January to 28 February
-    assert monthly.grant.amount == Money(int(1000 * share), monthly.grant.amount.currency)
+    assert monthly.grant.amount == Money(int(1000 * share), outcome.subscription.currency)
     assert monthly.period.end == datetime(2027, 2, 28, 10, tzinfo=UTC)
 
 

@@ -197,9 +197,9 @@ def top_up(
     """
     made = tally.credits.top_up(
         customer,
-        below=_amount(below, currency) or below,
-        add=_amount(add, currency) or add,
-        price=_amount(price, currency if price is not None else None),
+        below=_worth(below, currency),
+        add=_worth(add, currency),
+        price=None if price is None else _worth(price, currency),
         at_most=at_most,
         at=moment_or_none(at, "--at"),
     )
@@ -300,12 +300,16 @@ def _top_up_tree(row: TopUpRow) -> dict[str, Any]:
 
 
 def _amount(text: str | None, code: str | None) -> Money | str | None:
+    if text is None and code is not None:
+        raise Usage("--currency goes with an AMOUNT")
+    return None if text is None else _worth(text, code)
+
+
+def _worth(text: str, code: str | None) -> Money | str:
     from tallystick.core.currency import currency
     from tallystick.core.money import Money
 
-    if text is None and code is not None:
-        raise Usage("--currency goes with an AMOUNT")
-    return text if text is None or code is None else Money.parse(text, currency(code))
+    return text if code is None else Money.parse(text, currency(code))
 
 
 def _text(grant: CreditGrant, size: Any) -> str:  # noqa: ANN401 - a Decimal, which is not loaded yet
