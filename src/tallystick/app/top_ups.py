@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -53,6 +54,7 @@ __all__ = [
 
 _MOST: Final = 1_000
 _LETTERS: Final = 26
+_SECOND: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +195,10 @@ class TopUps:
 
 
 def _begin(unit: Unit, row: RuleRow, place: tuple[str, int], invoice: Invoice) -> None:
-    """Write a purchase down and tell of it; a gift is granted at once."""
+    """Write a purchase down and tell of it.
+
+    A gift is granted at once, for documents that are dated later than the one that called for it.
+    """
     month, number = place
     at = invoice.finalize_at
     id_ = _id("top", f"{len(row.customer)}:{row.customer}{row.id}/{month}/{number}")
@@ -208,7 +213,7 @@ def _begin(unit: Unit, row: RuleRow, place: tuple[str, int], invoice: Invoice) -
         at=at,
     )
     if row.price is None:
-        bought = _granted(unit, bought, row, at)
+        bought = _granted(unit, bought, row, to_the_second(at) + _SECOND)
     shelf.add_top_up(unit, bought)
     body = {
         "top_up": id_,
