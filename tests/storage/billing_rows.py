@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select
 
 from tallystick.core.credit import CreditGrant
+from tallystick.core.credit_moves import TopUpRule
 from tallystick.core.currency import CODES, currency
 from tallystick.core.dunning import Ladder, Rung
 from tallystick.core.money import Money
@@ -21,9 +22,11 @@ from tallystick.storage import (
     moves,
     outbox,
     payments,
+    plan_grants,
     price_migrations,
     redemptions,
     subscriptions,
+    top_ups,
 )
 from tallystick.storage import credits as credits_
 from tallystick.storage.invoice_items import InvoiceItem
@@ -136,6 +139,33 @@ def _fill_credits(unit: Unit, customer: str, id_: str, place: int) -> None:
         customer=customer, grant=id_, kind="voided", size=Decimal(1), at=AT, cause="void/1"
     )
     credits_.move_grants(unit, [gone])
+    source = plan_grants.PlanGrantRow(
+        customer=customer,
+        grant=id_,
+        subscription=id_,
+        offer="pro@1",
+        credit="monthly",
+        starts_at=AT,
+    )
+    plan_grants.add_plan_grants(unit, [source])
+    rule = TopUpRule(threshold=eur(1), amount=eur(2))
+    bought = top_ups.RuleRow(customer=customer, id=id_, rule=rule, price=eur(2), recorded_at=AT)
+    top_ups.add_rule(unit, bought)
+    top_ups.add_top_up(
+        unit,
+        top_ups.TopUpRow(
+            customer=customer,
+            id=id_,
+            rule=id_,
+            month="2026-01",
+            number=1,
+            size=Decimal(2),
+            status="granted",
+            at=AT,
+            grant=id_,
+        ),
+    )
+    top_ups.end_rule(unit, bought, AT)
 
 
 def _migration(id_: str) -> PriceMigration:

@@ -51,6 +51,8 @@ __all__ = [
     "get_grant",
     "give_credits",
     "list_grants",
+    "post_credits",
+    "take_out",
     "trace_grant",
     "transfer_credits",
     "void_credits",
@@ -123,7 +125,7 @@ def give_credits(
     )
     shelf.add_grant(unit, row)
     if grant.category == "paid" and isinstance(grant.amount, Money):
-        _post(unit, customer.id, at, f"grant/{grant.id}", credits_bought(grant.amount))
+        post_credits(unit, customer.id, at, f"grant/{grant.id}", credits_bought(grant.amount))
     return row
 
 
@@ -269,8 +271,8 @@ def transfer_credits(
     amount = came.grant.amount
     if came.grant.category == "paid" and isinstance(amount, Money):
         cause = f"transfer/{new_id}"
-        _post(unit, row.grant.customer, at, cause, [Transfer("credits", "cash", amount)])
-        _post(unit, receiver.id, at, cause, credits_bought(amount))
+        post_credits(unit, row.grant.customer, at, cause, [Transfer("credits", "cash", amount)])
+        post_credits(unit, receiver.id, at, cause, credits_bought(amount))
     return made
 
 
@@ -290,6 +292,16 @@ def expire_credits(unit: Unit, at: Instant, limit: int = _MOST) -> int:
     return len(rows)
 
 
+def take_out(  # noqa: PLR0917 - what a move is made of
+    unit: Unit, grant: CreditGrant, kind: MoveKind, size: Decimal, at: Instant, cause: str
+) -> None:
+    """Write down what went out of a grant, and what it means for the books.
+
+    Raises InsufficientCredit; Conflict where the same was written down before.
+    """
+    _move(unit, grant, _gone(grant, kind, size, at, cause))
+
+
 def _move(unit: Unit, grant: CreditGrant, move: CreditMove) -> None:
     """Write a move down, and what it means for the books."""
     shelf.move_grants(unit, [move])
@@ -297,7 +309,7 @@ def _move(unit: Unit, grant: CreditGrant, move: CreditMove) -> None:
     lost = move.kind in {"voided", "expired"} and grant.category == "paid"
     if lost and isinstance(worth, Money):
         cause = f"grant/{grant.id}/{move.cause}"
-        _post(unit, grant.customer, move.at, cause, credits_lost(worth))
+        post_credits(unit, grant.customer, move.at, cause, credits_lost(worth))
 
 
 def _gone(grant: CreditGrant, kind: MoveKind, size: Decimal, at: Instant, cause: str) -> CreditMove:
@@ -319,9 +331,10 @@ def _size(grant: CreditGrant, given: object) -> Decimal:
     return quantity_of(given, "units")
 
 
-def _post(
+def post_credits(
     unit: Unit, customer: str, at: Instant, cause: str, transfers: Sequence[Transfer]
 ) -> None:
+    """Book what happened to a customer's credits."""
     journal.post(
         unit,
         [

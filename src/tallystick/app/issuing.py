@@ -26,6 +26,7 @@ from tallystick.app.seller import settings_of
 from tallystick.app.stopped import FAULTS, reason_of
 from tallystick.app.taxes import Taxing
 from tallystick.app.thresholds import draft_thresholds, has_thresholds
+from tallystick.app.top_ups import TopUps
 from tallystick.app.usage_of_drafts import UsageOfDrafts
 from tallystick.core.consolidating import Consolidated, consolidated, section_of
 from tallystick.core.minimum import asked_for_minimum
@@ -182,6 +183,7 @@ class _Issuing:
             customer: [row.balance for row in rows]
             for customer, rows in grants_left(unit, people, lock=bool(held)).items()
         }
+        self.top_ups = TopUps(unit, people)
         self.balances = dict(balances.hold(unit, keys)) if held else self._seen_balances(people)
         self.taken: dict[tuple[str, str], int] = {}
         self.notes: list[Invoice] = []
@@ -256,6 +258,8 @@ class _Issuing:
     def issue(self, batch: Batch) -> None:
         usage_watermark.close_usage(self.unit, max(draft.finalize_at for draft in self.drafts))
         for draft in self.drafts:
+            if self.top_ups.follows(draft.customer):
+                break  # what was bought can pay it
             if (draft.customer, draft.currency.code) in self.noted:
                 break  # what a credit note gave back can pay it: it is in the balance by then
             try:
@@ -271,6 +275,7 @@ class _Issuing:
                 self.closed += self.made[draft.id].sections
             if invoice.burns or any(line.amount.minor for line in invoice.lines):
                 batch.issued.append(self._close(draft, invoice))
+                self.top_ups.note(invoice, self._grants(draft))
             else:
                 batch.empty.append(invoice)
         self._write(batch)
@@ -467,6 +472,7 @@ class _Issuing:
         invoices.issue(unit, self.ready)
         insert_discounts(unit, [each.invoice for each in self.ready if not each.invoice.sections])
         burn_grants(unit, [each.invoice for each in self.ready])
+        self.top_ups.write()
         for name in {each.series for each in self.ready}:
             count = sum(each.series == name for each in self.ready)
             series.take_numbers(unit, name, count)

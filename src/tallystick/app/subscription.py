@@ -14,6 +14,7 @@ from tallystick.app.customer import get_customer
 from tallystick.app.drafting import document_id, drafts_of
 from tallystick.app.families import place_drafts
 from tallystick.app.offers import Offers
+from tallystick.app.plan_credits import keep_grants
 from tallystick.app.seller import settings_of
 from tallystick.core.move import Change, Start
 from tallystick.core.page import Page, page_size
@@ -199,6 +200,7 @@ def _kept(unit: Unit, outcome: Outcome, move: Move, at: Instant, key: str | None
     told = at if isinstance(move, Start) else None
     drafts = drafts_of(made, outcome.dues, settings_of(unit).grace, told=told)
     place_drafts(unit, drafts)
+    keep_grants(unit, outcome.grants)
     catalogs.mark_sold(unit, [item.offer for item in made.items], at)
     return Made(made, tuple(draft.id for draft in drafts))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.app.verify_grants import GRANT_CHECKS
 from tallystick.app.verify_moves import MOVE_CHECKS
 from tallystick.storage.verify import CHECKS
 from tallystick.storage.verify_billing import BILLING_CHECKS
@@ -24,6 +25,7 @@ ALL_CHECKS: Final[tuple[Check, ...]] = (
     *CHECKS,
     *BILLING_CHECKS,
     *CREDIT_CHECKS,
+    *GRANT_CHECKS,
     *MOVE_CHECKS,
 )
 """Every check there is, in the order in which they are run."""

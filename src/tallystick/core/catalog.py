@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from tallystick.core.coupon import Coupon
+    from tallystick.core.credit_cadence import RecurringGrant
     from tallystick.core.meter import Meter
     from tallystick.core.money import Rate
     from tallystick.core.price import Price
@@ -100,6 +101,7 @@ class Plan(Generic[FeatureKey]):
     shown, never sold by checkout.  `business_rules` is None where absent (`{}` is set).
     `minimum_commitment` is minor units that a whole period comes to at least, trued up at its end;
     `invoice_threshold` minor units of usage that are billed whenever so much is reached.
+    `credits` is what it grants again and again.
     `currencies` are the other currencies it is sold in, in the order of their codes.
     `catalog` is the catalogue the plan stands in; it takes no part in equality.
     """
@@ -121,6 +123,7 @@ class Plan(Generic[FeatureKey]):
     setup_fee: Decimal = ZERO
     minimum_commitment: Decimal | None = None
     invoice_threshold: Decimal | None = None
+    credits: tuple[RecurringGrant, ...] = ()
     coupons: tuple[str, ...] | None = None
     coupon_ids: tuple[str, ...] | None = None
     business_rules: Any = None

@@ -52,6 +52,7 @@ from tallystick.core.quote import Quote, Quoted, QuotedLine
 from tallystick.core.spelling import did_you_mean
 from tallystick.core.subscription import (
     AfterTrial,
+    Granted,
     Item,
     Paid,
     PauseMode,
@@ -85,7 +86,7 @@ _RECORDS: Final[frozenset[type]] = frozenset(
     {
         *_KINDS.values(),
         *(moves.AddOn, moves.Phase),
-        *(Subscription, Item, Span, Paid, Planned, Terms, Charge, Due),
+        *(Subscription, Item, Span, Paid, Granted, Planned, Terms, Charge, Due),
         *(Quote, Quoted, QuotedLine),
         *(CreditBurn, Invoice, InvoiceDiscount, InvoiceLine, InvoiceSection, InvoiceTax, Party),
     }

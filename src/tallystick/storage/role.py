@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import BILLING_GRANTS
 from tallystick.storage.coupon_tables import COUPON_GRANTS
+from tallystick.storage.credit_rule_tables import CREDIT_RULE_GRANTS
 from tallystick.storage.credit_tables import CREDIT_GRANTS
 from tallystick.storage.owned import owners
 from tallystick.storage.parent_tables import PARENT_GRANTS
@@ -47,6 +48,7 @@ GRANTS: Final[Mapping[str, frozenset[str]]] = {
     **BILLING_GRANTS,
     **COUPON_GRANTS,
     **CREDIT_GRANTS,
+    **CREDIT_RULE_GRANTS,
     **PRICE_MIGRATION_GRANTS,
     **PARENT_GRANTS,
 }

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import make_billing_tables
 from tallystick.storage.coupon_tables import make_coupon_tables
+from tallystick.storage.credit_rule_tables import make_credit_rule_tables
 from tallystick.storage.credit_tables import make_credit_tables
 from tallystick.storage.parent_tables import make_parent_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
@@ -57,12 +58,7 @@ class Tables:
 
         Raises SetupError for a prefix or schema that is no plain lower-case name.
         """
-        if re.fullmatch(r"([a-z_][a-z0-9_]*)?", prefix, re.ASCII) is None:
-            raise SetupError(f"the prefix {prefix!r} is not made of a-z, 0-9 and _")
-        if len(prefix) > _LONGEST_PREFIX:
-            raise SetupError(f"the prefix {prefix!r} is longer than {_LONGEST_PREFIX} characters")
-        if schema is not None and re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema, re.ASCII) is None:
-            raise SetupError(f"the schema {schema!r} is not made of a-z, 0-9 and _")
+        _check_names(prefix, schema)
         self.prefix, self.schema = prefix, schema
         self.metadata = MetaData(schema=schema, naming_convention=_CONVENTION)
         self.catalog_versions = _catalog_versions(self.metadata, prefix)
@@ -95,6 +91,10 @@ class Tables:
         credits_ = make_credit_tables(self.metadata, prefix)
         self.credit_grants = credits_.credit_grants
         self.credit_moves = credits_.credit_moves
+        by_rule = make_credit_rule_tables(self.metadata, prefix)
+        self.plan_grants = by_rule.plan_grants
+        self.top_up_rules = by_rule.top_up_rules
+        self.top_ups = by_rule.top_ups
         self.dunning = billing.dunning
         self.outbox = billing.outbox
         moved = make_price_migration_tables(self.metadata, prefix)
@@ -117,6 +117,15 @@ class Tables:
     def __repr__(self) -> str:
         """Show where they are."""
         return f"Tables(prefix={self.prefix!r}, schema={self.schema!r})"
+
+
+def _check_names(prefix: str, schema: str | None) -> None:
+    if re.fullmatch(r"([a-z_][a-z0-9_]*)?", prefix, re.ASCII) is None:
+        raise SetupError(f"the prefix {prefix!r} is not made of a-z, 0-9 and _")
+    if len(prefix) > _LONGEST_PREFIX:
+        raise SetupError(f"the prefix {prefix!r} is longer than {_LONGEST_PREFIX} characters")
+    if schema is not None and re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema, re.ASCII) is None:
+        raise SetupError(f"the schema {schema!r} is not made of a-z, 0-9 and _")
 
 
 def _catalog_versions(metadata: MetaData, prefix: str) -> Table:

@@ -12,6 +12,7 @@ from tallystick.core.currency import Currency
 from tallystick.core.currency import currency as currency_of
 from tallystick.core.dialects.amounts import amount_of
 from tallystick.core.dialects.coupons import Coupons
+from tallystick.core.dialects.credits import credits_of
 from tallystick.core.dialects.currencies import plan_currencies, unit_prices
 from tallystick.core.dialects.meters import meter_of
 from tallystick.core.dialects.prices import check_cadence, price_of
@@ -219,6 +220,9 @@ class Builder:
             setup_fee=setup_fee,
             minimum_commitment=_amount(record, "minimum_commitment", currency),
             invoice_threshold=_amount(record, "invoice_threshold", currency),
+            credits=credits_of(
+                record.get("credits", ()), currency, one_time=record.get("interval") is None
+            ),
             coupons=_tuple(record.get("coupons")),
             coupon_ids=_tuple(record.get("coupon_ids")),
             **record.shared(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from tallystick.core.coupon import Duration
 from tallystick.core.dialects.amounts import Amounts, ByCurrency, Time
+from tallystick.core.dialects.credit_fields import CREDIT, MOST_CREDITS, NULLABLE, ROLLOVER
 from tallystick.core.dialects.field import MONEY, Field
 from tallystick.core.dialects.filters import Filter, Property
 from tallystick.core.dialects.report import BAD, Record, camel
@@ -119,6 +120,7 @@ _OFFER: Final = (
     Field("setup_fee", Number(), "Paid once, at the start."),
     Field("minimum_commitment", Number(above=True), "A period comes to at least this."),
     Field("invoice_threshold", Number(above=True), "Billed whenever so much usage is reached."),
+    Field("credits", Many(One("credit"), most=MOST_CREDITS), "What it grants again and again."),
     Field("provider", Identifier(), "Who takes the money.", nullable=True),
     Field("coupons", Many(Text()), "Texts that tell people of a coupon."),
     Field("coupon_ids", Many(Identifier()), "Its coupons: ids of `coupons`, or the provider's."),
@@ -237,6 +239,13 @@ _WRITTEN: Final[Mapping[str, tuple[Field, ...]]] = {
         Field("hidden", Flag(), "True: left out of price lists."),
         *_OFFER,
     ),
+    "credit": (
+        Field("id", Identifier(), "Unique in its plan.", EVERY),
+        *(Field(*each) for each in CREDIT),
+        Field(**NULLABLE),
+        Field("rollover", One("rollover"), "What of the rest goes on when it expires."),
+    ),
+    "rollover": tuple(Field(*each) for each in ROLLOVER),
     "feature": (
         Field("feature_key", Identifier(), "Unique in its plan.", EVERY, also=("key",)),
         Field("enabled", Flag(), "Whether the plan has it.", ("plans",)),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["downgrade", "upgrade"]
 
 revision = "tallystick_0009"
-down_revision = "tallystick_0007"
+down_revision = "tallystick_0008"
 branch_labels = None
 depends_on = None
 
