@@ -11,6 +11,9 @@ from tallystick.app.verify_moves import MOVE_CHECKS
 from tallystick.storage.verify import CHECKS
 from tallystick.storage.verify_billing import BILLING_CHECKS
 from tallystick.storage.verify_credits import CREDIT_CHECKS
+from tallystick.storage.verify_notices import NOTICE_CHECKS
+from tallystick.storage.verify_redemptions import REDEMPTION_CHECKS
+from tallystick.storage.verify_taxes import TAX_CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,6 +27,9 @@ ALL_CHECKS: Final[tuple[Check, ...]] = (
     *CHECKS,
     *BILLING_CHECKS,
     *CREDIT_CHECKS,
+    *REDEMPTION_CHECKS,
+    *TAX_CHECKS,
+    *NOTICE_CHECKS,
     *MOVE_CHECKS,
 )
 """Every check there is, in the order in which they are run."""
