@@ -1,6 +1,6 @@
 """The write paths of coupons and credits that are swept: each place and each unit, once.
 
-Redemptions, grants and transfers have keys.  A void of credits is told by Conflict that it was done.
+Redemptions, grants and transfers have keys; that credits were voided before is told by Conflict.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["DUNNING_PATHS"]
 
 LADDER: Final[dict[str, Any]] = {
-    "steps": [0, {"days": 3, "access": "read_only", "notice": "payment_reminder"}],
+    "steps": [0, {"days": 1, "access": "read_only", "notice": "payment_reminder"}],
     "end": "cancel",
-    "end_days": 7,
+    "end_days": 2,
 }
 NAMES: Final = ("acme", "globex", "hooli")
 
@@ -33,17 +33,17 @@ NAMES: Final = ("acme", "globex", "hooli")
 
 
 def _unpaid(tally: Tallystick) -> None:
-    """One invoice, due two weeks after the beginning."""
+    """One invoice, due as it is issued: the first step was taken."""
     sell(tally)
-    tally.seller.set(dunning=LADDER, at=BEGIN)
+    tally.seller.set(dunning=LADDER, net_days=0, at=BEGIN)
     customers(tally, ["acme"])
     start(tally, "acme", "basic")
-    run(tally, 0.5)
+    run(tally, 0.2)
 
 
 def _late(tally: Tallystick) -> None:
     _unpaid(tally)
-    run(tally, 17)
+    run(tally, 1.2)
 
 
 def _dearer(tally: Tallystick) -> None:
@@ -71,16 +71,21 @@ def _moved(tally: Tallystick) -> None:
 # --- what is done ---------------------------------------------------------------------------------
 
 
-def _steps(tally: Tallystick, acknowledge: Acknowledge) -> None:
-    """Take every step up to the end, which cancels."""
-    for days, kind in ((14.5, "payment_failed"), (18, "payment_reminder"), (22, "dunning_ended")):
-        assert not run(tally, days).set_aside
-        acknowledge("outbox", kind)
+def _step(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    assert not run(tally, 1.2).set_aside
+    acknowledge("outbox", "payment_reminder")
+    assert tally.subscriptions.get("acme-sub").state == "past_due"
+
+
+def _end(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    """Come to the end, which cancels."""
+    assert not run(tally, 2.2).set_aside
+    acknowledge("outbox", "dunning_ended")
     assert tally.subscriptions.get("acme-sub").state == "canceled"
 
 
 def _recover(tally: Tallystick, acknowledge: Acknowledge) -> None:
-    tally.invoices.pay("INV-000001", idempotency_key="late", at=day(17.5))
+    tally.invoices.pay("INV-000001", idempotency_key="late", at=day(1.5))
     acknowledge("payments", "late")
     acknowledge("outbox", "payment_recovered")
     assert tally.subscriptions.get("acme-sub").state == "active"
@@ -129,7 +134,8 @@ def _swept(
 
 
 DUNNING_PATHS: Final = (
-    _swept("dunning", _steps, _unpaid),
+    _swept("dunning", _step, _unpaid),
+    _swept("end dunning", _end, _late),
     _swept("pay late", _recover, _late),
     _swept("price migration", _migrate, _dearer),
     _swept("stop migration", _stop, _planned),
