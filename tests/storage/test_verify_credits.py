@@ -282,7 +282,7 @@ VIOLATIONS: Final[dict[str, tuple[str, Callable[[Unit], object]]]] = {
     ),
     "a move by no change": ("price-moves", gone("subscription_moves", kind="change")),
     "a move that is no move": ("price-moves", put("price_moves", MOVED, number=1)),
-    "a move without a time": ("price-moves", put("price_moves", MOVED, takes_effect_at=None)),
+    "a move without a stage": ("price-moves", put("price_moves", MOVED, stage=None)),
     "a stage that never was": ("price-moves", put("price_moves", MOVED, stage=9)),
     "moved before it began": ("price-moves", put("price_migrations", {"id": "m"}, state="planned")),
     "planned after it was stopped": (

@@ -180,7 +180,6 @@ def _price_moves(unit: Unit) -> Rows:
     wrong = or_(
         g.c.id.is_(None),
         and_(p.c.number.is_not(None), kind != "change"),
-        and_(p.c.number.is_not(None), p.c.takes_effect_at.is_(None)),
         and_(p.c.status == "moved", or_(p.c.number.is_(None), p.c.stage.is_(None))),
         and_(p.c.status == "planned", g.c.state.in_(("stopped", "done", "undone"))),
         and_(p.c.status.in_(("moved", "undone")), g.c.state == "planned"),

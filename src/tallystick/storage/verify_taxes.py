@@ -63,13 +63,14 @@ def _made_again(lines: Sequence[BilledLine]) -> list[list[int] | None]:
     is left out.
     """
     sold = [_sold(line) for line in lines]
-    if any(amount.minor < 0 for amount in sold):
+    taxes = [tax.amount for line in lines for tax in taxes_of(line)]
+    if any(amount.minor < 0 for amount in (*sold, *taxes)):
         return [None] * len(lines)
     new = [place for place, amount in enumerate(sold) if amount.minor]
     rates = [[each.rate for each in taxes_of(lines[place])] for place in new]
     made: list[list[int] | None] = [[] for _ in lines]
-    for place, taxes in zip(new, tax_lines([sold[place] for place in new], rates), strict=True):
-        made[place] = [each.amount.minor for each in taxes]
+    for place, some in zip(new, tax_lines([sold[place] for place in new], rates), strict=True):
+        made[place] = [each.amount.minor for each in some]
     return made
 
 
