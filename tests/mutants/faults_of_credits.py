@@ -13,7 +13,7 @@ _CALLERS: Final = "tests/proof/test_callers.py::"
 _COUPONS: Final = "tests/facade/test_coupons.py::"
 _CREDITS: Final = "tests/facade/test_credits.py::"
 _DISCOUNT: Final = "tests/core/test_discount.py::"
-_NOTICED: Final = "tests/mutants/test_noticed.py::"
+_WAITS: Final = "test_who_releases_while_a_document_is_issued_waits_for_it_and_is_refused"
 _VERIFY: Final = "tests/storage/test_verify_credits.py::"
 
 OF_CREDITS: Final = (
@@ -55,7 +55,7 @@ OF_CREDITS: Final = (
             "        redemptions.claim(unit, slot)\n"
             "    return shown\n"
         ),
-        (f"{_COUPONS}test_a_first_purchase_is_the_first_that_was_asked_for[sqlite-memory]",),
+        (f"{_COUPONS}test_looking_at_a_coupon_takes_no_place[sqlite-memory]",),
     ),
     Mutant(
         "a coupon has no bound",
@@ -83,10 +83,7 @@ OF_CREDITS: Final = (
         "app/issuing.py",
         "redemptions_for(unit, people, lock=bool(held))",
         "redemptions_for(unit, people)",
-        (
-            f"{_CALLERS}test_who_releases_while_a_document_is_issued_waits_for_it_and_is_refused"
-            "[postgresql]",
-        ),
+        (f"{_CALLERS}{_WAITS}[postgresql]",),
     ),
     Mutant(
         "credits that have ended are spent",
@@ -120,13 +117,6 @@ OF_CREDITS: Final = (
         (f"{_CREDITS}test_a_void_gives_back_what_grants_paid[sqlite-memory]",),
     ),
     Mutant(
-        "one grant pays two documents of a batch",
-        "app/issuing.py",
-        "                each.burn(Decimal(burn.amount.minor)) if each.grant.id == burn.grant else each",
-        "                each.burn(Decimal(0)) if each.grant.id == burn.grant else each",
-        (f"{_NOTICED}test_the_documents_of_a_batch_share_one_grant",),
-    ),
-    Mutant(
         "credits that were bought are earned at once",
         "core/settlement.py",
         '    return _some(Transfer("cash", "credits", amount))',
@@ -136,8 +126,8 @@ OF_CREDITS: Final = (
     Mutant(
         "a refund's key is forgotten",
         "app/invoice_credit.py",
-        '    if known_payment(unit, held, "refund", amount, way.key) is not None:\n        return held\n',
-        "",
+        'known_payment(unit, held, "refund", amount, way.key) is not None',
+        'known_payment(unit, held, "refund", amount, None) is not None',
         (f"{_ACTS}test_a_refund_is_never_more_than_was_paid[sqlite-memory]",),
     ),
 )

@@ -7,11 +7,12 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
 
 import pytest
 
+from tallystick.app import issuing
 from tallystick.app.billing import run_billing
-from tallystick.app.issuing import issue_batch
 from tallystick.core.canonical import to_tree
 from tallystick.core.dialects import read_catalog
 from tallystick.errors import Conflict, CouponRefused, InsufficientCredit
@@ -22,6 +23,8 @@ from tests.proof.usage_calls import insisted, opened
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tallystick.core.invoice import Invoice
+    from tallystick.storage.unit import Unit
     from tallystick.wiring import Tallystick
     from tests.proof.conftest import Count
     from tests.proof.places import Place
@@ -153,7 +156,7 @@ def test_a_coupon_is_released_or_lowers_a_document_and_never_both(
 def test_who_releases_while_a_document_is_issued_waits_for_it_and_is_refused(
     ledger: Tallystick, somewhere: Place, count: Count
 ) -> None:
-    """The document is not committed yet, and its discount is seen by nobody: the row is locked."""
+    """Between reading who has a coupon and writing down what it took, nobody gives it back."""
     customers(ledger, ["acme"])
     start(ledger, "acme", "basic")
     redemption = ledger.coupons.redeem("acme", "MAX1", at=BEGIN).id
@@ -162,16 +165,19 @@ def test_who_releases_while_a_document_is_issued_waits_for_it_and_is_refused(
     def release() -> None:
         told.extend(at_once([partial(ledger.coupons.release, redemption, at=day(1))]))
 
-    releasing = threading.Thread(target=release)
-    with ledger.begin() as unit:
-        unit.as_all()
-        batch = issue_batch(unit, day(1), before=None, limit=10)
-        assert [each.discount.minor for each in batch.issued] == [50]
+    releasing, write_down = threading.Thread(target=release), issuing.insert_discounts
+
+    def insert_discounts(unit: Unit, invoices: Sequence[Invoice]) -> None:
         releasing.start()
         releasing.join(0.5)  # time enough for it, if nothing held it up
-        unit.commit()
+        write_down(unit, invoices)
+
+    with mock.patch.object(issuing, "insert_discounts", insert_discounts):
+        run(ledger, 1)
     releasing.join(PATIENCE)
     assert told == [False]
+    (document,) = documents(ledger, "acme")
+    assert document.invoice.discount.minor == 50
     count(f"callers      release in an issue  {somewhere.kind:<11}    1 refused")
 
 
