@@ -16,6 +16,7 @@ from tallystick.app.billing import run_billing
 from tallystick.core.canonical import to_tree
 from tallystick.core.dialects import read_catalog
 from tallystick.errors import Conflict, CouponRefused, InsufficientCredit
+from tallystick.storage import redemptions
 from tests.proof.billing_calls import BEGIN, SOLD, customers, day, documents, run, sell, start
 from tests.proof.settings import PATIENCE, times
 from tests.proof.usage_calls import insisted, opened
@@ -165,12 +166,12 @@ def test_who_releases_while_a_document_is_issued_waits_for_it_and_is_refused(
     def release() -> None:
         told.extend(at_once([partial(ledger.coupons.release, redemption, at=day(1))]))
 
-    releasing, write_down = threading.Thread(target=release), issuing.insert_discounts
+    releasing = threading.Thread(target=release)
 
     def insert_discounts(unit: Unit, invoices: Sequence[Invoice]) -> None:
         releasing.start()
         releasing.join(0.5)  # time enough for it, if nothing held it up
-        write_down(unit, invoices)
+        redemptions.insert_discounts(unit, invoices)
 
     with mock.patch.object(issuing, "insert_discounts", insert_discounts):
         run(ledger, 1)
@@ -207,7 +208,9 @@ def test_one_wallet_is_spent_from_all_sides_and_no_more_than_there_is(
             ),
             *(
                 partial(
-                    *(ledger.credits.transfer, grant, "4.00"),
+                    ledger.credits.transfer,
+                    grant,
+                    "4.00",
                     to=other,
                     idempotency_key=f"{name} {n // 2}",
                     at=day(1),
@@ -280,7 +283,9 @@ def test_of_64_spends_of_one_wallet_as_many_come_through_as_it_can_pay(
         partial(ledger.credits.void, grant, "3.00", idempotency_key=f"v{n}", at=day(1))
         if n % 2
         else partial(
-            *(ledger.credits.transfer, grant, "3.00"),
+            ledger.credits.transfer,
+            grant,
+            "3.00",
             to="globex",
             idempotency_key=f"t{n}",
             at=day(1),
