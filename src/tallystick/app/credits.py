@@ -251,11 +251,21 @@ def void_credits(
 
 
 def transfer_credits(
-    unit: Unit, at: Instant, grant_id: str, size: object, *, to: str, new_id: str
+    unit: Unit,
+    at: Instant,
+    grant_id: str,
+    size: object,
+    *,
+    to: str,
+    new_id: str,
+    key: str | None = None,
 ) -> GrantRow:
     """Give so much of a grant to another customer, as a grant of its own with the same limits.
 
-    Raises NotFound, InvalidInput, InsufficientCredit, Conflict.
+    A repeat with the same key gives the grant that the first call made.
+
+    Raises NotFound, InvalidInput, InsufficientCredit; Conflict where the key was used for something
+    else.
     """
     at = to_the_second(at)
     receiver = get_customer(unit, to)
@@ -263,10 +273,17 @@ def transfer_credits(
     if receiver.id == row.grant.customer:
         raise refused_at("to", "is the customer who has it")
     wanted = _size(row.grant, size)
+    known = None
+    if key is not None:
+        known = shelf.grant_by_key(unit, receiver.id, id_at(key, "idempotency_key"))
+    if known is not None:
+        return _transferred(unit, row, known, wanted)
     place = shelf.last_place(unit, receiver.id) + 1
     came = transferred(row.balance, at, wanted, to=receiver.id, id=new_id, created=place)
     _move(unit, row.grant, _gone(row.grant, "transferred", wanted, at, f"transfer/{new_id}"))
-    made = GrantRow(grant=came.grant, remaining=came.grant.size, recorded_at=at)
+    made = GrantRow(
+        grant=came.grant, remaining=came.grant.size, recorded_at=at, idempotency_key=key
+    )
     shelf.add_grant(unit, made)
     amount = came.grant.amount
     if came.grant.category == "paid" and isinstance(amount, Money):
@@ -274,6 +291,18 @@ def transfer_credits(
         post_credits(unit, row.grant.customer, at, cause, [Transfer("credits", "cash", amount)])
         post_credits(unit, receiver.id, at, cause, credits_bought(amount))
     return made
+
+
+def _transferred(unit: Unit, row: GrantRow, known: GrantRow, wanted: Decimal) -> GrantRow:
+    """Give what a key made before, if it is so much of this grant."""
+    moves = shelf.moves_of(unit, row.grant.customer, grant=row.grant.id)
+    made = (f"transfer/{known.grant.id}", wanted)
+    if made not in {(each.cause, each.size) for each in moves}:
+        raise Conflict(
+            f"the idempotency key {known.idempotency_key!r} was used for another grant",
+            grant=known.grant.id,
+        )
+    return known
 
 
 def expire_credits(unit: Unit, at: Instant, limit: int = _MOST) -> int:

@@ -177,7 +177,7 @@ class _Issuing:
         self.customers = customers.several(unit, people)
         self.taxing = Taxing(unit, self.seller.party)
         keys = {(draft.customer, draft.currency.code) for draft in drafts}
-        self.redemptions = redemptions_for(unit, people)
+        self.redemptions = redemptions_for(unit, people, lock=bool(held))
         self.coupons = CouponsBefore(unit, self.asked, self.redemptions)
         self.grants = {
             customer: [row.balance for row in rows]

@@ -122,11 +122,16 @@ def transfer(
     id_: _Id,
     amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="How much of it.")],
     to: Annotated[str, typer.Argument(metavar="CUSTOMER", help="Who gets it.")],
+    idempotency_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="A repeat under this key transfers once.")
+    ] = None,
     at: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Give so much of a grant to another customer."""
-    made = tally.credits.transfer(id_, amount, to=to, at=moment_or_none(at, "--at"))
+    made = tally.credits.transfer(
+        id_, amount, to=to, idempotency_key=idempotency_key, at=moment_or_none(at, "--at")
+    )
     _print(made, as_json=as_json)
 
 

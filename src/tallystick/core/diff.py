@@ -53,7 +53,10 @@ Kind: TypeAlias = Literal["added", "removed", "changed"]
 
 _AMOUNTS: Final = frozenset({"minimum_commitment", "invoice_threshold"})
 _VERBS: Final = ("is ", "moved ")
-_LISTED: Final[Mapping[str, Callable[..., Iterator[Words]]]] = {"currencies": currency_changes, "credits": credit_changes}
+_LISTED: Final[Mapping[str, Callable[..., Iterator[Words]]]] = {
+    "currencies": currency_changes,
+    "credits": credit_changes,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,18 +130,25 @@ class Credits:
         amount: Money | Decimal | str,
         *,
         to: str,
+        idempotency_key: str | None = None,
         at: datetime | None = None,
         connection: Connection | Session | None = None,
     ) -> GrantRow:
         """Give so much of a grant to another customer, with its end and its limits.
 
-        Raises NotFound, InvalidInput, InsufficientCredit.
+        With a key, which is the receiver's, a repeat gives the grant that the first call made.
+
+        Raises NotFound, InvalidInput, InsufficientCredit; Conflict where the key was used for
+        another grant.
         """
         key = self._tally.ids.new("grt")
         return self._tally.act(
-            lambda unit, at: transfer_credits(unit, at, id, amount, to=to, new_id=key),
+            lambda unit, at: transfer_credits(
+                unit, at, id, amount, to=to, new_id=key, key=idempotency_key
+            ),
             at=at,
             connection=connection,
+            repeatable=idempotency_key is not None,
         )
 
     def top_up(

@@ -173,11 +173,12 @@ def add_redemption(unit: Unit, row: RedemptionRow) -> None:
 
 
 def redemptions_of(
-    unit: Unit, customers: Collection[str], *, all_: bool = False
+    unit: Unit, customers: Collection[str], *, all_: bool = False, lock: bool = False
 ) -> tuple[RedemptionRow, ...]:
     """Give the redemptions of customers, by customer and in the order in which they act.
 
-    Those that were released are left out unless `all_` are asked for.
+    Those that were released are left out unless `all_` are asked for.  `lock` keeps anybody from
+    releasing them until the transaction ends.
     """
     table = unit.tables.redemptions
     names, found = sorted(set(customers)), list[RedemptionRow]()
@@ -185,6 +186,9 @@ def redemptions_of(
         query = select(table).where(table.c.customer_id.in_(names[start : start + _AT_ONCE]))
         if not all_:
             query = query.where(table.c.released_at.is_(None))
+        if lock:
+            query = query.order_by(table.c.customer_id, table.c.id)
+            query = query.with_for_update(key_share=True)
         found += map(_row, unit.connection.execute(query).mappings())
     return tuple(sorted(found, key=_order))
 

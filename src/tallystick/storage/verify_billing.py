@@ -134,7 +134,7 @@ def _fees_twice(unit: Unit) -> Rows:
     """Find time for which a fee is asked more than once and not given back.
 
     Whoever changes without proration leaves the old fee as it is, so those are left out; so is the
-    rest of a fee too small to be given back.
+    rest of a fee too small to be given back, and whoever has a draft that may give it back yet.
     """
     lines = _counted(unit, "fee", "credit").subquery().c
     key = [lines[name] for name in _OF_LINE]
@@ -155,7 +155,10 @@ def _fees_twice(unit: Unit) -> Rows:
         func.sum(steps.c.step).over(**over).label("fees"),
     ).subquery()
     query = select(covered).where(
-        covered.c.fees > 1, covered.c.until > covered.c.since, ~_unprorated(unit, covered)
+        covered.c.fees > 1,
+        covered.c.until > covered.c.since,
+        ~_unprorated(unit, covered),
+        ~_waits(unit, covered),
     )
     for row in mappings(unit, query.order_by(*(covered.c[name] for name in _OF_LINE))):
         if _fees_at(unit, row) > 1:
@@ -171,6 +174,19 @@ def _unprorated(unit: Unit, of: FromClause) -> ColumnElement[bool]:
         moves.body.like(_WITHOUT_PRORATION),
     )
     return asked.exists()
+
+
+def _waits(unit: Unit, of: FromClause) -> ColumnElement[bool]:
+    """Tell whether a document of a subscription waits for its usage, with what it gives back."""
+    i = unit.tables.invoices.c
+    draft = select(literal(1)).where(
+        i.customer_id == of.c.customer_id,
+        i.subscription_id == of.c.subscription_id,
+        i.status == "draft",
+        i.at <= of.c.since,
+        i.due.like('%"kind":"credit"%'),
+    )
+    return draft.exists()
 
 
 def _fees_at(unit: Unit, row: Mapping[str, Any]) -> int:
