@@ -217,16 +217,18 @@ def _meter_tree(meter: Meter) -> Tree:
 
 
 def _feature_tree(key: str, feature: Feature) -> Tree:
-    price = feature.unit_price
     return _written(
         {
             "feature_key": key,
             "enabled": feature.enabled,
             "limit": feature.limit,
-            "unit_price": None if price is None else _number(price),
+            "unit_price": None if feature.unit_price is None else _number(feature.unit_price),
             "description": feature.description or None,
             "reset": feature.reset,
             "meter": feature.meter,
+            "window_seconds": feature.window_seconds,
+            "grace": None if feature.grace is None else _number(feature.grace),
+            "value": _json_copy(feature.value, _DEEPEST),
         }
     )
 
@@ -344,8 +346,7 @@ def _unless_zero(number: Decimal) -> str | None:
 def _major(minor: Decimal | None, money: Currency) -> str | None:
     if minor is None:
         return None
-    _number(minor)
-    return plain(minor.scaleb(-money.decimals, EXACT))
+    return plain(Decimal(_number(minor)).scaleb(-money.decimals, EXACT))
 
 
 def _number(number: object) -> str:

@@ -17,6 +17,7 @@ from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import BILLING_GRANTS
 from tallystick.storage.coupon_tables import COUPON_GRANTS
 from tallystick.storage.credit_tables import CREDIT_GRANTS
+from tallystick.storage.gate_tables import GATE_GRANTS
 from tallystick.storage.owned import owners
 from tallystick.storage.price_migration_tables import PRICE_MIGRATION_GRANTS
 from tallystick.storage.role_facts import facts_of
@@ -47,6 +48,7 @@ GRANTS: Final[Mapping[str, frozenset[str]]] = {
     **COUPON_GRANTS,
     **CREDIT_GRANTS,
     **PRICE_MIGRATION_GRANTS,
+    **GATE_GRANTS,
 }
 """What the role may do with each table, by its name without the prefix; the rest is nothing."""
 

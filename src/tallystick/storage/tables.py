@@ -30,6 +30,7 @@ from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import make_billing_tables
 from tallystick.storage.coupon_tables import make_coupon_tables
 from tallystick.storage.credit_tables import make_credit_tables
+from tallystick.storage.gate_tables import make_gate_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
 
@@ -99,6 +100,8 @@ class Tables:
         moved = make_price_migration_tables(self.metadata, prefix)
         self.price_migrations = moved.price_migrations
         self.price_moves = moved.price_moves
+        limits = make_gate_tables(self.metadata, prefix)
+        self.gates, self.reservations = limits.gates, limits.reservations
 
     @property
     def version_table(self) -> str:

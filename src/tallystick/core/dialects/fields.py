@@ -261,9 +261,7 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
             "-1 is unlimited; absent is a switch without a number.",
             nullable=True,
         ),
-        Field(
-            "unit_price", Number(), "For each unit beyond the limit, in MINOR units.", nullable=True
-        ),
+        Field("unit_price", Number(), "For each unit beyond it, in MINOR units.", nullable=True),
         Field("description", Text(), "A text for people."),
         Field(
             "reset",
@@ -272,6 +270,9 @@ TABLES: Final[Mapping[str, tuple[Field, ...]]] = {
             nullable=True,
         ),
         Field("meter", Identifier(), "What counts it; its own key if absent."),
+        Field("window_seconds", Integer(1), "A quota over the last so many seconds, at any time."),
+        Field("grace", Number(most=100), "Percent of the limit that are let pass beyond it, free."),
+        Field("value", Free(), "A configuration value: any JSON."),
     ),
     "price": (
         Field("id", Identifier(), "Unique over the catalogue; the provider's variant id.", EVERY),

@@ -1,0 +1,92 @@
+"""The tables of limits: whose turn it is at one, and what is reserved of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint
+
+from tallystick.storage.table_parts import OWNER, Names, key, needed
+from tallystick.storage.types import Exact, Key, Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import MetaData, Table
+
+__all__ = ["GATE_GRANTS", "GateTables", "make_gate_tables"]
+
+_CLOSES: Final = ("state", "closed_at", "actual", "event_id")
+
+GATE_GRANTS: Final[Mapping[str, frozenset[str]]] = {
+    "gates": frozenset({"SELECT", "INSERT", "UPDATE (turns)"}),
+    "reservations": frozenset({"SELECT", "INSERT", *(f"UPDATE ({name})" for name in _CLOSES)}),
+}
+"""What the role of a program may do with each of these tables."""
+
+
+class GateTables(NamedTuple):
+    """The tables of limits, by their names without the prefix."""
+
+    gates: Table
+    reservations: Table
+
+
+def make_gate_tables(metadata: MetaData, prefix: str) -> GateTables:
+    """Make the tables."""
+    names = Names(metadata, prefix)
+    return GateTables(_gates(names), _reservations(names))
+
+
+def _gates(names: Names) -> Table:
+    """Make the gates: who takes a turn holds the row until the transaction ends.
+
+    What is used stands in no row: it is what the events of the meter come to.  As usage is, a gate
+    is kept also for a customer whom nobody has registered.
+    """
+    return names.table(
+        "gates",
+        key(OWNER),
+        key("meter"),
+        needed("turns", BigInteger),
+        CheckConstraint("turns > 0", name="turns"),
+    )
+
+
+def _reservations(names: Names) -> Table:
+    """Make what is reserved: open, or closed once for ever."""
+    gates = names.place("gates")
+    return names.table(
+        "reservations",
+        key(OWNER),
+        key("id"),
+        needed("meter", Key),
+        needed("feature", Key),
+        needed("quantity", Exact),
+        needed("token", BigInteger),
+        needed("made_at", Moment),
+        needed("counts_at", Moment),
+        needed("expires_at", Moment),
+        needed("state"),
+        Column("closed_at", Moment),
+        Column("actual", Exact),
+        Column("event_id", Key),
+        ForeignKeyConstraint(
+            [OWNER, "meter"],
+            [f"{gates}.{OWNER}", f"{gates}.meter"],
+            name=f"fk_{names.prefix}reservations_meter",
+        ),
+        CheckConstraint(
+            "state IN ('open', 'committed', 'released', 'expired')",
+            name="state",
+        ),
+        CheckConstraint("(closed_at IS NULL) = (state = 'open')", name="closed_at"),
+        CheckConstraint("(actual IS NULL) = (state <> 'committed')", name="actual"),
+        CheckConstraint("made_at < expires_at", name="expires_at"),
+        CheckConstraint("token > 0", name="token"),
+        CheckConstraint(
+            "substr(CAST(quantity AS TEXT), 1, 1) <> '-' AND CAST(quantity AS TEXT) <> '0'",
+            name="quantity",
+        ),
+        names.where("ix_{p}reservations_open", OWNER, "meter", words="state = 'open'"),
+    )
