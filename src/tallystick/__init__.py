@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         TaxUndecided,
         UnknownPlan,
     )
-    from tallystick.facade.gate import Reservation
+    from tallystick.facade.reservation import Reservation
     from tallystick.storage.migrate import get_billing_migrations_dir
     from tallystick.wiring import Tallystick
 
@@ -107,7 +107,7 @@ _HOMES: Final = {
         "TaxUndecided",
         "UnknownPlan",
     ),
-    "tallystick.facade.gate": ("Reservation",),
+    "tallystick.facade.reservation": ("Reservation",),
     "tallystick.storage.migrate": ("get_billing_migrations_dir",),
     "tallystick.wiring": ("Tallystick",),
 }

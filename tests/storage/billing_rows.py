@@ -15,6 +15,7 @@ from tallystick.core.price_migration import PriceMigration, PriceMove
 from tallystick.storage import (
     balances,
     dunning,
+    gates,
     invoice_items,
     invoices,
     moves,
@@ -97,6 +98,7 @@ def fill_billing(unit: Unit, customer: str, count: int) -> None:
         price_migrations.add_migration(unit, _migration(id_), [part], one.currency)
         _fill_coupons(unit, customer, id_, place + 1)
         _fill_credits(unit, customer, id_, place + 1)
+        _fill_gates(unit, customer, id_)
 
 
 def _fill_coupons(unit: Unit, customer: str, id_: str, place: int) -> None:
@@ -130,6 +132,22 @@ def _fill_credits(unit: Unit, customer: str, id_: str, place: int) -> None:
         customer=customer, grant=id_, kind="voided", size=Decimal(1), at=AT, cause="void/1"
     )
     credits_.move_grants(unit, [gone])
+
+
+def _fill_gates(unit: Unit, customer: str, id_: str) -> None:
+    token, _ = gates.take_turn(unit, customer, id_)
+    row = gates.ReservationRow(
+        customer=customer,
+        id=id_,
+        meter=id_,
+        feature="projects",
+        quantity=Decimal(1),
+        token=token,
+        reserved_at=AT,
+        counts_at=AT,
+        expires_at=later(days=1),
+    )
+    gates.add_reservation(unit, row)
 
 
 def _migration(id_: str) -> PriceMigration:

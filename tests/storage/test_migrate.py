@@ -50,7 +50,8 @@ COUPONS = "tallystick_0004"
 CREDITS = "tallystick_0005"
 DUNNING = "tallystick_0006"
 MOVES = "tallystick_0007"
-EVERY = [FIRST, BILLING, TAXES, COUPONS, CREDITS, DUNNING, MOVES]
+LIMITS = "tallystick_0012"
+EVERY = [FIRST, BILLING, TAXES, COUPONS, CREDITS, DUNNING, MOVES, LIMITS]
 # An applied migration is never edited: a released one never changes here either.
 FROZEN = {
     FIRST: "e31b3608bd8fdcd8b13d2f56eda2060febf19868966db678465396417f2f8aec",
@@ -60,6 +61,7 @@ FROZEN = {
     CREDITS: "874f55c3bc3045e37421e1036eb05b998b1b38fd239d4b8f397ae69fb398e7d3",
     DUNNING: "fe52619ab67ded7a836ef4deb532c99b16b98140187bc4b31bfecbbb989041cb",
     MOVES: "ce18b27f8c4ac4bceb77670c88acd9369a89c20ec1b3a9b8217120b19d990df7",
+    LIMITS: "b71d05e654d94c65cbd923ab383b96e1a270cfa41c6a2d51fa61dcaf025ef7f2",
 }
 
 

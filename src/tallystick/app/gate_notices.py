@@ -6,59 +6,85 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from tallystick.core.access import allowance_window
-from tallystick.core.entitlement import UpTo
+from tallystick.core.entitlement import Unlimited, UpTo
 from tallystick.core.number import EXACT, plain
 from tallystick.core.period import instant_text
+from tallystick.storage.gates import see_limit
 from tallystick.storage.outbox import Notice, put_notices
 
 if TYPE_CHECKING:
-    from decimal import Decimal
+    from collections.abc import Mapping
 
     from tallystick.app.turn import Turn
     from tallystick.core.entitlement import WarningLevel
 
-__all__ = ["KIND", "tell_levels"]
+__all__ = ["CHANGED", "REACHED", "tell_levels"]
 
-KIND: Final = "limit.reached"
-"""The kind of these notices in the outbox."""
+REACHED: Final = "limit.reached"
+"""The kind of a notice that so many percent of a limit are used."""
+
+CHANGED: Final = "limit.changed"
+"""The kind of a notice that a limit is not what it was."""
 
 _LEVELS: Final[tuple[WarningLevel, ...]] = (80, 100)
+_UNLIMITED: Final = "unlimited"
 
 
 def tell_levels(turn: Turn) -> None:
-    """Tell that so many percent of a limit are used, once for each limit, window and level.
+    """Tell that so many percent of a limit are used, and that it is not what it was.
 
-    A sliding window is told of once in its length; what never starts again once for each limit.
+    A level is told once for each limit and window: for a sliding window once in its length, for
+    what never starts again once for each limit.  A change is told at the first turn that sees it.
     """
-    given, counted = turn.given, turn.counted
-    if not isinstance(given.entitlement, UpTo):
+    limit = _limit(turn)
+    if limit is None:
         return
-    units = EXACT.add(given.entitlement.units, counted.granted)
-    reached = [level for level in _LEVELS if _is_reached(level, counted.used, units)]
-    place = _place(turn)
-    notices = [
-        Notice(
-            customer=turn.wish.customer,
-            kind=KIND,
-            cause=f"{turn.wish.feature}/{plain(units)}/{place}/{level}",
-            at=turn.now,
-            body={
-                "feature": turn.wish.feature,
-                "percent": level,
-                "limit": plain(units),
-                "used": plain(counted.used),
-                "plan": "" if given.had is None else given.had.plan.ref,
-                "since": place,
-            },
-        )
-        for level in reached
-    ]
+    notices = [_reached(turn, limit, level) for level in _LEVELS if _is_reached(turn, limit, level)]
+    if turn.seen != limit:
+        see_limit(turn.unit, turn.wish.customer, turn.meter.key, limit)
+        if turn.seen is not None:
+            notices.append(_notice(turn, CHANGED, str(turn.token), limit, {"before": turn.seen}))
     if notices:
         put_notices(turn.unit, notices)
 
 
-def _is_reached(level: WarningLevel, used: Decimal, units: Decimal) -> bool:
-    return units > 0 and Fraction(used) * 100 >= level * Fraction(units)
+def _limit(turn: Turn) -> str | None:
+    """Write the limit with all that is granted beside it."""
+    given = turn.given.entitlement
+    if isinstance(given, Unlimited):
+        return _UNLIMITED
+    if not isinstance(given, UpTo):
+        return None
+    return plain(EXACT.add(given.units, turn.counted.granted))
+
+
+def _reached(turn: Turn, limit: str, level: WarningLevel) -> Notice:
+    place = _place(turn)
+    return _notice(turn, REACHED, f"{limit}/{place}/{level}", limit, {"percent": level})
+
+
+def _notice(turn: Turn, kind: str, cause: str, limit: str, more: Mapping[str, object]) -> Notice:
+    had = turn.given.had
+    return Notice(
+        customer=turn.wish.customer,
+        kind=kind,
+        cause=f"{turn.wish.feature}/{cause}",
+        at=turn.now,
+        body={
+            "feature": turn.wish.feature,
+            "limit": limit,
+            "used": plain(turn.counted.used),
+            "plan": "" if had is None else had.plan.ref,
+            "since": _place(turn),
+            **more,
+        },
+    )
+
+
+def _is_reached(turn: Turn, limit: str, level: WarningLevel) -> bool:
+    if limit in {_UNLIMITED, "0"}:
+        return False
+    return Fraction(turn.counted.used) * 100 >= level * Fraction(limit)
 
 
 def _place(turn: Turn) -> str:

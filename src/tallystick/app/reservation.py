@@ -80,7 +80,7 @@ def reserve(
         feature=wish.feature,
         quantity=wish.quantity,
         token=turn.token,
-        made_at=now,
+        reserved_at=now,
         counts_at=turn.at,
         expires_at=expires_at,
     )

@@ -79,7 +79,10 @@ class Wish:
 
 
 class Turn(NamedTuple):
-    """A turn at a gate, and what is known in it; `token` is its number."""
+    """A turn at a gate, and what is known in it.
+
+    `token` is its number, `seen` the limit that was seen at the turn before.
+    """
 
     unit: Unit
     now: Instant
@@ -89,6 +92,7 @@ class Turn(NamedTuple):
     meter: Meter
     counted: Counted
     token: int
+    seen: str | None
     shelf: PlanShelf
 
     @property
@@ -125,12 +129,12 @@ def taken(
 ) -> Turn:
     """Wait for the turn, and read what is used and held by now."""
     standing, given, meter = had
-    token = take_turn(unit, wish.customer, meter.key)
+    token, seen = take_turn(unit, wish.customer, meter.key)
     expire_reservations(unit, wish.customer, meter.key, now)
     at = now if wish.at is None else wish.at
     one = Asked(wish.customer, wish.feature, wish.quantity, wish.used)
     (counted,) = counts_of(unit, at, now, [(one, given)], shelf)
-    return Turn(unit, now, wish, standing, given, meter, counted, token, shelf)
+    return Turn(unit, now, wish, standing, given, meter, counted, token, seen, shelf)
 
 
 def decided(turn: Turn) -> Access:

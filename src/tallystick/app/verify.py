@@ -11,6 +11,7 @@ from tallystick.app.verify_moves import MOVE_CHECKS
 from tallystick.storage.verify import CHECKS
 from tallystick.storage.verify_billing import BILLING_CHECKS
 from tallystick.storage.verify_credits import CREDIT_CHECKS
+from tallystick.storage.verify_gates import GATE_CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +26,7 @@ ALL_CHECKS: Final[tuple[Check, ...]] = (
     *BILLING_CHECKS,
     *CREDIT_CHECKS,
     *MOVE_CHECKS,
+    *GATE_CHECKS,
 )
 """Every check there is, in the order in which they are run."""
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from tallystick.app import gate, reservation
 from tallystick.app.entitlement import Asked, PlanShelf, answers
@@ -17,11 +15,12 @@ from tallystick.core.period import FIRST_YEAR, LAST_YEAR, instant, parse_instant
 from tallystick.core.property import shown
 from tallystick.core.text import id_at, refused_at
 from tallystick.errors import InvalidPeriod, StorageUnavailable
+from tallystick.facade.reservation import Quantity, Reservation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
-    from types import TracebackType
+    from decimal import Decimal
 
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
@@ -31,69 +30,13 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
     from tallystick.wiring import Tallystick
 
-__all__ = ["Gate", "Quantity", "Reservation"]
-
-Quantity: TypeAlias = Decimal | int | str
-"""A number from a caller: an int, a Decimal or a plain text; never a float."""
+__all__ = ["Gate"]
 
 _Host: TypeAlias = "Connection | Session | None"
 _Count: TypeAlias = Quantity | Callable[[], Quantity] | None
 
 _HELD: Final = 60  # seconds
 _MOST_QUESTIONS: Final = 20_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation:
-    """Units that are held until `expires_at`: `commit` what was used of them, or `release` them.
-
-    As a context manager it commits at the end of the block, and releases where the block fails.
-    `token` is the number of its turn: whoever has another one is refused.  `access` is the answer
-    with which it was made.
-    """
-
-    id: str
-    customer: str
-    feature: str
-    quantity: int | Decimal
-    token: int
-    expires_at: Instant
-    access: Access
-    _gate: Gate = field(repr=False, compare=False)
-
-    def commit(
-        self, actual: Quantity | None = None, *, connection: Connection | Session | None = None
-    ) -> Access:
-        """Use what was reserved, or `actual` of it: one event, which is the count and the bill.
-
-        The same again changes nothing.
-
-        Raises ReservationOver where it has expired or was released; QuotaExceeded for more than
-        was reserved and the limit allows, and the reservation stays.
-        """
-        return self._gate.commit(
-            self.customer, self.id, self.token, actual=actual, connection=connection
-        )
-
-    def release(self, *, connection: Connection | Session | None = None) -> None:
-        """Give the units back.  Raises ReservationOver where it was committed."""
-        self._gate.release(self.customer, self.id, self.token, connection=connection)
-
-    def __enter__(self) -> Self:
-        """Give itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Commit where the block went well, release where it did not."""
-        if error is None:
-            self.commit()
-        else:
-            self.release()
 
 
 class Gate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Text
 
 from tallystick.storage.table_parts import OWNER, Names, key, needed
 from tallystick.storage.types import Exact, Key, Moment
@@ -19,7 +19,7 @@ __all__ = ["GATE_GRANTS", "GateTables", "make_gate_tables"]
 _CLOSES: Final = ("state", "closed_at", "actual", "event_id")
 
 GATE_GRANTS: Final[Mapping[str, frozenset[str]]] = {
-    "gates": frozenset({"SELECT", "INSERT", "UPDATE (turns)"}),
+    "gates": frozenset({"SELECT", "INSERT", "UPDATE (turns)", "UPDATE (limit_seen)"}),
     "reservations": frozenset({"SELECT", "INSERT", *(f"UPDATE ({name})" for name in _CLOSES)}),
 }
 """What the role of a program may do with each of these tables."""
@@ -41,14 +41,16 @@ def make_gate_tables(metadata: MetaData, prefix: str) -> GateTables:
 def _gates(names: Names) -> Table:
     """Make the gates: who takes a turn holds the row until the transaction ends.
 
-    What is used stands in no row: it is what the events of the meter come to.  As usage is, a gate
-    is kept also for a customer whom nobody has registered.
+    What is used stands in no row: it is what the events of the meter come to.  `limit_seen` is the
+    limit at the last turn, so that a change is told.  As usage is, a gate is kept also for a
+    customer whom nobody has registered.
     """
     return names.table(
         "gates",
         key(OWNER),
         key("meter"),
         needed("turns", BigInteger),
+        Column("limit_seen", Text),
         CheckConstraint("turns > 0", name="turns"),
     )
 
@@ -64,7 +66,7 @@ def _reservations(names: Names) -> Table:
         needed("feature", Key),
         needed("quantity", Exact),
         needed("token", BigInteger),
-        needed("made_at", Moment),
+        needed("reserved_at", Moment),
         needed("counts_at", Moment),
         needed("expires_at", Moment),
         needed("state"),
@@ -82,7 +84,7 @@ def _reservations(names: Names) -> Table:
         ),
         CheckConstraint("(closed_at IS NULL) = (state = 'open')", name="closed_at"),
         CheckConstraint("(actual IS NULL) = (state <> 'committed')", name="actual"),
-        CheckConstraint("made_at < expires_at", name="expires_at"),
+        CheckConstraint("reserved_at < expires_at", name="expires_at"),
         CheckConstraint("token > 0", name="token"),
         CheckConstraint(
             "substr(CAST(quantity AS TEXT), 1, 1) <> '-' AND CAST(quantity AS TEXT) <> '0'",

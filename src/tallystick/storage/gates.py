@@ -32,6 +32,7 @@ __all__ = [
     "expire_reservations",
     "reservation_by_id",
     "reserved",
+    "see_limit",
     "take_turn",
 ]
 
@@ -55,7 +56,7 @@ class ReservationRow:
     feature: str
     quantity: Decimal
     token: int
-    made_at: Instant
+    reserved_at: Instant
     counts_at: Instant
     expires_at: Instant
     state: ReservationState = "open"
@@ -64,18 +65,28 @@ class ReservationRow:
     event_id: str | None = None
 
 
-def take_turn(unit: Unit, customer: str, meter: str) -> int:
-    """Wait for the others at this gate, hold it until the transaction ends; give the turn's number.
+def take_turn(unit: Unit, customer: str, meter: str) -> tuple[int, str | None]:
+    """Wait for the others at this gate and hold it until the transaction ends.
 
-    The same statement makes the gate where there was none.
+    Gives the number of the turn, and the limit that was seen at the last one.  The same statement
+    makes the gate where there was none.
     """
     words = (
         f"INSERT INTO {unit.tables.gates.fullname} AS d (customer_id, meter, turns)"  # noqa: S608 - names of ours
         " VALUES (:customer, :meter, 1)"
-        " ON CONFLICT (customer_id, meter) DO UPDATE SET turns = d.turns + 1 RETURNING turns"
+        " ON CONFLICT (customer_id, meter) DO UPDATE SET turns = d.turns + 1"
+        " RETURNING turns, limit_seen"
     )
     given = {"customer": customer, "meter": meter}
-    return int(unit.connection.execute(text(words), given).scalar_one())
+    turns, limit = unit.connection.execute(text(words), given).one()
+    return turns, limit
+
+
+def see_limit(unit: Unit, customer: str, meter: str, limit: str) -> None:
+    """Keep the limit that is seen in this turn."""
+    c = unit.tables.gates.c
+    mine = update(unit.tables.gates).where(c.customer_id == customer, c.meter == meter)
+    unit.connection.execute(mine.values(limit_seen=limit))
 
 
 # --- reservations ---------------------------------------------------------------------------------
@@ -121,7 +132,7 @@ def add_reservation(unit: Unit, row: ReservationRow) -> None:
         "feature": row.feature,
         "quantity": row.quantity,
         "token": row.token,
-        "made_at": row.made_at,
+        "reserved_at": row.reserved_at,
         "counts_at": row.counts_at,
         "expires_at": row.expires_at,
         "state": row.state,
@@ -162,7 +173,7 @@ def _row(row: RowMapping) -> ReservationRow:
         feature=row["feature"],
         quantity=row["quantity"],
         token=row["token"],
-        made_at=row["made_at"],
+        reserved_at=row["reserved_at"],
         counts_at=row["counts_at"],
         expires_at=row["expires_at"],
         state=cast("ReservationState", row["state"]),

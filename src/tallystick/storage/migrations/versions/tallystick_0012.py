@@ -34,6 +34,7 @@ MADE: Final = (
         customer_id {key} NOT NULL,
         meter {key} NOT NULL,
         turns BIGINT NOT NULL,
+        limit_seen TEXT,
         CONSTRAINT pk_{p}gates PRIMARY KEY (customer_id, meter),
         CONSTRAINT ck_{p}gates_turns CHECK (turns > 0)
     )
@@ -46,7 +47,7 @@ MADE: Final = (
         feature {key} NOT NULL,
         quantity {exact} NOT NULL,
         token BIGINT NOT NULL,
-        made_at {moment} NOT NULL,
+        reserved_at {moment} NOT NULL,
         counts_at {moment} NOT NULL,
         expires_at {moment} NOT NULL,
         state TEXT NOT NULL,
@@ -62,7 +63,7 @@ MADE: Final = (
             CHECK ((closed_at IS NULL) = (state = 'open')),
         CONSTRAINT ck_{p}reservations_actual
             CHECK ((actual IS NULL) = (state <> 'committed')),
-        CONSTRAINT ck_{p}reservations_expires_at CHECK (made_at < expires_at),
+        CONSTRAINT ck_{p}reservations_expires_at CHECK (reserved_at < expires_at),
         CONSTRAINT ck_{p}reservations_token CHECK (token > 0),
         CONSTRAINT ck_{p}reservations_quantity CHECK (
             substr(CAST(quantity AS TEXT), 1, 1) <> '-' AND CAST(quantity AS TEXT) <> '0'
