@@ -326,10 +326,14 @@ def catalogs(draw: st.DrawFn) -> Any:
     return book(*mains, add_ons=tuple(plans("a", st.sampled_from(["flat", "per_seat"]))))
 
 
-@given(catalogs(), keys, st.integers(0, 80), st.integers(0, 5), st.integers(1, 9), st.booleans())
+counts = st.tuples(st.integers(0, 80), st.integers(0, 5), st.integers(1, 9))
+
+
+@given(catalogs(), keys, counts, st.booleans())
 def test_buying_what_is_named_makes_the_same_check_pass(
-    catalog: Any, key: str, used: int, reserved: int, requested: int, subscribed: bool
+    catalog: Any, key: str, numbers: tuple[int, int, int], subscribed: bool
 ) -> None:
+    used, reserved, requested = numbers
     first = had(catalog, "p0", subscription="sub" if subscribed else None)
     mine = standing(first, catalog=catalog)
     counted = Counted(used=Decimal(used), reserved=Decimal(reserved))

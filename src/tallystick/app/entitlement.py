@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.app.offers import Offers, catalog_of
 from tallystick.core.access import Counted, Had, Standing, access_to, allowance_window, given_of
 from tallystick.core.access_unlock import unlocked
-from tallystick.core.meter import meter_of_feature, meters_of
+from tallystick.core.meter import aggregate, meter_of_feature, meters_of
 from tallystick.core.number import ZERO, exact_sum
 from tallystick.core.period import FIRST_YEAR, Period, cadence_of
+from tallystick.core.reading import readings_of
 from tallystick.core.schedule import Schedule
 from tallystick.core.subscription import LIVE, MAIN
 from tallystick.core.subscription_moves import advance, next_at
@@ -26,12 +27,13 @@ from tallystick.storage.credits import grants_of
 from tallystick.storage.gates import reserved
 from tallystick.storage.usage_asked import HELD, midnight_of
 from tallystick.storage.usage_batch import Ask, read_many
+from tallystick.storage.usage_stretches import Stretch, events_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
-    from tallystick.core.access import Bar, Given
+    from tallystick.core.access import Bar, Given, Window
     from tallystick.core.catalog import Catalog, Plan
     from tallystick.core.customer import Customer
     from tallystick.core.entitlement import Access
@@ -254,11 +256,7 @@ def counts_of(
     `at` is when it would be used; what is reserved is told by the time it is `now`.
     """
     meters = [meter_for(given, shelf) for _, given in asked]
-    asks: dict[int, Ask] = {}
-    for place, ((one, given), meter) in enumerate(zip(asked, meters, strict=True)):
-        if meter is not None and one.used is None:
-            asks[place] = Ask(meter, one.customer, _window_of(given, meter, at))
-    figures = dict(zip(asks, read_many(unit, list(asks.values())), strict=True))
+    used = _used_of(unit, at, list(zip(asked, meters, strict=True)))
     keys = {
         (one.customer, meter.key)
         for (one, _), meter in zip(asked, meters, strict=True)
@@ -268,7 +266,7 @@ def counts_of(
     granted = _granted(unit, at, [one.customer for one, given in asked if given.counts])
     return [
         Counted(
-            used=_used(one, figures.get(place)),
+            used=used.get(place, ZERO) if one.used is None else one.used,
             reserved=ZERO
             if meter is None
             else _held_within(held.get((one.customer, meter.key), ()), given, at),
@@ -278,14 +276,42 @@ def counts_of(
     ]
 
 
-def _window_of(given: Given, meter: Meter, at: Instant) -> Period:
-    """Give the time whose figure of the meter counts against what is given.
+def _used_of(
+    unit: Unit, at: Instant, asked: Sequence[tuple[tuple[Asked, Given], Meter | None]]
+) -> dict[int, Decimal]:
+    """Read what is used, by the place of the question, where it is ours to count."""
+    asks: dict[int, Ask] = {}
+    sliding: dict[int, tuple[Meter, Stretch]] = {}
+    for place, ((one, given), meter) in enumerate(asked):
+        if meter is None or one.used is not None:
+            continue
+        window = allowance_window(given, at)
+        if window is not None and window.sliding:
+            stretch = Stretch(one.customer, meter.event_type, window.start, window.end)
+            sliding[place] = (meter, stretch)
+        else:
+            asks[place] = Ask(meter, one.customer, _period_of(window, meter, at))
+    found = dict(zip(asks, read_many(unit, list(asks.values())), strict=True))
+    used = {place: figures[0].quantity if figures else ZERO for place, figures in found.items()}
+    stretches = [stretch for _, stretch in sliding.values()]
+    events = events_of(unit, stretches) if stretches else []
+    for (place, (meter, stretch)), some in zip(sliding.items(), events, strict=True):
+        values = [
+            reading.value
+            for reading in readings_of(meter, some)
+            if stretch.start is not None and stretch.start <= reading.at < stretch.end
+        ]
+        used[place] = aggregate(meter.aggregation, values)
+    return {place: max(ZERO, each) for place, each in used.items()}
+
+
+def _period_of(window: Window | None, meter: Meter, at: Instant) -> Period:
+    """Give the period whose figure of the meter counts against what is given.
 
     What never starts again counts from the beginning; a level is that of now.
     """
-    window = allowance_window(given, at)
     if window is not None:
-        return window
+        return Period(window.start, window.end)
     today = midnight_of(at.date())
     return Period(today if meter.aggregation in HELD else _BEGINNING, today + _AHEAD)
 
@@ -295,12 +321,6 @@ def _held_within(rows: Sequence[ReservationRow], given: Given, at: Instant) -> D
     window = allowance_window(given, at)
     mine = rows if window is None else [row for row in rows if row.counts_at >= window.start]
     return exact_sum(ZERO, *(row.quantity for row in mine))
-
-
-def _used(one: Asked, figures: Sequence[Any] | None) -> Decimal:
-    if one.used is not None:
-        return one.used
-    return max(ZERO, figures[0].quantity) if figures else ZERO
 
 
 def _granted(unit: Unit, at: Instant, ids: Sequence[str]) -> dict[tuple[str, str], Decimal]:

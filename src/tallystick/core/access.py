@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from tallystick.core.entitlement import (
     Access,
@@ -23,7 +23,6 @@ from tallystick.core.entitlement import (
 )
 from tallystick.core.entitlement_source import EntitlementSource, limit_of
 from tallystick.core.number import EXACT, ZERO, exact_product
-from tallystick.core.period import Period
 from tallystick.core.usage_reset import last_usage_reset, next_usage_reset
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ __all__ = [
     "Given",
     "Had",
     "Standing",
+    "Window",
     "access_to",
     "allowance_window",
     "denied",
@@ -102,6 +102,18 @@ class Standing:
     def __hash__(self) -> int:
         """Hash by the customer."""
         return hash(self.customer)
+
+
+class Window(NamedTuple):
+    """The time in which what is used counts against what is given: `[start, end)`.
+
+    A `sliding` one ends now; what lies ahead of it counts too, so that clocks which do not agree
+    let nobody through twice.
+    """
+
+    start: Instant
+    end: Instant
+    sliding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,12 +267,11 @@ def denied(given: Given, requested: int | Decimal = 1) -> Access:
     )
 
 
-def allowance_window(given: Given, at: Instant) -> Period | None:
-    """Give the time in which what is used counts against what is given, also what is ahead of it.
+def allowance_window(given: Given, at: Instant) -> Window | None:
+    """Give the time in which what is used counts against what is given.
 
     None where it is a count of what exists now: then its meter's whole history counts.  A sliding
-    window is `(at - window, at]`, and whatever lies after it counts too, so that clocks which do
-    not agree let nobody through twice.
+    window is `(at - window, at]`, to the microsecond.
 
     Raises InvalidPeriod before the subscription has started.
     """
@@ -269,10 +280,11 @@ def allowance_window(given: Given, at: Instant) -> Period | None:
     feature, had = given.feature, given.had
     if feature.window_seconds is not None:
         start = at - timedelta(seconds=feature.window_seconds) + _MICRO
-        return Period(start, at + _AHEAD)
+        return Window(start, at + _AHEAD, sliding=True)
     start = last_usage_reset(at, feature.reset, had.schedule, billing=had.billing)
     end = next_usage_reset(at, feature.reset, had.schedule, billing=had.billing)
-    return Period(start, max(end, at + _MICRO) if end is not None else at + _AHEAD)
+    assert end is not None  # noqa: S101 - a quota starts again
+    return Window(start, end)
 
 
 def _resets_at(given: Given, at: Instant) -> Instant | None:

@@ -112,7 +112,9 @@ class _Try:
             old.plan.id == self.plan.id or old.plan.currency != self.plan.currency
         ):
             return None
-        # Who has a subscription has the default plan no more.
+        # Who has a subscription has the default plan no more: only its own group replaces it.
+        if old is None and any(had.subscription is None for had in self.standing.had):
+            return None
         kept = tuple(had for had in self.standing.had if had.subscription is not None)
         if old is None or old not in kept:
             had = (*kept, Had(plan=self.plan, schedule=self.schedule))
