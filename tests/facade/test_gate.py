@@ -153,7 +153,7 @@ def test_a_subscription_gives_what_its_state_allows(tally: Tallystick) -> None:
     assert tally.check("acme", "sso").reason == "trial_over"
     with pytest.raises(PaymentNeeded):
         tally.use("acme", "calls")
-    tally.subscriptions.cancel(made.id)
+    tally.subscriptions.cancel(made.id, when="now")
     assert tally.check("acme", "sso").reason == "feature_disabled"  # the default plan again
 
 

@@ -17,6 +17,7 @@ from tallystick.core.dialects import define_plans
 from tallystick.errors import Conflict
 from tallystick.files.events import EventFile
 from tests.proof.billing_paths import BILLING_PATHS
+from tests.proof.gate_paths import GATE_PATHS
 from tests.proof.usage_calls import event, ready, record, record_many
 from tests.proof.write_path import WritePath
 
@@ -192,6 +193,7 @@ PATHS: Final = {
         WritePath("customers.update", _update, before=_one_customer),
         WritePath("customers.forget", _forget, before=_one_customer),
         *BILLING_PATHS,
+        *GATE_PATHS,
     )
 }
 """Every write path of this version, by its name."""

@@ -249,21 +249,16 @@ def meter_for(given: Given, shelf: PlanShelf) -> Meter | None:
 
 
 def counts_of(
-    unit: Unit, at: Instant, now: Instant, asked: Sequence[tuple[Asked, Given]], shelf: PlanShelf
+    unit: Unit, at: Instant, now: Instant, asked: Sequence[tuple[Asked, Given, Meter | None]]
 ) -> list[Counted]:
-    """Give what is used, reserved and granted of each feature that is asked for.
+    """Give what is used, reserved and granted of each feature that is asked for, by its meter.
 
     `at` is when it would be used; what is reserved is told by the time it is `now`.
     """
-    meters = [meter_for(given, shelf) for _, given in asked]
-    used = _used_of(unit, at, list(zip(asked, meters, strict=True)))
-    keys = {
-        (one.customer, meter.key)
-        for (one, _), meter in zip(asked, meters, strict=True)
-        if meter is not None
-    }
+    used = _used_of(unit, at, asked)
+    keys = {(one.customer, meter.key) for one, _, meter in asked if meter is not None}
     held = reserved(unit, keys, now) if keys else {}
-    granted = _granted(unit, at, [one.customer for one, given in asked if given.counts])
+    granted = _granted(unit, at, [one.customer for one, given, _ in asked if given.counts])
     return [
         Counted(
             used=used.get(place, ZERO) if one.used is None else one.used,
@@ -272,17 +267,17 @@ def counts_of(
             else _held_within(held.get((one.customer, meter.key), ()), given, at),
             granted=granted.get((one.customer, one.feature), ZERO),
         )
-        for place, ((one, given), meter) in enumerate(zip(asked, meters, strict=True))
+        for place, (one, given, meter) in enumerate(asked)
     ]
 
 
 def _used_of(
-    unit: Unit, at: Instant, asked: Sequence[tuple[tuple[Asked, Given], Meter | None]]
+    unit: Unit, at: Instant, asked: Sequence[tuple[Asked, Given, Meter | None]]
 ) -> dict[int, Decimal]:
     """Read what is used, by the place of the question, where it is ours to count."""
     asks: dict[int, Ask] = {}
     sliding: dict[int, tuple[Meter, Stretch]] = {}
-    for place, ((one, given), meter) in enumerate(asked):
+    for place, (one, given, meter) in enumerate(asked):
         if meter is None or one.used is not None:
             continue
         window = allowance_window(given, at)
@@ -351,7 +346,9 @@ def answers(
     """Answer many questions at once, each with what would unlock it where it is denied."""
     standing = standings(unit, at, [one.customer for one in asked], shelf, plan=plan)
     pairs = [(one, given_of(standing[one.customer], one.feature)) for one in asked]
-    counts = counts_of(unit, at, now, pairs, shelf)
+    counts = counts_of(
+        unit, at, now, [(one, given, meter_for(given, shelf)) for one, given in pairs]
+    )
     found = [
         access_to(given, counted, one.requested, at)
         for (one, given), counted in zip(pairs, counts, strict=True)

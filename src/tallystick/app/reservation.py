@@ -83,6 +83,7 @@ def reserve(
         reserved_at=now,
         counts_at=turn.at,
         expires_at=expires_at,
+        plan=wish.plan,
     )
     add_reservation(unit, row)
     reserved = EXACT.add(turn.counted.reserved, wish.quantity)
@@ -107,7 +108,7 @@ def commit(  # noqa: PLR0917 - what a commit is made of
     """
     row = _held(unit, wish, token)
     size = row.quantity if actual is None else actual
-    wish = replace(wish, feature=row.feature, quantity=size, at=row.counts_at)
+    wish = replace(wish, feature=row.feature, quantity=size, at=row.counts_at, plan=row.plan)
     turn = _turn_of(unit, now, wish, row, shelf)
     row = _held(unit, wish, token)  # as it is now that it is our turn
     if row.state == "committed" and row.actual == size:

@@ -133,7 +133,7 @@ def taken(
     expire_reservations(unit, wish.customer, meter.key, now)
     at = now if wish.at is None else wish.at
     one = Asked(wish.customer, wish.feature, wish.quantity, wish.used)
-    (counted,) = counts_of(unit, at, now, [(one, given)], shelf)
+    (counted,) = counts_of(unit, at, now, [(one, given, meter)])
     return Turn(unit, now, wish, standing, given, meter, counted, token, seen, shelf)
 
 

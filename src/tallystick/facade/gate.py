@@ -223,13 +223,14 @@ class Gate:
 
     # --- reserving --------------------------------------------------------------------------------
 
-    def reserve(
+    def reserve(  # noqa: PLR0913 - each of these is one fact of a reservation
         self,
         customer: str,
         feature: str,
         quantity: Quantity = 1,
         *,
         expires_in: timedelta | int = _HELD,
+        idempotency_key: str | None = None,
         used: _Count = None,
         plan: str | None = None,
         properties: Mapping[str, object] | None = None,
@@ -238,13 +239,22 @@ class Gate:
         """Hold so much, before it is known whether it will be used.
 
         It counts against the limit until it is committed or released, or `expires_in` is over:
-        seconds or a timedelta, at most 7 days.
+        seconds or a timedelta, at most 7 days.  The same `idempotency_key` again, which is its id
+        then, gives the same reservation.
 
         Raises as `use` does.
         """
         held = _length(expires_in)
         wish = self._wish(
-            customer, feature, quantity, None, None, used, plan, properties, prefix="rsv"
+            customer,
+            feature,
+            quantity,
+            idempotency_key,
+            None,
+            used,
+            plan,
+            properties,
+            prefix="rsv",
         )
         shelf = self._plans()
         row, access = self._tally().act(

@@ -64,6 +64,7 @@ def _reservations(names: Names) -> Table:
         key("id"),
         needed("meter", Key),
         needed("feature", Key),
+        Column("plan", Key),
         needed("quantity", Exact),
         needed("token", BigInteger),
         needed("reserved_at", Moment),

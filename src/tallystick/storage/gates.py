@@ -47,7 +47,7 @@ class ReservationRow:
     """Units that are held for somebody until `expires_at`, against the limit at `counts_at`.
 
     `token` is the number of the turn in which it was made.  `actual` is what was used of it in the
-    end, and `event_id` the event that says so.
+    end, and `event_id` the event that says so.  `plan` is the host's word, where it has one.
     """
 
     customer: str
@@ -63,6 +63,7 @@ class ReservationRow:
     closed_at: Instant | None = None
     actual: Decimal | None = None
     event_id: str | None = None
+    plan: str | None = None
 
 
 def take_turn(unit: Unit, customer: str, meter: str) -> tuple[int, str | None]:
@@ -130,6 +131,7 @@ def add_reservation(unit: Unit, row: ReservationRow) -> None:
         "id": row.id,
         "meter": row.meter,
         "feature": row.feature,
+        "plan": row.plan,
         "quantity": row.quantity,
         "token": row.token,
         "reserved_at": row.reserved_at,
@@ -180,4 +182,5 @@ def _row(row: RowMapping) -> ReservationRow:
         closed_at=row["closed_at"],
         actual=row["actual"],
         event_id=row["event_id"],
+        plan=row["plan"],
     )

@@ -45,6 +45,7 @@ MADE: Final = (
         id {key} NOT NULL,
         meter {key} NOT NULL,
         feature {key} NOT NULL,
+        plan {key},
         quantity {exact} NOT NULL,
         token BIGINT NOT NULL,
         reserved_at {moment} NOT NULL,
