@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["GATE_PATHS"]
 
 _PLAN: Final = "limited"
-_TOKEN: Final = 2  # the turn in which it was reserved, the second at that gate
+_TOKEN: Final = 1  # of the first reservation at that gate
 
 
 def _limits(tally: Tallystick) -> None:

@@ -135,14 +135,14 @@ def _fill_credits(unit: Unit, customer: str, id_: str, place: int) -> None:
 
 
 def _fill_gates(unit: Unit, customer: str, id_: str) -> None:
-    token, _ = gates.take_turn(unit, customer, id_)
+    gates.take_turn(unit, customer, id_)
     row = gates.ReservationRow(
         customer=customer,
         id=id_,
         meter=id_,
         feature="projects",
         quantity=Decimal(1),
-        token=token,
+        token=gates.next_token(unit, customer, id_),
         reserved_at=AT,
         counts_at=AT,
         expires_at=later(days=1),

@@ -43,7 +43,7 @@ def tell_levels(turn: Turn) -> None:
     if turn.seen != limit:
         see_limit(turn.unit, turn.wish.customer, turn.meter.key, limit)
         if turn.seen is not None:
-            notices.append(_notice(turn, CHANGED, str(turn.token), limit, {"before": turn.seen}))
+            notices.append(_notice(turn, CHANGED, turn.wish.id, limit, {"before": turn.seen}))
     if notices:
         put_notices(turn.unit, notices)
 

@@ -31,6 +31,7 @@ from tallystick.storage.gates import (
     ReservationRow,
     add_reservation,
     close_reservation,
+    next_token,
     reservation_by_id,
     take_turn,
 )
@@ -79,7 +80,7 @@ def reserve(
         meter=meter.key,
         feature=wish.feature,
         quantity=wish.quantity,
-        token=turn.token,
+        token=next_token(unit, wish.customer, meter.key),
         reserved_at=now,
         counts_at=turn.at,
         expires_at=expires_at,

@@ -79,10 +79,7 @@ class Wish:
 
 
 class Turn(NamedTuple):
-    """A turn at a gate, and what is known in it.
-
-    `token` is its number, `seen` the limit that was seen at the turn before.
-    """
+    """A turn at a gate, and what is known in it; `seen` is the limit at the turn before."""
 
     unit: Unit
     now: Instant
@@ -91,7 +88,6 @@ class Turn(NamedTuple):
     given: Given
     meter: Meter
     counted: Counted
-    token: int
     seen: str | None
     shelf: PlanShelf
 
@@ -129,12 +125,12 @@ def taken(
 ) -> Turn:
     """Wait for the turn, and read what is used and held by now."""
     standing, given, meter = had
-    token, seen = take_turn(unit, wish.customer, meter.key)
+    seen = take_turn(unit, wish.customer, meter.key)
     expire_reservations(unit, wish.customer, meter.key, now)
     at = now if wish.at is None else wish.at
     one = Asked(wish.customer, wish.feature, wish.quantity, wish.used)
     (counted,) = counts_of(unit, at, now, [(one, given, meter)])
-    return Turn(unit, now, wish, standing, given, meter, counted, token, seen, shelf)
+    return Turn(unit, now, wish, standing, given, meter, counted, seen, shelf)
 
 
 def decided(turn: Turn) -> Access:

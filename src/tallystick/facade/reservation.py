@@ -27,7 +27,7 @@ class Reservation:
     """Units that are held until `expires_at`: `commit` what was used of them, or `release` them.
 
     As a context manager it commits at the end of the block, and releases where the block fails.
-    `token` is the number of its turn: whoever has another one is refused.  `access` is the answer
+    `token` is its number at the limit: whoever has another one is refused.  `access` is the answer
     with which it was made.
     """
 

@@ -19,7 +19,7 @@ __all__ = ["GATE_GRANTS", "GateTables", "make_gate_tables"]
 _CLOSES: Final = ("state", "closed_at", "actual", "event_id")
 
 GATE_GRANTS: Final[Mapping[str, frozenset[str]]] = {
-    "gates": frozenset({"SELECT", "INSERT", "UPDATE (turns)", "UPDATE (limit_seen)"}),
+    "gates": frozenset({"SELECT", "INSERT", "UPDATE (tokens)", "UPDATE (limit_seen)"}),
     "reservations": frozenset({"SELECT", "INSERT", *(f"UPDATE ({name})" for name in _CLOSES)}),
 }
 """What the role of a program may do with each of these tables."""
@@ -41,17 +41,17 @@ def make_gate_tables(metadata: MetaData, prefix: str) -> GateTables:
 def _gates(names: Names) -> Table:
     """Make the gates: who takes a turn holds the row until the transaction ends.
 
-    What is used stands in no row: it is what the events of the meter come to.  `limit_seen` is the
-    limit at the last turn, so that a change is told.  As usage is, a gate is kept also for a
-    customer whom nobody has registered.
+    What is used stands in no row: it is what the events of the meter come to.  `tokens` counts the
+    reservations that were ever made at it; `limit_seen` is the limit at the last turn, so that a
+    change is told.  As usage is, a gate is kept also for a customer whom nobody has registered.
     """
     return names.table(
         "gates",
         key(OWNER),
         key("meter"),
-        needed("turns", BigInteger),
+        needed("tokens", BigInteger),
         Column("limit_seen", Text),
-        CheckConstraint("turns > 0", name="turns"),
+        CheckConstraint("tokens >= 0", name="tokens"),
     )
 
 

@@ -1,8 +1,8 @@
 """Gates and reservations as rows: one caller at a time at a limit, and what is held for others.
 
 Who may use something under a limit takes a turn first: the row of that customer and meter is theirs
-until the transaction ends, so that what they then read and what they write are one step.  A turn
-has a number, which fences off whoever comes too late.
+until the transaction ends, so that what they then read and what they write are one step.  Each
+reservation at a gate has a number of its own, which fences off whoever comes too late.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ __all__ = [
     "add_reservation",
     "close_reservation",
     "expire_reservations",
+    "next_token",
     "reservation_by_id",
     "reserved",
     "see_limit",
@@ -46,7 +47,7 @@ _KEYS_AT_ONCE: Final = 500
 class ReservationRow:
     """Units that are held for somebody until `expires_at`, against the limit at `counts_at`.
 
-    `token` is the number of the turn in which it was made.  `actual` is what was used of it in the
+    `token` is its number at the gate.  `actual` is what was used of it in the
     end, and `event_id` the event that says so.  `plan` is the host's word, where it has one.
     """
 
@@ -66,21 +67,28 @@ class ReservationRow:
     plan: str | None = None
 
 
-def take_turn(unit: Unit, customer: str, meter: str) -> tuple[int, str | None]:
+def take_turn(unit: Unit, customer: str, meter: str) -> str | None:
     """Wait for the others at this gate and hold it until the transaction ends.
 
-    Gives the number of the turn, and the limit that was seen at the last one.  The same statement
-    makes the gate where there was none.
+    Gives the limit that was seen at the last turn, None for the first.  The same statement makes
+    the gate where there was none.
     """
     words = (
-        f"INSERT INTO {unit.tables.gates.fullname} AS d (customer_id, meter, turns)"  # noqa: S608 - names of ours
-        " VALUES (:customer, :meter, 1)"
-        " ON CONFLICT (customer_id, meter) DO UPDATE SET turns = d.turns + 1"
-        " RETURNING turns, limit_seen"
+        f"INSERT INTO {unit.tables.gates.fullname} AS d (customer_id, meter, tokens)"  # noqa: S608 - names of ours
+        " VALUES (:customer, :meter, 0)"
+        " ON CONFLICT (customer_id, meter) DO UPDATE SET tokens = d.tokens RETURNING limit_seen"
     )
     given = {"customer": customer, "meter": meter}
-    turns, limit = unit.connection.execute(text(words), given).one()
-    return turns, limit
+    seen: str | None = unit.connection.execute(text(words), given).scalar_one()
+    return seen
+
+
+def next_token(unit: Unit, customer: str, meter: str) -> int:
+    """Take the next number of a gate that is held; nobody else is given it."""
+    c = unit.tables.gates.c
+    mine = update(unit.tables.gates).where(c.customer_id == customer, c.meter == meter)
+    changed = mine.values(tokens=c.tokens + 1).returning(c.tokens)
+    return int(unit.connection.execute(changed).scalar_one())
 
 
 def see_limit(unit: Unit, customer: str, meter: str, limit: str) -> None:

@@ -19,17 +19,17 @@ _SOURCE: Final = "gate"
 
 
 def _ends(unit: Unit) -> Rows:
-    """Find reservations that ended before they were made, or that a turn made that never was."""
+    """Find reservations that ended before they were made, or whose number no gate gave."""
     r, g = unit.tables.reservations, unit.tables.gates
     same = and_(g.c.customer_id == r.c.customer_id, g.c.meter == r.c.meter)
     wrong = or_(
         r.c.closed_at < r.c.reserved_at,
         and_(r.c.state == "committed", r.c.closed_at >= r.c.expires_at),
         and_(r.c.state == "expired", r.c.closed_at < r.c.expires_at),
-        g.c.turns.is_(None),
-        r.c.token > g.c.turns,
+        g.c.tokens.is_(None),
+        r.c.token > g.c.tokens,
     )
-    query = select(r.c.customer_id, r.c.id, r.c.state, r.c.token, g.c.turns)
+    query = select(r.c.customer_id, r.c.id, r.c.state, r.c.token, g.c.tokens)
     yield from mappings(unit, query.select_from(r.outerjoin(g, same)).where(wrong).order_by(r.c.id))
 
 

@@ -33,10 +33,10 @@ MADE: Final = (
     CREATE TABLE {s}{p}gates (
         customer_id {key} NOT NULL,
         meter {key} NOT NULL,
-        turns BIGINT NOT NULL,
+        tokens BIGINT NOT NULL,
         limit_seen TEXT,
         CONSTRAINT pk_{p}gates PRIMARY KEY (customer_id, meter),
-        CONSTRAINT ck_{p}gates_turns CHECK (turns > 0)
+        CONSTRAINT ck_{p}gates_tokens CHECK (tokens >= 0)
     )
     """,
     """
