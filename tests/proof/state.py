@@ -104,6 +104,7 @@ def _liken(found: Mapping[str, _Rows]) -> None:
     events = _ranks(found, "usage_events", "seq")
     meters = _ranks(found, "meters", "id")
     entries = _ranks(found, "journal", "id")
+    told = _ranks(found, "outbox", "position")
     chance = {
         row["id"]: f"{table} {row['idempotency_key']}"
         for table in _CHANCE_IDS
@@ -117,6 +118,8 @@ def _liken(found: Mapping[str, _Rows]) -> None:
                 row[column] = meters.get(row[column], row[column])
             if name == "meters":
                 row["id"] = meters[row["id"]]
+            if name == "outbox":
+                row["position"] = told[row["position"]]
             if name == "journal":
                 row["id"] = entries[row["id"]]
                 kind, _, of = row["cause"].partition("/")
