@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
 
 from tallystick.app.entitlement import meter_for, on_offer
@@ -167,7 +168,7 @@ def _held(unit: Unit, wish: Wish, token: int) -> ReservationRow:
     row = reservation_by_id(unit, wish.customer, wish.id)
     if row is None:
         raise NotFound("reservation", wish.id)
-    if row.token != token:
+    if not compare_digest(str(row.token), str(token)):
         raise ReservationOver(f"the token of {wish.id!r} is another one", id=wish.id)
     return row
 
