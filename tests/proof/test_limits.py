@@ -28,6 +28,7 @@ PLAN: Final = "limited"
 def sell(tally: Tallystick) -> None:
     """Sell a plan with a quota, a gauge and a sliding window."""
     tally.migrate()
+    kinds: dict[str, dict[str, object]]
     kinds = {"calls": {"reset": "month"}, "projects": {}, "burst": {"windowSeconds": 3_600}}
     features = [
         {"featureKey": key, "enabled": True, "limit": LIMITS[key], **kinds[key]} for key in kinds
