@@ -313,6 +313,8 @@ def _period_of(window: Window | None, meter: Meter, at: Instant) -> Period:
 
 def _held_within(rows: Sequence[ReservationRow], given: Given, at: Instant) -> Decimal:
     """Add up what is reserved against the same window."""
+    if not rows:
+        return ZERO
     window = allowance_window(given, at)
     mine = rows if window is None else [row for row in rows if row.counts_at >= window.start]
     return exact_sum(ZERO, *(row.quantity for row in mine))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from tallystick.core.entitlement import (
@@ -28,7 +29,7 @@ from tallystick.core.usage_reset import last_usage_reset, next_usage_reset
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tallystick.core.catalog import Catalog, Feature, Plan
+    from tallystick.core.catalog import Catalog, Feature, Plan, Reset
     from tallystick.core.entitlement import Entitlement, Reason
     from tallystick.core.period import Cadence, Instant
     from tallystick.core.schedule import Schedule
@@ -281,10 +282,16 @@ def allowance_window(given: Given, at: Instant) -> Window | None:
     if feature.window_seconds is not None:
         start = at - timedelta(seconds=feature.window_seconds) + _MICRO
         return Window(start, at + _AHEAD, sliding=True)
-    start = last_usage_reset(at, feature.reset, had.schedule, billing=had.billing)
-    end = next_usage_reset(at, feature.reset, had.schedule, billing=had.billing)
+    return _reset_window(at, feature.reset, had.schedule, had.billing)
+
+
+@lru_cache(4_096)
+def _reset_window(
+    at: Instant, reset: Reset | None, schedule: Schedule, billing: Cadence | None
+) -> Window:
+    end = next_usage_reset(at, reset, schedule, billing=billing)
     assert end is not None  # noqa: S101 - a quota starts again
-    return Window(start, end)
+    return Window(last_usage_reset(at, reset, schedule, billing=billing), end)
 
 
 def _resets_at(given: Given, at: Instant) -> Instant | None:
@@ -293,7 +300,8 @@ def _resets_at(given: Given, at: Instant) -> Instant | None:
         return None
     if feature.window_seconds is not None:
         return at + timedelta(seconds=feature.window_seconds)
-    return next_usage_reset(at, feature.reset, had.schedule, billing=had.billing)
+    window = allowance_window(given, at)
+    return None if window is None else window.end
 
 
 def whole_number(number: Decimal | int) -> int | Decimal:

@@ -287,8 +287,9 @@ def _reason(*, allowed: bool, over: bool, priced: bool) -> Reason:
 
 def _warning(taken: int | Decimal, limit: int | Decimal) -> WarningLevel | None:
     """Give the highest level that is reached; a limit of nothing is taken whole from the start."""
-    share = Fraction(taken) * 100
-    return next((level for level in _WARNED if share >= level * Fraction(limit)), None)
+    if not (isinstance(taken, int) and isinstance(limit, int)):
+        taken, limit = Fraction(taken), Fraction(limit)  # type: ignore[assignment]  # exact, too
+    return next((level for level in _WARNED if taken * 100 >= level * limit), None)
 
 
 def _cheapest_allowing(
