@@ -411,6 +411,17 @@ def test_what_was_reserved_is_used_also_after_the_plan_has_changed(tally: Tallys
     assert events(tally) == 1
 
 
+def test_what_was_reserved_before_a_subscription_is_used_after_its_start(
+    tally: Tallystick,
+) -> None:
+    held = tally.reserve("acme", "calls", 10)
+    later(tally, seconds=10)
+    tally.subscriptions.start("acme", "pro")
+    held.commit()
+    assert events(tally) == 1
+    assert tally.verify().ok
+
+
 # --- bad input ------------------------------------------------------------------------------------
 
 BAD: tuple[Any, ...] = (

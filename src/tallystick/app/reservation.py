@@ -23,7 +23,7 @@ from tallystick.app.turn import (
     taken,
     write_use,
 )
-from tallystick.core.access import Counted, access_to, whole_number
+from tallystick.core.access import Counted, Given, access_to, whole_number
 from tallystick.core.access_denial import denial
 from tallystick.core.number import EXACT, ZERO, plain
 from tallystick.core.text import refused_at
@@ -152,7 +152,8 @@ def _turn_of(unit: Unit, now: Instant, wish: Wish, row: ReservationRow, shelf: P
     """Take a turn at the gate of a reservation, whatever the customer has by now."""
     standing, given = looked_up(unit, now, wish, shelf)
     meter = meter_for(given, shelf)
-    if meter is not None and meter.key == row.meter:
+    begun = given.had is not None and given.had.schedule.start <= row.counts_at
+    if begun and meter is not None and meter.key == row.meter:
         return taken(unit, now, wish, (standing, given, meter), shelf)
     # The plan has changed since.  What was let pass is used, and counts all the same.
     catalog = on_offer(unit, shelf)
@@ -160,6 +161,7 @@ def _turn_of(unit: Unit, now: Instant, wish: Wish, row: ReservationRow, shelf: P
     if meter is None:
         text = f"the meter {row.meter!r} of {row.id!r} is not known any more"
         raise ReservationOver(text, id=row.id, state=row.state)
+    given = Given(key=row.feature, had=None, reason=standing.without)
     return taken(unit, now, wish, (standing, given, meter), shelf)
 
 
