@@ -18,12 +18,16 @@
     │   │   └── UnknownPlan     no such plan
     │   ├── Conflict            what is there already says otherwise
     │   │   ├── QuoteExpired    a quote that is no longer good
+    │   │   ├── ReservationOver a reservation that holds nothing any more
     │   │   ├── CouponRefused   a coupon that may not be redeemed
     │   │   ├── PriceChanged    a quote whose figures are not what would be charged now
     │   │   └── PriceCapExceeded a price migration after which some would pay more than its cap
     │   ├── TaxUndecided        what is known does not say which tax is owed
     │   ├── InsufficientCredit  less credit is left than is asked for
+    │   ├── QuotaExceeded       a limit is reached: nothing was used
     │   └── ForbiddenError      not allowed (also for hosts to raise)
+    │       └── AccessDenied    what a customer has does not include it
+    │           └── PaymentNeeded it does once a payment is made
     ├── RequestError            a request that cannot be answered as it was sent
     │   ├── BadRequest
     │   ├── MethodNotAllowed
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
+    "AccessDenied",
     "BadRequest",
     "CatalogNotFound",
     "Conflict",
@@ -68,11 +73,14 @@ __all__ = [
     "NotFound",
     "OutOfBounds",
     "PayloadTooLarge",
+    "PaymentNeeded",
     "PriceCapExceeded",
     "PriceChanged",
     "Problem",
+    "QuotaExceeded",
     "QuoteExpired",
     "RequestError",
+    "ReservationOver",
     "RuleError",
     "SetupError",
     "StorageUnavailable",
@@ -308,10 +316,66 @@ class InsufficientCredit(RuleError):
         return {"asked": self.asked, "left": self.left}
 
 
+class QuotaExceeded(RuleError):
+    """A limit is reached: nothing was used, and nothing is reserved.
+
+    Figures are plain decimal texts; `resets_at` is RFC 3339 text, None where it never does.
+    `upgrade_to` names the cheapest plan that would allow it.
+    """
+
+    code = "QUOTA_EXCEEDED"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        feature: str,
+        limit: str | None,
+        used: str,
+        reserved: str = "0",
+        resets_at: str | None = None,
+        upgrade_to: str | None = None,
+    ) -> None:
+        """Keep the sentence for people and the figures for programs."""
+        super().__init__(message)
+        self.feature, self.limit, self.used, self.reserved = feature, limit, used, reserved
+        self.resets_at, self.upgrade_to = resets_at, upgrade_to
+
+    def details(self) -> dict[str, object]:
+        """Give the figures."""
+        names = ("feature", "limit", "used", "reserved", "resets_at", "upgrade_to")
+        return {name: getattr(self, name) for name in names}
+
+
+class ReservationOver(Conflict):
+    """A reservation that was committed, released or has expired: it holds nothing any more."""
+
+
 class ForbiddenError(RuleError):
     """Not allowed.  Hosts raise it in their own handlers."""
 
     code = "FORBIDDEN"
+
+
+class AccessDenied(ForbiddenError):
+    """What a customer has does not include it; `reason` is a word of `core.entitlement.Reason`."""
+
+    def __init__(
+        self, message: str, *, feature: str, reason: str, upgrade_to: str | None = None
+    ) -> None:
+        """Keep the sentence for people, and why for programs."""
+        super().__init__(message)
+        self.feature, self.reason, self.upgrade_to = feature, reason, upgrade_to
+
+    def details(self) -> dict[str, object]:
+        """Give the feature, why it is denied, and what would unlock it."""
+        return {"feature": self.feature, "reason": self.reason, "upgrade_to": self.upgrade_to}
+
+
+class PaymentNeeded(AccessDenied):
+    """Nothing is given before something is paid: no subscription, a trial over, one past due."""
+
+    code = "PAYMENT_REQUIRED"
 
 
 class RequestError(TallystickError):

@@ -17,6 +17,7 @@ from tallystick.core.price_migration import PriceMigration, PriceMove
 from tallystick.storage import (
     balances,
     dunning,
+    gates,
     invoice_items,
     invoices,
     moves,
@@ -106,6 +107,7 @@ def fill_billing(unit: Unit, customer: str, count: int) -> None:
         since = later(days=place)
         add_parent(unit, Parent(customer=customer, parent=customer, from_at=since, until=since))
         add_sections(unit, [((customer, id_), (customer, id_))])
+        _fill_gates(unit, customer, id_)
 
 
 def _fill_coupons(unit: Unit, customer: str, id_: str, place: int) -> None:
@@ -166,6 +168,22 @@ def _fill_credits(unit: Unit, customer: str, id_: str, place: int) -> None:
         ),
     )
     top_ups.end_rule(unit, bought, AT)
+
+
+def _fill_gates(unit: Unit, customer: str, id_: str) -> None:
+    gates.take_turn(unit, customer, id_)
+    row = gates.ReservationRow(
+        customer=customer,
+        id=id_,
+        meter=id_,
+        feature="projects",
+        quantity=Decimal(1),
+        token=gates.next_token(unit, customer, id_),
+        reserved_at=AT,
+        counts_at=AT,
+        expires_at=later(days=1),
+    )
+    gates.add_reservation(unit, row)
 
 
 def _migration(id_: str) -> PriceMigration:

@@ -12,6 +12,7 @@ from tallystick.app.verify_moves import MOVE_CHECKS
 from tallystick.storage.verify import CHECKS
 from tallystick.storage.verify_billing import BILLING_CHECKS
 from tallystick.storage.verify_credits import CREDIT_CHECKS
+from tallystick.storage.verify_gates import GATE_CHECKS
 from tallystick.storage.verify_notices import NOTICE_CHECKS
 from tallystick.storage.verify_redemptions import REDEMPTION_CHECKS
 from tallystick.storage.verify_taxes import TAX_CHECKS
@@ -33,6 +34,7 @@ ALL_CHECKS: Final[tuple[Check, ...]] = (
     *TAX_CHECKS,
     *NOTICE_CHECKS,
     *MOVE_CHECKS,
+    *GATE_CHECKS,
 )
 """Every check there is, in the order in which they are run."""
 

@@ -241,13 +241,12 @@ def _meter_tree(meter: Meter) -> Tree:
 
 
 def _feature_tree(key: str, feature: Feature) -> Tree:
-    price = feature.unit_price
     return _written(
         {
             "feature_key": key,
             "enabled": feature.enabled,
             "limit": feature.limit,
-            "unit_price": None if price is None else figure_text(price),
+            "unit_price": None if feature.unit_price is None else figure_text(feature.unit_price),
             "description": feature.description or None,
             "reset": feature.reset,
             "meter": feature.meter,
@@ -256,6 +255,9 @@ def _feature_tree(key: str, feature: Feature) -> Tree:
                 for each in feature.currencies
             }
             or None,
+            "window_seconds": feature.window_seconds,
+            "grace": None if feature.grace is None else figure_text(feature.grace),
+            "value": _json_copy(feature.value, _DEEPEST),
         }
     )
 

@@ -70,6 +70,9 @@ class Feature:
     `unit_price` is minor units for each unit beyond the limit and may be a fraction of one; with
     it the limit is soft.  A limit with a `reset` is a quota, without one it counts what exists now.
     `currencies` is what a unit beyond the limit costs in each other currency.
+    `window_seconds` is a quota over the last so many seconds, at any time.  `grace` is a percentage
+    of a hard limit that is let pass beyond it, without a charge.  `value` is a configuration value,
+    any JSON.
     """
 
     key: str
@@ -80,6 +83,18 @@ class Feature:
     reset: Reset | None = None
     meter: str | None = None
     currencies: tuple[Rate, ...] = ()
+    window_seconds: int | None = None
+    grace: Decimal | None = None
+    value: Any = None
+
+    def __hash__(self) -> int:
+        """Hash by the key: a value may be any JSON."""
+        return hash(self.key)
+
+    @property
+    def renews(self) -> bool:
+        """Whether it is a quota, which starts again, rather than a count of what exists now."""
+        return self.reset is not None or self.window_seconds is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ from tallystick.storage.billing_tables import make_billing_tables
 from tallystick.storage.coupon_tables import make_coupon_tables
 from tallystick.storage.credit_rule_tables import make_credit_rule_tables
 from tallystick.storage.credit_tables import make_credit_tables
+from tallystick.storage.gate_tables import make_gate_tables
 from tallystick.storage.parent_tables import make_parent_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
@@ -103,6 +104,8 @@ class Tables:
         families = make_parent_tables(self.metadata, prefix)
         self.customer_parents = families.customer_parents
         self.invoice_sections = families.invoice_sections
+        limits = make_gate_tables(self.metadata, prefix)
+        self.gates, self.reservations = limits.gates, limits.reservations
 
     @property
     def version_table(self) -> str:

@@ -38,6 +38,8 @@ _PER_PERIOD = (
 )
 """What only a plan with periods has."""
 
+_LONGEST_WINDOW = 366 * 86_400
+
 _UNREAD = Currency("???", 4)
 """Stands for a currency that could not be read, so that what follows is checked all the same.
 
@@ -256,8 +258,18 @@ class Builder:
                 key=key,
                 enabled=entry.get("enabled", True),
                 currencies=unit_prices(entry, currency),
-                **entry.shared("limit", "unit_price", "description", "reset", "meter"),
+                **entry.shared(
+                    "limit",
+                    "unit_price",
+                    "description",
+                    "reset",
+                    "meter",
+                    "window_seconds",
+                    "grace",
+                    "value",
+                ),
             )
+            _check_feature(entry)
         return features
 
     def _price(self, record: Record, currency: Currency) -> Price | None:
@@ -352,6 +364,20 @@ class Builder:
                 self.report.problem(found.path, found.text, found.cure)
             for found in hints_of(rules, path):
                 self.report.hint(found.path, found.text, found.cure)
+
+
+def _check_feature(entry: Record) -> None:
+    """Refuse what two fields of a feature say that cannot both be."""
+    if entry.get("window_seconds") is not None and entry.get("reset") is not None:
+        entry.problem("window_seconds", "stands beside reset: a quota starts again in one way")
+    if entry.get("window_seconds", 0) > _LONGEST_WINDOW:
+        entry.problem("window_seconds", f"is more than {_LONGEST_WINDOW:,} seconds, 366 days")
+    if entry.get("grace") is not None and entry.get("unit_price") is not None:
+        text = "means nothing beside a unit price, which lets all pass"
+        entry.problem("grace", text)
+    for name in ("window_seconds", "grace"):
+        if entry.get(name) is not None and entry.get("limit") is None:
+            entry.problem(name, "means nothing without a limit")
 
 
 def _amount(record: Record, name: str, currency: Currency) -> Decimal | None:

@@ -255,9 +255,7 @@ _WRITTEN: Final[Mapping[str, tuple[Field, ...]]] = {
             "-1 is unlimited; absent is a switch without a number.",
             nullable=True,
         ),
-        Field(
-            "unit_price", Number(), "For each unit beyond the limit, in MINOR units.", nullable=True
-        ),
+        Field("unit_price", Number(), "For each unit beyond it, in MINOR units.", nullable=True),
         Field("description", Text(), "A text for people."),
         Field(
             "reset",
@@ -267,6 +265,9 @@ _WRITTEN: Final[Mapping[str, tuple[Field, ...]]] = {
         ),
         Field("meter", Identifier(), "What counts it; its own key if absent."),
         Field("currencies", ByCurrency(One("feature_in")), "Its unit price in other currencies."),
+        Field("window_seconds", Integer(1), "A quota over the last so many seconds, at any time."),
+        Field("grace", Number(most=100), "Percent of the limit that are let pass beyond it, free."),
+        Field("value", Free(), "A configuration value: any JSON."),
     ),
     "price": (
         Field("id", Identifier(), "Unique over the catalogue; the provider's variant id.", EVERY),
