@@ -19,6 +19,7 @@ import resource
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import MetaData, text
@@ -173,7 +174,7 @@ class _Bench:
     def use(self, month: int) -> None:
         """Record ten events of each customer in a month."""
         events = self._events(month)
-        while some := [event for event, _ in zip(events, range(BATCH * 10), strict=False)]:
+        while some := list(islice(events, BATCH * 10)):
             arrived = some[0].received_at
             assert arrived is not None
             done = self.storage.attempt(

@@ -33,6 +33,8 @@ SECTIONS: Final = {
     "product": "Product",
     "plan": "Plan",
     "listed_plan": "Listed plan",
+    "credit": "Credit",
+    "rollover": "Rollover",
     "feature": "Feature",
     "price": "Price",
     "tier": "Tier",

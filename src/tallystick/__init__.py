@@ -24,19 +24,25 @@ if TYPE_CHECKING:
     from tallystick.core.price import Price, Tier
     from tallystick.core.tax_rules import TaxRule, TaxRules
     from tallystick.errors import (
+        AccessDenied,
         ForbiddenError,
         InvalidCatalog,
         InvalidTaxRules,
         InvalidUsage,
+        PaymentNeeded,
+        QuotaExceeded,
+        ReservationOver,
         TallystickError,
         TaxUndecided,
         UnknownPlan,
     )
+    from tallystick.facade.reservation import Reservation
     from tallystick.storage.migrate import get_billing_migrations_dir
     from tallystick.wiring import Tallystick
 
 __all__ = [
     "Access",
+    "AccessDenied",
     "Catalog",
     "Currency",
     "Feature",
@@ -46,10 +52,14 @@ __all__ = [
     "InvalidUsage",
     "LineItem",
     "Money",
+    "PaymentNeeded",
     "Plan",
     "Price",
     "Product",
+    "QuotaExceeded",
     "Rate",
+    "Reservation",
+    "ReservationOver",
     "Tallystick",
     "TallystickError",
     "TaxRule",
@@ -85,14 +95,19 @@ _HOMES: Final = {
     "tallystick.core.price": ("Price", "Tier"),
     "tallystick.core.tax_rules": ("TaxRule", "TaxRules"),
     "tallystick.errors": (
+        "AccessDenied",
         "ForbiddenError",
         "InvalidCatalog",
         "InvalidTaxRules",
         "InvalidUsage",
+        "PaymentNeeded",
+        "QuotaExceeded",
+        "ReservationOver",
         "TallystickError",
         "TaxUndecided",
         "UnknownPlan",
     ),
+    "tallystick.facade.reservation": ("Reservation",),
     "tallystick.storage.migrate": ("get_billing_migrations_dir",),
     "tallystick.wiring": ("Tallystick",),
 }

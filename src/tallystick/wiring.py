@@ -23,6 +23,7 @@ from tallystick.facade.coupons import Coupons
 from tallystick.facade.credits import Credits
 from tallystick.facade.customers import Customers
 from tallystick.facade.dunning import Dunnings
+from tallystick.facade.gate import Gate
 from tallystick.facade.invoices import Invoices
 from tallystick.facade.price_migrations import PriceMigrations
 from tallystick.facade.quotes import Quotes
@@ -91,7 +92,7 @@ def _letters(number: int, length: int) -> str:
     return "".join(_LETTERS[number >> 5 * place & 31] for place in reversed(range(length)))
 
 
-class Tallystick:
+class Tallystick(Gate):
     """One ledger: its database, its catalogue, its clock.
 
     `database` is an address (`sqlite:///app.db`, `sqlite://` in memory, `postgresql://…`) or a

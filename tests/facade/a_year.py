@@ -1,8 +1,8 @@
 """A year of a small seller, for looking back on: whatever changes a bill happens in it.
 
-Coupons of every kind, taxes, prices agreed with one customer, late and corrected usage, changes and
-cancellations that give back, commitments, thresholds, one-off items, credit notes by hand, a void
-invoice, two currencies.
+Coupons of every kind, credits, taxes, prices agreed with one customer, late and corrected usage,
+changes and cancellations that give back, commitments, thresholds, one-off items, credit notes by
+hand, a void invoice, two currencies.
 """
 
 from __future__ import annotations
@@ -215,6 +215,18 @@ class _Year:
         self._start("hen", "pro", "2026-01-07", add_ons=["sms"])
         tally.coupons.redeem("gnu", coupon="calls-off", at=day("2026-01-06"))
 
+    def _month_2(self) -> None:
+        # one that ends, one that is void before it is spent, one that a void invoice gives back
+        self._grant("elk", "20.00", at="2026-02-01", expires_at=day("2026-04-10"))
+        self._grant("elk", "7.00", at="2026-02-01", category="paid")
+        self.gift = self._grant("hen", "900.00", at="2026-02-03", prices=["pro", "shop"])
+        self._grant("crab", "33.00", at="2026-02-03")
+        self._grant("gnu", "15.00", at="2026-02-03", meters=["calls"])
+        self.moved = self._grant("beta", "100.00", at="2026-02-03", plans=["pro"])
+
+    def _grant(self, customer: str, amount: str, *, at: str, **more: Any) -> str:
+        return self.tally.credits.grant(customer, usd(amount), at=day(at), **more).grant.id
+
     def _month_3(self) -> None:
         # February's call comes after its bill, another one below the allowance
         self._event("acme", "calls", "2026-02-20", {"quantity": 700}, "2026-03-08")
@@ -238,9 +250,20 @@ class _Year:
         )
         self.tally.invoices.void(self._of("crab")[-1], at=day("2026-05-02"))
 
+    def _month_6(self) -> None:
+        self.tally.credits.void(self.gift, at=day("2026-06-05"))
+        # of a time that was billed long ago: it pays nothing of that
+        begun = day("2026-01-01")  # before it was told of
+        self._grant("elk", "4.00", at="2026-06-05", effective_at=begun)  # pays 3 June, billed later
+        ends = day("2026-06-02")  # all of its time was billed
+        self._grant("elk", "5.00", at="2026-06-05", effective_at=begun, expires_at=ends)
+
     def _month_7(self) -> None:
         self._start("beta", "pro", "2026-07-03", seats=2)
         self.tally.subscriptions.pause("crab-pro", at=day("2026-07-10"))
+
+    def _month_8(self) -> None:
+        self.tally.credits.transfer(self.moved, "11.00", to="acme", at=day("2026-08-01"))
 
     def _month_9(self) -> None:
         self.tally.subscriptions.resume("crab-pro", at=day("2026-09-10"))

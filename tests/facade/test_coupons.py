@@ -180,6 +180,14 @@ def test_a_limit_holds_and_a_place_given_back_is_free_once(tally: Tallystick) ->
         tally.coupons.redeem("b", "few")
 
 
+def test_looking_at_a_coupon_takes_no_place(tally: Tallystick) -> None:
+    before = digest(tally)
+    for _ in range(4):
+        assert tally.coupons.check("FEW", customer="acme").allowed
+    assert digest(tally) == before
+    assert tally.coupons.redeem("acme", "FEW").coupon.id == "few"
+
+
 @pytest.mark.parametrize("most", [1, 3])
 def test_of_many_at_once_as_many_redeem_as_may(tally: Tallystick, most: int) -> None:
     if tally.storage.engine.url.database in {None, "", ":memory:"}:

@@ -194,6 +194,21 @@ def test_a_key_grants_once(tally: Tallystick) -> None:
     assert [row.grant.id for row in tally.credits.list("acme")] == [one.grant.id]
 
 
+def test_a_key_transfers_once(tally: Tallystick) -> None:
+    tally.customers.create("globex", currency="USD")
+    grant = tally.credits.grant("acme", usd("10.00")).grant.id
+    other = tally.credits.grant("acme", usd("10.00")).grant.id
+    one = tally.credits.transfer(grant, usd("4.00"), to="globex", idempotency_key="k")
+    again = tally.credits.transfer(grant, usd("4.00"), to="globex", idempotency_key="k", at=LATER)
+    assert again == one
+    for id_, amount in ((grant, "3.00"), (other, "4.00")):
+        with pytest.raises(Conflict, match="another grant"):
+            tally.credits.transfer(id_, usd(amount), to="globex", idempotency_key="k")
+    assert (left(tally, grant), left(tally, other)) == (600, 1_000)
+    assert [row.grant.id for row in tally.credits.list("globex")] == [one.grant.id]
+    holds(tally)
+
+
 def test_units_are_kept_beside_money(tally: Tallystick) -> None:
     row = tally.credits.grant("acme", units="2.5", feature="calls")
     assert (row.grant.amount, row.grant.feature, row.remaining) == (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tests.mutants.faults_of_credits import OF_CREDITS
 from tests.mutants.faults_of_documents import OF_DOCUMENTS
 from tests.mutants.faults_of_figures import OF_FIGURES
 from tests.mutants.faults_of_taxes import OF_TAXES
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["FAULTS", "QUICK"]
 
-FAULTS: Final[tuple[Mutant, ...]] = (*OF_TIME, *OF_FIGURES, *OF_DOCUMENTS, *OF_TAXES)
+FAULTS: Final[tuple[Mutant, ...]] = (
+    *OF_TIME,
+    *OF_FIGURES,
+    *OF_DOCUMENTS,
+    *OF_CREDITS,
+    *OF_TAXES,
+)
 """Each fault that a billing engine is known to have had."""
 
 QUICK: Final = tuple(mutant for mutant in FAULTS if mutant.quick)

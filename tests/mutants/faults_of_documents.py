@@ -195,8 +195,8 @@ OF_DOCUMENTS: Final = (
     Mutant(
         "the balance is spent twice in a batch",
         "app/issuing.py",
-        ("self.taken[key] = self.taken.get(key, 0) + invoice.from_balance.minor\n        for item"),
-        ("self.taken[key] = 0\n        for item"),
+        ("self.taken[key] = self.taken.get(key, 0) + invoice.from_balance.minor\n        for"),
+        ("self.taken[key] = 0\n        for"),
         (f"{_NOTICED}test_the_documents_of_a_batch_share_one_balance",),
     ),
     Mutant(

@@ -11,6 +11,7 @@ __all__ = ["OF_TAXES"]
 _LINES: Final = "tests/core/test_line_tax.py::"
 _RULES: Final = "tests/core/test_tax_rules.py::"
 _STATUS: Final = "tests/core/test_tax_status.py::"
+_NOTICED: Final = "tests/mutants/test_noticed.py::"
 _TAXING: Final = "tests/core/test_taxing.py::"
 _LEDGER: Final = "tests/app/test_taxes.py::"
 
@@ -21,6 +22,13 @@ OF_TAXES: Final = (
         "    return share(replace(like, minor=round_quotient(sum(exact, Fraction(0)))), exact)\n",
         "    return tuple(replace(like, minor=round_quotient(each)) for each in exact)\n",
         (f"{_LINES}test_a_rate_is_rounded_once_on_the_lines_it_applies_to",),
+    ),
+    Mutant(
+        "a rate is a float",
+        "core/line_tax.py",
+        "exact = [base * Fraction(rate.percent) / 100 for base in bases]",
+        "exact = [base * Fraction(float(rate.percent)) / 100 for base in bases]",
+        (f"{_NOTICED}test_half_a_minor_unit_of_tax_is_one",),
     ),
     Mutant(
         "an inclusive tax is added to the line",

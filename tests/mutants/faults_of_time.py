@@ -96,14 +96,8 @@ OF_TIME: Final = (
     Mutant(
         "catching up bills one period",
         "core/subscription_flow.py",
-        (
-            "        while (at := when_next(self.now)) is not None and at <= until:\n"
-            "            self._tick(at)"
-        ),
-        (
-            "        if (at := when_next(self.now)) is not None and at <= until:\n"
-            "            self._tick(at)"
-        ),
+        "            self._grant(at)\n\n    def settle",
+        "            self._grant(at)\n            break\n\n    def settle",
         (f"{_START}test_a_start_in_the_past_bills_what_was_due_since",),
         quick=True,
     ),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tallystick.app.billing import run_billing
+from tallystick.core.line_tax import tax_lines
 from tallystick.core.period import Period
 from tallystick.core.span import share_of
+from tallystick.core.tax import TaxRate
 from tallystick.storage.subscriptions import claim_due
 from tests.core.billing import Story, offers_of
 from tests.databases import storage, storage_postgresql
+from tests.facade.billing import usd
 from tests.proof.billing_calls import customers, day, documents, sell, start
 from tests.proof.usage_calls import opened
 
@@ -93,6 +97,25 @@ def test_the_documents_of_a_batch_share_one_balance(tmp_path: Path) -> None:
         paid = [each.invoice.balance.minor for each in documents(tally)]
         assert sorted(paid) == [0, 0, 300, 700]  # the first was paid before, and credited
         assert not tally.verify().broken
+
+
+def test_the_documents_of_a_batch_share_one_grant(tmp_path: Path) -> None:
+    with ledger(tmp_path) as tally:
+        grant = tally.credits.grant("acme", "15.00", at=day(4)).grant.id
+        two_at_once(tally)
+        assert not tally.invoices.run(day(6)).set_aside
+        assert sum(each.invoice.credit.minor for each in documents(tally)) == 1_500
+        assert tally.credits.get(grant).remaining == 0
+        assert not tally.verify().broken
+
+
+# --- taxes ----------------------------------------------------------------------------------------
+
+
+def test_half_a_minor_unit_of_tax_is_one() -> None:
+    """0.7 % of 5.00 is 3.5 minor units; what a float takes for 0.7 is a little less."""
+    ((tax,),) = tax_lines([usd("5.00")], [[TaxRate("city", Decimal("0.7"))]])
+    assert tax.amount == usd("0.04")
 
 
 # --- the order of numbers -------------------------------------------------------------------------

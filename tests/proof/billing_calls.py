@@ -54,6 +54,21 @@ SOLD: Final = read_catalog(
                         ],
                     },
                     {
+                        "id": "club",
+                        "name": "Club",
+                        "interval": "month",
+                        "interval_count": 1,
+                        "prices": [{"id": "club", "name": "Club", "type": "flat", "cost": "4.00"}],
+                        "credits": [
+                            {
+                                "id": "monthly",
+                                "amount": "10.00",
+                                "interval": "month",
+                                "rollover": {"maximum": "5.00", "cap": "8.00"},
+                            }
+                        ],
+                    },
+                    {
                         "id": "pro",
                         "name": "Pro",
                         "interval": "month",

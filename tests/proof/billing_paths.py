@@ -167,6 +167,11 @@ def _renew(tally: Tallystick, acknowledge: Acknowledge) -> None:
     _ran(tally, 30.5, acknowledge)
 
 
+class _OneId:
+    def new(self, prefix: str) -> str:
+        return f"{prefix}_one"
+
+
 def _run(tally: Tallystick, acknowledge: Acknowledge) -> None:
     """Catch up three months of several, a few at a time: many transactions."""
     with _small_batches():
@@ -184,6 +189,43 @@ def _of_four(steps: partial[Iterator[billing.Run]]) -> object:
     return lambda storage, at, **given: steps(storage, at, **{**given, "batch": 4})
 
 
+def _in_the_club(tally: Tallystick) -> None:
+    """On a plan that grants credits, one of which is there."""
+    _customer(tally)
+    start(tally, "acme", "club")
+
+
+def _grant_by_cadence(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    """Let the next boundary come: a grant, what is left of the one before, a document."""
+    _ran(tally, 31, acknowledge)
+    for row in tally.credits.list("acme", spent=True):
+        acknowledge("credit_grants", row.grant.id)
+
+
+def _roll_over(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    """Catch up on four months: each grant ends and goes on between the documents, under the cap."""
+    _ran(tally, 125, acknowledge)
+    for row in tally.credits.list("acme", spent=True):
+        acknowledge("plan_grants", row.grant.id)
+
+
+def _topped_up(tally: Tallystick) -> None:
+    """On a plan that is paid by credits, of which little will be left."""
+    _customer(tally)
+    tally.credits.grant("acme", "12.00", category="paid", idempotency_key="bought", at=day(0))
+    with mock.patch.object(tally, "ids", _OneId()):
+        tally.credits.top_up("acme", below="5.00", add="20.00", price="18.00", at=day(0))
+    start(tally, "acme", BASIC)
+
+
+def _top_up(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    """Burn what there is, which begins a purchase, and pay it."""
+    _ran(tally, 0, acknowledge)
+    [bought] = tally.credits.top_ups("acme")
+    acknowledge("top_ups", bought.id)
+    acknowledge("credit_grants", tally.credits.pay_top_up(bought.id, at=day(1)).grant.id)
+
+
 def _finalise(tally: Tallystick, acknowledge: Acknowledge) -> None:
     batch = tally.act(
         lambda unit, _: issue_batch(unit, day(31), before=None, limit=10), repeatable=True
@@ -191,11 +233,6 @@ def _finalise(tally: Tallystick, acknowledge: Acknowledge) -> None:
     assert not batch.set_aside
     for invoice in batch.issued:
         acknowledge("invoices", str(invoice.number))
-
-
-class _OneId:
-    def new(self, prefix: str) -> str:
-        return f"{prefix}_one"
 
 
 def _add_item(tally: Tallystick, acknowledge: Acknowledge) -> None:
@@ -262,6 +299,9 @@ BILLING_PATHS: Final = (
     _swept("cancel with credit", _cancel, _subscribed),
     _swept("renew", _renew, _subscribed),
     _swept("run", _run, _several),
+    _swept("grant by cadence", _grant_by_cadence, _in_the_club),
+    _swept("expire and roll over", _roll_over, _in_the_club),
+    _swept("top up", _top_up, _topped_up),
     _swept("finalise", _finalise, _to_issue),
     _swept("add an item", _add_item, _customer),
     _swept("pay", _pay, _subscribed),

@@ -17,6 +17,9 @@ from tallystick.core.dialects import define_plans
 from tallystick.errors import Conflict
 from tallystick.files.events import EventFile
 from tests.proof.billing_paths import BILLING_PATHS
+from tests.proof.credit_paths import CREDIT_PATHS
+from tests.proof.dunning_paths import DUNNING_PATHS
+from tests.proof.gate_paths import GATE_PATHS
 from tests.proof.usage_calls import event, ready, record, record_many
 from tests.proof.write_path import WritePath
 
@@ -192,6 +195,9 @@ PATHS: Final = {
         WritePath("customers.update", _update, before=_one_customer),
         WritePath("customers.forget", _forget, before=_one_customer),
         *BILLING_PATHS,
+        *CREDIT_PATHS,
+        *DUNNING_PATHS,
+        *GATE_PATHS,
     )
 }
 """Every write path of this version, by its name."""

@@ -104,6 +104,7 @@ def _liken(found: Mapping[str, _Rows]) -> None:
     events = _ranks(found, "usage_events", "seq")
     meters = _ranks(found, "meters", "id")
     entries = _ranks(found, "journal", "id")
+    positions = _ranks(found, "outbox", "position")
     chance = {
         row["id"]: f"{table} {row['idempotency_key']}"
         for table in _CHANCE_IDS
@@ -121,6 +122,8 @@ def _liken(found: Mapping[str, _Rows]) -> None:
                 row["id"] = entries[row["id"]]
                 kind, _, of = row["cause"].partition("/")
                 row["cause"] = f"{kind}/{chance.get(of, of)}"
+            if name == "outbox":
+                row["position"] = positions[row["position"]]
             if name in _CHANCE_IDS:
                 row["id"] = chance[row["id"]]
             for column in row.keys() & _CLOCKS:

@@ -8,26 +8,33 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select
 
 from tallystick.core.credit import CreditGrant
+from tallystick.core.credit_moves import TopUpRule
 from tallystick.core.currency import CODES, currency
 from tallystick.core.dunning import Ladder, Rung
 from tallystick.core.money import Money
+from tallystick.core.parent import Parent
 from tallystick.core.price_migration import PriceMigration, PriceMove
 from tallystick.storage import (
     balances,
     dunning,
+    gates,
     invoice_items,
     invoices,
     moves,
     outbox,
     payments,
+    plan_grants,
     price_migrations,
     redemptions,
     subscriptions,
+    top_ups,
 )
 from tallystick.storage import credits as credits_
 from tallystick.storage.invoice_items import InvoiceItem
 from tallystick.storage.journal import Entry, post
+from tallystick.storage.parents import add_parent
 from tallystick.storage.payments import Payment
+from tallystick.storage.sections import add_sections
 from tests.storage.billing_values import (
     AT,
     draft,
@@ -97,6 +104,10 @@ def fill_billing(unit: Unit, customer: str, count: int) -> None:
         price_migrations.add_migration(unit, _migration(id_), [part], one.currency)
         _fill_coupons(unit, customer, id_, place + 1)
         _fill_credits(unit, customer, id_, place + 1)
+        since = later(days=place)
+        add_parent(unit, Parent(customer=customer, parent=customer, from_at=since, until=since))
+        add_sections(unit, [((customer, id_), (customer, id_))])
+        _fill_gates(unit, customer, id_)
 
 
 def _fill_coupons(unit: Unit, customer: str, id_: str, place: int) -> None:
@@ -130,6 +141,49 @@ def _fill_credits(unit: Unit, customer: str, id_: str, place: int) -> None:
         customer=customer, grant=id_, kind="voided", size=Decimal(1), at=AT, cause="void/1"
     )
     credits_.move_grants(unit, [gone])
+    source = plan_grants.PlanGrantRow(
+        customer=customer,
+        grant=id_,
+        subscription=id_,
+        offer="pro@1",
+        credit="monthly",
+        starts_at=AT,
+    )
+    plan_grants.add_plan_grants(unit, [source])
+    rule = TopUpRule(threshold=eur(1), amount=eur(2))
+    bought = top_ups.RuleRow(customer=customer, id=id_, rule=rule, price=eur(2), recorded_at=AT)
+    top_ups.add_rule(unit, bought)
+    top_ups.add_top_up(
+        unit,
+        top_ups.TopUpRow(
+            customer=customer,
+            id=id_,
+            rule=id_,
+            month="2026-01",
+            number=1,
+            size=Decimal(2),
+            status="granted",
+            at=AT,
+            grant=id_,
+        ),
+    )
+    top_ups.end_rule(unit, bought, AT)
+
+
+def _fill_gates(unit: Unit, customer: str, id_: str) -> None:
+    gates.take_turn(unit, customer, id_)
+    row = gates.ReservationRow(
+        customer=customer,
+        id=id_,
+        meter=id_,
+        feature="projects",
+        quantity=Decimal(1),
+        token=gates.next_token(unit, customer, id_),
+        reserved_at=AT,
+        counts_at=AT,
+        expires_at=later(days=1),
+    )
+    gates.add_reservation(unit, row)
 
 
 def _migration(id_: str) -> PriceMigration:

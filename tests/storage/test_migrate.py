@@ -50,7 +50,10 @@ COUPONS = "tallystick_0004"
 CREDITS = "tallystick_0005"
 DUNNING = "tallystick_0006"
 MOVES = "tallystick_0007"
-EVERY = [FIRST, BILLING, TAXES, COUPONS, CREDITS, DUNNING, MOVES]
+RULES = "tallystick_0008"
+PARENTS = "tallystick_0009"
+LIMITS = "tallystick_0012"
+EVERY = [FIRST, BILLING, TAXES, COUPONS, CREDITS, DUNNING, MOVES, RULES, PARENTS, LIMITS]
 # An applied migration is never edited: a released one never changes here either.
 FROZEN = {
     FIRST: "e31b3608bd8fdcd8b13d2f56eda2060febf19868966db678465396417f2f8aec",
@@ -60,6 +63,9 @@ FROZEN = {
     CREDITS: "874f55c3bc3045e37421e1036eb05b998b1b38fd239d4b8f397ae69fb398e7d3",
     DUNNING: "fe52619ab67ded7a836ef4deb532c99b16b98140187bc4b31bfecbbb989041cb",
     MOVES: "ce18b27f8c4ac4bceb77670c88acd9369a89c20ec1b3a9b8217120b19d990df7",
+    RULES: "f41d3e6f79e9a21881776d8734b81c693810005df4834a521e48ac7c762c0a67",
+    PARENTS: "4bee1276ac402508620473f53f0cf56945f7df70c4b5674f647f9b13e8b4dcb4",
+    LIMITS: "5fbb3d6244470506a221de4697f4b6513ad6776afe85be2b54cb4f6f22da5db8",
 }
 
 

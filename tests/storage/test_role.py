@@ -69,7 +69,15 @@ def test_every_table_of_a_customer_is_found_also_one_that_is_new() -> None:
         *("subscriptions", "subscription_moves", "trials", "invoices", "invoice_lines"),
         *("invoice_items", "payments", "journal", "balances", "dunning", "outbox", "price_moves"),
         *("customer_coupon_slots", "redemptions", "invoice_discounts", "credit_grants"),
-        "credit_moves",
+        *(
+            "credit_moves",
+            "customer_parents",
+            "invoice_sections",
+            "plan_grants",
+            "top_up_rules",
+            "top_ups",
+        ),
+        *("gates", "reservations"),
     )
     named = ("customers", *usage, *billing, "notes")
     assert owners(tables).keys() == {f"tallystick_{name}" for name in named}

@@ -26,9 +26,8 @@ from tallystick.core.period import instant
 from tallystick.core.trial import LineAmounts
 from tallystick.core.whole_sum import WholeSum, offs_of, percents_of
 from tallystick.errors import InvalidInput, InvalidPeriod, RuleError
-from tallystick.storage.credits import had_units
+from tallystick.storage import acted_on
 from tallystick.storage.issued_figures import figures, last_of, lines
-from tallystick.storage.usage_arrivals import late_customers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "backtest"]
 
-_DOCUMENTS: Final = 1_000
+_DOCUMENTS: Final = 4_000
 _MOST_PRICES: Final = 500
 _MOST_APART: Final = 1_000
 _MOST_RULES: Final = 20
@@ -49,14 +48,18 @@ _OTHERS: Final = "and others"
 _LONGEST: Final = 200
 _NOT_YET: Final[Any] = object()
 _SIMPLE: Final = frozenset({"fee", "usage", "setup"})
-_NOT_PLAIN: Final = re.compile(
-    r'"(?:overrides|holes|cut|cap|part)":|"whole":(\["[^"]*","[^"]*"\]),"window":(?!\1)'
-)
-"""What a due has that is not charged to everybody alike for a whole period."""
+_NOT_PLAIN: Final = tuple(f'"{name}":' for name in ("overrides", "holes", "cut", "cap", "part"))
+"""What a due has that is not charged to everybody alike."""
+_PART: Final = re.compile(r'"whole":(\["[^"]*","[^"]*"\]),"window":(?!\1)')
+"""How a due says that something is for a part of a period."""
 _OFFER: Final = re.compile(r'"offer":("(?:[^"\\]|\\.)*")')
 
 _Charge: TypeAlias = tuple[str, str, str, str]
 _Amounts: TypeAlias = LineAmounts | str | None
+_More: TypeAlias = int | None
+"""What the lines of a document come to beyond what they were; None where they cannot tell."""
+_ActedOn: TypeAlias = "tuple[Collection[str], Collection[str], Mapping[str, Sequence[Redemption]]]"
+_NOBODY: Final[_ActedOn] = ((), (), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +107,11 @@ class _Run:
 
     def __init__(self, unit: Unit, trials: Trials, since: Instant, until: Instant) -> None:
         self.unit, self.trials, self.since, self.until = unit, trials, since, until
-        every = list(trials.every())
-        self.prices = _prices(each for _, each in every)
-        self.whole = _words(ref for ref, each in every if each.whole)
-        self.metered = _words(ref for ref, each in every if _changes_usage(each))
+        every = dict(trials.every())
+        self.prices = _prices(every.values())
+        self.whole = _words(ref for ref, each in every.items() if each.whole)
+        self.metered = _words(ref for ref, each in every.items() if _changes_usage(each))
+        self.changes = any(each.changes or each.whole for each in every.values())
         self.amounts: dict[_Charge, _Amounts] = {}
         taxed = tax_rules_versions(unit)
         self.taxing = Taxing(unit, settings_of(unit).party) if taxed else None
@@ -120,15 +124,15 @@ class _Run:
     def take(self, some: Customers) -> None:
         """Look at some customers: by their lines, and where these cannot tell, by documents."""
         documents = figures(self.unit, some, self.since, self.until, ends=self.adds_tax)
-        by_document = self._lines(some) if documents else {}
-        late, redeemed = self._acted_on({each.customer for each in documents})
+        by_document = self._lines(documents) if documents else {}
+        late, granted, redeemed = self._acted_on(some) if documents and self.changes else _NOBODY
         totals: dict[tuple[str, str], list[int]] = {}
         again: set[str] = set()
         for each in documents:
-            now = self._told_by_lines(
-                each, by_document.get(each.id, ()), redeemed.get(each.customer, ())
-            )
-            if each.customer in late and _names(each.due, self.metered):
+            now = self._told_by_lines(each, by_document, redeemed.get(each.customer, ()))
+            if each.customer in granted or (
+                each.customer in late and _names(each.due, self.metered)
+            ):
                 now = None
             if now is None:
                 again.add(each.customer)
@@ -142,38 +146,39 @@ class _Run:
         self.documents += len(documents)
         self.found += [_difference(*key, sums) for key, sums in totals.items()]
 
-    def _lines(self, some: Customers) -> dict[str, list[LineFigures]]:
-        """Give the lines of documents whose prices are not simply kept."""
-        found: dict[str, list[LineFigures]] = {}
+    def _lines(self, documents: Sequence[Figures]) -> dict[str, _More]:
+        """Add up the lines of documents whose prices are not simply kept."""
+        found: dict[str, _More] = {}
         if self.prices is None or self.prices:
-            for line in lines(self.unit, some, self.since, self.until, self.prices):
-                found.setdefault(line[0], []).append(line)
+            codes = {each.id: each.currency for each in documents}
+            for line in lines(self.unit, documents, self.prices):
+                self._add(line, found, codes)
         return found
 
-    def _acted_on(
-        self, people: Collection[str]
-    ) -> tuple[Collection[str], Mapping[str, Sequence[Redemption]]]:
-        """Give the customers whose usage lines cannot tell, and the coupons that customers have.
+    def _acted_on(self, some: Customers) -> _ActedOn:
+        """Give whose usage lines cannot tell, who had promotional credits, who has which coupons.
 
-        These are the ones for whom usage came late, and those whose units grants may have paid.
+        Lines cannot tell where usage came late, and where units grants may have paid.
         """
-        more: set[str] = set()
+        unit = self.unit
+        late: Collection[str] = ()
         if self.metered:
-            more = {*late_customers(self.unit, people, self.until), *had_units(self.unit, people)}
-        return more, redemptions_for(self.unit, people)
+            late = {*acted_on.late(unit, some, self.until), *acted_on.given_units(unit, some)}
+        coupons = redemptions_for(unit, acted_on.redeemed(unit, some))
+        return late, acted_on.promoted(unit, some), coupons
 
     # --- by lines ---------------------------------------------------------------------------------
 
     def _told_by_lines(
-        self, document: Figures, some: Sequence[LineFigures], redeemed: Sequence[Redemption]
+        self, document: Figures, by_document: Mapping[str, _More], redeemed: Sequence[Redemption]
     ) -> int | None:
         """Give what a document comes to, minor units; None where its lines cannot tell."""
-        changed, more = self._added_up(some, document.currency) if some else (False, 0)
         if _names(document.due, self.whole):
             return None
-        if not changed:
+        if document.id not in by_document:
             return document.total
-        if more is None or document.credit or _NOT_PLAIN.search(document.due):
+        more = by_document[document.id]
+        if more is None or document.credit or not _is_plain(document.due):
             return None
         if not (redeemed or document.discount or self.adds_tax):
             return document.total + more
@@ -202,28 +207,26 @@ class _Run:
             return None
         return whole.total(subtotal + more)
 
-    def _added_up(self, some: Sequence[LineFigures], code: str) -> tuple[bool, int | None]:
-        """Tell whether any line is priced anew, and what that adds; None where it is not simple."""
-        changed, sum_, simple = False, 0, True
-        for _, item, price, offer, kind, part, quantity, amount in some:
-            charge = (offer, price, kind, code)
-            known = self.amounts.get(charge, _NOT_YET)
-            if known is _NOT_YET:
-                known = self.amounts[charge] = self._look_up(*charge)
-            if known is None:
-                continue
-            if isinstance(known, str):
-                self._set_apart((offer, price or kind, known, code), amount)
-                continue
-            changed = True
-            if part or kind not in _SIMPLE or (self.adds_tax and not amount):
-                simple = False  # what asked for nothing was never taxed
-                continue
-            try:
-                sum_ += known.of(item, quantity) - amount
-            except RuleError:  # told where the document is reckoned
-                simple = False
-        return changed, sum_ if simple else None
+    def _add(self, line: LineFigures, found: dict[str, _More], codes: Mapping[str, str]) -> None:
+        """Note what a line comes to beyond what it was, if it is priced anew."""
+        document, item, price, offer, kind, part, quantity, amount = line
+        charge = (offer, price, kind, codes[document])
+        known = self.amounts.get(charge, _NOT_YET)
+        if known is _NOT_YET:
+            known = self.amounts[charge] = self._look_up(*charge)
+        if known is None:
+            return
+        if isinstance(known, str):
+            self._set_apart((offer, price or kind, known, codes[document]), amount)
+            return
+        before = found.get(document, 0)
+        if before is None or part or kind not in _SIMPLE or (self.adds_tax and not amount):
+            found[document] = None  # what asked for nothing was never taxed
+            return
+        try:
+            found[document] = before + known.of(item, quantity) - amount
+        except RuleError:  # told where the document is reckoned
+            found[document] = None
 
     def _look_up(self, offer: str, price: str, kind: str, code: str) -> _Amounts:
         """Give the amounts of a charge's lines; None for one that stays, or why it is apart."""
@@ -307,6 +310,11 @@ def _adds_tax(unit: Unit, version: int) -> bool:
     """Whether tax rules ever add a tax to what is sold, or leave that to others."""
     rules = published_tax_rules(unit, version)
     return bool(rules.engine) or any(not each.inclusive for each in rules.rates)
+
+
+def _is_plain(due: str) -> bool:
+    """Whether all of a due is charged to everybody alike for a whole period."""
+    return not any(word in due for word in _NOT_PLAIN) and _PART.search(due) is None
 
 
 def _words(refs: Iterable[str]) -> frozenset[str]:

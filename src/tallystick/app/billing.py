@@ -10,7 +10,8 @@ Three kinds of work, each in batches of one transaction, by any number of proces
 3. Steps of unpaid invoices (`tallystick.app.dunning_run`), each at its instant, with the two above
    done up to it.
 
-Then what is left of credit grants that have ended expires.
+What is left of credits that plans granted goes on, by their rules, between the documents that it
+may still pay and those that come after.  Then what is left of grants that have ended expires.
 
 What cannot be done is set aside with its reason, and blocks nobody.  A batch that is tried again
 gives what it did anew, so a run counts what was committed and nothing else.
@@ -27,8 +28,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from tallystick.app.credits import expire_credits
 from tallystick.app.drafting import drafts_of
 from tallystick.app.dunning_run import begin_overdue, bill_until, dunning_batch, next_step
+from tallystick.app.families import place_drafts
 from tallystick.app.issuing import close_ahead, issue_batch, ready_usage
 from tallystick.app.offers import Offers
+from tallystick.app.plan_credits import issue_stops, keep_grants
 from tallystick.app.seller import settings_of
 from tallystick.app.stopped import FAULTS, reason_of
 from tallystick.app.uncollected import uncollected
@@ -191,13 +194,16 @@ def _billing(storage: Storage, at: Instant, batch: int, limit: int | None) -> It
     storage.attempt(partial(close_ahead, until=at), repeatable=True)
     storage.attempt(partial(ready_usage, until=at), repeatable=True)
     issued = 0
-    while limit is None or issued < limit:
-        most = batch if limit is None else min(batch, limit - issued)
-        step = _batch(storage, partial(_issue, at=at, most=most))
-        if not step.did_work:
+    for until in issue_stops(storage, at):
+        while limit is None or issued < limit:
+            most = batch if limit is None else min(batch, limit - issued)
+            step = _batch(storage, partial(_issue, at=until, most=most))
+            if not step.did_work:
+                break
+            issued += step.documents
+            yield step
+        if limit is not None and issued >= limit:
             break
-        issued += step.documents
-        yield step
     while storage.attempt(partial(expire_credits, at=at), repeatable=True):
         pass
 
@@ -265,7 +271,8 @@ def _keep(unit: Unit, outcomes: Sequence[Outcome]) -> None:
     drafts = [
         draft for each in outcomes for draft in drafts_of(each.subscription, each.dues, grace)
     ]
-    invoices.insert_drafts(unit, drafts)
+    place_drafts(unit, drafts)
+    keep_grants(unit, [grant for each in outcomes for grant in each.grants])
 
 
 def _keep_each(

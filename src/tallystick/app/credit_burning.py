@@ -96,8 +96,7 @@ def grants_before(
     rows = tuple(
         row
         for row in shelf.grants_of(unit, [invoice.customer], spent=True)
-        if pays_in(row.grant, invoice.currency)
-        and (row.recorded_at <= invoice.finalize_at or row.grant.id in paid)
+        if pays_in(row.grant, invoice.currency) and _was_there(row, invoice, paid)
     )
     if not rows:
         return ()
@@ -110,3 +109,14 @@ def grants_before(
             back = move.kind == "restored"
             left[move.grant] = EXACT.subtract(left[move.grant], -move.size if back else move.size)
     return tuple(replace(row, remaining=left[row.grant.id]).balance for row in rows)
+
+
+def _was_there(row: GrantRow, invoice: Invoice, paid: Collection[str]) -> bool:
+    """Whether a grant was there for a document: one that paid of it was, whatever was written when.
+
+    One that went on from another waits for the documents before it.
+    """
+    if row.grant.id in paid or row.recorded_at < invoice.finalize_at:
+        return True
+    waited = row.grant.source == "rollover" and row.grant.effective_at < row.recorded_at
+    return row.recorded_at == invoice.finalize_at and not waited

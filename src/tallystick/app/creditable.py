@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tallystick.core.charge import Charge, Due
     from tallystick.core.currency import Currency
     from tallystick.core.given_back import GivenBack
-    from tallystick.core.invoice import InvoiceLine
+    from tallystick.core.invoice import Invoice, InvoiceLine
     from tallystick.core.line_tax import TaxedLine
     from tallystick.core.subscription import Paid
     from tallystick.core.tax import Tax, TaxRate
@@ -138,15 +138,30 @@ def left_of_lines(document: Document, back: Sequence[Sequence[GaveBack]]) -> tup
 
 def gave_back(unit: Unit, document: Document) -> tuple[tuple[GaveBack, ...], ...]:
     """Give what was given back of each line of an invoice so far."""
-    invoice = document.invoice
-    owner = (invoice.customer, invoice.subscription or "")
-    billed = [line for line in invoice_lines.billed_lines(unit, [owner]) if line.status in _ISSUED]
-    back: list[list[GaveBack]] = [[] for _ in invoice.lines]
+    back: list[tuple[GaveBack, ...]] = []
+    for customer, subscription, id_, lines in _parts(document.invoice):
+        billed = invoice_lines.billed_lines(unit, [(customer, subscription)])
+        back += _back_of(id_, lines, [line for line in billed if line.status in _ISSUED])
+    return tuple(back)
+
+
+def _parts(invoice: Invoice) -> list[tuple[str, str, str, int]]:
+    """Give the document, or its sections: of whom, which subscription, its id, how many lines."""
+    if not invoice.sections:
+        return [(invoice.customer, invoice.subscription or "", invoice.id, len(invoice.lines))]
+    return [
+        (each.customer, each.subscription or "", each.id, each.lines) for each in invoice.sections
+    ]
+
+
+def _back_of(id_: str, lines: int, billed: Sequence[BilledLine]) -> list[tuple[GaveBack, ...]]:
+    """Give what was given back of each line of a document, of all that was billed beside it."""
+    back: list[list[GaveBack]] = [[] for _ in range(lines)]
     for line in billed:
-        for (id_, position), gave in _corrected(line, billed):
-            if id_ == invoice.id:
+        for (of, position), gave in _corrected(line, billed):
+            if of == id_:
                 back[position - 1].append(gave)
-    return tuple(map(tuple, back))
+    return list(map(tuple, back))
 
 
 def asked_for(line: InvoiceLine | BilledLine) -> int:

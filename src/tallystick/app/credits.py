@@ -51,6 +51,8 @@ __all__ = [
     "get_grant",
     "give_credits",
     "list_grants",
+    "post_credits",
+    "take_out",
     "trace_grant",
     "transfer_credits",
     "void_credits",
@@ -123,7 +125,7 @@ def give_credits(
     )
     shelf.add_grant(unit, row)
     if grant.category == "paid" and isinstance(grant.amount, Money):
-        _post(unit, customer.id, at, f"grant/{grant.id}", credits_bought(grant.amount))
+        post_credits(unit, customer.id, at, f"grant/{grant.id}", credits_bought(grant.amount))
     return row
 
 
@@ -249,11 +251,21 @@ def void_credits(
 
 
 def transfer_credits(
-    unit: Unit, at: Instant, grant_id: str, size: object, *, to: str, new_id: str
+    unit: Unit,
+    at: Instant,
+    grant_id: str,
+    size: object,
+    *,
+    to: str,
+    new_id: str,
+    key: str | None = None,
 ) -> GrantRow:
     """Give so much of a grant to another customer, as a grant of its own with the same limits.
 
-    Raises NotFound, InvalidInput, InsufficientCredit, Conflict.
+    A repeat with the same key gives the grant that the first call made.
+
+    Raises NotFound, InvalidInput, InsufficientCredit; Conflict where the key was used for something
+    else.
     """
     at = to_the_second(at)
     receiver = get_customer(unit, to)
@@ -261,17 +273,36 @@ def transfer_credits(
     if receiver.id == row.grant.customer:
         raise refused_at("to", "is the customer who has it")
     wanted = _size(row.grant, size)
+    known = None
+    if key is not None:
+        known = shelf.grant_by_key(unit, receiver.id, id_at(key, "idempotency_key"))
+    if known is not None:
+        return _transferred(unit, row, known, wanted)
     place = shelf.last_place(unit, receiver.id) + 1
     came = transferred(row.balance, at, wanted, to=receiver.id, id=new_id, created=place)
     _move(unit, row.grant, _gone(row.grant, "transferred", wanted, at, f"transfer/{new_id}"))
-    made = GrantRow(grant=came.grant, remaining=came.grant.size, recorded_at=at)
+    made = GrantRow(
+        grant=came.grant, remaining=came.grant.size, recorded_at=at, idempotency_key=key
+    )
     shelf.add_grant(unit, made)
     amount = came.grant.amount
     if came.grant.category == "paid" and isinstance(amount, Money):
         cause = f"transfer/{new_id}"
-        _post(unit, row.grant.customer, at, cause, [Transfer("credits", "cash", amount)])
-        _post(unit, receiver.id, at, cause, credits_bought(amount))
+        post_credits(unit, row.grant.customer, at, cause, [Transfer("credits", "cash", amount)])
+        post_credits(unit, receiver.id, at, cause, credits_bought(amount))
     return made
+
+
+def _transferred(unit: Unit, row: GrantRow, known: GrantRow, wanted: Decimal) -> GrantRow:
+    """Give what a key made before, if it is so much of this grant."""
+    moves = shelf.moves_of(unit, row.grant.customer, grant=row.grant.id)
+    made = (f"transfer/{known.grant.id}", wanted)
+    if made not in {(each.cause, each.size) for each in moves}:
+        raise Conflict(
+            f"the idempotency key {known.idempotency_key!r} was used for another grant",
+            grant=known.grant.id,
+        )
+    return known
 
 
 def expire_credits(unit: Unit, at: Instant, limit: int = _MOST) -> int:
@@ -290,6 +321,16 @@ def expire_credits(unit: Unit, at: Instant, limit: int = _MOST) -> int:
     return len(rows)
 
 
+def take_out(  # noqa: PLR0917 - what a move is made of
+    unit: Unit, grant: CreditGrant, kind: MoveKind, size: Decimal, at: Instant, cause: str
+) -> None:
+    """Write down what went out of a grant, and what it means for the books.
+
+    Raises InsufficientCredit; Conflict where the same was written down before.
+    """
+    _move(unit, grant, _gone(grant, kind, size, at, cause))
+
+
 def _move(unit: Unit, grant: CreditGrant, move: CreditMove) -> None:
     """Write a move down, and what it means for the books."""
     shelf.move_grants(unit, [move])
@@ -297,7 +338,7 @@ def _move(unit: Unit, grant: CreditGrant, move: CreditMove) -> None:
     lost = move.kind in {"voided", "expired"} and grant.category == "paid"
     if lost and isinstance(worth, Money):
         cause = f"grant/{grant.id}/{move.cause}"
-        _post(unit, grant.customer, move.at, cause, credits_lost(worth))
+        post_credits(unit, grant.customer, move.at, cause, credits_lost(worth))
 
 
 def _gone(grant: CreditGrant, kind: MoveKind, size: Decimal, at: Instant, cause: str) -> CreditMove:
@@ -319,9 +360,10 @@ def _size(grant: CreditGrant, given: object) -> Decimal:
     return quantity_of(given, "units")
 
 
-def _post(
+def post_credits(
     unit: Unit, customer: str, at: Instant, cause: str, transfers: Sequence[Transfer]
 ) -> None:
+    """Book what happened to a customer's credits."""
     journal.post(
         unit,
         [

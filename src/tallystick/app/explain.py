@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tallystick.app.counted import Counted, CountedEvent
     from tallystick.core.charge import Charge
-    from tallystick.core.invoice import Invoice, InvoiceLine
+    from tallystick.core.invoice import Invoice, InvoiceLine, InvoiceSection
     from tallystick.core.meter import Meter
     from tallystick.core.period import Period
     from tallystick.storage.invoice_rows import Document
@@ -64,11 +64,13 @@ class TracedLine:
 
     `position` counts from 1.  `whole` is the whole period whose share is charged, `holes` the
     pauses in it.  `meter` and `counted` are there for usage, of which `events` were asked for.
+    `section` says whose line it is, where a customer pays for others.
     """
 
     position: int
     line: InvoiceLine
     sums: tuple[str, ...]
+    section: InvoiceSection | None = None
     bought: Bought | None = None
     whole: Period | None = None
     holes: tuple[Period, ...] = ()
@@ -125,7 +127,10 @@ def explain_invoice(
         text = f"is a whole number from 0 to {MOST_EVENTS:,}"
         raise InvalidInput(f"events {text}", {"events": [text]})
     found = document_at(unit, invoice_id, customer_id=customer_id)
-    unit.as_customer(found.invoice.customer)
+    if found.invoice.sections:
+        unit.as_all()  # the lines stand on what others used
+    else:
+        unit.as_customer(found.invoice.customer)
     count = len(found.invoice.lines)
     if line is not None and (type(line) is not int or not 1 <= line <= count):
         raise NotFound("line", f"{found.invoice.number} {str(line)[:40]} (it has {count})")
@@ -139,6 +144,7 @@ def explain_invoice(
 
 def _traced(unit: Unit, offers: Offers, document: Document, place: int, most: int) -> TracedLine:
     line = document.invoice.lines[place - 1]
+    section, document = _part(unit, document, place)
     charge = charge_of(line, document.due.charges)
     if line.kind == "late":
         charge = _billed_before(unit, document, line)
@@ -157,6 +163,7 @@ def _traced(unit: Unit, offers: Offers, document: Document, place: int, most: in
         position=place,
         line=line,
         sums=explain_line(line),
+        section=section,
         bought=None if line.offer is None else _bought(unit, line.offer),
         whole=None if charge is None else charge.whole,
         holes=() if charge is None else charge.holes,
@@ -164,6 +171,17 @@ def _traced(unit: Unit, offers: Offers, document: Document, place: int, most: in
         counted=counted,
         events=() if counted is None else counted.events[:most],
     )
+
+
+def _part(unit: Unit, document: Document, place: int) -> tuple[InvoiceSection | None, Document]:
+    """Give the section that a line stands in, and what is kept of it; else the document itself."""
+    last = 0
+    for section in document.invoice.sections:
+        last += section.lines
+        if place <= last:
+            kept = invoices.find_invoice(unit, section.id, customer=section.customer)
+            return section, document if kept is None else kept
+    return None, document
 
 
 def charge_of(line: InvoiceLine, charges: Iterable[Charge]) -> Charge | None:
@@ -243,6 +261,8 @@ def trace_tree(trace: Trace) -> dict[str, Any]:
 def _line_tree(traced: TracedLine) -> dict[str, Any]:
     tree: dict[str, Any] = {"position": traced.position, **tree_of(traced.line)}
     tree |= {"sums": list(traced.sums)}
+    if traced.section is not None:
+        tree |= {"section": tree_of(traced.section)}
     if traced.bought is not None:
         tree |= {
             "plan": traced.bought.ref,

@@ -30,6 +30,7 @@ from tallystick.core.text import id_at, refused_at
 from tallystick.errors import Conflict, InvalidUsage, RuleError
 from tallystick.storage import invoices, subscriptions
 from tallystick.storage.extract import has_more_events, take_along
+from tallystick.storage.parents import parents_of
 from tallystick.storage.usage import stored_events
 
 if TYPE_CHECKING:
@@ -165,9 +166,16 @@ def _too_many() -> RuleError:
 def taken_along(unit: Unit, wish: Wish) -> Storage:
     """Give a ledger in memory with all that the customer has.
 
-    Raises NotFound; Conflict for a customer with more events than can be taken along.
+    Raises NotFound; Conflict for a customer with more events than can be taken along, and for one
+    of a family, whose documents are others' affair, too.
     """
     customer = get_customer(unit, wish.customer).id
+    with unit.for_all():
+        if parents_of(unit, [customer]):
+            raise Conflict(
+                f"customer {customer!r} pays or paid for others, or others for it: its documents"
+                " cannot be foreseen alone; preview those of each subscription"
+            )
     unit.as_customer(customer)
     if has_more_events(unit, customer, _MOST_STORED):
         raise Conflict(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tallystick.app.customer import get_customer
 from tallystick.app.drafting import document_id
+from tallystick.app.families import place_drafts
 from tallystick.app.refold import BY_MOVES
 from tallystick.app.subscription import get_subscription
 from tallystick.core.charge import Due
@@ -19,7 +20,7 @@ from tallystick.core.period import to_the_second
 from tallystick.core.property import shown
 from tallystick.core.text import id_at, refused_at, text_at
 from tallystick.errors import Conflict, CurrencyMismatch
-from tallystick.storage import invoice_items, invoices
+from tallystick.storage import invoice_items
 from tallystick.storage.aside import pass_over
 from tallystick.storage.invoice_items import InvoiceItem
 from tallystick.storage.invoice_rows import Draft
@@ -82,7 +83,7 @@ def add_item(
         raise Conflict(f"customer {customer.id!r} was forgotten: nothing can be sold to it")
     invoice_items.add_item(unit, item)
     if asked.now:
-        invoices.insert_drafts(unit, [_own_document(item, subscription, item.at)])
+        place_drafts(unit, [_own_document(item, subscription, item.at)])
     return item
 
 
@@ -100,7 +101,7 @@ def draft_left_items(unit: Unit, until: Instant) -> int:
         if subscription is not None and subscription.ended_at is not None:
             at = max(item.at, subscription.ended_at)
             drafts += [_own_document(item, subscription, at)] if at <= until else []
-    return len(invoices.insert_drafts(unit, drafts))
+    return len(place_drafts(unit, drafts))
 
 
 def _subscription(unit: Unit, customer: Customer, named: object) -> Subscription | None:

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from tallystick.app.coupons_before import CouponsBefore
 from tallystick.app.credit_burning import burn_grants, grants_left, pays_in
 from tallystick.app.creditable import left_of_fees
+from tallystick.app.families import placed_alone
 from tallystick.app.invoice_items import draft_left_items
 from tallystick.app.late_drafts import draft_late
 from tallystick.app.note_settlement import settle_note
@@ -24,7 +26,9 @@ from tallystick.app.seller import settings_of
 from tallystick.app.stopped import FAULTS, reason_of
 from tallystick.app.taxes import Taxing
 from tallystick.app.thresholds import draft_thresholds, has_thresholds
+from tallystick.app.top_ups import TopUps
 from tallystick.app.usage_of_drafts import UsageOfDrafts
+from tallystick.core.consolidating import Consolidated, consolidated, section_of
 from tallystick.core.minimum import asked_for_minimum
 from tallystick.core.reckoned_lines import OneOff
 from tallystick.core.reckoning import Facts, finalize, reckon
@@ -43,6 +47,7 @@ from tallystick.storage import (
 from tallystick.storage.invoice_lines import as_billed
 from tallystick.storage.invoice_rows import sealed
 from tallystick.storage.redemptions import insert_discounts
+from tallystick.storage.sections import section_drafts
 from tallystick.storage.sold_on import last_to_issue
 
 if TYPE_CHECKING:
@@ -95,7 +100,7 @@ def issue_batch(unit: Unit, until: Instant, *, before: Instant | None, limit: in
         batch = Batch(set_aside=[*unread])
         try:
             with unit.savepoint():
-                _Issuing(unit, drafts, held).issue(batch)
+                _Issuing(unit, drafts, held, _sections(unit, drafts)).issue(batch)
         except StorageUnavailable:
             raise
         except FAULTS as fault:
@@ -140,29 +145,45 @@ def drafted(unit: Unit, draft: Draft, watermark: Instant | None = None) -> Invoi
 
 def drafted_all(unit: Unit, drafts: Sequence[Draft]) -> tuple[Invoice, ...]:
     """Reckon drafts as they would be issued one after the other now, and change nothing."""
-    return _Issuing(unit, drafts, {}).foreseen() if drafts else ()
+    if not drafts:
+        return ()
+    placed = placed_alone(unit, drafts)
+    return _Issuing(unit, placed.drafts, {}, placed.sections).foreseen()
 
 
 class _Issuing:
     """One batch on its way: what was read for all of it, and what is to be written."""
 
     def __init__(
-        self, unit: Unit, drafts: Sequence[Draft], held: Mapping[str, tuple[int, str]]
+        self,
+        unit: Unit,
+        drafts: Sequence[Draft],
+        held: Mapping[str, tuple[int, str]],
+        sections: Mapping[str, Sequence[Draft]],
     ) -> None:
         self.unit, self.drafts = unit, drafts
+        self.sections = {  # whatever their payer's document waits for, they wait for, too
+            draft.id: [replace(each, finalize_at=draft.finalize_at) for each in sections[draft.id]]
+            for draft in drafts
+            if draft.id in sections
+        }
+        self.asked = [each for draft in drafts for each in self.sections.get(draft.id, (draft,))]
+        self.made: dict[str, Consolidated] = {}
         self.next = {name: number for name, (number, _) in held.items()}
         self.chain = {name: chain for name, (_, chain) in held.items()}
         self.offers = Offers(unit)
         self.seller: Seller = settings_of(unit)
-        people = sorted({draft.customer for draft in drafts})
+        people = sorted({draft.customer for draft in (*drafts, *self.asked)})
         self.customers = customers.several(unit, people)
         self.taxing = Taxing(unit, self.seller.party)
         keys = {(draft.customer, draft.currency.code) for draft in drafts}
-        self.redemptions = redemptions_for(unit, people)
+        self.redemptions = redemptions_for(unit, people, lock=bool(held))
+        self.coupons = CouponsBefore(unit, self.asked, self.redemptions)
         self.grants = {
             customer: [row.balance for row in rows]
             for customer, rows in grants_left(unit, people, lock=bool(held)).items()
         }
+        self.top_ups = TopUps(unit, people)
         self.balances = dict(balances.hold(unit, keys)) if held else self._seen_balances(people)
         self.taken: dict[tuple[str, str], int] = {}
         self.notes: list[Invoice] = []
@@ -176,10 +197,12 @@ class _Issuing:
         )
         self.lines: dict[tuple[str, str], list[BilledLine]] = defaultdict(list)
         self._read_lines()
-        self.usage = UsageOfDrafts(unit, self.offers, drafts)
+        self.usage = UsageOfDrafts(unit, self.offers, self.asked)
         self.ready: list[Issued] = []
+        self.closed: list[Invoice] = []
         self.entries: list[journal.Entry] = []
         self.used_items: list[tuple[str, str, str]] = []
+        self.items_taken: dict[str, list[str]] = {}
 
     def _seen_balances(self, people: Sequence[str]) -> dict[tuple[str, str], int]:
         return {
@@ -192,7 +215,7 @@ class _Issuing:
         """Read what was billed before, where a draft stands on it."""
         self.followed = {
             (draft.customer, draft.subscription_id)
-            for draft in self.drafts
+            for draft in self.asked
             if draft.subscription_id is not None
             and any(charge.kind in _AFTER_OTHERS for charge in draft.due.charges)
         }
@@ -202,15 +225,27 @@ class _Issuing:
 
     def _follow(self, draft: Draft, invoice: Invoice) -> None:
         """Note what a document uses up, for those of the batch that come after it."""
-        key = (draft.customer, draft.subscription_id)
-        if key in self.followed:
-            self.lines[draft.customer, draft.subscription_id or ""] += as_billed(invoice)
-        self.usage.issued(draft, invoice.lines)
+        if draft.id in self.made:
+            parts = zip(self.sections[draft.id], self.made[draft.id].sections, strict=True)
+            for each, section in parts:
+                self._follow_lines(each, section)
+        else:
+            self._follow_lines(draft, invoice)
+            self._follow_use(draft, invoice)
         for burn in invoice.burns:
             self.grants[draft.customer] = [
                 each.burn(burn.size) if each.grant.id == burn.grant else each
                 for each in self.grants[draft.customer]
             ]
+
+    def _follow_lines(self, draft: Draft, invoice: Invoice) -> None:
+        key = (draft.customer, draft.subscription_id)
+        if key in self.followed:
+            self.lines[draft.customer, draft.subscription_id or ""] += as_billed(invoice)
+
+    def _follow_use(self, draft: Draft, invoice: Invoice) -> None:
+        self.usage.issued(draft, invoice.lines)
+        self.coupons.issued(draft, invoice)
         if invoice.discounts:
             used = {each.redemption for each in invoice.discounts}
             self.redemptions[draft.customer] = [
@@ -223,6 +258,8 @@ class _Issuing:
     def issue(self, batch: Batch) -> None:
         usage_watermark.close_usage(self.unit, max(draft.finalize_at for draft in self.drafts))
         for draft in self.drafts:
+            if self.top_ups.follows(draft.customer):
+                break  # what was bought can pay it
             if (draft.customer, draft.currency.code) in self.noted:
                 break  # what a credit note gave back can pay it: it is in the balance by then
             try:
@@ -230,10 +267,15 @@ class _Issuing:
             except RuleError as refused:
                 _set_aside(self.unit, draft, refused)
                 batch.set_aside.append(draft.id)
+                if draft.id in self.sections:
+                    break  # what its sections used up was noted: the next batch knows better
                 continue
             self._follow(draft, invoice)
+            if draft.id in self.made:
+                self.closed += self.made[draft.id].sections
             if invoice.burns or any(line.amount.minor for line in invoice.lines):
                 batch.issued.append(self._close(draft, invoice))
+                self.top_ups.note(invoice, self._grants(draft))
             else:
                 batch.empty.append(invoice)
         self._write(batch)
@@ -252,6 +294,31 @@ class _Issuing:
 
     def reckoned(self, draft: Draft) -> Invoice:
         """Reckon one draft from what was read."""
+        if draft.id in self.sections:
+            self.made[draft.id] = self._consolidated(draft)
+            return self.made[draft.id].invoice
+        return reckon(self._facts(draft, pays=True))
+
+    def _consolidated(self, draft: Draft) -> Consolidated:
+        """Reckon the sections of a payer's document, each after what the ones before used up."""
+        parts = []
+        before = {key: tuple(lines) for key, lines in self.lines.items()}
+        for each in self.sections[draft.id]:
+            facts = self._facts(each)
+            others = before.get((each.customer, each.subscription_id or ""), ())
+            together = facts.creditable.keys() - left_of_fees(each.due, others).keys()
+            customer = self.customers.get(each.customer)
+            part = section_of(facts, None if customer is None else customer.name, together)
+            self._follow_lines(each, part.draft)
+            self._follow_use(each, part.draft)
+            self.items_taken[each.id] = self._items_of(part.draft)
+            parts.append(part)
+        for key, lines in before.items():
+            self.lines[key] = [*lines]  # they come again, with their credits and taxes
+        return consolidated(self._facts(draft, pays=True), parts)
+
+    def _facts(self, draft: Draft, *, pays: bool = False) -> Facts:
+        """Gather what a document is reckoned from; one that `pays` has credits, taxes, balance."""
         charges = draft.due.charges
         billed = {
             place: self._billed(draft, charge)
@@ -260,29 +327,33 @@ class _Issuing:
         }
         used = self.usage.used_for(draft)
         late = self.usage.late_for(draft)
-        return reckon(
-            Facts(
-                id=draft.id,
-                customer=draft.customer,
-                subscription=draft.subscription_id,
-                currency=draft.currency,
-                due=draft.due,
-                finalize_at=draft.finalize_at,
-                offers=self.offers,
-                used=used,
-                late=late,
-                settled=self.usage.settled_for(draft, late),
-                billed=billed,
-                creditable=left_of_fees(
-                    draft.due, self.lines.get((draft.customer, draft.subscription_id or ""), ())
-                ),
-                items=self._one_offs(draft),
-                redemptions=self._redemptions(draft),
-                grants=self._grants(draft),
-                taxation=self.taxing.taxation(self.customers.get(draft.customer)),
-                balance=self._balance(draft),
-                terms=draft.terms,
-            )
+        facts = Facts(
+            id=draft.id,
+            customer=draft.customer,
+            subscription=draft.subscription_id,
+            currency=draft.currency,
+            due=draft.due,
+            finalize_at=draft.finalize_at,
+            offers=self.offers,
+            used=used,
+            late=late,
+            settled=self.usage.settled_for(draft, late),
+            billed=billed,
+            creditable=left_of_fees(
+                draft.due, self.lines.get((draft.customer, draft.subscription_id or ""), ())
+            ),
+            items=() if draft.id in self.sections else self._one_offs(draft),
+            redemptions=self._redemptions(draft),
+            earlier=self.coupons.earlier(draft),
+            terms=draft.terms,
+        )
+        if not pays:
+            return facts
+        return replace(
+            facts,
+            grants=self._grants(draft),
+            taxation=self.taxing.taxation(self.customers.get(draft.customer)),
+            balance=self._balance(draft),
         )
 
     def _redemptions(self, draft: Draft) -> tuple[Redemption, ...]:
@@ -359,8 +430,9 @@ class _Issuing:
         key = (invoice.customer, invoice.currency.code)
         if invoice.from_balance.minor:
             self.taken[key] = self.taken.get(key, 0) + invoice.from_balance.minor
-        for item in self._items_of(invoice):
-            self.used_items.append((invoice.customer, item, invoice.id))
+        for section in self.made[invoice.id].sections if invoice.id in self.made else (invoice,):
+            taken = self.items_taken.get(section.id) or self._items_of(section)
+            self.used_items += [(section.customer, item, section.id) for item in taken]
         if invoice.kind == "credit_note":
             self.notes.append(invoice)
             self.noted.add(key)
@@ -391,13 +463,16 @@ class _Issuing:
 
     def _write(self, batch: Batch) -> None:
         unit = self.unit
+        invoices.close_sections(unit, self.closed)
+        insert_discounts(unit, self.closed)
         if batch.empty:
             invoices.drop_empty(unit, batch.empty)
         if not self.ready:
             return
         invoices.issue(unit, self.ready)
-        insert_discounts(unit, [each.invoice for each in self.ready])
+        insert_discounts(unit, [each.invoice for each in self.ready if not each.invoice.sections])
         burn_grants(unit, [each.invoice for each in self.ready])
+        self.top_ups.write()
         for name in {each.series for each in self.ready}:
             count = sum(each.series == name for each in self.ready)
             series.take_numbers(unit, name, count)
@@ -415,6 +490,12 @@ class _Issuing:
             balances.take(unit, taken)
         if self.entries:
             journal.post(unit, self.entries)
+
+
+def _sections(unit: Unit, drafts: Sequence[Draft]) -> dict[str, list[Draft]]:
+    """Give the drafts that stand on others, by the id of the other."""
+    found = section_drafts(unit, [(draft.customer, draft.id) for draft in drafts])
+    return {id_: some for (_, id_), some in found.items()}
 
 
 def _set_aside(unit: Unit, draft: Draft, why: Exception) -> None:

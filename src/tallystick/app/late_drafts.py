@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from tallystick.app.drafting import document_id
+from tallystick.app.families import place_drafts
 from tallystick.app.late_usage import arrivals_of, is_touched, slice_of
 from tallystick.app.seller import settings_of
 from tallystick.core.charge import Due
@@ -18,7 +19,7 @@ from tallystick.core.meter import meter_of
 from tallystick.core.period import instant_text
 from tallystick.core.subscription import TERMINAL
 from tallystick.core.terms import item_plan, prices_of
-from tallystick.storage import catalogs, invoices
+from tallystick.storage import catalogs
 from tallystick.storage.aside import pass_over
 from tallystick.storage.billed_windows import looked_after
 from tallystick.storage.invoice_rows import Draft
@@ -88,7 +89,7 @@ def _draft(
         if owner in subscriptions
         for draft in _drafts(offers, subscriptions[owner], each, documents, until, grace)
     ]
-    return len(invoices.insert_drafts(unit, drafts))
+    return len(place_drafts(unit, drafts))
 
 
 def _drafts(  # noqa: PLR0917 - a question has so many parts

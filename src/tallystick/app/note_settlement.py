@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from tallystick.core.given_back import given_back
 from tallystick.core.settlement import noted, shared_credit
 from tallystick.storage import balances, invoice_lines, invoices
+from tallystick.storage.sections import payers_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tallystick.core.given_back import GivenBack
-    from tallystick.core.invoice import Invoice
+    from tallystick.core.invoice import Invoice, InvoiceLine
     from tallystick.core.settlement import Transfer
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.unit import Unit
@@ -44,23 +47,34 @@ def settle_note(unit: Unit, note: Invoice) -> tuple[Transfer, ...]:
 
 
 def _corrected(unit: Unit, note: Invoice) -> list[tuple[str, str]]:
-    """Give the documents that billed what a credit note gives back, the oldest first."""
-    if note.subscription is None:
-        return []
-    back = [each for line in note.lines if line.amount.minor < 0 for each in given_back(line)]
-    billed = invoice_lines.billed_lines(
-        unit, [(note.customer, note.subscription)], prices={each.price for each in back}
-    )
-    return list(
-        dict.fromkeys(
-            (note.customer, line.invoice)
+    """Give the documents that billed what a credit note gives back, the oldest first.
+
+    Of the customer itself: what another customer was asked for is to the note's customer's credit.
+    """
+    found: list[BilledLine] = []
+    for customer, subscription, lines in _parts(note):
+        back = [each for line in lines if line.amount.minor < 0 for each in given_back(line)]
+        billed = invoice_lines.billed_lines(
+            unit, [(customer, subscription)], prices={each.price for each in back}
+        )
+        found += [
+            line
             for line in billed
-            if line.invoice != note.id
-            and line.amount.minor > 0
+            if line.amount.minor > 0
             and line.status != "void"
             and any(_of_one_time(line, each) for each in back)
-        )
-    )
+        ]
+    keys = [(line.customer, line.invoice) for line in sorted(found, key=lambda line: line.at)]
+    of = payers_of(unit, keys)
+    asked = dict.fromkeys(of.get(key, key) for key in keys)
+    return [key for key in asked if key[0] == note.customer and key[1] != note.id]
+
+
+def _parts(note: Invoice) -> list[tuple[str, str, Sequence[InvoiceLine]]]:
+    """Give the subscriptions that a note gives back of, each with its lines."""
+    parts = [(each.customer, each.subscription, lines) for each, lines in note.by_section()]
+    parts = parts or [(note.customer, note.subscription, note.lines)]
+    return [(customer, of, lines) for customer, of, lines in parts if of is not None]
 
 
 def _of_one_time(billed: BilledLine, back: GivenBack) -> bool:

@@ -26,9 +26,14 @@ __all__ = [
 ]
 
 
-def redemptions_for(unit: Unit, customers: Collection[str]) -> dict[str, list[Redemption]]:
-    """Give the redemptions of customers in the order in which they act, each with its uses."""
-    rows = redemptions.redemptions_of(unit, customers)
+def redemptions_for(
+    unit: Unit, customers: Collection[str], *, lock: bool = False
+) -> dict[str, list[Redemption]]:
+    """Give the redemptions of customers in the order in which they act, each with its uses.
+
+    `lock` keeps anybody from releasing one until the transaction ends.
+    """
+    rows = redemptions.redemptions_of(unit, customers, lock=lock)
     found: dict[str, list[Redemption]] = defaultdict(list)
     if rows:
         used = redemptions.uses(unit, {row.customer for row in rows})

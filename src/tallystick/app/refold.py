@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tallystick.core.charge import Due
     from tallystick.core.period import Instant
     from tallystick.core.subscription import Subscription
+    from tallystick.core.subscription_grants import PlanGrant
     from tallystick.storage.moves import MoveRecord
 
 __all__ = ["BY_MOVES", "made_by_moves", "refolded"]
@@ -31,7 +32,7 @@ def made_by_moves(cause: str) -> bool:
 def refolded(
     records: Sequence[MoveRecord], until: Instant, offers: Mapping[str, Plan[Any]]
 ) -> Outcome:
-    """Give what moves and time, up to and with an instant, make of a subscription, and its dues.
+    """Give what moves and time, up to and with an instant, make of a subscription.
 
     Moves that were made later than that are taken up all the same: they are part of what it is.
 
@@ -42,15 +43,16 @@ def refolded(
     first, *others = records
     assert isinstance(first.move, Start)  # noqa: S101 - it was just looked at
     outcome = start(first.subscription, first.move, first.at, offers)
-    now, dues = outcome.subscription, list(outcome.dues)
+    now, dues, grants = outcome.subscription, list(outcome.dues), list(outcome.grants)
     for place, record in enumerate(others, start=2):
         if record.number != place:
             raise Conflict(f"move {place} of subscription {record.subscription!r} is missing")
-        now = _went_on(apply(now, record.move, record.at, offers), dues)
-    now = _went_on(advance(now, until, offers), dues)
-    return Outcome(now, tuple(dues))
+        now = _went_on(apply(now, record.move, record.at, offers), dues, grants)
+    now = _went_on(advance(now, until, offers), dues, grants)
+    return Outcome(now, tuple(dues), tuple(grants))
 
 
-def _went_on(outcome: Outcome, dues: list[Due]) -> Subscription:
+def _went_on(outcome: Outcome, dues: list[Due], grants: list[PlanGrant]) -> Subscription:
     dues += outcome.dues
+    grants += outcome.grants
     return outcome.subscription

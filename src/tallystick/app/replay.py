@@ -25,9 +25,10 @@ from tallystick.app.offers import Offers
 from tallystick.app.redemptions import redemptions_before
 from tallystick.app.refold import made_by_moves, refolded
 from tallystick.app.replay_usage import EventReader, late_before
-from tallystick.app.standing import as_known, came_before, known_before
+from tallystick.app.standing import as_known, came_before, known_of_family, stood
 from tallystick.app.taxes import engine_of, rules_of_digest
 from tallystick.core.canonical import digest as catalog_digest
+from tallystick.core.consolidating import consolidated, section_of
 from tallystick.core.event import as_sent
 from tallystick.core.event import digest as event_digest
 from tallystick.core.invoice import Party
@@ -41,13 +42,16 @@ from tallystick.core.tax_decision import Taxation
 from tallystick.core.trees import body_of, tree_of
 from tallystick.errors import InvalidInput, TallystickError
 from tallystick.storage import catalogs, invoice_items, invoice_lines, invoices, journal, moves
+from tallystick.storage.parents import parents_of
+from tallystick.storage.sections import section_documents
 from tallystick.storage.stored_documents import chain_before, documents_of, stored_document
-from tallystick.storage.verify_seals import column_faults, line_faults, seal_faults
+from tallystick.storage.verify_seals import all_line_faults, column_faults, seal_faults
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from tallystick.core.charge import Charge, Due
+    from tallystick.core.consolidating import Section
     from tallystick.core.credit_balance import GrantBalance
     from tallystick.core.invoice import Invoice
     from tallystick.core.line_tax import Invoiced
@@ -106,7 +110,10 @@ def replay_invoice(unit: Unit, invoice_id: str, *, customer_id: str | None = Non
         unread = Difference("body", "a document", f"cannot be read: {error}"[:_LONGEST])
         return Replay(str(invoice_id), str(invoice_id), b"", (unread,))
     stored = document.invoice
-    unit.as_customer(stored.customer)
+    if parents_of(unit, [stored.customer]):
+        unit.as_all()  # what others paid or were paid for is a part of the truth
+    else:
+        unit.as_customer(stored.customer)
     made = _Made(unit, document)
     told = [*made.kept(), *made.catalogs(), *made.events()]
     try:
@@ -150,6 +157,9 @@ class _Made:
         self.offers = Offers(unit)
         self.reader = EventReader(unit, self.offers)
         self.due_differences: list[Difference] = []
+        self.asked = document.invoice
+        found = section_documents(unit, (self.stored.customer, self.stored.id))
+        self.sections = [_Section(unit, each, self) for each in found]
 
     # --- what is kept of it -----------------------------------------------------------------------
 
@@ -162,9 +172,15 @@ class _Made:
             yield Difference(path, _told(said), _told(found))
         for path, said, found in column_faults(row, stored):
             yield Difference(f"columns.{path}", _told(said), _told(found))
-        key = (stored.customer, stored.id)
-        for path, said, found in line_faults(invoice_lines.lines_of(unit, [key])[key], stored):
+        for path, said, found in all_line_faults(unit, stored):
             yield Difference(f"rows of {path}", _told(said), _told(found))
+        yield from self.moved()
+        for each in self.sections:
+            yield from each.moved()
+
+    def moved(self) -> Iterator[Difference]:
+        """Hold the moves of its subscription against their digests."""
+        unit, stored = self.unit, self.stored
         if stored.subscription is not None:
             for record in moves.moves_of(unit, stored.customer, stored.subscription):
                 found = moves.move_digest(record.move)
@@ -201,6 +217,8 @@ class _Made:
 
     def events(self) -> Iterator[Difference]:
         """Hold every event that counts against the digest of what was sent."""
+        for section in self.sections:
+            yield from section.events()
         for charge in self.document.due.charges:
             if charge.kind != "usage":
                 continue
@@ -231,8 +249,7 @@ class _Made:
         stored = self.stored
         if stored.cause.startswith(_BY_HAND):
             return _summed(stored)
-        due = self._due_again()
-        draft = reckon(self._facts(due))
+        draft = self._consolidated() if self.sections else reckon(self._facts(self._due_again()))
         done = finalize(
             draft,
             number=stored.number or "",
@@ -241,6 +258,13 @@ class _Made:
             buyer=stored.buyer or Party(),
         )
         return replace(done, credits=stored.credits)
+
+    def _consolidated(self) -> Invoice:
+        """Make every section again, then what pays them; names were frozen with the document."""
+        names = {each.id: each.name for each in self.stored.sections}
+        parts = [each.part(names.get(each.stored.id)) for each in self.sections]
+        self.due_differences += [told for each in self.sections for told in each.due_differences]
+        return consolidated(self._facts(self.document.due), parts).invoice
 
     def _due_again(self) -> Due:
         """Fold the moves, and give the due of the cause; what no moves make is as it is stored."""
@@ -284,6 +308,7 @@ class _Made:
             creditable=self._creditable(due, told, known),
             items=self._items(),
             redemptions=self._redemptions(),
+            earlier=[each.invoice for each in earlier if stood(each, known)],
             grants=self._grants(),
             taxation=self._taxation(),
             late=late,
@@ -339,19 +364,24 @@ class _Made:
             for each in found
             if each.invoice.cause.startswith(_BY_HAND) and f"credit_note/{each.invoice.id}" in known
         ]
-        return left_of_fees(due, [*before, *self._lines_of(notes)])
+        owner = (stored.customer, stored.subscription)
+        of_family = [
+            line
+            for line in invoice_lines.notes_on_sections(self.unit, [owner])
+            if f"credit_note/{line.invoice}" in known
+        ]
+        return left_of_fees(due, [*before, *self._lines_of(notes), *of_family])
 
     def _known(self) -> Collection[str]:
         """Give the causes of what stood in the books before the document."""
-        return known_before(journal.entries_of(self.unit, self.stored.customer), self.stored)
+        return known_of_family(self.unit, self.stored.customer, self.asked)
 
     def _redemptions(self) -> tuple[Redemption, ...]:
         """Give the coupons that acted on it, as often used as they were then."""
         known = self._known()
 
         def counted(other: Document) -> bool:
-            void = other.status == "void" and f"void/{other.invoice.id}" in known
-            return not void and came_before(other, self.document)
+            return stood(other, known) and came_before(other, self.document)
 
         return redemptions_before(self.unit, self.document, counted)
 
@@ -398,6 +428,37 @@ class _Made:
                     (entry.credit == "balance") - (entry.debit == "balance")
                 )
         return balance
+
+
+class _Section(_Made):
+    """A section of a payer's document on its way to be made again."""
+
+    def __init__(self, unit: Unit, document: Document, whole: _Made) -> None:
+        super().__init__(unit, document)
+        self.asked, self.whole = whole.stored, whole
+
+    def part(self, name: str | None) -> Section:
+        """Make it as far as it stands alone."""
+        due = self._due_again()
+        facts = self._facts(due)
+        known = self._known()
+        others = [each for each in self._earlier() if each.invoice.id not in self._same()]
+        before = self._creditable(due, as_known(self._lines_of(others), known), known)
+        return section_of(facts, name, facts.creditable.keys() - before.keys())
+
+    def _same(self) -> set[str]:
+        """Give the ids of the sections of its document."""
+        return {each.stored.id for each in self.whole.sections}
+
+    def _lines_of(self, documents: list[Document]) -> list[BilledLine]:
+        """Give lines as they stood: those of the same document had no credits and taxes yet."""
+        same = self._same()
+        return [
+            replace(line, credit=replace(line.credit, minor=0), tax=replace(line.tax, minor=0))
+            if line.invoice in same
+            else line
+            for line in super()._lines_of(documents)
+        ]
 
 
 def _summed(note: Invoice) -> Invoice:

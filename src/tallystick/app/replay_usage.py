@@ -23,7 +23,7 @@ from tallystick.storage.stored_documents import arrived_between
 from tallystick.storage.usage_stretches import events_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tallystick.app.late_usage import Arrival
     from tallystick.app.offers import Offers
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
     from tallystick.storage.usage_batch import Ask
 
-__all__ = ["EventReader", "late_before", "shown_order"]
+__all__ = ["EventReader", "billed_of", "late_before", "shown_order"]
 
 _USAGE: Final = frozenset({"usage", "late"})
 _NAMED: Final = 20
@@ -125,6 +125,19 @@ def late_before(
     return tuple(found)
 
 
+def billed_of(line: BilledLine, lines: Iterable[BilledLine]) -> Invoiced:
+    """Give what lines billed for the window and the group of one, taken together."""
+    place, billed = _place_of(line), NOTHING
+    for each in lines:
+        if each.kind in _USAGE and (_place_of(each), each.group) == (place, line.group):
+            billed = billed.plus(each)
+    return billed
+
+
+def _place_of(line: BilledLine) -> _Place:
+    return line.item, line.price, None if line.window is None else line.window.start
+
+
 def _windows(
     reader: EventReader, earlier: Sequence[Document], lines: Sequence[BilledLine]
 ) -> dict[_Place, _Window]:
@@ -136,8 +149,7 @@ def _windows(
                 if place not in windows:
                     windows[place] = _Window(charge, reader.meter_of_charge(charge))
     for line in lines:
-        start = None if line.window is None else line.window.start
-        window = windows.get((line.item, line.price, start))
+        window = windows.get(_place_of(line))
         if window is not None and line.kind in _USAGE:
             window.billed[line.group] = window.billed.get(line.group, NOTHING).plus(line)
             window.units[line.group] = window.units.get(line.group, UnitsBilled()).plus(line)

@@ -17,12 +17,14 @@ from tallystick.app.late_minimums import settled_minimums
 from tallystick.app.redemptions import redemptions_for
 from tallystick.app.refold import made_by_moves, refolded
 from tallystick.app.replay_usage import EventReader
-from tallystick.app.standing import as_known, billed_for, came_before, known_before
+from tallystick.app.standing import as_known, billed_for, came_before, known_before, stood
+from tallystick.app.stored_grants import StoredGrants
 from tallystick.app.stored_rates import StoredRates
 from tallystick.app.stored_usage import StoredUsage
 from tallystick.core.reckoned_lines import OneOff
 from tallystick.core.reckoning import Facts, reckon
 from tallystick.errors import RuleError, TallystickError
+from tallystick.storage import credits as shelf
 from tallystick.storage import customers, invoice_lines, journal, moves
 from tallystick.storage.invoice_lines import as_billed
 from tallystick.storage.issued_figures import documents_until
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from tallystick.core.period import Instant
     from tallystick.core.redemption import Redemption
     from tallystick.core.tax_decision import Taxation
+    from tallystick.storage.credits import GrantRow
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
@@ -72,6 +75,7 @@ def retried(
     _ask(reader, trials, documents)
     redeemed = redemptions_for(unit, list(of))
     late = late_customers(unit, list(of), until)
+    granted = _granted(unit, list(of))
     for customer, some in of.items():
         one = _Customer(
             unit,
@@ -81,6 +85,7 @@ def retried(
             usage=StoredUsage(unit, trials, reader, late=customer in late),
             rates=None if taxing is None else StoredRates(partial(_rules, unit, taxing, customer)),
             redemptions=redeemed.get(customer, ()),
+            granted=granted.get(customer, ()),
         )
         yield from one.again()
 
@@ -96,6 +101,13 @@ def _ask(reader: EventReader, trials: Trials, documents: Sequence[Document]) -> 
 
 def _rules(unit: Unit, taxing: Taxing, customer: str) -> Taxation | None:
     return taxing.taxation(customers.several(unit, [customer]).get(customer))
+
+
+def _granted(unit: Unit, people: Collection[str]) -> Mapping[str, Sequence[GrantRow]]:
+    found: dict[str, list[GrantRow]] = defaultdict(list)
+    for row in shelf.grants_of(unit, people, spent=True):
+        found[row.grant.customer].append(row)
+    return found
 
 
 def _key(document: Document) -> tuple[str, str]:
@@ -123,14 +135,17 @@ class _Customer:
         usage: StoredUsage,
         rates: StoredRates | None,
         redemptions: Sequence[Redemption],
+        granted: Sequence[GrantRow],
     ) -> None:
         self.unit, self.trials, self.stored, self.usage = unit, trials, stored, usage
         self.rates, self.redemptions = rates, redemptions
         self.documents = sorted(documents, key=cmp_to_key(_order))
         corrected = any(each.status == "void" or _by_hand(each) for each in documents)
         customer = documents[0].invoice.customer
+        self.grants = StoredGrants(granted, shelf.moves_of(unit, customer) if granted else ())
         self.entries = journal.entries_of(unit, customer) if corrected else ()
         self.done: list[Document] = []
+        self.made: dict[str, Invoice] = {}
         self.lines: dict[str, list[BilledLine]] = {}
         self.uses: dict[str, list[Document]] = defaultdict(list)
 
@@ -145,12 +160,10 @@ class _Customer:
         self.lines[invoice.id] = list(stored)
         if _by_hand(document):
             return Retried(document, invoice.total.minor)
-        if invoice.credit.minor:
-            why = "promotional credits paid a part of it"
-            return Retried(document, invoice.total.minor, why)
         try:
             made = reckon(self._facts(document, stored))
         except RuleError as refused:
+            self.grants.note_kept(document)
             return Retried(document, invoice.total.minor, str(refused))
         self._note(document, stored, made)
         return Retried(document, made.total.minor)
@@ -160,6 +173,8 @@ class _Customer:
         status = "open" if document.status == "empty" and asks else document.status
         self.lines[made.id] = [replace(line, status=status) for line in as_billed(made)]
         self.usage.note(document, stored, made)
+        self.grants.note(document, made)
+        self.made[made.id] = made
         for each in made.discounts:
             self.uses[each.redemption].append(document)
 
@@ -191,6 +206,8 @@ class _Customer:
             creditable=left_of_fees(due, [*told, *as_known(self._notes(document, known), known)]),
             items=tuple(_one_off(line) for line in stored if line.kind == "item"),
             redemptions=self._redemptions(document, known),
+            earlier=self._made(earlier, known),
+            grants=self.grants.before(document, known),
             taxation=None if self.rates is None else self.rates.taxation(stored),
             terms=invoice.terms,
         )
@@ -204,6 +221,10 @@ class _Customer:
             each for each in self.done if each.invoice.subscription == mine and not _by_hand(each)
         ]
         return sorted(some, key=lambda each: (each.invoice.finalize_at, each.invoice.cause))
+
+    def _made(self, earlier: Sequence[Document], known: Collection[str]) -> list[Invoice]:
+        ids = [each.invoice.id for each in earlier if stood(each, known)]
+        return [self.made[id_] for id_ in ids if id_ in self.made]
 
     def _notes(self, document: Document, known: Collection[str]) -> list[BilledLine]:
         """Give the lines of the credit notes by hand that it knew of."""
@@ -219,7 +240,7 @@ class _Customer:
     def _redemptions(self, document: Document, known: Collection[str]) -> tuple[Redemption, ...]:
         mine = {None, document.invoice.subscription}
         return tuple(
-            replace(each, used=sum(_stood(use, known) for use in self.uses[each.id]))
+            replace(each, used=sum(stood(use, known) for use in self.uses[each.id]))
             for each in self.redemptions
             if each.subscription in mine
         )
@@ -263,10 +284,6 @@ class _Customer:
 
 def _rest(charge: Charge) -> tuple[Any, ...]:
     return charge.item.key, charge.price, charge.window, charge.part
-
-
-def _stood(document: Document, known: Collection[str]) -> bool:
-    return document.status != "void" or f"void/{document.invoice.id}" not in known
 
 
 def _one_off(line: BilledLine) -> OneOff:

@@ -10,6 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tallystick.core.minimum import asked_for_minimum
+from tallystick.storage.journal import entries_of
+from tallystick.storage.sections import sections_of_customer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_lines import BilledLine
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.journal import Entry
+    from tallystick.storage.unit import Unit
 
-__all__ = ["as_known", "billed_for", "came_before", "known_before"]
+__all__ = ["as_known", "billed_for", "came_before", "known_before", "known_of_family", "stood"]
 
 
 def came_before(one: Document, other: Document) -> bool:
@@ -51,6 +54,25 @@ def known_before(entries: Iterable[Entry], invoice: Invoice) -> Collection[str]:
             break
         known.add(entry.cause)
     return known
+
+
+def known_of_family(unit: Unit, customer: str, invoice: Invoice) -> Collection[str]:
+    """Give the causes of what stood in the books of a customer, and its payers, before a document.
+
+    What became of a payer's document became of the customer's sections on it.
+    """
+    known = set(known_before(entries_of(unit, customer), invoice))
+    sections = sections_of_customer(unit, customer)
+    for payer in sorted({payer for payer, _ in sections.values()}):
+        known |= set(known_before(entries_of(unit, payer), invoice))
+    return known | {
+        f"void/{section}" for section, (_, id_) in sections.items() if f"void/{id_}" in known
+    }
+
+
+def stood(document: Document, known: Collection[str]) -> bool:
+    """Whether a document was not void yet, by what stood in the books."""
+    return document.status != "void" or f"void/{document.invoice.id}" not in known
 
 
 def as_known(lines: Iterable[BilledLine], known: Collection[str]) -> list[BilledLine]:

@@ -15,8 +15,7 @@ from tallystick.app.billed_slices import Slices, is_sliced
 from tallystick.app.billed_usage import Asked
 from tallystick.app.invoice import draft_from
 from tallystick.app.late_usage import slice_of
-from tallystick.app.replay_usage import EventReader, late_before, shown_order
-from tallystick.core.line_tax import NOTHING
+from tallystick.app.replay_usage import EventReader, billed_of, late_before, shown_order
 from tallystick.core.number import ZERO, exact_sum
 from tallystick.core.rating.usage import Priced, Quantity
 from tallystick.core.reckoned_lines import Late, Used
@@ -123,7 +122,7 @@ class StoredUsage:
 
         `billed` are their lines as they come out now.
         """
-        found = list(self._late_as_billed(stored, earlier))
+        found = list(self._late_as_billed(stored, earlier, billed))
         if self._late:
             asked = [self._of_changed(each) for each in earlier]
             mine = [line for line in stored if line.kind == "late"]
@@ -133,9 +132,15 @@ class StoredUsage:
         return tuple(sorted(found, key=_in_time))
 
     def _late_as_billed(
-        self, stored: Sequence[BilledLine], earlier: Sequence[Document]
+        self,
+        stored: Sequence[BilledLine],
+        earlier: Sequence[Document],
+        billed: Sequence[BilledLine],
     ) -> Iterator[Late]:
-        """Give the late lines whose price stays, each with the amount that it has."""
+        """Give the late lines whose price stays, each with the amount that it has.
+
+        What it gives back of, it gives back as that is billed now: coupons and taxes may be others.
+        """
         for line in stored:
             if line.kind == "late":
                 charge = next(
@@ -145,7 +150,9 @@ class StoredUsage:
                     if each.kind == "usage" and not slice_of(each) and _is_of(line, each)
                 )
                 if not self._trials.is_changed(charge):
-                    yield Late(charge=charge, used=_as_billed(line), billed=NOTHING, part=line.part)
+                    before = billed_of(line, billed)
+                    used = _as_billed(line, before.amount)
+                    yield Late(charge=charge, used=used, billed=before, part=line.part)
 
     def _of_changed(self, document: Document) -> Document:
         """Give a document with no more than the charges that are priced anew."""
@@ -153,9 +160,9 @@ class StoredUsage:
         return replace(document, due=replace(document.due, charges=tuple(charges)))
 
 
-def _as_billed(line: BilledLine) -> Used:
-    """Give usage that comes to what was billed for it, whatever it was."""
-    return Used(measured=Priced(_ONE, Decimal(line.amount.minor)), group=line.group)
+def _as_billed(line: BilledLine, before: int = 0) -> Used:
+    """Give usage that comes to what was billed for it, beyond what was `before`, minor units."""
+    return Used(measured=Priced(_ONE, Decimal(before + line.amount.minor)), group=line.group)
 
 
 def _as_granted(used: Used, lines: Sequence[BilledLine]) -> Used:

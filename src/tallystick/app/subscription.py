@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tallystick.app.coupons import redeem_at_start
 from tallystick.app.customer import get_customer
 from tallystick.app.drafting import document_id, drafts_of
+from tallystick.app.families import place_drafts
 from tallystick.app.offers import Offers
+from tallystick.app.plan_credits import keep_grants
 from tallystick.app.seller import settings_of
 from tallystick.core.move import Change, Start
 from tallystick.core.page import Page, page_size
@@ -21,7 +23,7 @@ from tallystick.core.property import shown
 from tallystick.core.subscription_moves import KINDS, apply, next_at, start
 from tallystick.core.text import id_at
 from tallystick.errors import Conflict, NotFound
-from tallystick.storage import catalogs, invoices, moves, subscriptions
+from tallystick.storage import catalogs, moves, subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -197,7 +199,8 @@ def _kept(unit: Unit, outcome: Outcome, move: Move, at: Instant, key: str | None
     moves.add_moves(unit, [record])
     told = at if isinstance(move, Start) else None
     drafts = drafts_of(made, outcome.dues, settings_of(unit).grace, told=told)
-    invoices.insert_drafts(unit, drafts)
+    place_drafts(unit, drafts)
+    keep_grants(unit, outcome.grants)
     catalogs.mark_sold(unit, [item.offer for item in made.items], at)
     return Made(made, tuple(draft.id for draft in drafts))
 

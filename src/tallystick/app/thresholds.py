@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tallystick.app.billed_usage import Asked, UsageReader
 from tallystick.app.drafting import document_id
+from tallystick.app.families import place_drafts
 from tallystick.app.late_usage import SLICE, slice_of
 from tallystick.core.charge import Due
 from tallystick.core.meter import meter_of
@@ -27,7 +28,7 @@ from tallystick.core.subscription import MAIN
 from tallystick.core.subscription_spans import closed
 from tallystick.core.terms import item_plan, prices_of
 from tallystick.errors import TallystickError
-from tallystick.storage import catalogs, invoices
+from tallystick.storage import catalogs
 from tallystick.storage.invoice_rows import Draft
 from tallystick.storage.sold_on import drafts_with, live_on
 from tallystick.storage.subscriptions import created_at
@@ -106,7 +107,7 @@ def draft_thresholds(unit: Unit, offers: Offers, until: Instant) -> int:
     count = 0
     for page in _pages(unit, offers, refs):
         drafts = _reached(unit, offers, _told(unit, page), until)
-        count += len(invoices.insert_drafts(unit, drafts))
+        count += len(place_drafts(unit, drafts))
     return count
 
 

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.app.verify_grants import GRANT_CHECKS
 from tallystick.app.verify_moves import MOVE_CHECKS
 from tallystick.storage.verify import CHECKS
 from tallystick.storage.verify_billing import BILLING_CHECKS
 from tallystick.storage.verify_credits import CREDIT_CHECKS
+from tallystick.storage.verify_gates import GATE_CHECKS
+from tallystick.storage.verify_notices import NOTICE_CHECKS
+from tallystick.storage.verify_redemptions import REDEMPTION_CHECKS
+from tallystick.storage.verify_taxes import TAX_CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +29,12 @@ ALL_CHECKS: Final[tuple[Check, ...]] = (
     *CHECKS,
     *BILLING_CHECKS,
     *CREDIT_CHECKS,
+    *GRANT_CHECKS,
+    *REDEMPTION_CHECKS,
+    *TAX_CHECKS,
+    *NOTICE_CHECKS,
     *MOVE_CHECKS,
+    *GATE_CHECKS,
 )
 """Every check there is, in the order in which they are run."""
 

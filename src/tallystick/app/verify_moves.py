@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.app.offers import Offers
 from tallystick.app.refold import made_by_moves, refolded
+from tallystick.app.verify_grants import unlike_grants
 from tallystick.core.period import instant_text
 from tallystick.core.subscription import MAIN
 from tallystick.core.subscription_moves import next_at
 from tallystick.core.trees import bytes_of
 from tallystick.errors import TallystickError
 from tallystick.storage.moves import move_digest
+from tallystick.storage.plan_grants import plan_grants_of
 from tallystick.storage.stored_subscriptions import dues_of, moves_of_several, subscription_rows
 from tallystick.storage.verify import Check
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from tallystick.core.period import Period
     from tallystick.core.subscription_moves import Outcome
     from tallystick.storage.moves import MoveRecord
+    from tallystick.storage.plan_grants import PlanGrantRow
     from tallystick.storage.stored_subscriptions import Key
     from tallystick.storage.unit import Unit
     from tallystick.storage.verify import Rows
@@ -42,7 +45,7 @@ def _folds(unit: Unit) -> Rows:
     Folding again is what takes the time, so it is done once for both.
     """
     offers = Offers(unit)
-    for row, records, kept in _each(unit):
+    for row, records, kept, granted in _each(unit):
         try:
             outcome = refolded(records, row["clock"], offers)
         except (TallystickError, ValueError) as refused:
@@ -51,6 +54,8 @@ def _folds(unit: Unit) -> Rows:
         for what, stored, found in _apart(row, records, outcome):
             yield _told(row, what, stored, found)
         yield from _dues(row, outcome, kept)
+        for what, stored, found in unlike_grants(unit, outcome, granted):
+            yield _told(row, what, stored, found)
         yield from _gaps(row, records, outcome)
 
 
@@ -118,14 +123,17 @@ def _cuts(start: Start) -> bool:
 
 def _each(
     unit: Unit,
-) -> Iterator[tuple[Mapping[str, Any], Sequence[MoveRecord], Mapping[str, str]]]:
-    """Give each subscription's row with its moves and what fell due for it, as they are kept."""
+) -> Iterator[
+    tuple[Mapping[str, Any], Sequence[MoveRecord], Mapping[str, str], Sequence[PlanGrantRow]]
+]:
+    """Give each subscription's row with its moves, dues and credits, as they are kept."""
     for rows in subscription_rows(unit, _BATCH):
         keys: list[Key] = [(row["customer_id"], row["id"]) for row in rows]
         moves = moves_of_several(unit, keys)
         kept = dues_of(unit, keys)
+        granted = plan_grants_of(unit, keys)
         for row, key in zip(rows, keys, strict=True):
-            yield row, moves.get(key, []), kept.get(key, {})
+            yield row, moves.get(key, []), kept.get(key, {}), granted.get(key, ())
 
 
 def _told(row: Mapping[str, Any], what: str, stored: object, found: object) -> Mapping[str, Any]:

@@ -79,6 +79,7 @@ for command in (
     lint.lint,
     plans.plans,
     check.check,
+    check.use,
     bill.bill,
     diff.diff,
     schema.schema,

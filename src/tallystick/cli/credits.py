@@ -12,9 +12,12 @@ from tallystick.cli.output import say, say_json, say_table
 from tallystick.cli.times import At, moment_or_none
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tallystick.core.credit import CreditGrant
     from tallystick.core.money import Money
     from tallystick.storage.credits import CreditMove, GrantRow
+    from tallystick.storage.top_ups import RuleRow, TopUpRow
     from tallystick.wiring import Tallystick
 
 __all__ = ["credits_"]
@@ -119,11 +122,16 @@ def transfer(
     id_: _Id,
     amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="How much of it.")],
     to: Annotated[str, typer.Argument(metavar="CUSTOMER", help="Who gets it.")],
+    idempotency_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="A repeat under this key transfers once.")
+    ] = None,
     at: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Give so much of a grant to another customer."""
-    made = tally.credits.transfer(id_, amount, to=to, at=moment_or_none(at, "--at"))
+    made = tally.credits.transfer(
+        id_, amount, to=to, idempotency_key=idempotency_key, at=moment_or_none(at, "--at")
+    )
     _print(made, as_json=as_json)
 
 
@@ -172,13 +180,141 @@ def list_(
     say_table(columns, rows, right="granted left priority")
 
 
+@credits_.command("top-up")
+@ends_well
+@over_ledger
+def top_up(
+    tally: Tallystick,
+    customer: _Customer,
+    below: Annotated[str, typer.Option(help="Whenever a document leaves less: 10.00.")],
+    add: Annotated[str, typer.Option(help="So much is added: 50.00.")],
+    price: Annotated[
+        str | None, typer.Option(help="To be paid for each first; a gift if absent.")
+    ] = None,
+    at_most: Annotated[int | None, typer.Option(help="So often in a month.")] = None,
+    currency: _Currency = None,
+    at: At = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add to a customer's credits whenever little is left of them; replaces the rule before.
+
+    Example: tallystick credits top-up acme --below 10.00 --add 50.00 --price 45.00 --at-most 3
+    """
+    made = tally.credits.top_up(
+        customer,
+        below=_worth(below, currency),
+        add=_worth(add, currency),
+        price=None if price is None else _worth(price, currency),
+        at_most=at_most,
+        at=moment_or_none(at, "--at"),
+    )
+    _print_rules([made], as_json=as_json)
+
+
+@credits_.command("top-up-rules")
+@ends_well
+@over_ledger
+def top_up_rules(
+    tally: Tallystick,
+    customer: _Customer,
+    end: Annotated[
+        str | None, typer.Option(metavar="ID", help="End this one of them first.")
+    ] = None,
+    at: At = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the rules by which a customer is topped up, or end one of them."""
+    if end is not None:
+        tally.credits.end_top_up(end, at=moment_or_none(at, "--at"))
+    _print_rules(tally.credits.top_up_rules(customer), as_json=as_json)
+
+
+@credits_.command("top-ups")
+@ends_well
+@over_ledger
+def top_ups(tally: Tallystick, customer: _Customer, as_json: AsJson = False) -> None:
+    """List a customer's top-ups: open, granted or canceled."""
+    found = [_top_up_tree(each) for each in tally.credits.top_ups(customer)]
+    if as_json:
+        say_json(found)
+        return
+    columns = ["id", "at", "size", "status", "grant"]
+    rows = ([str(each[name] or "") for name in columns] for each in found)
+    say_table(columns, rows, right="size")
+
+
+@credits_.command("top-up-paid")
+@ends_well
+@over_ledger
+def top_up_paid(
+    tally: Tallystick,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The id of the top-up.")],
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Nobody pays it: give it up instead.")
+    ] = False,
+    at: At = None,
+    as_json: AsJson = False,
+) -> None:
+    """Note that a top-up was paid, and grant it."""
+    if not cancel:
+        _print(tally.credits.pay_top_up(id_, at=moment_or_none(at, "--at")), as_json=as_json)
+        return
+    given_up = _top_up_tree(tally.credits.cancel_top_up(id_))
+    if as_json:
+        say_json(given_up)
+    else:
+        say(f"{given_up['status']}: {given_up['id']}")
+
+
+def _print_rules(rules: Iterable[RuleRow], *, as_json: bool) -> None:
+    found = [_rule_tree(each) for each in rules]
+    if as_json:
+        say_json(found)
+        return
+    columns = ["id", "below", "add", "price", "at_most"]
+    rows = ([str(each[name] or "") for name in columns] for each in found)
+    say_table(columns, rows, right="below add price at_most")
+
+
+def _rule_tree(row: RuleRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "customer": row.customer,
+        "below": str(row.rule.threshold),
+        "add": str(row.rule.amount),
+        "price": None if row.price is None else str(row.price),
+        "at_most": row.rule.most,
+        "ended_at": json_value(row.ended_at),
+    }
+
+
+def _top_up_tree(row: TopUpRow) -> dict[str, Any]:
+    from tallystick.core.number import plain
+
+    return {
+        "id": row.id,
+        "customer": row.customer,
+        "rule": row.rule,
+        "at": json_value(row.at),
+        "month": row.month,
+        "number": row.number,
+        "size": plain(row.size),
+        "status": row.status,
+        "grant": row.grant,
+    }
+
+
 def _amount(text: str | None, code: str | None) -> Money | str | None:
+    if text is None and code is not None:
+        raise Usage("--currency goes with an AMOUNT")
+    return None if text is None else _worth(text, code)
+
+
+def _worth(text: str, code: str | None) -> Money | str:
     from tallystick.core.currency import currency
     from tallystick.core.money import Money
 
-    if text is None and code is not None:
-        raise Usage("--currency goes with an AMOUNT")
-    return text if text is None or code is None else Money.parse(text, currency(code))
+    return text if code is None else Money.parse(text, currency(code))
 
 
 def _text(grant: CreditGrant, size: Any) -> str:  # noqa: ANN401 - a Decimal, which is not loaded yet

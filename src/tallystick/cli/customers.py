@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tallystick.cli.arguments import AsJson, Usage, ends_well
+from tallystick.cli.customer_parents import parent
 from tallystick.cli.ledger import Yes, agreed, json_value, over_ledger
 from tallystick.cli.output import say, say_json, say_table
 
@@ -22,6 +23,8 @@ customers = typer.Typer(
     no_args_is_help=True,
 )
 """The commands under `tallystick customers`."""
+
+customers.add_typer(parent)
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="Your id of the customer.")]
 _Pairs = list[str] | None

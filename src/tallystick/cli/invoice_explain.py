@@ -109,6 +109,9 @@ def _facts(trace: Trace, traced: TracedLine) -> Iterator[str]:
     from tallystick.core.period import instant_text
 
     line = traced.line
+    if traced.section is not None:
+        of = traced.section.subscription or traced.section.cause
+        yield f"section of customer {traced.section.customer}, {of}"
     if traced.bought is not None:
         what = f", price {line.price}" if line.price else ""
         yield f"plan {traced.bought.ref} of catalogue {traced.bought.catalog}{what}"

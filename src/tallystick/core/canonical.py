@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
 from tallystick.core.canonical_json import canonical_json, figure_text
 from tallystick.core.coupon_tree import coupon_to_tree
+from tallystick.core.credit_tree import credit_to_tree
 from tallystick.core.number import EXACT, ZERO, plain
 from tallystick.core.price import (
     Dynamic,
@@ -185,6 +186,7 @@ def _plan_tree(plan: Plan[Any], currency: Currency | None, provider: str | None)
         "provider": plan.provider,
         "prices": [price_to_tree(price, known) for price in plan.prices] or None,
         "limits": [_feature_tree(key, entry) for key, entry in plan.features.items()] or None,
+        "credits": [credit_to_tree(credit) for credit in plan.credits] or None,
         "coupons": None if plan.coupons is None else list(plan.coupons),
         "coupon_ids": None if plan.coupon_ids is None else list(plan.coupon_ids),
         "business_rules": _json_copy(plan.business_rules, _DEEPEST),
@@ -239,13 +241,12 @@ def _meter_tree(meter: Meter) -> Tree:
 
 
 def _feature_tree(key: str, feature: Feature) -> Tree:
-    price = feature.unit_price
     return _written(
         {
             "feature_key": key,
             "enabled": feature.enabled,
             "limit": feature.limit,
-            "unit_price": None if price is None else figure_text(price),
+            "unit_price": None if feature.unit_price is None else figure_text(feature.unit_price),
             "description": feature.description or None,
             "reset": feature.reset,
             "meter": feature.meter,
@@ -254,6 +255,9 @@ def _feature_tree(key: str, feature: Feature) -> Tree:
                 for each in feature.currencies
             }
             or None,
+            "window_seconds": feature.window_seconds,
+            "grace": None if feature.grace is None else figure_text(feature.grace),
+            "value": _json_copy(feature.value, _DEEPEST),
         }
     )
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from tallystick.core.coupon import Coupon
+    from tallystick.core.credit_cadence import RecurringGrant
     from tallystick.core.meter import Meter
     from tallystick.core.money import Rate
     from tallystick.core.price import Price
@@ -69,6 +70,9 @@ class Feature:
     `unit_price` is minor units for each unit beyond the limit and may be a fraction of one; with
     it the limit is soft.  A limit with a `reset` is a quota, without one it counts what exists now.
     `currencies` is what a unit beyond the limit costs in each other currency.
+    `window_seconds` is a quota over the last so many seconds, at any time.  `grace` is a percentage
+    of a hard limit that is let pass beyond it, without a charge.  `value` is a configuration value,
+    any JSON.
     """
 
     key: str
@@ -79,6 +83,18 @@ class Feature:
     reset: Reset | None = None
     meter: str | None = None
     currencies: tuple[Rate, ...] = ()
+    window_seconds: int | None = None
+    grace: Decimal | None = None
+    value: Any = None
+
+    def __hash__(self) -> int:
+        """Hash by the key: a value may be any JSON."""
+        return hash(self.key)
+
+    @property
+    def renews(self) -> bool:
+        """Whether it is a quota, which starts again, rather than a count of what exists now."""
+        return self.reset is not None or self.window_seconds is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +116,7 @@ class Plan(Generic[FeatureKey]):
     shown, never sold by checkout.  `business_rules` is None where absent (`{}` is set).
     `minimum_commitment` is minor units that a whole period comes to at least, trued up at its end;
     `invoice_threshold` minor units of usage that are billed whenever so much is reached.
+    `credits` is what it grants again and again.
     `currencies` are the other currencies it is sold in, in the order of their codes.
     `catalog` is the catalogue the plan stands in; it takes no part in equality.
     """
@@ -121,6 +138,7 @@ class Plan(Generic[FeatureKey]):
     setup_fee: Decimal = ZERO
     minimum_commitment: Decimal | None = None
     invoice_threshold: Decimal | None = None
+    credits: tuple[RecurringGrant, ...] = ()
     coupons: tuple[str, ...] | None = None
     coupon_ids: tuple[str, ...] | None = None
     business_rules: Any = None

@@ -116,6 +116,11 @@ class Coupon:
         """Whether it may act on more than one invoice."""
         return self.duration != "once"
 
+    @property
+    def shared_by_time(self) -> bool:
+        """Whether it takes off an amount for each period, so a share of it for a part of one."""
+        return self.recurring and not isinstance(self.off, PercentOff)
+
     def takes(self, currency: Currency) -> bool:
         """Whether it can be used in a currency: it has its amounts in it and no list forbids it."""
         lists = [self.minimum] if self.minimum else []

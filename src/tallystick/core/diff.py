@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from tallystick.core.canonical import canonical_bytes
 from tallystick.core.catalog import Feature, Plan, Product
 from tallystick.core.diff_coupon import coupon_changes, coupon_words
+from tallystick.core.diff_credit import credit_changes
 from tallystick.core.diff_currencies import currency_changes, rate_changes
 from tallystick.core.diff_price import (
     amount_change,
@@ -52,6 +53,10 @@ Kind: TypeAlias = Literal["added", "removed", "changed"]
 
 _AMOUNTS: Final = frozenset({"minimum_commitment", "invoice_threshold"})
 _VERBS: Final = ("is ", "moved ")
+_LISTED: Final[Mapping[str, Callable[..., Iterator[Words]]]] = {
+    "currencies": currency_changes,
+    "credits": credit_changes,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,8 +295,8 @@ def _plan_field(name: str, old: Plan[Any], new: Plan[Any]) -> Iterator[Words]:
     elif name in _AMOUNTS:
         old_side, new_side = (before, old.currency, ""), (after, new.currency, "")
         yield optional_amount_change(old_side, new_side, name.replace("_", " "))
-    elif name == "currencies":
-        yield from currency_changes(before, after)
+    elif name in _LISTED:
+        yield from _LISTED[name](before, after)
     elif name in {"coupons", "coupon_ids"}:
         yield from list_changes("coupon" if name == "coupons" else "coupon id", before, after)
     elif name in FREE_JSON:

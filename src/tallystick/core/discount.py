@@ -168,11 +168,10 @@ def _once(coupons: Iterable[Coupon]) -> Iterable[Coupon]:
 def _stretches(coupon: Coupon, lines: Sequence[CouponLine]) -> dict[_Stretch, list[int]]:
     """Give the places of the lines a coupon applies to, by the time its amount is shared for."""
     found: dict[_Stretch, list[int]] = {}
-    apart = coupon.recurring and not isinstance(coupon.off, PercentOff)
     for i, line in enumerate(lines):
         if _applies(coupon, line):
-            stretch = (line.window, line.time) if apart and line.time is not None else _ALL
-            found.setdefault(stretch, []).append(i)
+            apart = coupon.shared_by_time and line.time is not None
+            found.setdefault((line.window, line.time) if apart else _ALL, []).append(i)
     return found
 
 

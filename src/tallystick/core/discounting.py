@@ -2,6 +2,7 @@
 
 A line that gives back of a fee gives back of its discount as well, in the same share, so that
 nothing is given back that was not paid; a discount begun after the payment changes nothing in it.
+A fixed coupon acts once on a time: what it gave for it on documents before counts.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.discount import CouponLine
 from tallystick.core.frozen import FrozenDict
+from tallystick.core.given_off import given_off
 from tallystick.core.invoice import InvoiceDiscount
 from tallystick.core.proration import TimeShare
 from tallystick.core.redemption import discount_invoice
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Plan
     from tallystick.core.discount import Discount
-    from tallystick.core.invoice import InvoiceLine
+    from tallystick.core.invoice import Invoice, InvoiceLine
     from tallystick.core.money import Money
     from tallystick.core.period import Instant
     from tallystick.core.redemption import Redemption
@@ -38,10 +40,13 @@ def discounted_lines(
     redemptions: Sequence[Redemption],
     at: Instant,
     offers: Mapping[str, Plan[Any]],
+    *,
+    earlier: Sequence[Invoice] = (),
 ) -> tuple[tuple[InvoiceLine, ...], tuple[InvoiceDiscount, ...]]:
     """Put their discounts on the lines; gives with them which redemption took what.
 
-    `backs` has the fees of the lines that give back of some, by the place of the line.
+    `backs` has the fees of the lines that give back of some, by the place of the line, `earlier`
+    what was issued for the subscription before, as far as fixed coupons gave for the same time.
     """
     done = list(lines)
     for place, fees in backs.items():
@@ -58,7 +63,10 @@ def discounted_lines(
     for each in redemptions:
         if each.acts(at) and each.coupon.takes(currency):
             acting.setdefault(each.coupon.id, each)
-    came, _ = discount_invoice(redemptions, asked, currency, at)
+    windows = {each.window for each in asked if each.window is not None}
+    fixed = {id_ for id_, each in acting.items() if each.coupon.shared_by_time}
+    given = given_off(earlier, done, fixed, windows, currency) if fixed and windows else {}
+    came, _ = discount_invoice(redemptions, asked, currency, at, given=given)
     for place, taken in zip(open_to, came.by_line, strict=True):
         done[place] = replace(lines[place], discount=taken)
     rows = [

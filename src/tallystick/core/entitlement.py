@@ -7,17 +7,19 @@ the plan does not give the feature; -1 is met only here, at the border.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tallystick.core.list_price import list_price_per_year
 from tallystick.core.money import Rate
 from tallystick.core.number import EXACT, plain, quantity_of
 
 if TYPE_CHECKING:
+    from tallystick.core.access_unlock import Unlock
     from tallystick.core.catalog import Feature, FeatureKey, Plan
+    from tallystick.core.period import Instant
 
 __all__ = [
     "Access",
@@ -26,8 +28,12 @@ __all__ = [
     "Reason",
     "Unlimited",
     "UpTo",
+    "WarningLevel",
+    "access_within",
     "check_limit",
+    "count_words",
     "entitlement_of",
+    "feature_words",
     "get_feature_limit",
     "has_feature",
 ]
@@ -45,28 +51,62 @@ class Unlimited:
 
 @dataclass(frozen=True, slots=True)
 class UpTo:
-    """So many units; beyond them nothing, or at `unit_price` minor units each (a soft limit)."""
+    """So many units; beyond them nothing, or at `unit_price` minor units each (a soft limit).
 
-    units: int
+    `grace` is a percentage of the units that is let pass beyond them, without a charge.
+    """
+
+    units: int | Decimal
     unit_price: Decimal | None = None
+    grace: Decimal | None = None
+
+    def lets_pass(self, after: int | Decimal) -> bool:
+        """Whether so many units in all are allowed: within limit and grace, or for money."""
+        if self.unit_price is not None:
+            return True
+        grace = Fraction(self.grace or 0)
+        return Fraction(after) <= Fraction(self.units) * (100 + grace) / 100
 
 
 Entitlement: TypeAlias = Allowed | Unlimited | UpTo
 """What a plan gives of a feature, where it gives any."""
 
-Reason: TypeAlias = Literal["ok", "overage", "limit_reached", "feature_disabled", "not_in_plan"]
-"""Why access was given or denied; a closed list."""
+Reason: TypeAlias = Literal[
+    "ok",
+    "overage",
+    "grace",
+    "limit_reached",
+    "feature_disabled",
+    "not_in_plan",
+    "past_due",
+    "paused",
+    "trial_over",
+    "no_subscription",
+    "unknown_plan",
+    "customer_suspended",
+    "dependency_away",
+]
+"""Why access was given or denied; a closed list.  The first three allow, all others deny."""
+
+WarningLevel: TypeAlias = Literal[80, 100]
+"""How much of a limit is taken, in percent: so much or more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """The answer to "may they, now?", with what is left, why, and what would unlock it.
 
-    `limit` is as written: None where there is no number, -1 for unlimited.  `remaining` is what is
+    `limit` is as written: None where there is no number, -1 for unlimited.  `used` is counted,
+    `reserved` is held by others who have not said yet whether they use it.  `remaining` is what is
     left before this use, None where there is no bound.  `overage` counts the units beyond the
     limit once an allowed use has happened, or that are beyond it already where it is denied;
-    `overage_price` is what each costs.  `upgrade_to` names the cheapest plan of the catalogue that
-    would allow a denied use; "contact us" plans come last.
+    `overage_price` is what each costs.  `warning` is 80 or 100 where so many percent of the limit
+    are taken.  `resets_at` is when a quota starts again; for a sliding window, when the oldest use
+    may have left it.  `value` is a configuration value.
+
+    `unlocks` are what would allow a denied use, the cheapest first; `upgrade_to` names the
+    cheapest plan of the catalogue that would, "contact us" plans last.  `plan` is empty where there
+    is none.
     """
 
     allowed: bool
@@ -74,13 +114,22 @@ class Access:
     feature: str
     reason: Reason
     text: str
-    limit: int | None = None
+    limit: int | Decimal | None = None
     used: int | Decimal = 0
     requested: int | Decimal = 1
     remaining: int | Decimal | None = None
     overage: int | Decimal = 0
     overage_price: Rate | None = None
     upgrade_to: str | None = None
+    reserved: int | Decimal = 0
+    warning: WarningLevel | None = None
+    resets_at: Instant | None = None
+    unlocks: tuple[Unlock, ...] = ()
+    value: Any = None
+
+    def __hash__(self) -> int:
+        """Hash by what was asked: a value may be any JSON."""
+        return hash((self.plan, self.feature, self.reason, self.used, self.requested))
 
     @property
     def unlimited(self) -> bool:
@@ -88,7 +137,8 @@ class Access:
         return self.limit == _UNLIMITED
 
 
-_UNLIMITED = -1
+_UNLIMITED: Final = -1
+_WARNED: Final[tuple[WarningLevel, ...]] = (100, 80)
 
 
 def has_feature(plan: Plan[FeatureKey], key: FeatureKey) -> bool:
@@ -114,7 +164,7 @@ def entitlement_of(plan: Plan[FeatureKey], key: FeatureKey) -> Entitlement | Non
         return Allowed()
     if feature.limit == _UNLIMITED:
         return Unlimited()
-    return UpTo(feature.limit, feature.unit_price)
+    return UpTo(feature.limit, feature.unit_price, feature.grace)
 
 
 def check_limit(
@@ -132,33 +182,56 @@ def check_limit(
     """
     used = _taken(used, "used")
     requested = _taken(requested, "requested")
-    feature = plan.features.get(key)
     given = entitlement_of(plan, key)
+    found = access_within(plan, key, plan.features.get(key), given, used, requested)
+    if found.allowed:
+        return found
+    upgrade = _cheapest_allowing(plan, key, used, requested)
+    if upgrade is None:
+        return found
+    return replace(found, text=found.text + _advice(upgrade, key), upgrade_to=upgrade.id)
+
+
+def access_within(  # noqa: PLR0917 - the parts of one sentence, in its order
+    plan: Plan[Any],
+    key: str,
+    feature: Feature | None,
+    given: Entitlement | None,
+    used: int | Decimal,
+    requested: int | Decimal,
+    reserved: int | Decimal = 0,
+) -> Access:
+    """Whether what a plan gives of a feature allows a use beside what is used and reserved.
+
+    `given` is what there is in all, which may be more than the `feature` of the plan says.
+    """
+    words = feature_words(feature, key)
     if isinstance(given, UpTo):
-        return _within(plan, key, given, used, requested)
+        return _within(plan, key, given, words, (used, reserved, requested))
     if given is not None:
         return Access(
             allowed=True,
             plan=plan.id,
             feature=key,
             reason="ok",
-            text=f"{plan.name} includes {_words(feature, key)}"
+            text=f"{plan.name} includes {words}"
             + (" without limit" if isinstance(given, Unlimited) else ""),
-            limit=None if feature is None else feature.limit,
+            limit=_UNLIMITED if isinstance(given, Unlimited) else None,
             used=used,
+            reserved=reserved,
             requested=requested,
+            value=None if feature is None else feature.value,
         )
-    upgrade = _cheapest_allowing(plan, key, used, requested)
     return Access(
         allowed=False,
         plan=plan.id,
         feature=key,
         reason="not_in_plan" if feature is None else "feature_disabled",
-        text=f"{plan.name} does not include {_words(feature, key)}{_advice(upgrade, key)}",
+        text=f"{plan.name} does not include {words}",
         used=used,
+        reserved=reserved,
         requested=requested,
         remaining=0,
-        upgrade_to=None if upgrade is None else upgrade.id,
     )
 
 
@@ -168,40 +241,55 @@ def _taken(value: int | Decimal, name: str) -> int | Decimal:
 
 
 def _within(
-    plan: Plan[FeatureKey],
-    key: FeatureKey,
+    plan: Plan[Any],
+    key: str,
     given: UpTo,
-    used: int | Decimal,
-    requested: int | Decimal,
+    words: str,
+    counts: tuple[int | Decimal, int | Decimal, int | Decimal],
 ) -> Access:
-    after = _plus(used, requested)
-    soft = given.unit_price is not None
-    allowed = soft or after <= given.units
-    reached = after if allowed else used
-    over = max(0, _minus(reached, given.units))
-    reason: Reason = "limit_reached" if not allowed else "overage" if over else "ok"
-    upgrade = None if allowed else _cheapest_allowing(plan, key, used, requested)
-    words = _words(plan.features[key], key)
+    used, reserved, requested = counts
+    taken = _plus(used, reserved)
+    after = _plus(taken, requested)
+    allowed = after <= given.units or given.lets_pass(after)
+    over = max(0, _minus(after if allowed else taken, given.units))
     price = None if given.unit_price is None else Rate(given.unit_price, plan.currency)
-    text = f"{_count(used)} of {_count(given.units)} {words} used"
+    held = f", {count_words(reserved)} reserved" if reserved else ""
+    text = f"{count_words(used)} of {count_words(given.units)} {words} used{held}"
     if not allowed:
-        text = f"{plan.name} allows {_count(given.units)} {words}, {_count(used)} used"
+        text = f"{plan.name} allows {count_words(given.units)} {words}"
+        text += f", {count_words(used)} used{held}"
     elif over:
-        text += f"; each beyond costs {price}"
+        text += "; let pass for now" if price is None else f"; each beyond costs {price}"
     return Access(
         allowed=allowed,
         plan=plan.id,
         feature=key,
-        reason=reason,
-        text=text + _advice(upgrade, key),
+        reason=_reason(allowed=allowed, over=bool(over), priced=price is not None),
+        text=text,
         limit=given.units,
         used=used,
+        reserved=reserved,
         requested=requested,
-        remaining=max(0, _minus(given.units, used)),
+        remaining=max(0, _minus(given.units, taken)),
         overage=over,
         overage_price=price,
-        upgrade_to=None if upgrade is None else upgrade.id,
+        warning=_warning(taken, given.units),
     )
+
+
+def _reason(*, allowed: bool, over: bool, priced: bool) -> Reason:
+    if not allowed:
+        return "limit_reached"
+    if not over:
+        return "ok"
+    return "overage" if priced else "grace"
+
+
+def _warning(taken: int | Decimal, limit: int | Decimal) -> WarningLevel | None:
+    """Give the highest level that is reached; a limit of nothing is taken whole from the start."""
+    if not (isinstance(taken, int) and isinstance(limit, int)):
+        taken, limit = Fraction(taken), Fraction(limit)  # type: ignore[assignment]  # exact, too
+    return next((level for level in _WARNED if taken * 100 >= level * limit), None)
 
 
 def _cheapest_allowing(
@@ -230,8 +318,8 @@ def _order(plan: Plan[Any]) -> tuple[bool, bool, Fraction]:
 
 def _allows(plan: Plan[Any], key: str, used: int | Decimal, requested: int | Decimal) -> bool:
     given = entitlement_of(plan, key)
-    if isinstance(given, UpTo) and given.unit_price is None:
-        return _plus(used, requested) <= given.units
+    if isinstance(given, UpTo):
+        return given.lets_pass(_plus(used, requested))
     return given is not None
 
 
@@ -247,11 +335,13 @@ def _minus(a: int | Decimal, b: int | Decimal) -> int | Decimal:
     return EXACT.subtract(Decimal(a), Decimal(b))
 
 
-def _words(feature: Feature | None, key: str) -> str:
+def feature_words(feature: Feature | None, key: str) -> str:
+    """Give what a feature is called to people: its description, else its key."""
     return (feature.description if feature is not None else "") or key
 
 
-def _count(number: int | Decimal) -> str:
+def count_words(number: int | Decimal) -> str:
+    """Write a count for people: 10,000, or 2.5."""
     return f"{number:,}" if isinstance(number, int) else plain(number)
 
 
@@ -260,5 +350,5 @@ def _advice(upgrade: Plan[Any] | None, key: str) -> str:
         return ""
     given = entitlement_of(upgrade, key)
     if isinstance(given, UpTo):
-        return f"; {upgrade.name} allows {_count(given.units)}"
+        return f"; {upgrade.name} allows {count_words(given.units)}"
     return f"; {upgrade.name} includes it" + (" without limit" if given == Unlimited() else "")

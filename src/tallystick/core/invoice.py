@@ -31,6 +31,7 @@ __all__ = [
     "Invoice",
     "InvoiceDiscount",
     "InvoiceLine",
+    "InvoiceSection",
     "InvoiceStatus",
     "InvoiceTax",
     "Party",
@@ -141,6 +142,24 @@ class CreditBurn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceSection:
+    """What one customer's subscription adds to a document that another customer pays.
+
+    `lines` is how many of the document's lines are its own; the sections follow one another in the
+    order of the lines.  `name` is the customer's, as it stood when the document was issued.  `id`,
+    `cause` and `at` are what a document of its own would have had.
+    """
+
+    id: str
+    customer: str
+    name: str | None = None
+    subscription: str | None = None
+    cause: str
+    at: Instant
+    lines: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
     """A document.
 
@@ -154,6 +173,7 @@ class Invoice:
     `tax` is what is added to the lines, `taxes` all of them by rate, and `tax_evidence` who decided
     which, by what rules (their digest), for which reasons.
     A credit note has its sums below zero; `credits` is the invoice it corrects.
+    `sections` says whose lines they are, where a customer pays for others.
 
     A draft has no number, no seller and no buyer yet.
     """
@@ -175,6 +195,7 @@ class Invoice:
     buyer: Party | None = None
     terms: Terms = field(default_factory=Terms)
     lines: tuple[InvoiceLine, ...] = ()
+    sections: tuple[InvoiceSection, ...] = ()
     subtotal: Money
     discount: Money
     discounts: tuple[InvoiceDiscount, ...] = ()
@@ -188,6 +209,14 @@ class Invoice:
     amount_due: Money
     credits: str | None = None
     reckoning: int = RECKONING
+
+    def by_section(self) -> tuple[tuple[InvoiceSection, tuple[InvoiceLine, ...]], ...]:
+        """Give the sections, each with its lines; nothing where it has no sections."""
+        found, first = [], 0
+        for section in self.sections:
+            found.append((section, self.lines[first : first + section.lines]))
+            first += section.lines
+        return tuple(found)
 
     @property
     def paid_by_grants(self) -> Money:

@@ -69,7 +69,7 @@ class Meter:
     late; `refuse` leaves it out, the other two count it.  None: nothing is late by the clock.
 
     A numeric feature has a meter of its own key: a gauge read by its last value or, where the
-    feature has a `reset`, a sum.
+    feature has a `reset` or a sliding window, a sum.
     """
 
     key: str
@@ -135,7 +135,7 @@ def meter_of_feature(feature: Feature) -> Meter:
     """Give the meter a feature has where the catalogue declares none for it."""
     return Meter(
         key=feature.meter or feature.key,
-        aggregation="last" if feature.reset is None else "sum",
+        aggregation="sum" if feature.renews else "last",
     )
 
 

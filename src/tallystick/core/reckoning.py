@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from tallystick.core.redemption import Redemption
     from tallystick.core.tax_decision import Taxation
 
-__all__ = ["STEPS", "Bill", "Facts", "finalize", "reckon"]
+__all__ = ["STEPS", "Bill", "Facts", "by_measure", "document_of", "finalize", "reckon"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,8 @@ class Facts:
     was invoiced and as far as it was given back.
     `items` are one-off items that wait, `late` usage of windows that were billed before, `settled`
     the minimum commitments of these windows.
-    `redemptions` are the coupons that the customer has, in the order in which they act.
+    `redemptions` are the coupons that the customer has, in the order in which they act; `earlier`
+    the documents of its subscription that stand, where coupons may have given for the same time.
     `grants` are the credit grants of money and of units, as they stand before it.
     `taxation` says who is asked for tax rates; without it nothing new is taxed.
     `balance` is what the customer has to its credit, minor units.
@@ -77,6 +78,7 @@ class Facts:
     billed: Mapping[int, int] = field(default_factory=FrozenDict)
     creditable: Mapping[int, Sequence[Invoiced]] = field(default_factory=FrozenDict)
     redemptions: Sequence[Redemption] = ()
+    earlier: Sequence[Invoice] = ()
     grants: Sequence[GrantBalance] = ()
     taxation: Taxation | None = None
     items: tuple[OneOff, ...] = ()
@@ -100,13 +102,13 @@ class Bill:
 
 def _rate(_bill: Bill, facts: Facts) -> Bill:
     left = {place: [fee.left_of_amount for fee in fees] for place, fees in facts.creditable.items()}
-    units, money = _by_measure(facts.grants)
+    units, money = by_measure(facts.grants)
     used, late = covered_usage(facts.due, facts.offers, facts.used, facts.late, units)
     lines = rated_lines(facts.due, facts.offers, used, facts.items, late, creditable=left)
     return Bill(lines=lines, burns=unit_burns(lines, units), grants=money)
 
 
-def _by_measure(
+def by_measure(
     grants: Sequence[GrantBalance],
 ) -> tuple[tuple[GrantBalance, ...], tuple[GrantBalance, ...]]:
     """Tell grants of units and of money apart."""
@@ -124,6 +126,7 @@ def _discounts(bill: Bill, facts: Facts) -> Bill:
         facts.redemptions,
         facts.due.at,
         facts.offers,
+        earlier=facts.earlier,
     )
     return replace(bill, lines=lines, discounts=discounts)
 
@@ -190,6 +193,11 @@ def reckon(facts: Facts) -> Invoice:
     bill = Bill()
     for step in STEPS:
         bill = step(bill, facts)
+    return document_of(bill, facts)
+
+
+def document_of(bill: Bill, facts: Facts) -> Invoice:
+    """Give the draft that a bill comes to, with its sums."""
     unit = facts.currency
     zero = Money.zero(unit)
     subtotal = Money.total((line.amount for line in bill.lines), unit)

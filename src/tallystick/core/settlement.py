@@ -22,6 +22,7 @@ __all__ = [
     "Credited",
     "Transfer",
     "credits_bought",
+    "credits_included",
     "credits_lost",
     "issued",
     "lost",
@@ -112,6 +113,11 @@ def refunded(amount: Money) -> tuple[Transfer, ...]:
 def credits_bought(amount: Money) -> tuple[Transfer, ...]:
     """Give the entries of credits that a customer paid for."""
     return _some(Transfer("cash", "credits", amount))
+
+
+def credits_included(amount: Money) -> tuple[Transfer, ...]:
+    """Give the entries of paid credits that come with a plan: its fee did not earn so much yet."""
+    return _some(Transfer("revenue", "credits", amount))
 
 
 def credits_lost(amount: Money) -> tuple[Transfer, ...]:

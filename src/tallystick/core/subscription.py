@@ -25,6 +25,7 @@ __all__ = [
     "MAIN",
     "TERMINAL",
     "AfterTrial",
+    "Granted",
     "Item",
     "Paid",
     "PauseMode",
@@ -123,6 +124,16 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """A stretch of time, `[start, end)`, for which a credit of a plan was granted."""
+
+    plan: str
+    credit: str
+    start: Instant
+    end: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """A change that is to come: at an instant, or at the end of the n-th period from now on.
 
@@ -146,6 +157,7 @@ class Subscription:
     where nothing is charged for it.  `spans` cover the present; `waiting` are charges that the next
     document takes along; `planned` what is to come, in the order in which it was asked for.
     `paid_once` names the prices without a cadence that were charged (`plan/licence`).
+    `granted` are the stretches of time for which its plans granted credits and that run still.
     `aligned` counts periods from the first day of a calendar unit.  `lapsed` is one in a pause that
     is past due, and goes on so.  `ends_at` is the end of a fixed term, `cancel_at` that of a
     cancellation.
@@ -179,6 +191,7 @@ class Subscription:
     spans: tuple[Span, ...] = ()
     waiting: tuple[Charge, ...] = ()
     paid_once: tuple[str, ...] = ()
+    granted: tuple[Granted, ...] = ()
     planned: tuple[Planned, ...] = ()
     terms: Terms = field(default_factory=Terms)
 

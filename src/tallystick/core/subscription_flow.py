@@ -15,7 +15,9 @@ from tallystick.core.charge import Charge, Due
 from tallystick.core.period import Cadence, Period, cadence_of, instant_text, to_the_second
 from tallystick.core.span import period_from
 from tallystick.core.subscription import MAIN, TERMINAL, Item
+from tallystick.core.subscription_grants import grant_due
 from tallystick.core.subscription_items import changed_items, planned_for_end, same_price
+from tallystick.core.subscription_next import when_due, when_next
 from tallystick.core.subscription_pauses import (
     end_of_period,
     is_frozen,
@@ -42,33 +44,25 @@ if TYPE_CHECKING:
         State,
         Subscription,
     )
+    from tallystick.core.subscription_grants import PlanGrant
 
-__all__ = ["Flow", "when_next"]
+__all__ = ["Flow"]
 
 _SET_UP: Final = f"{MAIN}/"  # what stands in `paid_once` for the plan's set-up fee
 
 
-def when_next(now: Subscription) -> Instant | None:
-    """Give when something happens next by itself; None where nothing ever will."""
-    if now.state in TERMINAL:
-        return None
-    times = [now.ends_at, now.resumes_at, *(planned.at for planned in now.planned)]
-    end = end_of_period(now)
-    if not is_frozen(now):
-        times += [now.cancel_at, end, *(span.end for span in now.spans)]
-    elif now.cancel_at != end:
-        times.append(now.cancel_at)  # the end of the period moves on, and a cancellation with it
-    return min((at for at in times if at is not None), default=None)
-
-
 class Flow:
-    """A subscription while time passes and moves are made: `now`, and the documents `dues`."""
+    """A subscription while time passes and moves are made.
+
+    `now` is how it stands; `dues` and `grants` are the documents and credits that came about.
+    """
 
     def __init__(self, subscription: Subscription, offers: Mapping[str, Plan[Any]]) -> None:
         """Take a subscription up where it stands."""
         self.now = subscription
         self.offers = offers
         self.dues: list[Due] = []
+        self.grants: list[PlanGrant] = []
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -76,7 +70,21 @@ class Flow:
         """Let everything happen that time brings up to and with an instant."""
         until = to_the_second(until)
         while (at := when_next(self.now)) is not None and at <= until:
-            self._tick(at)
+            if when_due(self.now) == at:
+                self._tick(at)
+                if when_due(self.now) == at:
+                    continue  # more happens at this instant: credits come after all of it
+            self.now = replace(self.now, clock=at)
+            self._grant(at)
+
+    def settle(self, at: Instant) -> None:
+        """Let happen what comes after a move at its instant: what was planned, then credits."""
+        self.advance(at)
+        self._grant(at)
+
+    def _grant(self, at: Instant) -> None:
+        self.now, made = grant_due(self.now, self.offers, at)
+        self.grants += made
 
     def _tick(self, at: Instant) -> None:
         """Let happen what time brings at one instant, in its order."""

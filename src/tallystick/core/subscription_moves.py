@@ -31,8 +31,9 @@ from tallystick.core.move import (
 )
 from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.subscription import MAIN, AfterTrial, Item, Planned, Subscription
-from tallystick.core.subscription_flow import Flow, when_next
+from tallystick.core.subscription_flow import Flow
 from tallystick.core.subscription_items import plan_id, planned_for_date
+from tallystick.core.subscription_next import when_next as next_at
 from tallystick.core.terms import check_item, item_in, prices_of
 from tallystick.errors import Conflict, InvalidInput, NotFound
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from tallystick.core.move import AddOn, Move, MoveKind
     from tallystick.core.period import Instant
     from tallystick.core.subscription import State
+    from tallystick.core.subscription_grants import PlanGrant
 
 __all__ = ["ALLOWED", "KINDS", "Outcome", "advance", "apply", "next_at", "start"]
 
@@ -82,15 +84,11 @@ _LONGEST_TRIAL: Final = 3_650  # days
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a subscription, and the documents that fell due on the way, in order."""
+    """What became of a subscription; documents that fell due and credits it got, in order."""
 
     subscription: Subscription
     dues: tuple[Due, ...] = ()
-
-
-def next_at(subscription: Subscription) -> Instant | None:
-    """Give when something happens to it by itself next; None where nothing ever will."""
-    return when_next(subscription)
+    grants: tuple[PlanGrant, ...] = ()
 
 
 def advance(subscription: Subscription, until: Instant, offers: Mapping[str, Plan[Any]]) -> Outcome:
@@ -101,7 +99,7 @@ def advance(subscription: Subscription, until: Instant, offers: Mapping[str, Pla
     """
     flow = Flow(subscription, offers)
     flow.advance(until)
-    return Outcome(flow.now, tuple(flow.dues))
+    return Outcome(flow.now, tuple(flow.dues), tuple(flow.grants))
 
 
 # --- start ----------------------------------------------------------------------------------------
@@ -145,7 +143,7 @@ def start(id_: str, move: Start, at: Instant, offers: Mapping[str, Plan[Any]]) -
     if move.paid_until is not None:
         flow.paid_elsewhere(to_the_second(move.paid_until))
     flow.advance(at)
-    return Outcome(flow.now, tuple(flow.dues))
+    return Outcome(flow.now, tuple(flow.dues), tuple(flow.grants))
 
 
 def _check_start(move: Start, at: Instant, begins: Instant) -> None:
@@ -266,8 +264,8 @@ def apply(
     number = flow.now.moves + 1
     flow.now = replace(flow.now, moves=number, clock=at)
     _ACTS[kind](flow, move, at, number)
-    flow.advance(at)  # what was planned for this very instant
-    return Outcome(flow.now, tuple(flow.dues))
+    flow.settle(at)
+    return Outcome(flow.now, tuple(flow.dues), tuple(flow.grants))
 
 
 def _refused(subscription: Subscription, kind: MoveKind) -> str:

@@ -41,6 +41,7 @@ from tallystick.core.invoice import (
     Invoice,
     InvoiceDiscount,
     InvoiceLine,
+    InvoiceSection,
     InvoiceTax,
     Party,
 )
@@ -51,6 +52,7 @@ from tallystick.core.quote import Quote, Quoted, QuotedLine
 from tallystick.core.spelling import did_you_mean
 from tallystick.core.subscription import (
     AfterTrial,
+    Granted,
     Item,
     Paid,
     PauseMode,
@@ -84,9 +86,9 @@ _RECORDS: Final[frozenset[type]] = frozenset(
     {
         *_KINDS.values(),
         *(moves.AddOn, moves.Phase),
-        *(Subscription, Item, Span, Paid, Planned, Terms, Charge, Due),
+        *(Subscription, Item, Span, Paid, Granted, Planned, Terms, Charge, Due),
         *(Quote, Quoted, QuotedLine),
-        *(CreditBurn, Invoice, InvoiceDiscount, InvoiceLine, InvoiceTax, Party),
+        *(CreditBurn, Invoice, InvoiceDiscount, InvoiceLine, InvoiceSection, InvoiceTax, Party),
     }
 )
 _NAMES: Final[dict[str, Any]] = {  # what the modules import for the checkers only

@@ -54,6 +54,8 @@ def _lines(view: View) -> Iterator[str]:
     yield _RULE
     for row in view.rows:
         yield from _row(row, labels)
+        if row.subtotal:
+            yield from (_right(f"{words.subtotal}  {row.subtotal}", _WIDTH), "")
     if not view.rows:
         yield words.no_lines
     yield _RULE
@@ -69,6 +71,7 @@ def _lines(view: View) -> Iterator[str]:
 
 
 def _row(row: Row, labels: tuple[str, str, str]) -> Iterator[str]:
+    yield from _wrapped(filter(None, [row.heading]))
     yield from _wrapped([row.description])
     yield from _wrapped(row.details, "  ")
     figures = (row.quantity, row.unit_price, row.amount)

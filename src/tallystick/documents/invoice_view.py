@@ -8,10 +8,11 @@ meaning to (angle brackets) is that medium's to escape.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from tallystick.core.invoice import Invoice
+from tallystick.core.money import Money
 from tallystick.core.number import EXACT
 from tallystick.core.units_billed import granted_units
 from tallystick.documents.formats import Formats, formats_of
@@ -20,8 +21,7 @@ from tallystick.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tallystick.core.invoice import InvoiceLine, InvoiceTax, Party
-    from tallystick.core.money import Money
+    from tallystick.core.invoice import InvoiceLine, InvoiceSection, InvoiceTax, Party
     from tallystick.documents.invoice_words import Words
 
 __all__ = ["Fact", "Row", "View", "clean", "view_of"]
@@ -46,13 +46,18 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: its name, what explains it, and its figures."""
+    """One line of the table: its name, what explains it, and its figures.
+
+    The first of a section has its `heading`, the last its `subtotal`.
+    """
 
     description: str
     details: tuple[str, ...]
     quantity: str
     unit_price: str
     amount: str
+    heading: str = ""
+    subtotal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +118,7 @@ def view_of(invoice: Invoice, locale: str | None = None, zone: str | None = None
         facts=tuple(_facts(invoice, form)),
         seller=_party(invoice.seller, form),
         buyer=_party(buyer, form),
-        rows=tuple(_row(line, form) for line in invoice.lines),
+        rows=tuple(_rows(invoice, form)),
         totals=tuple(_totals(invoice, form)),
         memo=tuple(filter(None, map(clean, (invoice.terms.memo or "").splitlines()))),
         remarks=(
@@ -167,6 +172,26 @@ def _address(address: Mapping[str, str], form: Formats) -> Iterator[str]:
         yield f"{code} {city}".strip()
         yield state
     yield form.country(country)
+
+
+def _rows(invoice: Invoice, form: Formats) -> Iterator[Row]:
+    """Give the lines; where a customer pays for others, under the names of whose they are."""
+    if not invoice.sections:
+        yield from (_row(line, form) for line in invoice.lines)
+    for section, lines in invoice.by_section():
+        rows = [_row(line, form) for line in lines]
+        if not rows:
+            continue
+        amount = Money.total((line.amount for line in lines), invoice.currency)
+        rows[0] = replace(rows[0], heading=_heading(section))
+        rows[-1] = replace(rows[-1], subtotal=form.money(amount))
+        yield from rows
+
+
+def _heading(section: InvoiceSection) -> str:
+    """Name a section by its customer and subscription."""
+    own = section.customer if section.name is None else f"{section.name} ({section.customer})"
+    return clean(" · ".join(filter(None, (own, section.subscription))))
 
 
 def _row(line: InvoiceLine, form: Formats) -> Row:

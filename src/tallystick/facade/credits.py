@@ -15,6 +15,15 @@ from tallystick.app.credits import (
     transfer_credits,
     void_credits,
 )
+from tallystick.app.top_ups import (
+    AskedTopUp,
+    cancel_top_up,
+    end_top_up,
+    list_rules,
+    list_top_ups,
+    pay_top_up,
+    set_top_up,
+)
 from tallystick.core.credit import DEFAULT_PRIORITY
 
 if TYPE_CHECKING:
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
     from tallystick.core.credit import Category
     from tallystick.core.money import Money
     from tallystick.storage.credits import GrantRow
+    from tallystick.storage.top_ups import RuleRow, TopUpRow
     from tallystick.wiring import Tallystick
 
 __all__ = ["Credits"]
@@ -120,18 +130,122 @@ class Credits:
         amount: Money | Decimal | str,
         *,
         to: str,
+        idempotency_key: str | None = None,
         at: datetime | None = None,
         connection: Connection | Session | None = None,
     ) -> GrantRow:
         """Give so much of a grant to another customer, with its end and its limits.
 
-        Raises NotFound, InvalidInput, InsufficientCredit.
+        With a key, which is the receiver's, a repeat gives the grant that the first call made.
+
+        Raises NotFound, InvalidInput, InsufficientCredit; Conflict where the key was used for
+        another grant.
         """
         key = self._tally.ids.new("grt")
         return self._tally.act(
-            lambda unit, at: transfer_credits(unit, at, id, amount, to=to, new_id=key),
+            lambda unit, at: transfer_credits(
+                unit, at, id, amount, to=to, new_id=key, key=idempotency_key
+            ),
             at=at,
             connection=connection,
+            repeatable=idempotency_key is not None,
+        )
+
+    def top_up(
+        self,
+        customer: str,
+        *,
+        below: Money | str,
+        add: Money | str,
+        price: Money | str | None = None,
+        at_most: int | None = None,
+        at: datetime | None = None,
+        connection: Connection | Session | None = None,
+    ) -> RuleRow:
+        """Top a customer's credits up by `add` whenever a document leaves less than `below`.
+
+        Each is to be paid at its `price` (`pay_top_up`) before it is granted; without a price it is
+        a gift, granted at once.  `at_most` is how many there are in a month (of UTC).  Takes the
+        place of the rule in that currency; the same rule again changes nothing.
+
+        Raises NotFound; InvalidInput with the field that is wrong; CurrencyMismatch; Conflict.
+        """
+        key = self._tally.ids.new("tur")
+        asked = AskedTopUp(below=below, add=add, price=price, at_most=at_most)
+        return self._tally.act(
+            lambda unit, at: set_top_up(unit, at, customer, key, asked),
+            at=at,
+            connection=connection,
+            repeatable=True,
+        )
+
+    def end_top_up(
+        self,
+        id: str,  # noqa: A002 - the field's word
+        *,
+        at: datetime | None = None,
+        connection: Connection | Session | None = None,
+    ) -> RuleRow:
+        """Top up no more by a rule; what it began can still be paid.  Raises NotFound."""
+        return self._tally.act(
+            lambda unit, at: end_top_up(unit, at, id),
+            at=at,
+            connection=connection,
+            repeatable=True,
+        )
+
+    def pay_top_up(
+        self,
+        id: str,  # noqa: A002 - the field's word
+        *,
+        at: datetime | None = None,
+        connection: Connection | Session | None = None,
+    ) -> GrantRow:
+        """Note that a top-up was paid, and grant it from then on; a repeat gives the same grant.
+
+        Raises NotFound; Conflict where it was canceled.
+        """
+        return self._tally.act(
+            lambda unit, at: pay_top_up(unit, at, id),
+            at=at,
+            connection=connection,
+            repeatable=True,
+        )
+
+    def cancel_top_up(
+        self,
+        id: str,  # noqa: A002 - the field's word
+        *,
+        connection: Connection | Session | None = None,
+    ) -> TopUpRow:
+        """Give a top-up up that nobody paid; another may begin then.
+
+        Raises NotFound; Conflict where it was granted.
+        """
+        return self._tally.act(
+            lambda unit, _: cancel_top_up(unit, id), connection=connection, repeatable=True
+        )
+
+    def top_up_rules(
+        self,
+        customer: str,
+        *,
+        ended: bool = False,
+        connection: Connection | Session | None = None,
+    ) -> tuple[RuleRow, ...]:
+        """Give the rules by which a customer is topped up; those that ended if asked."""
+        return self._tally.act(
+            lambda unit, _: list_rules(unit, customer, ended=ended),
+            connection=connection,
+            reading=True,
+        )
+
+    def top_ups(
+        self, customer: str, *, connection: Connection | Session | None = None
+    ) -> tuple[TopUpRow, ...]:
+        """Give the top-ups of a customer, the first first.  Raises NotFound."""
+        return self._tally.act(
+            lambda unit, _: list_top_ups(unit, customer), connection=connection, reading=True
         )
 
     def get(

@@ -14,6 +14,7 @@ from tallystick.app.customer import (
     list_customers,
     update_customer,
 )
+from tallystick.app.parents import family_of, remove_parent, set_parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tallystick.app.customer import ExportedRecord, Place
     from tallystick.core.customer import Customer, CustomerFields
     from tallystick.core.page import Page
+    from tallystick.core.parent import Parent
     from tallystick.wiring import Tallystick
 
 __all__ = ["Customers"]
@@ -150,6 +152,65 @@ class Customers:
             connection=connection,
             at=at,
             repeatable=True,
+        )
+
+    def set_parent(
+        self,
+        child: str,
+        parent: str,
+        *,
+        from_: datetime | str | None = None,
+        at: datetime | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Parent:
+        """Let a customer pay for another one, from an instant on: now, where none is named.
+
+        From its next boundary on, what the child is billed stands as a section on the parent's
+        consolidated invoice.  The child keeps its subscriptions, usage, coupons and entitlements.
+        Asked again, it changes nothing.
+
+        Raises NotFound; InvalidInput for the past, or a customer that is its own parent; Conflict
+        where the child has a parent or children then, or the parent has a parent.
+        """
+        return self._tally.act(
+            lambda unit, at: set_parent(unit, at, child, parent, from_),
+            connection=connection,
+            at=at,
+            repeatable=True,
+        )
+
+    def remove_parent(
+        self,
+        child: str,
+        *,
+        from_: datetime | str | None = None,
+        at: datetime | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Parent:
+        """Let a customer pay for itself again, from an instant on: now, where none is named.
+
+        From its next boundary on, its documents are its own.  Raises NotFound where it has no
+        parent then; InvalidInput for the past.
+        """
+        return self._tally.act(
+            lambda unit, at: remove_parent(unit, at, child, from_),
+            connection=connection,
+            at=at,
+            repeatable=True,
+        )
+
+    def parents(
+        self,
+        id: str,  # noqa: A002 - the field's word
+        *,
+        connection: Connection | Session | None = None,
+    ) -> tuple[Parent, ...]:
+        """Give who pays or paid for a customer and for whom it pays or paid, by child and time.
+
+        Raises NotFound.
+        """
+        return self._tally.act(
+            lambda unit, _: family_of(unit, id), connection=connection, reading=True
         )
 
     def _page(

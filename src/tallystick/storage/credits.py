@@ -38,8 +38,9 @@ __all__ = [
     "add_grant",
     "grant_by_id",
     "grant_by_key",
+    "grant_values",
+    "grants_by_id",
     "grants_of",
-    "had_units",
     "last_place",
     "move_grants",
     "moves_of",
@@ -99,9 +100,21 @@ class CreditMove:
 
 def add_grant(unit: Unit, row: GrantRow) -> None:
     """Store a grant.  Raises Conflict where its id, its place or the customer's key was used."""
+    values = grant_values(row)
+    try:
+        with unit.savepoint():
+            unit.connection.execute(insert(unit.tables.credit_grants).values(values))
+    except IntegrityError as refused:
+        if "UNIQUE" not in str(refused.orig).upper():
+            raise
+        raise Conflict("another grant came first: read what there is and try again") from None
+
+
+def grant_values(row: GrantRow) -> dict[str, Any]:
+    """Give the columns of a grant."""
     grant = row.grant
     unit_ = currency_of(grant.amount)
-    values = {
+    return {
         "customer_id": grant.customer,
         "id": grant.id,
         "place": grant.created,
@@ -119,13 +132,16 @@ def add_grant(unit: Unit, row: GrantRow) -> None:
         "reason": row.reason,
         "idempotency_key": row.idempotency_key,
     }
-    try:
-        with unit.savepoint():
-            unit.connection.execute(insert(unit.tables.credit_grants).values(values))
-    except IntegrityError as refused:
-        if "UNIQUE" not in str(refused.orig).upper():
-            raise
-        raise Conflict("another grant came first: read what there is and try again") from None
+
+
+def grants_by_id(
+    unit: Unit, customer: str, ids: Collection[str], *, lock: bool = False
+) -> dict[str, GrantRow]:
+    """Give grants of a customer by their ids; `lock` holds them until the transaction ends."""
+    names = ("customer_id", "id")
+    keys = [(customer, each) for each in ids]
+    found = rows_of(unit, unit.tables.credit_grants, names, keys, lock=lock)
+    return {row["id"]: _grant(row) for row in found}
 
 
 def grants_of(
@@ -146,17 +162,6 @@ def grants_of(
         rows = unit.connection.execute(query.with_for_update() if lock else query)
         found += map(_grant, rows.mappings())
     return tuple(found)
-
-
-def had_units(unit: Unit, customers: Collection[str]) -> frozenset[str]:
-    """Give those customers who were ever granted units of a feature."""
-    c = unit.tables.credit_grants.c
-    names, found = sorted(set(customers)), set[str]()
-    for start in range(0, len(names), _AT_ONCE):
-        mine = c.customer_id.in_(names[start : start + _AT_ONCE])
-        query = select(c.customer_id).where(mine, c.feature.is_not(None)).distinct()
-        found.update(unit.connection.execute(query).scalars())
-    return frozenset(found)
 
 
 def last_place(unit: Unit, customer: str) -> int:
@@ -184,9 +189,19 @@ def grant_by_key(unit: Unit, customer: str, idempotency_key: str) -> GrantRow | 
 def to_expire(unit: Unit, at: Instant, limit: int) -> tuple[GrantRow, ...]:
     """Lock grants that ended by an instant and of which something is left, the first ended first.
 
-    One that a draft of its customer may still be paid by waits for it.
+    One that a draft of its customer may still be paid by, or that goes on, waits for it.
     """
     table, drafts = unit.tables.credit_grants, unit.tables.invoices
+    planned = unit.tables.plan_grants.c
+    goes_on = (
+        select(planned.grant_id)
+        .where(
+            planned.customer_id == table.c.customer_id,
+            planned.grant_id == table.c.id,
+            planned.rolls_at.is_not(None),
+        )
+        .exists()
+    )
     waits = (
         select(drafts.c.id)
         .where(
@@ -198,7 +213,7 @@ def to_expire(unit: Unit, at: Instant, limit: int) -> tuple[GrantRow, ...]:
     )
     query = (
         select(table)
-        .where(table.c.expires_at <= at, table.c.remaining != ZERO, ~waits)
+        .where(table.c.expires_at <= at, table.c.remaining != ZERO, ~waits, ~goes_on)
         .order_by(table.c.expires_at, table.c.customer_id, table.c.id)
         .limit(limit)
     )

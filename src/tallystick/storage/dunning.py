@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
 
 from sqlalchemy import and_, func, select, update
 
-from tallystick.core.dunning import Ladder, ladder_tree, read_ladder
+from tallystick.core.dunning import Ladder, RemainingAccess, ladder_tree, read_ladder
 from tallystick.storage.aside import put_aside, stopped_in
 from tallystick.storage.batches import insert_cells, moments, rows_of
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy import RowMapping
 
-    from tallystick.core.dunning import RemainingAccess
     from tallystick.core.period import Instant
     from tallystick.storage.unit import Unit
 
 __all__ = [
     "Climb",
     "ClimbState",
+    "access_of",
     "begin",
     "climb_of",
     "climbs",
@@ -43,6 +43,7 @@ __all__ = [
 ClimbState: TypeAlias = Literal["waiting", "retrying", "final", "recovered"]
 """How an unpaid invoice stands: as `core.dunning` has it, or nothing is to be paid any more."""
 
+_AT_ONCE: Final = 500
 _COLUMNS: Final = (
     ("customer_id", "text"),
     ("id", "text"),
@@ -181,6 +182,26 @@ def climbs(
         query = query.where(table.c.state.in_(sorted(states)))
     rows = unit.connection.execute(query.order_by(table.c.id).limit(limit)).mappings()
     return tuple(map(_climb, rows))
+
+
+def access_of(unit: Unit, ids: Collection[str]) -> dict[tuple[str, str], RemainingAccess]:
+    """Give the access that remains by customer and subscription: the least of its unpaid invoices.
+
+    Only of those on a ladder.
+    """
+    c, order = unit.tables.dunning.c, get_args(RemainingAccess)
+    found: dict[tuple[str, str], RemainingAccess] = {}
+    names = sorted(set(ids))
+    for start in range(0, len(names), _AT_ONCE):
+        query = select(c.customer_id, c.subscription_id, c.access).where(
+            c.customer_id.in_(names[start : start + _AT_ONCE]),
+            c.subscription_id.is_not(None),
+            c.state != "recovered",
+        )
+        for owner, key, access in unit.connection.execute(query):
+            before = found.get((owner, key), "full")
+            found[owner, key] = max(before, access, key=order.index)
+    return found
 
 
 def set_aside(unit: Unit, customer: str, id_: str, reason: str) -> None:

@@ -7,7 +7,7 @@ NULL: what it has not is an empty text, and a line for no time has the year 1970
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,12 @@ from tallystick.core.period import Period
 from tallystick.core.plain_values import plain_text
 from tallystick.storage.among import among
 from tallystick.storage.batches import insert_cells, moments
+from tallystick.storage.sections import (
+    in_chunks,
+    places_of,
+    sections_of_subscriptions,
+    with_standing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -33,7 +39,14 @@ if TYPE_CHECKING:
     from tallystick.storage.arrays import Cell
     from tallystick.storage.unit import Unit
 
-__all__ = ["BilledLine", "as_billed", "billed_lines", "insert_lines", "lines_of"]
+__all__ = [
+    "BilledLine",
+    "as_billed",
+    "billed_lines",
+    "insert_lines",
+    "lines_of",
+    "notes_on_sections",
+]
 
 _COLUMNS: Final = (
     ("customer_id", "text"),
@@ -58,6 +71,7 @@ _COLUMNS: Final = (
 )
 _NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE: Final = 500
+_LAST: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +79,8 @@ class BilledLine:
     """One line of a document as it was billed, and on which: all of it but its words.
 
     `position` counts from 1.  `status` and `at` are the document's; what is on one that is `empty`
-    was looked at and came to nothing, what is on one that is `void` is not asked for any more.
+    was looked at and came to nothing, what is on one that is `void` is not asked for any more.  A
+    section's line stands as the document does that its payer was asked by.
     """
 
     customer: str
@@ -157,7 +172,7 @@ def lines_of(
     """Give the lines of documents, by customer and document id."""
     lines = unit.tables.invoice_lines
     found: dict[tuple[str, str], list[BilledLine]] = {key: [] for key in invoices}
-    for some in _chunks(found):
+    for some in in_chunks(found):
         query = _selected(unit).where(among(unit, (lines.c.customer_id, lines.c.invoice_id), some))
         for line in _read(unit, query):
             found[line.customer, line.invoice].append(line)
@@ -173,31 +188,70 @@ def billed_lines(
 ) -> list[BilledLine]:
     """Give what was billed for subscriptions, each as (customer, id), "" for none.
 
-    Of these prices, and for times that touch the window, if given.  In the order in which the
-    documents came to be, and of their lines.
+    Of these prices, and for times that touch the window, if given; else also what was given back of
+    them by hand on a payer's document.  In the order in which the documents came to be, and of
+    their lines: of one instant the boundary's first, then changes.
     """
     c = unit.tables.invoice_lines.c
-    found: list[BilledLine] = []
-    for some in _chunks(subscriptions):
+    rows: list[RowMapping] = []
+    for some in in_chunks(subscriptions):
         query = _selected(unit).where(among(unit, (c.customer_id, c.subscription_id), some))
         if prices is not None:
             query = query.where(c.price_id.in_(sorted(prices)))
         if window is not None:
             query = query.where(c.window_start < window.end, c.window_end > window.start)
-        found += _read(unit, query)
-    return sorted(found, key=lambda line: (line.customer, line.at, line.invoice, line.position))
+        rows += unit.connection.execute(query).mappings()
+    found = list(map(_line, sorted(rows, key=_came)))
+    if prices is None and window is None:
+        found += notes_on_sections(unit, subscriptions)
+    return sorted(found, key=lambda line: (line.customer, line.at))
 
 
-def _chunks(keys: Collection[tuple[str, str]]) -> list[list[tuple[str, str]]]:
-    ordered = sorted(set(keys))
-    return [ordered[start : start + _AT_ONCE] for start in range(0, len(ordered), _AT_ONCE)]
+def _came(row: RowMapping) -> tuple[Any, ...]:
+    turn = _turn(row["cause"])
+    return row["customer_id"], row["at"], turn, row["invoice_id"], row["position"]
+
+
+def _turn(cause: str) -> int:
+    """Give the turn of a document among those of one instant; changes have numbers."""
+    kind, _, rest = cause.partition("/")
+    number = rest.rpartition("/")[2]
+    if kind == "change" and number.isdecimal():
+        return int(number)
+    return 0 if kind == "boundary" else _LAST
+
+
+def notes_on_sections(unit: Unit, subscriptions: Collection[tuple[str, str]]) -> list[BilledLine]:
+    """Give what was given back by hand of the sections of subscriptions on a payer's document.
+
+    Each as if the note were of the section: by its document and the place of the line there.
+    """
+    of = sections_of_subscriptions(unit, subscriptions)
+    if not of:
+        return []
+    payers = {payer for payer, _ in of.values()}
+    places, found = places_of(unit, payers), list[BilledLine]()
+    i = unit.tables.invoices.c
+    for some in in_chunks(payers):
+        query = _selected(unit).where(among(unit, (i.customer_id, i.credits_id), some))
+        for line in _read(unit, query):
+            document, position = line.evidence.get("invoice"), line.evidence.get("position")
+            section, place = places.get((str(document), int(position or 0)), (None, 0))
+            if section in of:
+                told = FrozenDict({**line.evidence, "invoice": section[1], "position": place})
+                subscription = of[section][1]
+                found.append(
+                    replace(line, customer=section[0], subscription=subscription, evidence=told)
+                )
+    return found
 
 
 def _selected(unit: Unit) -> Select[Any]:
     lines, invoices = unit.tables.invoice_lines, unit.tables.invoices
     same = (lines.c.customer_id == invoices.c.customer_id) & (lines.c.invoice_id == invoices.c.id)
-    columns = (*lines.c, invoices.c.status, invoices.c.currency, invoices.c.at)
-    return select(*columns).select_from(lines.join(invoices, same))
+    joined, status = with_standing(unit, lines.join(invoices, same))
+    columns = (*lines.c, status, invoices.c.currency, invoices.c.at, invoices.c.cause)
+    return select(*columns).select_from(joined)
 
 
 def _read(unit: Unit, query: Select[Any]) -> list[BilledLine]:

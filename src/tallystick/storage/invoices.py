@@ -22,6 +22,7 @@ from tallystick.storage.invoice_rows import (
     draft_row,
     invoice_row,
 )
+from tallystick.storage.sections import close_rows, is_section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -40,6 +41,7 @@ __all__ = [
     "add_paid",
     "add_refunded",
     "claim_drafts",
+    "close_sections",
     "drop_empty",
     "find_invoice",
     "find_invoices",
@@ -161,11 +163,13 @@ def claim_drafts(
     """Give the drafts that may be issued by then, in the order in which they are numbered.
 
     Up to and with `until`, and where it is given only `before` an instant.  They are locked until
-    the transaction ends; who else asks waits.  `unread` is told of those that cannot be read.
+    the transaction ends; who else asks waits.  `unread` is told of those that cannot be read.  The
+    sections of a payer's document go with it, and are not among them.
     """
     table = unit.tables.invoices
     c = table.c
     where = [c.status == "draft", c.set_aside.is_(None), c.finalize_at <= until]
+    where.append(~is_section(unit))
     if before is not None:
         where.append(c.finalize_at < before)
     query = (
@@ -182,7 +186,7 @@ def lowest_draft(unit: Unit, until: Instant) -> Instant | None:
     """Give when the first draft may be issued that may be by then; None for none."""
     c = unit.tables.invoices.c
     query = select(func.min(c.finalize_at)).where(
-        c.status == "draft", c.set_aside.is_(None), c.finalize_at <= until
+        c.status == "draft", c.set_aside.is_(None), c.finalize_at <= until, ~is_section(unit)
     )
     return unit.connection.execute(query).scalar()
 
@@ -210,6 +214,22 @@ def drop_empty(unit: Unit, invoices: Sequence[Invoice]) -> None:
     _close(unit, invoices, _KEY, rows, {"status": "'empty'"})
 
 
+def close_sections(unit: Unit, sections: Sequence[Invoice]) -> None:
+    """Close drafts that stand on a payer's document: with their lines and sums, but no number.
+
+    Raises Conflict where a line was billed before or one is no draft any more.
+    """
+    if not sections:
+        return
+    try:
+        with unit.savepoint():
+            insert_lines(unit, sections)
+            if close_rows(unit, sections) != len(sections):
+                raise Conflict(_NO_DRAFT)
+    except IntegrityError as refused:
+        raise _refusal(refused) from None
+
+
 def _close(
     unit: Unit,
     invoices: Sequence[Invoice],
@@ -223,7 +243,7 @@ def _close(
     where = f"{_MINE} AND coalesce(d.status, '') = 'draft'"
     try:
         with unit.savepoint():
-            insert_lines(unit, invoices)
+            insert_lines(unit, [each for each in invoices if not each.sections])
             done = update_rows(unit, unit.tables.invoices, columns, rows, changes, where)
             if done != len(rows):
                 raise Conflict(_NO_DRAFT)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from sqlalchemy import bindparam, func, null, select, text
 
 from tallystick.storage.invoice_rows import document_of
-from tallystick.storage.usage_stretches import moment_cell
+from tallystick.storage.usage_stretches import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from sqlalchemy import BindParameter, ColumnElement
 
@@ -49,11 +49,12 @@ Customers: TypeAlias = "tuple[str, str | None]"
 _COUNTED: Final = ("open", "paid", "uncollectible", "empty")
 _SEALS: Final = frozenset({"body", "digest", "chain"})
 _AT_ONCE: Final = 500
+_FEW: Final = 200
 _END: Final = 1_500  # characters: from its subtotal on, unless it has a long note
+_KEY: Final = (("customer", "text"), ("id", "text"))
 _LINES: Final = """SELECT l.invoice_id, l.item, l.price_id, l.offer, l.kind, l.part,
- CAST(l.quantity AS text), l.amount FROM {invoices} i CROSS JOIN {lines} l
- WHERE l.customer_id = i.customer_id AND l.invoice_id = i.id AND i.status IN :statuses
- AND i.finalize_at >= :since AND i.finalize_at < :until AND i.customer_id > :after"""
+ CAST(l.quantity AS text), l.amount FROM ({k}) k CROSS JOIN {lines} l
+ WHERE l.customer_id = k.customer AND l.invoice_id = k.id"""
 # CROSS JOIN keeps SQLite from going through the lines of all times
 
 
@@ -80,25 +81,22 @@ def figures(
     columns = (c.customer_id, c.id, c.subscription_id, c.currency, c.at, c.due)
     query = select(*columns, c.discount, c.credit, c.tax, c.total, end)
     query = query.where(*_issued(unit, some, since, until)).order_by(c.customer_id, c.id)
-    return [Figures(*row) for row in unit.connection.execute(query)]
+    return [Figures(*row) for row in unit.connection.execute(query).all()]
 
 
 def lines(
-    unit: Unit, some: Customers, since: Instant, until: Instant, prices: Collection[str] | None
-) -> Sequence[LineFigures]:
-    """Give the lines of these documents, of some prices or, with None, all of them."""
-    tables, (after, last) = unit.tables, some
-    words = _LINES.format(invoices=tables.invoices.fullname, lines=tables.invoice_lines.fullname)
-    words += "" if last is None else " AND i.customer_id <= :last"
-    query = text(words if prices is None else f"{words} AND l.price_id IN :prices")
-    given: dict[str, Any] = {"after": after, "statuses": _COUNTED}
-    given |= {"since": moment_cell(unit, since), "until": moment_cell(unit, until)}
-    given |= {} if last is None else {"last": last}
-    given |= {} if prices is None else {"prices": sorted(prices)}
-    lists: list[BindParameter[Any]] = [
-        bindparam(name, expanding=True) for name in ("statuses", "prices") if name in given
-    ]
-    return unit.connection.execute(query.bindparams(*lists), given).all()
+    unit: Unit, documents: Sequence[Figures], prices: Collection[str] | None
+) -> Iterator[LineFigures]:
+    """Give the lines of documents, of which there is one, of some prices or, with None, all."""
+    k, given = table_of(unit, _KEY, [(each.customer, each.id) for each in documents])
+    query = text(_LINES.format(k=k, lines=unit.tables.invoice_lines.fullname))
+    asked: dict[str, Any] = {**given}
+    if prices is not None:
+        named: BindParameter[Any] = bindparam("prices", expanding=True)
+        query = text(f"{query.text} AND l.price_id IN :prices").bindparams(named)
+        asked["prices"] = sorted(prices)
+    for some in unit.connection.execute(query, asked).partitions(_FEW):
+        yield from some  # few at a time: all of them kept the collector of garbage busy
 
 
 def _issued(

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tallystick.errors import Conflict
 from tallystick.storage.batches import insert_cells, rows_of
+from tallystick.storage.sections import with_standing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -172,11 +173,12 @@ def add_redemption(unit: Unit, row: RedemptionRow) -> None:
 
 
 def redemptions_of(
-    unit: Unit, customers: Collection[str], *, all_: bool = False
+    unit: Unit, customers: Collection[str], *, all_: bool = False, lock: bool = False
 ) -> tuple[RedemptionRow, ...]:
     """Give the redemptions of customers, by customer and in the order in which they act.
 
-    Those that were released are left out unless `all_` are asked for.
+    Those that were released are left out unless `all_` are asked for.  `lock` keeps anybody from
+    releasing them until the transaction ends.
     """
     table = unit.tables.redemptions
     names, found = sorted(set(customers)), list[RedemptionRow]()
@@ -184,6 +186,9 @@ def redemptions_of(
         query = select(table).where(table.c.customer_id.in_(names[start : start + _AT_ONCE]))
         if not all_:
             query = query.where(table.c.released_at.is_(None))
+        if lock:
+            query = query.order_by(table.c.customer_id, table.c.id)
+            query = query.with_for_update(key_share=True)
         found += map(_row, unit.connection.execute(query).mappings())
     return tuple(sorted(found, key=_order))
 
@@ -266,10 +271,11 @@ def uses(unit: Unit, customers: Collection[str]) -> dict[tuple[str, str], int]:
     names, found = sorted(set(customers)), dict[tuple[str, str], int]()
     for start in range(0, len(names), _AT_ONCE):
         some = used.c.customer_id.in_(names[start : start + _AT_ONCE])
+        joined, status = with_standing(unit, used.join(documents, same))
         query = (
             select(used.c.customer_id, used.c.redemption_id, func.count())
-            .join(documents, same)
-            .where(some, documents.c.status != "void")
+            .select_from(joined)
+            .where(some, status != "void")
             .group_by(used.c.customer_id, used.c.redemption_id)
         )
         found |= {(row[0], row[1]): row[2] for row in unit.connection.execute(query)}

@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Final
 from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import BILLING_GRANTS
 from tallystick.storage.coupon_tables import COUPON_GRANTS
+from tallystick.storage.credit_rule_tables import CREDIT_RULE_GRANTS
 from tallystick.storage.credit_tables import CREDIT_GRANTS
+from tallystick.storage.gate_tables import GATE_GRANTS
 from tallystick.storage.owned import owners
+from tallystick.storage.parent_tables import PARENT_GRANTS
 from tallystick.storage.price_migration_tables import PRICE_MIGRATION_GRANTS
 from tallystick.storage.role_facts import facts_of
 from tallystick.storage.scope import ALL_SETTING, CUSTOMER_SETTING
@@ -46,7 +49,10 @@ GRANTS: Final[Mapping[str, frozenset[str]]] = {
     **BILLING_GRANTS,
     **COUPON_GRANTS,
     **CREDIT_GRANTS,
+    **CREDIT_RULE_GRANTS,
     **PRICE_MIGRATION_GRANTS,
+    **PARENT_GRANTS,
+    **GATE_GRANTS,
 }
 """What the role may do with each table, by its name without the prefix; the rest is nothing."""
 

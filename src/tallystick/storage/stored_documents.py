@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import select
 
 from tallystick.errors import NotFound
+from tallystick.storage.among import among
 from tallystick.storage.billing_tables import LATE
 from tallystick.storage.invoice_rows import document_of
 from tallystick.storage.usage_stretches import event_columns, event_of_row, listed, moment_cell
@@ -20,8 +21,17 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
 
-__all__ = ["arrived_between", "chain_before", "documents_of", "issued_of", "stored_document"]
+__all__ = [
+    "arrived_between",
+    "chain_before",
+    "documents_of",
+    "issued_of",
+    "standing_of",
+    "stored_document",
+]
 
+_STANDING: Final = ("open", "paid", "uncollectible")
+_AT_ONCE: Final = 500
 _ARRIVED: Final = """SELECT 0 AS no, {columns} FROM {events} e WHERE e.customer_id = :customer
  AND e.received_at >= :since AND e.received_at < :until AND ({late})
  ORDER BY e.received_at, e.seq"""
@@ -53,6 +63,31 @@ def documents_of(unit: Unit, customer: str, subscription: str) -> list[Document]
     )
     rows = unit.connection.execute(query.order_by(c.finalize_at, c.cause)).mappings()
     return list(map(document_of, rows))
+
+
+def standing_of(
+    unit: Unit, since: Mapping[tuple[str, str], Instant]
+) -> dict[tuple[str, str], list[Invoice]]:
+    """Give the issued documents of subscriptions that stand, by (customer, id), in their order.
+
+    Of each those since an instant of its own.
+    """
+    table = unit.tables.invoices
+    c, owners = table.c, sorted(since)
+    found: dict[tuple[str, str], list[Invoice]] = {owner: [] for owner in owners}
+    for start in range(0, len(owners), _AT_ONCE):
+        some = owners[start : start + _AT_ONCE]
+        query = select(table).where(
+            among(unit, (c.customer_id, c.subscription_id), some),
+            c.status.in_(_STANDING),
+            c.at >= min(since[owner] for owner in some),
+        )
+        rows = unit.connection.execute(query.order_by(c.finalize_at, c.cause)).mappings()
+        for invoice in (document_of(row).invoice for row in rows):
+            owner = (invoice.customer, invoice.subscription or "")
+            if invoice.at >= since[owner]:
+                found[owner].append(invoice)
+    return found
 
 
 def issued_of(unit: Unit, customer: str) -> list[Invoice]:

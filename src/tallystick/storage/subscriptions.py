@@ -35,6 +35,7 @@ __all__ = [
     "insert_subscription",
     "list_subscriptions",
     "lowest_due",
+    "of_customers",
     "on_offers",
     "retry",
     "save_subscriptions",
@@ -52,6 +53,7 @@ _CHANGED: Final = (
     ("clock", "timestamptz"),
     ("snapshot", "text"),
 )
+_CUSTOMERS_AT_ONCE: Final = 500
 _COLUMNS: Final = (("customer_id", "text"), ("id", "text"), *_CHANGED)
 
 
@@ -195,6 +197,18 @@ def list_subscriptions(
         query = query.where(c.state.in_(sorted(states)))
     rows = unit.connection.execute(query.order_by(c.id).limit(limit))
     return tuple(map(_subscription, rows.scalars()))
+
+
+def of_customers(unit: Unit, ids: Sequence[str]) -> dict[str, tuple[Subscription, ...]]:
+    """Give all subscriptions of customers, by customer, in the order of their ids."""
+    c = unit.tables.subscriptions.c
+    found: dict[str, tuple[Subscription, ...]] = {}
+    for start in range(0, len(ids), _CUSTOMERS_AT_ONCE):
+        some = ids[start : start + _CUSTOMERS_AT_ONCE]
+        query = select(c.snapshot).where(c.customer_id.in_(some)).order_by(c.id)
+        for each in map(_subscription, unit.connection.execute(query).scalars()):
+            found[each.customer] = (*found.get(each.customer, ()), each)
+    return found
 
 
 def on_offers(

@@ -29,7 +29,10 @@ from sqlalchemy import (
 from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import make_billing_tables
 from tallystick.storage.coupon_tables import make_coupon_tables
+from tallystick.storage.credit_rule_tables import make_credit_rule_tables
 from tallystick.storage.credit_tables import make_credit_tables
+from tallystick.storage.gate_tables import make_gate_tables
+from tallystick.storage.parent_tables import make_parent_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
 
@@ -56,12 +59,7 @@ class Tables:
 
         Raises SetupError for a prefix or schema that is no plain lower-case name.
         """
-        if re.fullmatch(r"([a-z_][a-z0-9_]*)?", prefix, re.ASCII) is None:
-            raise SetupError(f"the prefix {prefix!r} is not made of a-z, 0-9 and _")
-        if len(prefix) > _LONGEST_PREFIX:
-            raise SetupError(f"the prefix {prefix!r} is longer than {_LONGEST_PREFIX} characters")
-        if schema is not None and re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema, re.ASCII) is None:
-            raise SetupError(f"the schema {schema!r} is not made of a-z, 0-9 and _")
+        _check_names(prefix, schema)
         self.prefix, self.schema = prefix, schema
         self.metadata = MetaData(schema=schema, naming_convention=_CONVENTION)
         self.catalog_versions = _catalog_versions(self.metadata, prefix)
@@ -94,11 +92,20 @@ class Tables:
         credits_ = make_credit_tables(self.metadata, prefix)
         self.credit_grants = credits_.credit_grants
         self.credit_moves = credits_.credit_moves
+        by_rule = make_credit_rule_tables(self.metadata, prefix)
+        self.plan_grants = by_rule.plan_grants
+        self.top_up_rules = by_rule.top_up_rules
+        self.top_ups = by_rule.top_ups
         self.dunning = billing.dunning
         self.outbox = billing.outbox
         moved = make_price_migration_tables(self.metadata, prefix)
         self.price_migrations = moved.price_migrations
         self.price_moves = moved.price_moves
+        families = make_parent_tables(self.metadata, prefix)
+        self.customer_parents = families.customer_parents
+        self.invoice_sections = families.invoice_sections
+        limits = make_gate_tables(self.metadata, prefix)
+        self.gates, self.reservations = limits.gates, limits.reservations
 
     @property
     def version_table(self) -> str:
@@ -113,6 +120,15 @@ class Tables:
     def __repr__(self) -> str:
         """Show where they are."""
         return f"Tables(prefix={self.prefix!r}, schema={self.schema!r})"
+
+
+def _check_names(prefix: str, schema: str | None) -> None:
+    if re.fullmatch(r"([a-z_][a-z0-9_]*)?", prefix, re.ASCII) is None:
+        raise SetupError(f"the prefix {prefix!r} is not made of a-z, 0-9 and _")
+    if len(prefix) > _LONGEST_PREFIX:
+        raise SetupError(f"the prefix {prefix!r} is longer than {_LONGEST_PREFIX} characters")
+    if schema is not None and re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema, re.ASCII) is None:
+        raise SetupError(f"the schema {schema!r} is not made of a-z, 0-9 and _")
 
 
 def _catalog_versions(metadata: MetaData, prefix: str) -> Table:

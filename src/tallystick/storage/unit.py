@@ -142,6 +142,16 @@ class Unit:
         self._be_for(ALL)
 
     @contextmanager
+    def for_all(self) -> Iterator[None]:
+        """Be for all customers inside the block, and after it for whom it was before."""
+        before = bound(self.connection)
+        self.as_all()
+        try:
+            yield
+        finally:
+            self._be_for(before)
+
+    @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Try something that may fail without losing the transaction."""
         with self.connection.begin_nested():

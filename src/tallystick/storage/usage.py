@@ -29,6 +29,7 @@ __all__ = [
     "events_at",
     "events_in",
     "last_order",
+    "last_time",
     "stored_events",
 ]
 
@@ -67,6 +68,14 @@ def last_order(unit: Unit) -> int:
     """Give the last place in the order of arrival that a stored event has; 0 for none."""
     events = unit.tables.usage_events
     return unit.connection.execute(select(func.max(events.c.seq))).scalar() or 0
+
+
+def last_time(unit: Unit, customer: str, type_: str) -> Instant | None:
+    """Give the latest time that a customer's event of a type names; None for no event."""
+    c = unit.tables.usage_events.c
+    query = select(func.max(c.occurred_at)).where(c.customer_id == customer, c.type == type_)
+    at: Instant | None = unit.connection.execute(query).scalar()
+    return at
 
 
 def _selected(table: Table) -> list[Column[Any]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, case, func, literal, or_, select, union_all
 
+from tallystick.storage.sections import places_of
 from tallystick.storage.verify import Check
 from tallystick.storage.verify_books import BOOK_CHECKS
 from tallystick.storage.verify_rows import mappings
@@ -21,7 +22,7 @@ from tallystick.storage.verify_seals import SEAL_CHECKS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, FromClause, Select
+    from sqlalchemy import ColumnElement, CompoundSelect, FromClause, Select
 
     from tallystick.storage.unit import Unit
     from tallystick.storage.verify import Rows
@@ -39,10 +40,14 @@ _WITHOUT_PRORATION: Final = '%"proration":"none"%'
 
 
 def _sums(unit: Unit) -> Rows:
-    """Find documents whose lines do not add up to them, or whose sums don't add up to the total."""
-    i, lines = unit.tables.invoices.c, unit.tables.invoice_lines.c
-    sums = [func.sum(lines[name]).label(name) for name in _PARTS]
-    owner = (lines.customer_id, lines.invoice_id)
+    """Find documents whose lines do not add up to them, or whose sums don't add up to the total.
+
+    A payer's document is what its sections add up to.
+    """
+    i = unit.tables.invoices.c
+    parts = _parts_of_documents(unit).subquery().c
+    sums = [func.sum(parts[name]).label(name) for name in _PARTS]
+    owner = (parts.customer_id, parts.invoice_id)
     found = select(*owner, *sums).group_by(*owner).subquery()
     of = and_(found.c.customer_id == i.customer_id, found.c.invoice_id == i.id)
     told = {"amount": i.subtotal, "discount": i.discount, "credit": i.credit, "tax": i.tax}
@@ -60,6 +65,23 @@ def _sums(unit: Unit) -> Rows:
         .order_by(i.customer_id, i.id)
     )
     return mappings(unit, query)
+
+
+def _parts_of_documents(unit: Unit) -> CompoundSelect[Any]:
+    """Give what documents add up from: lines, and a payer's document from its sections."""
+    i, s, lines = (
+        unit.tables.invoices.c,
+        unit.tables.invoice_sections.c,
+        unit.tables.invoice_lines.c,
+    )
+    own = select(lines.customer_id, lines.invoice_id, *(lines[name] for name in _PARTS))
+    of = and_(s.member_id == i.customer_id, s.section_id == i.id)
+    sums = [
+        each.label(name)
+        for each, name in zip((i.subtotal, i.discount, i.credit, i.tax), _PARTS, strict=True)
+    ]
+    joined = unit.tables.invoice_sections.join(unit.tables.invoices, of)
+    return union_all(own, select(s.customer_id, s.invoice_id, *sums).select_from(joined))
 
 
 def _currencies(unit: Unit) -> Rows:
@@ -112,7 +134,7 @@ def _fees_twice(unit: Unit) -> Rows:
     """Find time for which a fee is asked more than once and not given back.
 
     Whoever changes without proration leaves the old fee as it is, so those are left out; so is the
-    rest of a fee too small to be given back.
+    rest of a fee too small to be given back, and whoever has a draft that may give it back yet.
     """
     lines = _counted(unit, "fee", "credit").subquery().c
     key = [lines[name] for name in _OF_LINE]
@@ -133,7 +155,10 @@ def _fees_twice(unit: Unit) -> Rows:
         func.sum(steps.c.step).over(**over).label("fees"),
     ).subquery()
     query = select(covered).where(
-        covered.c.fees > 1, covered.c.until > covered.c.since, ~_unprorated(unit, covered)
+        covered.c.fees > 1,
+        covered.c.until > covered.c.since,
+        ~_unprorated(unit, covered),
+        ~_waits(unit, covered),
     )
     for row in mappings(unit, query.order_by(*(covered.c[name] for name in _OF_LINE))):
         if _fees_at(unit, row) > 1:
@@ -149,6 +174,19 @@ def _unprorated(unit: Unit, of: FromClause) -> ColumnElement[bool]:
         moves.body.like(_WITHOUT_PRORATION),
     )
     return asked.exists()
+
+
+def _waits(unit: Unit, of: FromClause) -> ColumnElement[bool]:
+    """Tell whether a document of a subscription waits for its usage, with what it gives back."""
+    i = unit.tables.invoices.c
+    draft = select(literal(1)).where(
+        i.customer_id == of.c.customer_id,
+        i.subscription_id == of.c.subscription_id,
+        i.status == "draft",
+        i.at <= of.c.since,
+        i.due.like('%"kind":"credit"%'),
+    )
+    return draft.exists()
 
 
 def _fees_at(unit: Unit, row: Mapping[str, Any]) -> int:
@@ -294,9 +332,12 @@ def _noted_lines(unit: Unit) -> Rows:
         if "position" in evidence:
             line = (row["customer_id"], evidence["invoice"], evidence["position"])
             given[line] -= row["asked"]
+    places = places_of(unit, {(customer, invoice) for customer, invoice, _ in given})
     for (customer, invoice, position), minor in sorted(given.items()):
-        mine = (lines.c.customer_id == customer, lines.c.invoice_id == invoice)
-        found = select(asked).where(*mine, lines.c.position == position)
+        own = ((customer, invoice), position)
+        (owner, document), place = places.get((invoice, position), own)
+        mine = (lines.c.customer_id == owner, lines.c.invoice_id == document)
+        found = select(asked).where(*mine, lines.c.position == place)
         most = unit.connection.execute(found).scalar()
         if most is None or minor > most:
             yield {

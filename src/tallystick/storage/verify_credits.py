@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import and_, func, literal, or_, select, union_all
 
 from tallystick.core.number import EXACT, ZERO, plain
+from tallystick.storage.sections import is_section, section_documents
 from tallystick.storage.verify import Check
 from tallystick.storage.verify_rows import mappings
 
@@ -62,7 +63,8 @@ def _on_documents(unit: Unit) -> Rows:
         i.id.in_(select(d.invoice_id)),
         i.id.in_(select(m.invoice_id).where(m.invoice_id.is_not(None))),
     )
-    query = select(i.customer_id, i.id, i.body).where(some).order_by(i.customer_id, i.id)
+    query = select(i.customer_id, i.id, i.body).where(some, ~is_section(unit))
+    query = query.order_by(i.customer_id, i.id)
     for row in mappings(unit, query):
         tree = json.loads(row["body"] or "{}")
         said: _Taken = defaultdict(Decimal)
@@ -71,6 +73,9 @@ def _on_documents(unit: Unit) -> Rows:
         for each in tree.get("burns", ()):
             said["burn", each["grant"]] += Decimal(each.get("units", each["amount"]))
         kept = _kept(unit, row["customer_id"], row["id"])
+        for each in section_documents(unit, (row["customer_id"], row["id"])):
+            for key, size in _kept(unit, each.invoice.customer, each.invoice.id).items():
+                kept[key] += size
         if _some(said) != _some(kept):
             yield {"customer_id": row["customer_id"], "id": row["id"], "body": _words(said)} | {
                 "kept": _words(kept)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
@@ -15,6 +16,7 @@ from tallystick.core.invoice import Invoice
 from tallystick.core.trees import body_of, value_of
 from tallystick.errors import TallystickError
 from tallystick.storage.invoice_lines import lines_of
+from tallystick.storage.sections import payers_of, section_documents
 from tallystick.storage.verify import Check
 from tallystick.storage.verify_rows import in_batches
 
@@ -26,7 +28,14 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
     from tallystick.storage.verify import Rows
 
-__all__ = ["SEAL_CHECKS", "Fault", "column_faults", "line_faults", "seal_faults"]
+__all__ = [
+    "SEAL_CHECKS",
+    "Fault",
+    "all_line_faults",
+    "column_faults",
+    "line_faults",
+    "seal_faults",
+]
 
 Fault = tuple[str, object, object]
 """Where two tellings of one document are apart: where, what is kept, what it should be."""
@@ -79,6 +88,27 @@ def line_faults(lines: Sequence[BilledLine], body: Invoice) -> Iterator[Fault]:
         yield from _line_faults(f"lines[{place}]", kept, line, body.subscription)
 
 
+def all_line_faults(unit: Unit, body: Invoice) -> Iterator[Fault]:
+    """Give where the lines that are kept of a document, or of its sections, are not the body's."""
+    if not body.sections:
+        key = (body.customer, body.id)
+        yield from line_faults(lines_of(unit, [key])[key], body)
+        return
+    kept = lines_of(unit, [(each.customer, each.id) for each in body.sections])
+    of = payers_of(unit, kept)
+    if len(section_documents(unit, (body.customer, body.id))) != len(body.sections):
+        yield "sections", "other sections", len(body.sections)
+    if sum(each.lines for each in body.sections) != len(body.lines):
+        yield "lines", sum(each.lines for each in body.sections), len(body.lines)
+    for place, (section, lines) in enumerate(body.by_section()):
+        key = (section.customer, section.id)
+        if of.get(key) != (body.customer, body.id):
+            yield f"sections[{place}]", of.get(key), section.id
+        alone = replace(body, subscription=section.subscription, lines=lines, sections=())
+        for path, said, found in line_faults(kept[key], alone):
+            yield f"sections[{place}].{path}", said, found
+
+
 def _line_faults(
     path: str, kept: BilledLine, line: InvoiceLine, subscription: str | None
 ) -> Iterator[Fault]:
@@ -100,7 +130,7 @@ def _seals(unit: Unit) -> Rows:
         for row in rows:
             chain = chain if row["series"] == series else ""
             series = row["series"]
-            for path, stored, found in _faults(row, chain, lines[row["customer_id"], row["id"]]):
+            for path, stored, found in _faults(unit, row, chain, lines):
                 yield {
                     "customer_id": row["customer_id"],
                     "id": row["id"],
@@ -117,7 +147,12 @@ def _told(value: object) -> object:
     return value if value is None or isinstance(value, (int, str)) else str(value)
 
 
-def _faults(row: Mapping[Any, Any], chain: str, lines: Sequence[BilledLine]) -> Iterator[Fault]:
+def _faults(
+    unit: Unit,
+    row: Mapping[Any, Any],
+    chain: str,
+    lines: Mapping[tuple[str, str], Sequence[BilledLine]],
+) -> Iterator[Fault]:
     yield from seal_faults(row, chain)
     try:
         body = value_of(Invoice, json.loads(row["body"]))
@@ -128,7 +163,10 @@ def _faults(row: Mapping[Any, Any], chain: str, lines: Sequence[BilledLine]) -> 
     if bytes_ != row["body"].encode():
         yield "body", hashlib.sha256(row["body"].encode()).hexdigest(), "its one spelling"
     yield from column_faults(row, body)
-    yield from line_faults(lines, body)
+    if body.sections:
+        yield from all_line_faults(unit, body)
+    else:
+        yield from line_faults(lines[body.customer, body.id], body)
 
 
 def _ends(unit: Unit) -> Rows:

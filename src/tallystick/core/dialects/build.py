@@ -12,6 +12,7 @@ from tallystick.core.currency import Currency
 from tallystick.core.currency import currency as currency_of
 from tallystick.core.dialects.amounts import amount_of
 from tallystick.core.dialects.coupons import Coupons
+from tallystick.core.dialects.credits import credits_of
 from tallystick.core.dialects.currencies import plan_currencies, unit_prices
 from tallystick.core.dialects.meters import meter_of
 from tallystick.core.dialects.prices import check_cadence, price_of
@@ -36,6 +37,8 @@ _PER_PERIOD = (
     "invoice_threshold",
 )
 """What only a plan with periods has."""
+
+_LONGEST_WINDOW = 366 * 86_400
 
 _UNREAD = Currency("???", 4)
 """Stands for a currency that could not be read, so that what follows is checked all the same.
@@ -219,6 +222,9 @@ class Builder:
             setup_fee=setup_fee,
             minimum_commitment=_amount(record, "minimum_commitment", currency),
             invoice_threshold=_amount(record, "invoice_threshold", currency),
+            credits=credits_of(
+                record.get("credits", ()), currency, one_time=record.get("interval") is None
+            ),
             coupons=_tuple(record.get("coupons")),
             coupon_ids=_tuple(record.get("coupon_ids")),
             **record.shared(
@@ -252,8 +258,18 @@ class Builder:
                 key=key,
                 enabled=entry.get("enabled", True),
                 currencies=unit_prices(entry, currency),
-                **entry.shared("limit", "unit_price", "description", "reset", "meter"),
+                **entry.shared(
+                    "limit",
+                    "unit_price",
+                    "description",
+                    "reset",
+                    "meter",
+                    "window_seconds",
+                    "grace",
+                    "value",
+                ),
             )
+            _check_feature(entry)
         return features
 
     def _price(self, record: Record, currency: Currency) -> Price | None:
@@ -348,6 +364,20 @@ class Builder:
                 self.report.problem(found.path, found.text, found.cure)
             for found in hints_of(rules, path):
                 self.report.hint(found.path, found.text, found.cure)
+
+
+def _check_feature(entry: Record) -> None:
+    """Refuse what two fields of a feature say that cannot both be."""
+    if entry.get("window_seconds") is not None and entry.get("reset") is not None:
+        entry.problem("window_seconds", "stands beside reset: a quota starts again in one way")
+    if entry.get("window_seconds", 0) > _LONGEST_WINDOW:
+        entry.problem("window_seconds", f"is more than {_LONGEST_WINDOW:,} seconds, 366 days")
+    if entry.get("grace") is not None and entry.get("unit_price") is not None:
+        text = "means nothing beside a unit price, which lets all pass"
+        entry.problem("grace", text)
+    for name in ("window_seconds", "grace"):
+        if entry.get(name) is not None and entry.get("limit") is None:
+            entry.problem(name, "means nothing without a limit")
 
 
 def _amount(record: Record, name: str, currency: Currency) -> Decimal | None:

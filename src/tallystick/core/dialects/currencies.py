@@ -96,6 +96,10 @@ def plan_currencies(
     lacking += [feature for feature in features if _matters(feature.get("unit_price"))]
     for part in {id(part): part for part in lacking}.values():
         _check_all(part, units, own)
+    for credit in record.get("credits", ()) if units else ():
+        if credit.has("amount"):
+            text = f"is money in {own} only, and the plan is sold in {units[0]} too"
+            credit.problem("amount", text, "grant units of a feature, or sell two plans")
     return tuple(
         _plan_in(unit, own_amounts.get(unit), [part for part, _ in lines]) for unit in units
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from tallystick.core.coupon import Duration
 from tallystick.core.dialects.amounts import Amounts, ByCurrency, Time
+from tallystick.core.dialects.credit_fields import CREDIT, MOST_CREDITS, NULLABLE, ROLLOVER
 from tallystick.core.dialects.field import MONEY, Field
 from tallystick.core.dialects.filters import Filter, Property
 from tallystick.core.dialects.report import BAD, Record, camel
@@ -119,6 +120,7 @@ _OFFER: Final = (
     Field("setup_fee", Number(), "Paid once, at the start."),
     Field("minimum_commitment", Number(above=True), "A period comes to at least this."),
     Field("invoice_threshold", Number(above=True), "Billed whenever so much usage is reached."),
+    Field("credits", Many(One("credit"), most=MOST_CREDITS), "What it grants again and again."),
     Field("provider", Identifier(), "Who takes the money.", nullable=True),
     Field("coupons", Many(Text()), "Texts that tell people of a coupon."),
     Field("coupon_ids", Many(Identifier()), "Its coupons: ids of `coupons`, or the provider's."),
@@ -237,6 +239,13 @@ _WRITTEN: Final[Mapping[str, tuple[Field, ...]]] = {
         Field("hidden", Flag(), "True: left out of price lists."),
         *_OFFER,
     ),
+    "credit": (
+        Field("id", Identifier(), "Unique in its plan.", EVERY),
+        *(Field(*each) for each in CREDIT),
+        Field(**NULLABLE),
+        Field("rollover", One("rollover"), "What of the rest goes on when it expires."),
+    ),
+    "rollover": tuple(Field(*each) for each in ROLLOVER),
     "feature": (
         Field("feature_key", Identifier(), "Unique in its plan.", EVERY, also=("key",)),
         Field("enabled", Flag(), "Whether the plan has it.", ("plans",)),
@@ -246,9 +255,7 @@ _WRITTEN: Final[Mapping[str, tuple[Field, ...]]] = {
             "-1 is unlimited; absent is a switch without a number.",
             nullable=True,
         ),
-        Field(
-            "unit_price", Number(), "For each unit beyond the limit, in MINOR units.", nullable=True
-        ),
+        Field("unit_price", Number(), "For each unit beyond it, in MINOR units.", nullable=True),
         Field("description", Text(), "A text for people."),
         Field(
             "reset",
@@ -258,6 +265,9 @@ _WRITTEN: Final[Mapping[str, tuple[Field, ...]]] = {
         ),
         Field("meter", Identifier(), "What counts it; its own key if absent."),
         Field("currencies", ByCurrency(One("feature_in")), "Its unit price in other currencies."),
+        Field("window_seconds", Integer(1), "A quota over the last so many seconds, at any time."),
+        Field("grace", Number(most=100), "Percent of the limit that are let pass beyond it, free."),
+        Field("value", Free(), "A configuration value: any JSON."),
     ),
     "price": (
         Field("id", Identifier(), "Unique over the catalogue; the provider's variant id.", EVERY),

@@ -1,0 +1,197 @@
+"""A turn at a limit: the gate is held, what is used and reserved is known, an event may be written.
+
+Whoever uses, reserves, commits, releases or sets takes a turn at the gate of that customer and
+meter first.  What they then read (the events so far, what others hold) stays so until they have
+written their own event, so a limit holds exactly, and all of it can be used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tallystick.app import usage as using
+from tallystick.app.entitlement import Asked, counts_of, explained, on_offer, standings
+from tallystick.app.sent import use_tree
+from tallystick.core.access import access_to, given_of, whole_number
+from tallystick.core.access_denial import denial
+from tallystick.core.event import parse_event
+from tallystick.core.number import EXACT
+from tallystick.core.reading import is_late, reading_of
+from tallystick.core.text import refused_at
+from tallystick.storage.gates import expire_reservations, take_turn
+from tallystick.storage.meters import hold
+from tallystick.storage.usage import events_at, last_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+    from tallystick.app.entitlement import PlanShelf
+    from tallystick.core.access import Counted, Given, Standing
+    from tallystick.core.entitlement import Access
+    from tallystick.core.event import UsageEvent
+    from tallystick.core.meter import Meter
+    from tallystick.core.period import Instant
+    from tallystick.storage.unit import Unit
+
+__all__ = [
+    "CHANGE",
+    "GATE_SOURCE",
+    "Turn",
+    "Wish",
+    "decided",
+    "fits",
+    "is_level",
+    "looked_up",
+    "recorded_before",
+    "refusal",
+    "taken",
+    "write_level",
+    "write_use",
+]
+
+GATE_SOURCE: Final = "gate"
+"""The source of the events that uses write; their ids are the idempotency keys."""
+
+CHANGE: Final = "change"
+"""The property of a level's event that says by how much it differs from the level before."""
+
+_ADDED: Final = frozenset({"sum", "count"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked at a gate.
+
+    `id` names the use for ever: the same one again counts nothing more.  `at` is when it is used,
+    None for now.  `used` is the host's own count, and `plan` the plan where the host keeps it.
+    """
+
+    id: str
+    customer: str
+    feature: str
+    quantity: Decimal
+    at: Instant | None = None
+    used: Decimal | None = None
+    plan: str | None = None
+    properties: Mapping[str, object] | None = None
+
+
+class Turn(NamedTuple):
+    """A turn at a gate, and what is known in it; `seen` is the limit at the turn before."""
+
+    unit: Unit
+    now: Instant
+    wish: Wish
+    standing: Standing
+    given: Given
+    meter: Meter
+    counted: Counted
+    seen: str | None
+    shelf: PlanShelf
+
+    @property
+    def at(self) -> Instant:
+        """When it is used."""
+        return self.now if self.wish.at is None else self.wish.at
+
+
+def looked_up(unit: Unit, now: Instant, wish: Wish, shelf: PlanShelf) -> tuple[Standing, Given]:
+    """Give what a customer has, and of the feature; usage stays open until the transaction ends."""
+    unit.as_customer(wish.customer)
+    hold(unit)
+    at = now if wish.at is None else wish.at
+    standing = standings(unit, at, [wish.customer], shelf, plan=wish.plan)[wish.customer]
+    return standing, given_of(standing, wish.feature)
+
+
+def is_level(meter: Meter) -> bool:
+    """Whether its last value says what exists now, in one figure."""
+    return meter.aggregation == "last" and not meter.group_by
+
+
+def fits(meter: Meter, wish: Wish) -> None:
+    """Refuse a use that its meter could not count as what it is.  Raises InvalidInput."""
+    if meter.aggregation not in _ADDED and not is_level(meter):
+        text = f"is counted as {meter.aggregation}: record its events, and check"
+        raise refused_at("feature", text)
+    if meter.aggregation == "count" and wish.quantity != 1:
+        raise refused_at("quantity", "counts events: use one at a time")
+
+
+def taken(
+    unit: Unit, now: Instant, wish: Wish, had: tuple[Standing, Given, Meter], shelf: PlanShelf
+) -> Turn:
+    """Wait for the turn, and read what is used and held by now."""
+    standing, given, meter = had
+    seen = take_turn(unit, wish.customer, meter.key)
+    expire_reservations(unit, wish.customer, meter.key, now)
+    at = now if wish.at is None else wish.at
+    one = Asked(wish.customer, wish.feature, wish.quantity, wish.used)
+    (counted,) = counts_of(unit, at, now, [(one, given, meter)])
+    return Turn(unit, now, wish, standing, given, meter, counted, seen, shelf)
+
+
+def decided(turn: Turn) -> Access:
+    """Answer whether the wish is within the limit."""
+    return access_to(turn.given, turn.counted, whole_number(turn.wish.quantity), turn.at)
+
+
+def refusal(turn: Turn, answer: Access) -> Exception:
+    """Make the error of a denied answer, with what would unlock it."""
+    standing = replace(turn.standing, catalog=on_offer(turn.unit, turn.shelf))
+    return denial(explained(answer, standing, turn.counted, turn.at))
+
+
+# --- the event ------------------------------------------------------------------------------------
+
+
+def recorded_before(unit: Unit, wish: Wish) -> UsageEvent | None:
+    """Give the event of this very use, where it was recorded before."""
+    key = (wish.customer, GATE_SOURCE, wish.id)
+    return events_at(unit, {key}).get(key)
+
+
+def write_use(turn: Turn, quantity: Decimal, at: Instant | None) -> str:
+    """Write the event of a use; `duplicate` where it is there.
+
+    Raises Conflict where the id names another use, InvalidUsage, InvalidInput.
+    """
+    if is_level(turn.meter):
+        return write_level(turn, EXACT.add(turn.counted.used, quantity), change=quantity)
+    said = dict(turn.wish.properties or {})
+    if turn.meter.aggregation != "count":
+        said[turn.meter.value] = quantity
+    return _write(turn, said, at)
+
+
+def write_level(turn: Turn, level: Decimal, *, change: Decimal | None = None) -> str:
+    """Write what exists now, after whatever was written before it, whatever clocks say."""
+    said = {**(turn.wish.properties or {}), turn.meter.value: level}
+    if change is not None:
+        said[CHANGE] = change
+    latest = last_time(turn.unit, turn.wish.customer, turn.meter.event_type)
+    return _write(turn, said, turn.now if latest is None else max(turn.now, latest))
+
+
+def _write(turn: Turn, said: Mapping[str, object], at: Instant | None) -> str:
+    """Write an event that this meter counts, or none.  Raises InvalidInput."""
+    tree = use_tree(
+        turn.wish.customer,
+        turn.meter.event_type,
+        quantity=None,
+        id=turn.wish.id,
+        source=GATE_SOURCE,
+        occurred_at=at,
+        properties=said,
+    )
+    event = parse_event(tree, received_at=turn.now)
+    if reading_of(turn.meter, event) is None:
+        raise refused_at("properties", f"are none that the meter {turn.meter.key} counts")
+    if turn.meter.late == "refuse" and is_late(turn.meter, event):
+        raise refused_at("at", f"is too late for the meter {turn.meter.key}: it would not count")
+    had = turn.given.had
+    catalog = None if had is None else had.plan.catalog
+    meters = {} if catalog is None else turn.shelf.meters_in(catalog)
+    return using.record(turn.unit, event, {**meters, turn.meter.key: turn.meter}, turn.now)
