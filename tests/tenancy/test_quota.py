@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from tallystick.core.entitlement import Access
 from tallystick.errors import (
     AccessDenied,
     Conflict,
@@ -322,14 +323,17 @@ def test_a_count_may_be_asynchronous_with_asgi_and_not_with_wsgi() -> None:
 @both
 def test_the_ledger_may_judge_the_hosts_count(client: Any) -> None:
     class Judge(Counted):
-        def check(self, customer: str, feature: str, requested: int = 1, **options: Any) -> Any:
+        def check(self, customer: str, feature: str, requested: int = 1, **options: Any) -> Access:
             self.asked.append((customer, feature, requested, options))
 
-            class Answer:
-                allowed, reason, text = False, "not_in_plan", "the plan has no such thing"
-                limit, used, resets_at, upgrade_to, plan = None, 0, None, "pro", "free"
-
-            return Answer()
+            return Access(
+                allowed=False,
+                plan="free",
+                feature=feature,
+                reason="not_in_plan",
+                text="the plan has no such thing",
+                upgrade_to="pro",
+            )
 
     tally = Judge(0)
     answer = get(client(check_usage=lambda _tenant: 7, tally=tally))

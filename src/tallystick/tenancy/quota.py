@@ -9,26 +9,19 @@ the same time may then all be told that there is room.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from tallystick.core.entitlement import check_limit
+from tallystick.core.access_denial import denial
+from tallystick.core.entitlement import Access, check_limit
 from tallystick.core.number import plain, quantity_of
-from tallystick.core.period import instant_text
 from tallystick.core.schedule import Schedule
 from tallystick.core.spelling import did_you_mean
 from tallystick.core.text import id_at
 from tallystick.core.usage_reset import next_usage_reset
-from tallystick.errors import (
-    AccessDenied,
-    QuotaExceeded,
-    SetupError,
-    StorageUnavailable,
-    TallystickError,
-    UnknownPlan,
-)
+from tallystick.errors import SetupError
 from tallystick.tenancy.steps import Call, Steps
 from tallystick.tenancy.tenant import Tenant, plan_of
 
@@ -64,7 +57,7 @@ class Reserving(Protocol):
         """Hold so much; raises QuotaExceeded or ForbiddenError where there is no room."""
         ...
 
-    def check(self, customer: str, feature: str, requested: int = 1, **options: Any) -> Any:  # noqa: ANN401 - an Access; `plan` and `used`
+    def check(self, customer: str, feature: str, requested: int = 1, **options: Any) -> Access:  # noqa: ANN401 - `plan` and `used`
         """Say whether there is room, by the host's own count."""
         ...
 
@@ -130,7 +123,7 @@ class Quota:
                 f"no plan has the feature {self.quota_key!r}; "
                 f"{did_you_mean(self.quota_key, known)}".rstrip("; ")
             )
-        endless = any(each.limit not in {None, -1} and each.reset is None for each in features)
+        endless = any(each.limit not in {None, -1} and not each.renews for each in features)
         if endless and self.check_usage is None:
             raise SetupError(
                 f"the quota on {self.quota_key!r} would never start again: give the feature a "
@@ -166,53 +159,28 @@ class Quota:
 
     def _compare(self, tenant: Tenant, customer: str, used: Decimal) -> Steps[None]:
         if self.limit is not None:
-            if self.limit != -1 and used + 1 > self.limit:
-                raise self._exceeded(f"{self.limit} of {self.quota_key} are used", self.limit, used)
-            return
-        if self.catalog is not None:
+            access = self._by_limit(self.limit, used)
+        elif self.catalog is not None:
             plan = self.catalog[plan_of(tenant) or self.default_plan or ""]
-            access: Any = check_limit(plan, self.quota_key, used)
             feature = plan.features.get(self.quota_key)
             resets_at = None if feature is None else _next_reset(feature.reset, self.clock.now())
+            access = replace(check_limit(plan, self.quota_key, used), resets_at=resets_at)
         else:
             check = functools.partial(_tally(self).check, used=used, **_plan_option(tenant))
             access = yield Call(check, (customer, self.quota_key, 1))
-            resets_at = access.resets_at
         if not access.allowed:
-            raise self._denied(access, used, resets_at)
+            raise denial(access)
 
-    def _denied(self, access: Any, used: Decimal, resets_at: datetime | None) -> TallystickError:  # noqa: ANN401 - an Access, of the core or of a double
-        if access.reason == "limit_reached":
-            return self._exceeded(
-                access.text, access.limit, used, resets_at=resets_at, upgrade_to=access.upgrade_to
-            )
-        if access.reason == "unknown_plan":
-            return UnknownPlan(access.plan)
-        if access.reason == "dependency_away":
-            return StorageUnavailable(access.text)
-        return AccessDenied(
-            access.text,
+    def _by_limit(self, limit: int, used: Decimal) -> Access:
+        allowed = limit == -1 or used + 1 <= limit
+        return Access(
+            allowed=allowed,
+            plan="",
             feature=self.quota_key,
-            reason=access.reason,
-            upgrade_to=access.upgrade_to,
-        )
-
-    def _exceeded(
-        self,
-        text: str,
-        limit: int | Decimal,
-        used: Decimal,
-        *,
-        resets_at: datetime | None = None,
-        upgrade_to: str | None = None,
-    ) -> QuotaExceeded:
-        return QuotaExceeded(
-            text,
-            feature=self.quota_key,
-            limit=plain(Decimal(limit)),
-            used=plain(used),
-            resets_at=None if resets_at is None else instant_text(resets_at),
-            upgrade_to=upgrade_to,
+            reason="ok" if allowed else "limit_reached",
+            text=f"{plain(used)} of {limit} {self.quota_key} are used",
+            limit=limit,
+            used=used,
         )
 
 
