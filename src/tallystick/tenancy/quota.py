@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tallystick.core.access_denial import denial
@@ -27,6 +26,7 @@ from tallystick.tenancy.tenant import Tenant, plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
     from tallystick.core.catalog import Catalog, Reset
     from tallystick.ports import Clock

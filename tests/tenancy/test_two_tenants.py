@@ -1,0 +1,219 @@
+"""Two tenants with equal ids, e-mails, event ids and keys never meet, whatever they ask.
+
+A host over the real ledger answers both, turn by turn.  What each is told must be what it would be
+told alone, byte for byte; and on SQLite each statement names whose rows it is about.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import insert
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from tallystick import Tallystick, define_plans, problems
+from tallystick.app.customer import export_page
+from tallystick.core.number import plain
+from tallystick.core.period import Period
+from tallystick.errors import Conflict, QuotaExceeded, TallystickError
+from tallystick.storage.owned import kind_of, owned_tables
+from tallystick.tenancy import QuotaMiddleware, Tenant, TenantMiddleware
+from tallystick.testing.clock import FrozenClock
+from tallystick.testing.ids import CountedIds
+from tests.storage.roles import fill
+from tests.storage.test_one_customer import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from tallystick.app.customer import ExportedRecord
+    from tallystick.storage.unit import Storage
+
+AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
+MONTH = Period(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
+A, B = Tenant("t-1", "acme"), Tenant("t-2", "umbra")
+
+
+def ledger(storage: Storage) -> Tallystick:
+    features = [
+        {"featureKey": "projects", "enabled": True, "limit": 3},
+        {"featureKey": "apiRequests", "enabled": True, "limit": 12, "reset": "month"},
+    ]
+    plans = define_plans(
+        [
+            {
+                "id": "free",
+                "name": "Free",
+                "price": 0,
+                "currency": "USD",
+                "interval": "month",
+                "active": True,
+                "features": features,
+            }
+        ]
+    )
+    tally = Tallystick(
+        storage.engine, catalog=plans, default_plan="free", clock=FrozenClock(AT), ids=CountedIds()
+    )
+    tally.publish(author="ops")
+    return tally
+
+
+def record(tally: Tallystick, who: str, quantity: int, key: str = "evt-1") -> str:
+    return tally.usage.record(who, "apiRequests", id=key, quantity=quantity, occurred_at=AT)
+
+
+ACTS: dict[str, Callable[[Tallystick, str], Any]] = {
+    "register": lambda t, who: t.customers.create(who, email="same@example.org").email,
+    "register again": lambda t, who: t.customers.create(who, email="same@example.org").email,
+    "rename": lambda t, who: t.customers.update(who, name="Same").name,
+    "record": lambda t, who: record(t, who, 2),
+    "record again": lambda t, who: record(t, who, 2),
+    "record another under the id": lambda t, who: t.usage.record(
+        who, "apiRequests", used(9), id="evt-1"
+    ),
+    "use": lambda t, who: t.use(who, "projects", idempotency_key="key-1").used,
+    "use again": lambda t, who: t.use(who, "projects", idempotency_key="key-1").used,
+    "use another": lambda t, who: t.use(who, "projects", idempotency_key="key-2").used,
+    "reserve": lambda t, who: t.reserve(who, "projects", idempotency_key="r-1").commit().used,
+    "use what is not left": lambda t, who: t.use(who, "projects").used,
+    "give back": lambda t, who: t.give_back(who, "projects", idempotency_key="g-1").used,
+    "set": lambda t, who: t.set(who, "projects", 2, idempotency_key="s-1").used,
+    "check": lambda t, who: str(t.check(who, "apiRequests").used),
+    "check all": lambda t, who: {k: str(v.used) for k, v in t.check_all(who).items()},
+    "read": lambda t, who: plain(t.usage.quantity(who, "apiRequests", MONTH)),
+    "export": lambda t, who: len(list(t.usage.export(customer=who))),
+    "forget": lambda t, who: t.customers.forget(who).email,
+    "read what is left": lambda t, who: plain(t.usage.quantity(who, "apiRequests", MONTH)),
+}
+
+
+def host(tally: Tallystick, **quota: Any) -> TestClient:
+    """Answer each act under a path of its own, for whoever the middleware says is asking."""
+
+    def route(name: str) -> Route:
+        def answer(request: Request) -> JSONResponse:
+            try:
+                said = ACTS[name](tally, request.state.tenancy.customer_id)
+            except TallystickError as error:
+                refused = problems.of(error)
+                return JSONResponse(refused.body, refused.status)
+            return JSONResponse({"said": str(said)})
+
+        return Route("/" + name.replace(" ", "-"), answer)
+
+    app: Any = Starlette(routes=[route(name) for name in ACTS])
+    if quota:
+        app = QuotaMiddleware(app, tally=tally, clock=tally.clock, **quota)
+    by_name = {each.slug: each for each in (A, B)}
+    config = {"strategy": "shared", "resolution": "path"}
+    return TestClient(TenantMiddleware(app, config=config, lookup_tenant=by_name.get))
+
+
+def ask(client: TestClient, tenant: Tenant, name: str) -> tuple[int, str]:
+    answer = client.get(f"/t/{tenant.slug}/{name.replace(' ', '-')}")
+    return answer.status_code, answer.text.replace(tenant.id, "WHO")
+
+
+def test_each_is_told_what_it_would_be_told_alone(storage: Storage) -> None:
+    together = host(ledger(storage))
+    told: dict[str, list[tuple[int, str]]] = {each.id: [] for each in (A, B)}
+    for name in ACTS:
+        for tenant in (A, B):
+            told[tenant.id].append(ask(together, tenant, name))
+    lonely = Tallystick("sqlite://")
+    lonely.migrate()
+    alone = host(ledger(lonely.storage))
+    expected = [ask(alone, A, name) for name in ACTS]
+    lonely.close()
+    assert told[A.id] == told[B.id] == expected
+    assert [status for status, _ in expected].count(200) >= 15
+    assert {409, 429} <= {status for status, _ in expected}
+
+
+def test_at_the_limit_each_gets_all_of_its_own_and_nothing_of_the_others(storage: Storage) -> None:
+    client = host(ledger(storage), quota_key="apiRequests")
+    turns = [(tenant, "check") for _ in range(15) for tenant in (A, B)]
+    with ThreadPoolExecutor(4) as workers:
+        codes = list(workers.map(lambda turn: (turn[0].id, ask(client, *turn)[0]), turns))
+    for tenant in (A, B):
+        own = [code for who, code in codes if who == tenant.id]
+        assert (own.count(200), own.count(429)) == (12, 3)
+    refused = client.get("/t/acme/check")
+    assert refused.json()["error"]["details"]["used"] == "12"
+    assert refused.headers["retry-after"] == str(9 * 86_400 + 12 * 3_600)
+
+
+def test_a_handler_that_fails_leaves_the_count_as_it_was(storage: Storage) -> None:
+    tally = ledger(storage)
+    client = host(tally, quota_key="apiRequests")
+    assert ask(client, A, "no such path")[0] == 404
+    assert (tally.check(A.id, "apiRequests").used, tally.check(A.id, "apiRequests").reserved) == (
+        0,
+        0,
+    )
+
+
+def test_a_plan_that_the_host_keeps_and_nobody_knows_is_403(storage: Storage) -> None:
+    tally = ledger(storage)
+    app = QuotaMiddleware(Starlette(), quota_key="apiRequests", tally=tally)
+    lost = Tenant("t-1", metadata={"plan": "no-such-plan"})
+    config = {"strategy": "shared", "resolution": "header"}
+    asked = TestClient(TenantMiddleware(app, config=config, lookup_tenant=lambda _name: lost))
+    answer = asked.get("/", headers={"X-Tenant-ID": "t-1"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "UNKNOWN_PLAN")
+
+
+# --- every table --------------------------------------------------------------------------------
+
+
+def test_two_customers_with_equal_ids_never_meet_in_any_table(storage: Storage) -> None:
+    with storage.begin() as unit:
+        meter = {"key": "calls", "digest": "d", "definition": {}, "state": "ready"}
+        unit.connection.execute(insert(unit.tables.meters).values(meter))
+        for customer in ("a", "b"):
+            fill(unit, customer)
+        unit.commit()
+    kinds = {kind_of(storage.tables, table) for table in owned_tables(storage.tables)}
+    for customer, other in (("a", "b"), ("b", "a")):
+        found = exported(storage, customer)
+        assert {each.kind for each in found} >= kinds
+        assert all(each.values.get("customer_id", customer) == customer for each in found)
+        assert other not in {each.values.get("customer_id") for each in found}
+
+
+def exported(storage: Storage, customer: str) -> list[ExportedRecord]:
+    with storage.look() as unit:
+        page = export_page(unit, customer)
+        found = [*page.records]
+        while page.place is not None:
+            page = export_page(unit, customer, page.place)
+            found += page.records
+    return found
+
+
+ON_ONE: list[str] = [name for name in ACTS if name != "export"]
+
+
+@pytest.mark.parametrize("name", ON_ONE)
+def test_on_sqlite_each_statement_of_an_act_names_the_customer(
+    storage_sqlite_file: Storage, name: str
+) -> None:
+    tally = ledger(storage_sqlite_file)
+    for who in (A.id, B.id):
+        tally.customers.create(who, email="same@example.org")
+        record(tally, who, 1, "evt-0")
+        tally.use(who, "projects", idempotency_key="key-0")
+    with Watch(storage_sqlite_file) as watch, suppress(Conflict, QuotaExceeded):
+        ACTS[name](tally, A.id)
+    assert watch.of_customers() != []
+    assert watch.strays(A.id) == []
