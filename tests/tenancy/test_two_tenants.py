@@ -243,7 +243,7 @@ def test_a_statement_about_another_customer_is_caught(storage_sqlite_file: Stora
         ("SELECT count(*) FROM tallystick_usage_events", ()),
         ("SELECT id FROM tallystick_usage_events WHERE customer_id = ?", (B.id,)),
         (
-            "SELECT id FROM tallystick_usage_events WHERE (customer_id, id) IN (SELECT value FROM j)",
+            "SELECT 1 FROM tallystick_usage_events WHERE (customer_id, id) IN (SELECT v FROM j)",
             (f'[["{A.id}", "1"], ["{B.id}", "1"]]',),
         ),
     ]
