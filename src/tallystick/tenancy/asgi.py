@@ -141,12 +141,12 @@ class QuotaMiddleware:
     async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
         admission = admission_of(scope)
         request = facts_of(scope)
+        tenant = None if admission.tenant is None else admission.tenant.id
         try:
             held = await run_async(self._quota.take(admission))
         except SetupError:
             raise
         except TallystickError as error:
-            tenant = None if admission.tenant is None else admission.tenant.id
             log_denial(error, request, tenant, self._quota.quota_key)
             await _refuse(error, self._clock.now(), scope, receive, send)
             return
@@ -162,7 +162,7 @@ class QuotaMiddleware:
         if answer.refused is None:
             await answer.settle(succeeded=scope["type"] == "websocket")
         if answer.refused is not None:
-            log_denial(answer.refused, request, admission.customer_id, self._quota.quota_key)
+            log_denial(answer.refused, request, tenant, self._quota.quota_key)
             await _refuse(answer.refused, self._clock.now(), scope, receive, send)
 
 
