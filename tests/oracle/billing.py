@@ -35,6 +35,7 @@ __all__ = [
     "Usage",
     "bill",
     "half_away",
+    "missing",
     "numbered",
     "with_items",
 ]
@@ -58,6 +59,10 @@ class Line:
     minor: int
     of: datetime = field(default=NEVER, compare=False)
     """Since when the fee ran that a credit gives back of."""
+    plan: str = field(default="", compare=False)
+    """The plan whose price it is; none of what was bought once."""
+    share: Fraction | None = field(default=None, compare=False)
+    """The part of its period that a fee is for, where that is not the whole."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,8 @@ class Document:
     """Whether something that is measured stands on it, even if that came to nothing."""
     known: datetime = field(default=NEVER, compare=False)
     """When the start was told."""
+    closed: tuple[Piece, ...] = field(default=(), compare=False)
+    """The minimums that it settles."""
 
     @property
     def issued(self) -> datetime:
@@ -87,23 +94,25 @@ class Document:
 class Bill:
     """The documents of a life, what became of each move and of all, and what was peculiar.
 
-    `peculiar` has `credit_after_a_free_change` where a fee is given back that was never charged: it
+    Those that are `unsettled` lack what is missing to their minimums.  `peculiar` has `credit_after_a_free_change` where a fee is given back that was never charged: it
     took the place of another without proration; and `credit_at_the_edge_of_a_minimum` where
     one is given back at the very instant at which a minimum begins, or at which it ends, of a fee
     that was charged then.
     """
 
     documents: list[Document]
+    unsettled: list[Document]
     told: list[tuple[str, str, bool]]
     state: str
     peculiar: set[str]
 
 
 @dataclass
-class _Piece:
+class Piece:
     """A stretch on one price, as long as nothing about it changes."""
 
     name: Name
+    plan: str
     price: Tree
     quantity: int
     since: datetime
@@ -112,19 +121,26 @@ class _Piece:
     free: bool = False
     cut: bool = False
 
-    def fee(self, since: datetime) -> int:
-        """Give what the time from an instant to the end costs."""
-        share = Fraction(
+    def share(self, since: datetime) -> Fraction:
+        """Give the part of the period from an instant to the end."""
+        return Fraction(
             self.frame.seconds(since, self.frame.end), self.frame.seconds(*self.frame.whole)
         )
-        return int(half_away(exact(self.price, self.quantity) * share))
+
+    def fee(self, since: datetime) -> int:
+        """Give what the time from an instant to the end costs."""
+        return int(half_away(exact(self.price, self.quantity) * self.share(since)))
 
     def line(self, kind: str, start: datetime, end: datetime, minor: int) -> Line:
         """Write a line of it."""
-        return Line(kind, *self.name, start, end, Decimal(self.quantity), minor, self.since)
+        share = self.share(start) if kind == "fee" else 1
+        return Line(
+            *(kind, *self.name, start, end, Decimal(self.quantity), minor, self.since, self.plan),
+            share=None if share == 1 else share,
+        )
 
 
-_Laid = dict[int, list[Line | _Piece]]
+_Laid = dict[int, list[Line | Piece]]
 """Lines by the moment that makes them; a piece is a minimum that a moment closes."""
 
 
@@ -145,7 +161,8 @@ def bill(catalog: Tree, start: Tree, moves: list[Tree], usage: Usage, until: dat
         before = life.moments[place - 1] if place else None
         laid[place] += fees.pass_to(moment, before)
         if moment.set_up:
-            laid[place].append(Line("setup", "plan", "", NEVER, NEVER, Decimal(1), moment.set_up))
+            fee = Line("setup", "plan", "", NEVER, NEVER, Decimal(1), moment.set_up)
+            laid[place].append(replace(fee, plan=moment.items["plan"].plan))
         if fees.by_value:
             metered.add(place)
     names = dict.fromkeys(name for moment in life.moments for name in moment.have)
@@ -154,13 +171,13 @@ def bill(catalog: Tree, start: Tree, moves: list[Tree], usage: Usage, until: dat
             metered.add(place)
             laid[place] += found
     peculiar = {*fees.peculiar, *_at_the_edge(laid)}
-    documents = _documents(life.moments, laid, metered, start["at"])
-    return Bill(documents, told, life.state, peculiar)
+    unsettled = _documents(life.moments, laid, metered, start["at"])
+    return Bill(_settled(unsettled), unsettled, told, life.state, peculiar)
 
 
 def _at_the_edge(laid: _Laid) -> set[str]:
     all_ = [each for some in laid.values() for each in some]
-    minimums = [each for each in all_ if isinstance(each, _Piece)]
+    minimums = [each for each in all_ if isinstance(each, Piece)]
     begun = {(each.name[0], each.since) for each in minimums}
     ended = {(each.name[0], each.frame.end) for each in minimums}
     met = any(
@@ -205,34 +222,44 @@ def _documents(
 ) -> list[Document]:
     """Let each line wait for the first document after it."""
     documents: list[Document] = []
-    waiting: list[Line | _Piece] = []
-    counted: list[Line] = []
+    waiting: list[Line | Piece] = []
     measured = False
     for place, moment in enumerate(moments):
         waiting += laid.get(place, [])
         measured = measured or place in metered
         if moment.flush and (waiting or measured):
-            lines = [each for each in waiting if isinstance(each, Line)]
-            counted += lines
-            closed = [each for each in waiting if isinstance(each, _Piece)]
-            lines += [line for each in closed if (line := _missing(each, counted)) is not None]
-            row = tuple(sorted(lines))
-            documents.append(Document(moment.at, moment.cause, row, measured, known))
+            row = tuple(sorted(each for each in waiting if isinstance(each, Line)))
+            closed = tuple(each for each in waiting if isinstance(each, Piece))
+            documents.append(Document(moment.at, moment.cause, row, measured, known, closed))
             waiting, measured = [], False
     return documents
 
 
-def _missing(piece: _Piece, lines: list[Line]) -> Line | None:
-    """Give what is missing to a minimum: of all that was asked for time that begins within it."""
+def _settled(documents: list[Document]) -> list[Document]:
+    """Put what is missing to minimums on the documents that settle them."""
+    counted: list[tuple[Line, int]] = []
+    made = []
+    for each in documents:
+        counted += [(line, line.minor) for line in each.lines]
+        found = [line for piece in each.closed if (line := missing(piece, counted)) is not None]
+        made.append(replace(each, lines=tuple(sorted([*each.lines, *found]))))
+    return made
+
+
+def missing(piece: Piece, asked: Iterable[tuple[Line, int]]) -> Line | None:
+    """Give what is missing to a minimum: of all that was asked for time that begins within it.
+
+    What was `asked` for is told line by line, after coupons.
+    """
     start, end = piece.since, piece.frame.end
-    asked = sum(
-        line.minor
-        for line in lines
+    found = sum(
+        minor
+        for line, minor in asked
         if line.item == piece.name[0] and line.kind in {"fee", "usage", "credit"}
         if start <= (line.of if line.kind == "credit" else line.start) < end
     )
     share = Fraction(piece.frame.seconds(start, end), piece.frame.full())
-    gap = int(half_away(piece.price["minor"] * share)) - asked
+    gap = int(half_away(piece.price["minor"] * share)) - found
     return piece.line("minimum", start, end, gap) if gap > 0 else None
 
 
@@ -244,7 +271,7 @@ class _Fees:
 
     def __init__(self, catalog: Tree, usage: Usage) -> None:
         self.catalog, self.usage = catalog, usage
-        self.pieces: dict[Name, _Piece] = {}
+        self.pieces: dict[Name, Piece] = {}
         self.peculiar: set[str] = set()
         self.by_value = False
 
@@ -268,14 +295,15 @@ class _Fees:
         for name, (price, many) in moment.have.items():
             if price["kind"] in ARREARS or name in self.pieces:
                 continue
-            piece = _Piece(name, price, many, at, moment.frames[slot(price)], free=free)
+            plan = moment.items[name[0]].plan
+            piece = Piece(name, plan, price, many, at, moment.frames[slot(price)], free=free)
             self.pieces[name] = piece
             piece.invoiced, left = (left, 0) if free else (piece.fee(at), left)
             if not free:
                 lines.append(piece.line("fee", at, piece.frame.end, piece.invoiced))
         return lines
 
-    def _credit(self, piece: _Piece, at: datetime, moment: Moment, before: Moment | None) -> Line:
+    def _credit(self, piece: Piece, at: datetime, moment: Moment, before: Moment | None) -> Line:
         """Give back the rest of a fee: of what was invoiced, and of what its time is worth."""
         invoiced = piece.invoiced
         if piece.free:
@@ -290,7 +318,7 @@ class _Fees:
             rest = min(rest, int(half_away(exact(piece.price, piece.quantity) * unused)))
         return piece.line("credit", at, piece.frame.end, -rest)
 
-    def _unused(self, piece: _Piece, at: datetime, before: Moment) -> Fraction:
+    def _unused(self, piece: Piece, at: datetime, before: Moment) -> Fraction:
         """Give the share of the allowances that is left: of several, the least."""
         key = piece.name[0]
         found = prices(self.catalog, key, before.items[key]).values()
@@ -305,10 +333,10 @@ class _Fees:
 
 def _arrears(
     name: Name, moments: list[Moment], usage: Usage
-) -> list[tuple[int, list[Line | _Piece]]]:
+) -> list[tuple[int, list[Line | Piece]]]:
     """Lay a price for usage, or a minimum: counted when its stretch ends, without the pauses."""
-    found: list[tuple[int, list[Line | _Piece]]] = []
-    piece: _Piece | None = None
+    found: list[tuple[int, list[Line | Piece]]] = []
+    piece: Piece | None = None
     quiet_since: datetime | None = None
     for place, (moment, before) in enumerate(zip(moments, [None, *moments], strict=False)):
         at, had = moment.at, moment.have.get(name)
@@ -327,7 +355,7 @@ def _arrears(
             frame = moment.frames[slot(had[0])]
             if piece is None:
                 cut = moment.cut and frame.whole[0] < at
-                piece = _Piece(name, had[0], 1, at, frame, cut=cut)
+                piece = Piece(name, moment.items[name[0]].plan, had[0], 1, at, frame, cut=cut)
             piece.frame = frame
         if not moment.quiet:
             quiet_since = None
@@ -336,7 +364,7 @@ def _arrears(
     return found
 
 
-def _counted(piece: _Piece, end: datetime, usage: Usage) -> list[Line | _Piece]:
+def _counted(piece: Piece, end: datetime, usage: Usage) -> list[Line | Piece]:
     """Price what was used from the beginning of a stretch to an instant."""
     frame, price = piece.frame, piece.price
     if price["kind"] == "minimum":
