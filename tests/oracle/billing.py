@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tests.oracle.having import Name, Tree, exact, prices
 from tests.oracle.life import live
@@ -85,6 +85,11 @@ class Document:
         return max(self.known, self.at + (GRACE if self.metered else timedelta()))
 
     @property
+    def asks(self) -> bool:
+        """Whether it is issued: some line has an amount."""
+        return any(line.minor for line in self.lines)
+
+    @property
     def total(self) -> int:
         """Add the lines."""
         return sum(line.minor for line in self.lines)
@@ -94,10 +99,10 @@ class Document:
 class Bill:
     """The documents of a life, what became of each move and of all, and what was peculiar.
 
-    Those that are `unsettled` lack what is missing to their minimums.  `peculiar` has `credit_after_a_free_change` where a fee is given back that was never charged: it
-    took the place of another without proration; and `credit_at_the_edge_of_a_minimum` where
-    one is given back at the very instant at which a minimum begins, or at which it ends, of a fee
-    that was charged then.
+    Those that are `unsettled` lack what is missing to their minimums.  `peculiar` has
+    `credit_after_a_free_change` where a fee is given back that was never charged: it took the place
+    of another without proration; and `credit_at_the_edge_of_a_minimum` where one is given back at
+    the very instant at which a minimum begins, or at which it ends, of a fee that was charged then.
     """
 
     documents: list[Document]
@@ -140,6 +145,20 @@ class Piece:
         )
 
 
+class _Issuable(Protocol):
+    """What can be issued, if it `asks` for something."""
+
+    @property
+    def issued(self) -> datetime: ...
+    @property
+    def cause(self) -> str: ...
+    @property
+    def asks(self) -> bool: ...
+    @property
+    def total(self) -> int: ...
+
+
+_Asks = TypeVar("_Asks", bound=_Issuable)
 _Laid = dict[int, list[Line | Piece]]
 """Lines by the moment that makes them; a piece is a minimum that a moment closes."""
 
@@ -201,13 +220,13 @@ def with_items(documents: list[Document], items: Iterable[Tree]) -> list[Documen
     return made
 
 
-def numbered(bills: Iterable[tuple[str, list[Document]]]) -> list[tuple[str, str, Document]]:
+def numbered(bills: Iterable[tuple[str, list[_Asks]]]) -> list[tuple[str, str, _Asks]]:
     """Number the documents of many customers that ask for something: number, customer, document."""
     found = [(each.issued, who, each.cause, each) for who, some in bills for each in some]
     counts = {"INV": 0, "CN": 0}
     told = []
     for _, who, _, each in sorted(found, key=lambda row: row[:3]):
-        if any(line.minor for line in each.lines):
+        if each.asks:
             series = "INV" if each.total >= 0 else "CN"
             counts[series] += 1
             told.append((f"{series}-{counts[series]:06}", who, each))

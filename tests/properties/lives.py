@@ -23,8 +23,10 @@ __all__ = [
     "TREE",
     "Tree",
     "Using",
+    "gaps",
     "lives",
     "overrides_of",
+    "tree_in",
     "usages",
 ]
 
@@ -108,58 +110,64 @@ CATALOG: Final[Tree] = {
 ADD_ONS: Final = ["extra", "sms", "quarter", "floor", "team"]
 
 
-def _major(minor: object) -> str:
-    return f"{Decimal(str(minor)).scaleb(-2):f}"
+def _major(minor: object, decimals: int = 2) -> str:
+    return f"{Decimal(str(minor)).scaleb(-decimals):f}"
 
 
-def _price(tree: Tree) -> Tree:
+def _price(tree: Tree, decimals: int) -> Tree:
     """Write a price of the oracle's catalogue as ours is written."""
     made: Tree = {"id": tree["id"], "name": tree["id"].title()}
     if "every" in tree:
         made |= {"interval": tree["every"][0], "interval_count": tree["every"][1]}
     if tree["kind"] != "usage":
         kind = "flat" if tree["kind"] == "flat" else "per_seat"
-        return made | {"type": kind, "cost": _major(tree["minor"])}
+        return made | {"type": kind, "cost": _major(tree["minor"], decimals)}
     made |= {"meter": "calls", "unit": "call", "included": tree["included"]}
     if "rate" in tree:
-        return made | {"type": "per_unit", "cost": _major(tree["rate"])}
-    tiers = [{"up_to": bound, "cost": _major(rate)} for bound, rate in tree["tiers"]]
+        return made | {"type": "per_unit", "cost": _major(tree["rate"], decimals)}
+    tiers = [{"up_to": bound, "cost": _major(rate, decimals)} for bound, rate in tree["tiers"]]
     return made | {"type": "graduated", "tiers": tiers}
 
 
-def _plan(key: str, plan: Tree) -> Tree:
+def _plan(key: str, plan: Tree, decimals: int) -> Tree:
     made = {
         "id": key,
         "name": key.title(),
         "interval": plan["every"][0],
         "interval_count": plan["every"][1],
-        "prices": [_price(price) for price in plan["prices"]],
+        "prices": [_price(price, decimals) for price in plan["prices"]],
     }
     names = {"minimum": "minimum_commitment", "set_up": "setup_fee"}
-    return made | {names[name]: _major(plan[name]) for name in names if name in plan}
+    return made | {names[name]: _major(plan[name], decimals) for name in names if name in plan}
 
 
-TREE: Final[Tree] = {
-    "dialect": "tallystick",
-    "currency": "USD",
-    "meters": [{"key": "calls", "aggregation": "sum"}],
-    "products": [
-        {
-            "id": "app",
-            "name": "App",
-            "currency": "USD",
-            "plans": [_plan(key, plan) for key, plan in CATALOG.items()],
-        }
-    ],
-}
+def tree_in(code: str, decimals: int, **more: Any) -> Tree:
+    """Write the catalogue as ours is written, in a currency of so many decimals."""
+    return {
+        "dialect": "tallystick",
+        "currency": code,
+        "meters": [{"key": "calls", "aggregation": "sum"}],
+        "products": [
+            {
+                "id": "app",
+                "name": "App",
+                "currency": code,
+                "plans": [_plan(key, plan, decimals) for key, plan in CATALOG.items()],
+            }
+        ],
+        **more,
+    }
+
+
+TREE: Final[Tree] = tree_in("USD", 2)
 OFFERS: Final = {plan.ref: plan for plan in read_catalog(TREE)}
 
 
-def overrides_of(own: Tree) -> dict[str, Tree]:
+def overrides_of(own: Tree, decimals: int = 2) -> dict[str, Tree]:
     """Write prices of one customer as ours are written."""
     written = {"minor": "cost", "rate": "cost"}
     return {
-        name: {written[key]: _major(value) for key, value in fields.items()}
+        name: {written[key]: _major(value, decimals) for key, value in fields.items()}
         for name, fields in own.items()
     }
 

@@ -16,10 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.databases import migrated
+from tests.oracle.asking import asked
 from tests.oracle.billing import bill, numbered, with_items
 from tests.oracle.life import CAN
+from tests.oracle.redeeming import redeemed
 from tests.proof.settings import FULL, times
-from tests.properties.ledgers import Ledger, Person, told_by
+from tests.properties.ledgers import CURRENCIES, Ledger, Person, told_by
 from tests.properties.lives import (
     AVOID_BACK_DATED_STARTS,
     AVOID_LATE_USAGE_UNDER_A_COMMITMENT,
@@ -30,14 +32,16 @@ from tests.properties.lives import (
     lives,
     usages,
 )
+from tests.properties.purses import purses, taxes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import pytest
 
-    from tests.oracle.billing import Bill, Document
+    from tests.oracle.asking import Asked
+    from tests.oracle.billing import Bill, Document, Line
     from tests.properties.lives import Tree
 
 UNTIL: Final = datetime(2028, 3, 15, tzinfo=UTC)
@@ -65,7 +69,8 @@ _AMOUNTS: Final = st.sampled_from([1, 4_999, 70_000, -350, -20_000])
 def _people(draw: st.DrawFn) -> Person:
     first, moves = draw(lives(most=9, back_dated=not AVOID_BACK_DATED_STARTS))
     moves = [move for move in moves if move["at"] < UNTIL]
-    return Person(first, moves, draw(usages(200)), draw(_items(first["at"])))
+    person = Person(first, moves, draw(usages(200)), draw(_items(first["at"])))
+    return replace(person, purse=draw(purses(first["at"])))
 
 
 def _bill(person: Person) -> Bill:
@@ -89,7 +94,7 @@ class _Plays:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def played(self, town: dict[str, Person], until: datetime) -> list[Ledger]:
+    def played(self, town: dict[str, Person], until: datetime, code: str = "USD") -> list[Ledger]:
         """Play it on each, hold what must be true of each, and hold them to be the same."""
         steps = told_by(town, until)
         ways: list[tuple[Any, bool]] = [("sqlite-memory", True), ("postgresql", False)]
@@ -99,33 +104,57 @@ class _Plays:
             found = []
             for kind, punctual in ways:
                 storage = stack.enter_context(migrated(kind, self.folder))
-                ledger = Ledger(storage, punctual=punctual)
+                ledger = Ledger(storage, punctual=punctual, code=code)
                 ledger.play(steps, until)
                 ledger.read()
                 ledger.check()
                 found.append(ledger)
         assert all(each.bodies == found[0].bodies for each in found)
         assert all(each.made == found[0].made for each in found)
+        assert all(each.redeemed == found[0].redeemed for each in found)
         return found
 
 
-def _compare(town: dict[str, Person], folder: Path) -> None:
+def _wishes(person: Person) -> list[tuple[Tree, bool]]:
+    """Tell which coupons somebody asked for in time, and whether they could be had."""
+    wishes = [wish for wish in person.purse.get("wishes", ()) if wish["at"] < UNTIL]
+    return redeemed(CATALOG, person.first, person.moves, wishes)
+
+
+def _asked(who: str, person: Person, bill: Bill, ledger: Ledger) -> list[Asked]:
+    """Give what the documents of somebody ask for in the end."""
+    coupons = [{**wish["coupon"], "at": wish["at"]} for wish, done in _wishes(person) if done]
+    purse = {
+        **person.purse,
+        "coupons": coupons,
+        "taxes": taxes_of(person.purse) if person.purse else [],
+        "zone": person.first["zone"],
+    }
+
+    def shown(document: Document) -> Sequence[Line]:
+        return ledger.shown.get((who, document.cause), ())
+
+    return asked(with_items(bill.unsettled, person.items), purse, shown)
+
+
+def _compare(town: dict[str, Person], folder: Path, code: str = "USD") -> None:
     """Hold a ledger to the oracle: moves, states, documents with their numbers, line by line."""
-    ledger = _Plays(folder).played(town, UNTIL)[0]
+    ledger = _Plays(folder).played(town, UNTIL, code)[0]
     bills = {who: each for who, each in _bills(town).items() if who in ledger.made}
     assert ledger.made == {who: [done for *_, done in each.told] for who, each in bills.items()}
     assert ledger.states == {who: each.state for who, each in bills.items()}
-    documents = {who: with_items(each.documents, town[who].items) for who, each in bills.items()}
+    assert ledger.redeemed == {who: [done for _, done in _wishes(town[who])] for who in bills}
+    documents = {who: _asked(who, town[who], each, ledger) for who, each in bills.items()}
     expected = [row for row in numbered(documents.items()) if row[2].issued <= UNTIL]
     assert ledger.documents == sorted(expected, key=lambda row: row[0])
 
 
 @settings(_QUIET, max_examples=times(3, 60))
-@given(town=TOWNS)
+@given(town=TOWNS, code=st.sampled_from(CURRENCIES))
 def test_a_town_is_billed_as_the_oracle_says(
-    town: dict[str, Person], tmp_path_factory: pytest.TempPathFactory
+    town: dict[str, Person], code: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    _compare(town, tmp_path_factory.mktemp("town"))
+    _compare(town, tmp_path_factory.mktemp("town"), code)
 
 
 # --- every state and every move -------------------------------------------------------------------
@@ -189,7 +218,7 @@ def _late(person: Person, days: int) -> Person:
         for move in person.moves
     ]
     more = replace(person.using, sizes=tuple(10 * size for size in person.using.sizes))
-    return replace(person, moves=[*moves, last], using=more, items=[], late_by=days)
+    return replace(person, moves=[*moves, last], using=more, items=[], late_by=days, purse={})
 
 
 def _commits(person: Person) -> bool:
@@ -210,17 +239,19 @@ def test_late_usage_comes_to_what_it_would_have_been_in_time(
     steady = Person(first, [], Using(200, (900_000,)), [])
     town = {who: _late(each, days) for who, each in {**town, "steady": steady}.items()}
     ledger = _Plays(tmp_path_factory.mktemp("late")).played(town, UNTIL)[0]
-    assert any(line.kind == "late" for *_, each in ledger.documents for line in each.lines)
-    found = _sums((who, each) for _, who, each in ledger.documents)
-    assert found == _sums(
-        (who, each) for who, some in _bills(town).items() for each in some.documents
+    rows = [(who, row.line) for _, who, each in ledger.documents for row in each.lines]
+    assert any(line.kind == "late" for _, line in rows)
+    assert _sums(rows) == _sums(
+        (who, line)
+        for who, some in _bills(town).items()
+        for each in some.documents
+        for line in each.lines
     )
 
 
-def _sums(documents: Iterable[tuple[str, Document]]) -> dict[tuple[str, str, str], int]:
+def _sums(lines: Iterable[tuple[str, Line]]) -> dict[tuple[str, str, str], int]:
     """Add up what each price came to for everybody, early or late."""
     sums = Counter[tuple[str, str, str]]()
-    for who, each in documents:
-        for line in each.lines:
-            sums[who, line.item, line.price] += line.minor
+    for who, line in lines:
+        sums[who, line.item, line.price] += line.minor
     return {name: minor for name, minor in sums.items() if minor}

@@ -1,0 +1,384 @@
+"""What a document asks for in the end: coupons, credits and taxes laid over its lines.
+
+What a customer has besides the plan is a dict, a purse.  `coupons` are those that were redeemed, in
+their order: `{"at", "id", "percent" | "minor", "lasts"}` with `lasts` "once", a number of months or
+None for ever, perhaps for some `plans` or `prices` only.  `grants` are credits: `{"id", "at",
+"since", "until", "minor", "category", "priority", "prices"}`, and `voids` take back of them:
+`{"at", "id", "minor"}`.  `taxes` are rates: `{"name", "percent", "inclusive", "since", "until",
+"prices"}`, where `prices` has the only ones it is for, or `but` those it is not for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import floor
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.oracle.billing import Document, Line, half_away, missing
+from tests.oracle.calendar import boundary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from tests.oracle.having import Tree
+
+__all__ = ["Asked", "Row", "asked"]
+
+
+@dataclass(frozen=True, order=True)
+class Row:
+    """A line, what went off it, and its taxes by name: minor units."""
+
+    line: Line
+    discount: int = 0
+    credit: int = 0
+    taxes: tuple[tuple[str, int], ...] = ()
+    added: int = 0
+    """Those of its taxes that are not inside the line."""
+
+    @property
+    def sold(self) -> int:
+        """What it was sold for."""
+        return self.line.minor - self.discount - self.credit
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A document: its rows in no order that matters, what coupons and grants gave, and its sum."""
+
+    at: datetime
+    cause: str
+    issued: datetime
+    lines: tuple[Row, ...]
+    coupons: tuple[tuple[str, int], ...]
+    burns: tuple[tuple[str, int], ...]
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is issued: some line has an amount."""
+        return any(row.line.minor for row in self.lines)
+
+    @property
+    def total(self) -> int:
+        """Add it up."""
+        return sum(row.sold + row.added for row in self.lines)
+
+
+def asked(
+    documents: Iterable[Document], purse: Tree, shown: Callable[[Document], Sequence[Line]]
+) -> list[Asked]:
+    """Give what documents that are not settled ask for in the end, in the order of their issue.
+
+    `shown` says in which order a document has its lines: a rest of a minor unit goes to the first,
+    and credits pay them in turn.
+    """
+    customer = _Customer(purse)
+    ordered = sorted(documents, key=lambda each: (each.issued, each.cause))
+    return [customer.ask(each, shown(each)) for each in ordered]
+
+
+def shared(whole: int, exact: Sequence[Fraction]) -> list[int]:
+    """Share out a sum by largest remainder, ties to the first; all below zero is the mirror."""
+    first = next((part for part in (sum(exact, Fraction(0)), *exact) if part), Fraction(1))
+    if first < 0:
+        return [-part for part in shared(-whole, [-part for part in exact])]
+    parts = [floor(part) for part in exact]
+    by_rest = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
+    for i in by_rest[: whole - sum(parts)]:
+        parts[i] += 1
+    return parts
+
+
+class _Customer:
+    """What a customer had, and what is left of it, document by document."""
+
+    def __init__(self, purse: Tree) -> None:
+        self.coupons: list[Tree] = purse.get("coupons", [])
+        self.grants = sorted(purse.get("grants", []), key=_turn)
+        self.taxes: list[Tree] = purse.get("taxes", [])
+        self.zone: str | None = purse.get("zone")
+        self.voids = sorted(purse.get("voids", []), key=lambda void: void["at"])
+        self.left = {grant["id"]: grant["minor"] for grant in self.grants}
+        self.used: set[str] = set()
+        self.asked_before: list[tuple[Line, int]] = []
+        self.fees: dict[tuple[Any, ...], Row] = {}
+
+    def ask(self, document: Document, order: Sequence[Line]) -> Asked:
+        """Lay what the customer has over a document, and use it up."""
+        self._void(document.issued)
+        rows = [Row(line) for line in _in_order(document.lines, order)]
+        backs = self._backs(rows)
+        rows, coupons = self._discounted(document, rows, set(backs))
+        rows = self._with_minimums(document, rows, order)
+        rows, promoted = self._promoted(document.at, rows)
+        rows = self._taxed(document.issued, rows, backs)
+        paid = self._paid(document.at, rows, "paid", [row.sold + row.added for row in rows])
+        burns: defaultdict[str, int] = defaultdict(int)
+        for grant, minor in (*promoted, *((g, m) for some in paid for g, m in some)):
+            burns[grant] += minor
+        for row in rows:
+            if row.line.kind == "fee":
+                self.fees[_fee_key(row.line, row.line.start)] = row
+        return Asked(
+            at=document.at,
+            cause=document.cause,
+            issued=document.issued,
+            lines=tuple(sorted(rows)),
+            coupons=tuple(sorted((name, minor) for name, minor in coupons.items() if minor)),
+            burns=tuple(sorted(burns.items())),
+        )
+
+    # --- what is given back -----------------------------------------------------------------------
+
+    def _backs(self, rows: list[Row]) -> dict[int, Row]:
+        """Give the fees that credits are of; with each goes its share of what went off the fee."""
+        found: dict[int, Row] = {}
+        for place, row in enumerate(rows):
+            line = row.line
+            fee = self.fees.get(_fee_key(line, line.of)) if line.kind == "credit" else None
+            if fee is None:
+                continue
+            found[place] = fee
+            if fee.sold <= 0:  # nothing was paid, so nothing comes back
+                rows[place] = replace(row, line=replace(line, minor=0))
+            else:
+                back = half_away(Fraction(line.minor * fee.sold, fee.line.minor))
+                rows[place] = replace(row, discount=line.minor - int(back))
+        return found
+
+    # --- coupons ----------------------------------------------------------------------------------
+
+    def _discounted(
+        self, document: Document, rows: list[Row], backs: set[int]
+    ) -> tuple[list[Row], dict[str, int]]:
+        """Let coupons act in turn, each on what is left of what it is for."""
+        left = self._open(rows, backs)
+        taken: dict[str, int] = {}
+        off = [0] * len(rows)
+        for coupon in self.coupons:
+            if not self._acts(coupon, document.at):
+                continue
+            parts = _off(coupon, rows, left)
+            for place, minor in parts.items():
+                left[place] -= minor
+                off[place] += minor
+            taken[coupon["id"]] = sum(parts.values())
+            if taken[coupon["id"]]:
+                self.used.add(coupon["id"])
+        done = [replace(row, discount=row.discount + off[i]) for i, row in enumerate(rows)]
+        return done, taken
+
+    def _open(self, rows: list[Row], backs: set[int]) -> dict[int, int]:
+        """Give what a first coupon finds of lines; a fee that goes at once is less."""
+        left = {i: row.line.minor for i, row in enumerate(rows) if row.line.kind != "credit"}
+        for i, row in enumerate(rows):
+            if row.line.kind == "credit" and i not in backs:
+                key = _fee_key(row.line, row.line.of)
+                mine = [j for j in left if _is_fee(rows[j].line, key)]
+                for j in mine[-1:]:
+                    left[j] += row.line.minor
+        return left
+
+    def _acts(self, coupon: Tree, at: datetime) -> bool:
+        lasts = coupon["lasts"]
+        if coupon["at"] > at or (lasts == "once" and coupon["id"] in self.used):
+            return False
+        return not isinstance(lasts, int) or at < boundary(
+            coupon["at"], ("month", lasts), 1, self.zone
+        )
+
+    # --- minimums ---------------------------------------------------------------------------------
+
+    def _with_minimums(
+        self, document: Document, rows: list[Row], order: Sequence[Line]
+    ) -> list[Row]:
+        """Put what is missing to minimums, of what is left after coupons."""
+        self.asked_before += [(row.line, row.line.minor - row.discount) for row in rows]
+        found = [missing(piece, self.asked_before) for piece in document.closed]
+        lines = {id(row.line): row for row in rows}
+        all_ = [*(row.line for row in rows), *(line for line in found if line is not None)]
+        return [lines.get(id(line), Row(line)) for line in _in_order(all_, order)]
+
+    # --- credits ----------------------------------------------------------------------------------
+
+    def _void(self, until: datetime) -> None:
+        """Take back what was taken back before an instant; nobody takes more than there is."""
+        while self.voids and self.voids[0]["at"] < until:
+            void = self.voids.pop(0)
+            wanted = void["minor"] or self.left[void["id"]]
+            if wanted <= self.left[void["id"]]:
+                self.left[void["id"]] -= wanted
+
+    def _promoted(self, at: datetime, rows: list[Row]) -> tuple[list[Row], list[tuple[str, int]]]:
+        paid = self._paid(at, rows, "promotional", [row.sold for row in rows])
+        done = [
+            replace(row, credit=sum(minor for _, minor in some))
+            for row, some in zip(rows, paid, strict=True)
+        ]
+        return done, [each for some in paid for each in some]
+
+    def _paid(
+        self, at: datetime, rows: list[Row], category: str, sums: list[int]
+    ) -> list[list[tuple[str, int]]]:
+        """Let grants pay lines in turn, all together no more than the lines come to."""
+        room = sum(sums)
+        found: list[list[tuple[str, int]]] = []
+        for row, sum_ in zip(rows, sums, strict=True):
+            paid = []
+            need = min(sum_, room)
+            for grant in self.grants:
+                able = (
+                    grant["category"] == category
+                    and grant["since"] <= at
+                    and (grant["until"] is None or at < grant["until"])
+                    and (not grant["prices"] or row.line.price in grant["prices"])
+                )
+                part = min(need, self.left[grant["id"]]) if able else 0
+                if part > 0:
+                    self.left[grant["id"]] -= part
+                    need -= part
+                    room -= part
+                    paid.append((grant["id"], part))
+            found.append(paid)
+        return found
+
+    # --- taxes ------------------------------------------------------------------------------------
+
+    def _taxed(self, on: datetime, rows: list[Row], backs: dict[int, Row]) -> list[Row]:
+        """Tax what is sold at the rates of the day, and what is given back as it was invoiced."""
+        holding = [tax for tax in self.taxes if _holds(tax, on)]
+        new = [i for i, row in enumerate(rows) if i not in backs and row.sold]
+        inside = {i: sum(_percent(t) for t in _of(rows[i], holding, inside=True)) for i in new}
+        taken: dict[int, dict[str, int]] = {i: {} for i in new}
+        for tax in sorted(holding, key=lambda tax: not tax["inclusive"]):
+            places = [i for i in new if _is_for(tax, rows[i].line)]
+            bases = [
+                Fraction(rows[i].sold) / (1 + inside[i])
+                if tax["inclusive"]
+                else Fraction(rows[i].sold - sum(_inside(taken[i], holding)))
+                for i in places
+            ]
+            exact = [base * _percent(tax) for base in bases]
+            parts = shared(int(half_away(sum(exact, Fraction(0)))), exact)
+            for i, minor in zip(places, parts, strict=True):
+                taken[i][tax["name"]] = minor
+        for i, fee in backs.items():
+            taken[i] = self._given_back(fee, rows[i].sold)
+        return [
+            replace(row, taxes=tuple(sorted(taken[i].items())), added=self._added(taken[i]))
+            if i in taken
+            else row
+            for i, row in enumerate(rows)
+        ]
+
+    def _given_back(self, fee: Row, sold: int) -> dict[str, int]:
+        """Give the share of each tax in a share of a fee; rounded as they are added up."""
+        if not fee.sold:
+            return {}
+        inside = self._names_inside()
+        names = sorted(fee.taxes, key=lambda each: (each[0] in inside, self._place(each[0])))
+        upto, told, back = 0, 0, dict[str, int]()
+        for name, minor in names:
+            upto += minor
+            by_now = int(half_away(Fraction(upto * sold, fee.sold)))
+            back[name] = by_now - told
+            told = by_now
+        return back
+
+    def _names_inside(self) -> set[str]:
+        return {tax["name"] for tax in self.taxes if tax["inclusive"]}
+
+    def _place(self, name: str) -> int:
+        return [tax["name"] for tax in self.taxes].index(name)
+
+    def _added(self, taken: dict[str, int]) -> int:
+        inside = self._names_inside()
+        return sum(minor for name, minor in taken.items() if name not in inside)
+
+
+def _in_order(lines: Iterable[Line], order: Sequence[Line]) -> list[Line]:
+    """Put lines in the order in which they are shown; what a minimum comes to is no matter."""
+    places = {_seen(line): place for place, line in reversed(list(enumerate(order)))}
+    last = len(places)
+    return sorted(lines, key=lambda line: (places.get(_seen(line), last), line))
+
+
+def _seen(line: Line) -> tuple[Any, ...]:
+    own = None if line.kind in {"minimum", "credit"} else line.minor
+    return line.kind, line.item, line.price, line.start, line.end, line.quantity, own
+
+
+def _fee_key(line: Line, since: datetime) -> tuple[Any, ...]:
+    return line.item, line.price, since
+
+
+def _is_fee(line: Line, key: tuple[Any, ...]) -> bool:
+    return line.kind == "fee" and _fee_key(line, line.start) == key
+
+
+def _off(coupon: Tree, rows: list[Row], left: dict[int, int]) -> dict[int, int]:
+    """Give what a coupon takes of lines: of all together, or apart for each part of a period."""
+    mine = [i for i in left if _coupon_is_for(coupon, rows[i].line)]
+    apart = "minor" in coupon and coupon["lasts"] != "once"
+    stretches: defaultdict[Any, list[int]] = defaultdict(list)
+    for i in mine:
+        line = rows[i].line
+        stretches[(line.start, line.end, line.share) if apart and line.share else None].append(i)
+    parts: dict[int, int] = {}
+    for stretch, places in stretches.items():
+        base = [max(0, left[i]) for i in places]
+        share = Fraction(1) if stretch is None else stretch[2]
+        wanted = (
+            coupon["minor"] * share
+            if "minor" in coupon
+            else sum(base) * Fraction(coupon["percent"]) / 100
+        )
+        off = min(int(half_away(Fraction(wanted))), sum(base))
+        weights = [Fraction(off * each, sum(base) or 1) for each in base]
+        parts.update(zip(places, shared(off, weights), strict=True))
+    return parts
+
+
+def _coupon_is_for(coupon: Tree, line: Line) -> bool:
+    plans, prices = coupon.get("plans", ()), coupon.get("prices", ())
+    return (not plans or line.plan in plans) and (not prices or line.price in prices)
+
+
+_FIRST: Final = {"promotional": 0, "paid": 1}
+
+
+def _turn(grant: Tree) -> tuple[Any, ...]:
+    """Say when it is a grant's turn."""
+    never = grant["until"] is None
+    return (
+        grant["priority"],
+        never,
+        grant["since"] if never else grant["until"],
+        _FIRST[grant["category"]],
+        grant["since"],
+        grant["number"],
+    )
+
+
+def _holds(tax: Tree, on: datetime) -> bool:
+    return (tax.get("since") or on) <= on and (tax.get("until") is None or on < tax["until"])
+
+
+def _is_for(tax: Tree, line: Line) -> bool:
+    only, but = tax.get("prices", ()), tax.get("but", ())
+    return (not only or line.price in only) and line.price not in but
+
+
+def _percent(tax: Tree) -> Fraction:
+    return Fraction(tax["percent"]) / 100
+
+
+def _of(row: Row, taxes: Iterable[Tree], *, inside: bool) -> list[Tree]:
+    return [tax for tax in taxes if tax["inclusive"] == inside and _is_for(tax, row.line)]
+
+
+def _inside(taken: dict[str, int], taxes: Iterable[Tree]) -> list[int]:
+    return [taken[tax["name"]] for tax in taxes if tax["inclusive"] and tax["name"] in taken]
