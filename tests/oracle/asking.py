@@ -16,13 +16,14 @@ from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.oracle.billing import Document, Line, half_away, missing
 from tests.oracle.calendar import boundary
+from tests.oracle.lines import Line, half_away, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
+    from tests.oracle.billing import Document
     from tests.oracle.having import Tree
 
 __all__ = ["Asked", "Row", "asked"]

@@ -11,58 +11,32 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from math import floor
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tests.oracle.having import Name, Tree, exact, prices
 from tests.oracle.life import live
+from tests.oracle.lines import NEVER, Line, Piece, half_away, missing
 from tests.oracle.passing import ARREARS, slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.oracle.calendar import Frame
     from tests.oracle.passing import Moment
 
 __all__ = [
-    "NEVER",
     "Bill",
     "Document",
-    "Line",
     "Usage",
     "bill",
-    "half_away",
-    "missing",
     "numbered",
     "with_items",
 ]
 
 Usage = list[tuple[datetime, Decimal]]
-NEVER = datetime.min.replace(tzinfo=UTC)
-"""The time of a line that is for no time."""
 GRACE = timedelta(hours=1)
-
-
-@dataclass(frozen=True, order=True)
-class Line:
-    """A line: what for, for which time, how much of it, what it costs in minor units."""
-
-    kind: str
-    item: str
-    price: str
-    start: datetime
-    end: datetime
-    quantity: Decimal
-    minor: int
-    of: datetime = field(default=NEVER, compare=False)
-    """Since when the fee ran that a credit gives back of."""
-    plan: str = field(default="", compare=False)
-    """The plan whose price it is; none of what was bought once."""
-    share: Fraction | None = field(default=None, compare=False)
-    """The part of its period that a fee is for, where that is not the whole."""
 
 
 @dataclass(frozen=True)
@@ -112,39 +86,6 @@ class Bill:
     peculiar: set[str]
 
 
-@dataclass
-class Piece:
-    """A stretch on one price, as long as nothing about it changes."""
-
-    name: Name
-    plan: str
-    price: Tree
-    quantity: int
-    since: datetime
-    frame: Frame
-    invoiced: int = 0
-    free: bool = False
-    cut: bool = False
-
-    def share(self, since: datetime) -> Fraction:
-        """Give the part of the period from an instant to the end."""
-        return Fraction(
-            self.frame.seconds(since, self.frame.end), self.frame.seconds(*self.frame.whole)
-        )
-
-    def fee(self, since: datetime) -> int:
-        """Give what the time from an instant to the end costs."""
-        return int(half_away(exact(self.price, self.quantity) * self.share(since)))
-
-    def line(self, kind: str, start: datetime, end: datetime, minor: int) -> Line:
-        """Write a line of it."""
-        share = self.share(start) if kind == "fee" else 1
-        return Line(
-            *(kind, *self.name, start, end, Decimal(self.quantity), minor, self.since, self.plan),
-            share=None if share == 1 else share,
-        )
-
-
 class _Issuable(Protocol):
     """What can be issued, if it `asks` for something."""
 
@@ -161,13 +102,6 @@ class _Issuable(Protocol):
 _Asks = TypeVar("_Asks", bound=_Issuable)
 _Laid = dict[int, list[Line | Piece]]
 """Lines by the moment that makes them; a piece is a minimum that a moment closes."""
-
-
-def half_away(number: Fraction, decimals: int = 0) -> Fraction:
-    """Round half away from zero."""
-    scaled = abs(number) * 10**decimals
-    rounded = Fraction(floor(scaled + Fraction(1, 2)), 10**decimals)
-    return -rounded if number < 0 else rounded
 
 
 def bill(catalog: Tree, start: Tree, moves: list[Tree], usage: Usage, until: datetime) -> Bill:
@@ -263,23 +197,6 @@ def _settled(documents: list[Document]) -> list[Document]:
         found = [line for piece in each.closed if (line := missing(piece, counted)) is not None]
         made.append(replace(each, lines=tuple(sorted([*each.lines, *found]))))
     return made
-
-
-def missing(piece: Piece, asked: Iterable[tuple[Line, int]]) -> Line | None:
-    """Give what is missing to a minimum: of all that was asked for time that begins within it.
-
-    What was `asked` for is told line by line, after coupons.
-    """
-    start, end = piece.since, piece.frame.end
-    found = sum(
-        minor
-        for line, minor in asked
-        if line.item == piece.name[0] and line.kind in {"fee", "usage", "credit"}
-        if start <= (line.of if line.kind == "credit" else line.start) < end
-    )
-    share = Fraction(piece.frame.seconds(start, end), piece.frame.full())
-    gap = int(half_away(piece.price["minor"] * share)) - found
-    return piece.line("minimum", start, end, gap) if gap > 0 else None
 
 
 # --- fees -----------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.oracle.billing import half_away
 from tests.oracle.having import Tree, exact, prices
 from tests.oracle.life import live
+from tests.oracle.lines import half_away
 from tests.oracle.passing import ARREARS
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ from tallystick.core.reckoning import Facts, reckon
 from tallystick.core.subscription_moves import advance, apply, start
 from tallystick.core.terms import prices_of
 from tallystick.errors import Conflict, InvalidInput, NotFound
-from tests.oracle.billing import NEVER, Document, Line
+from tests.oracle.billing import Document
+from tests.oracle.lines import NEVER, Line
 from tests.properties.lives import END, OFFERS, overrides_of
 
 if TYPE_CHECKING:

@@ -19,20 +19,18 @@ if TYPE_CHECKING:
 
 __all__ = ["COUPONS", "PLACES", "RULES", "coupon_trees", "purses", "taxes_of"]
 
-COUPONS: Final[dict[str, Tree]] = {
-    each["id"]: each
-    for each in (
-        {"id": "third", "percent": "33.333", "lasts": None},
-        {"id": "start", "percent": "50", "lasts": "once"},
-        {"id": "spring", "percent": "12.5", "lasts": 2},
-        {"id": "gift", "percent": "100", "lasts": 1, "plans": ["extra", "team", "max", "year"]},
-        {"id": "five", "minor": 500, "lasts": "once"},
-        {"id": "monthly", "minor": 777, "lasts": None},
-        {"id": "large", "minor": 4_001, "lasts": 5, "minimum": 3_000},
-        {"id": "calling", "percent": "10", "lasts": None, "prices": ["calls", "steps", "q"]},
-        {"id": "some", "minor": 301, "lasts": 13, "prices": ["pro", "seat", "sms", "care"]},
-    )
-}
+_OFFERED: Final[list[Tree]] = [
+    {"id": "third", "percent": "33.333", "lasts": None},
+    {"id": "start", "percent": "50", "lasts": "once"},
+    {"id": "spring", "percent": "12.5", "lasts": 2},
+    {"id": "gift", "percent": "100", "lasts": 1, "plans": ["extra", "team", "max", "year"]},
+    {"id": "five", "minor": 500, "lasts": "once"},
+    {"id": "monthly", "minor": 777, "lasts": None},
+    {"id": "large", "minor": 4_001, "lasts": 5, "minimum": 3_000},
+    {"id": "calling", "percent": "10", "lasts": None, "prices": ["calls", "steps", "q"]},
+    {"id": "some", "minor": 301, "lasts": 13, "prices": ["pro", "seat", "sms", "care"]},
+]
+COUPONS: Final[dict[str, Tree]] = {each["id"]: each for each in _OFFERED}
 """The coupons of the catalogue."""
 
 _TURN: Final = date(2027, 8, 1)
@@ -97,7 +95,7 @@ def coupon_trees(code: str, decimals: int) -> list[Tree]:
 
     trees = []
     for each in COUPONS.values():
-        tree = {name: each[name] for name in ("id", "plans", "prices") if name in each}
+        tree: Tree = {name: each[name] for name in {"id", "plans", "prices"} & set(each)}
         if "percent" in each:
             tree["percent_off"] = each["percent"]
         else:
@@ -118,7 +116,7 @@ _SIZES: Final = st.one_of(st.integers(1, 3_000), st.integers(3_000, 60_000))
 
 @st.composite
 def _grants(draw: st.DrawFn, begin: datetime) -> list[Tree]:
-    found = []
+    found: list[Tree] = []
     for number in range(draw(st.integers(0, 4))):
         at = begin + draw(gaps) * draw(st.integers(0, 6))
         since = at + draw(st.one_of(st.just(timedelta()), gaps))
@@ -158,7 +156,7 @@ def _voids(draw: st.DrawFn, grants: list[Tree]) -> list[Tree]:
 def purses(draw: st.DrawFn, begin: datetime) -> Tree:
     """Draw what somebody has: where they live, which coupons they ask for, what is granted."""
     names = draw(st.lists(st.sampled_from(sorted(COUPONS)), max_size=4, unique=True))
-    wishes = [
+    wishes: list[Tree] = [
         {
             "at": begin + draw(gaps) * draw(st.integers(0, 4)),
             "coupon": COUPONS[name],

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     import pytest
 
     from tests.oracle.asking import Asked
-    from tests.oracle.billing import Bill, Document, Line
+    from tests.oracle.billing import Bill, Document
+    from tests.oracle.lines import Line
     from tests.properties.lives import Tree
 
 UNTIL: Final = datetime(2028, 3, 15, tzinfo=UTC)
