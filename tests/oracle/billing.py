@@ -75,8 +75,7 @@ class Bill:
 
     Those that are `unsettled` lack what is missing to their minimums.  `peculiar` has
     `credit_after_a_free_change` where a fee is given back that was never charged: it took the place
-    of another without proration; and `credit_at_the_edge_of_a_minimum` where one is given back at
-    the very instant at which a minimum begins, or at which it ends, of a fee that was charged then.
+    of another without proration.
     """
 
     documents: list[Document]
@@ -123,23 +122,8 @@ def bill(catalog: Tree, start: Tree, moves: list[Tree], usage: Usage, until: dat
         for place, found in _arrears(name, life.moments, usage):
             metered.add(place)
             laid[place] += found
-    peculiar = {*fees.peculiar, *_at_the_edge(laid)}
     unsettled = _documents(life.moments, laid, metered, start["at"])
-    return Bill(_settled(unsettled), unsettled, told, life.state, peculiar)
-
-
-def _at_the_edge(laid: _Laid) -> set[str]:
-    all_ = [each for some in laid.values() for each in some]
-    minimums = [each for each in all_ if isinstance(each, Piece)]
-    begun = {(each.name[0], each.since) for each in minimums}
-    ended = {(each.name[0], each.frame.end) for each in minimums}
-    met = any(
-        (line.item, line.start) in begun
-        or ((line.item, line.start) in ended and line.of >= line.start)
-        for line in all_
-        if isinstance(line, Line) and line.kind == "credit"
-    )
-    return {"credit_at_the_edge_of_a_minimum"} if met else set()
+    return Bill(_settled(unsettled), unsettled, told, life.state, fees.peculiar)
 
 
 def with_items(documents: list[Document], items: Iterable[Tree]) -> list[Document]:

@@ -40,13 +40,11 @@ MONTH: Final = ("month", 1)
 AVOID_CREDITS_AFTER_FREE_CHANGES: Final = True  # credit-after-a-free-upgrade
 AVOID_BACK_DATED_STARTS: Final = True  # back-dated-start
 AVOID_LATE_USAGE_UNDER_A_COMMITMENT: Final = True  # late-usage-and-commitment
-AVOID_CREDITS_AT_THE_EDGE_OF_A_MINIMUM: Final = True  # commitment-after-a-change-of-interval
 
 KNOWN: Final = {
     word
     for word, avoided in {
         "credit_after_a_free_change": AVOID_CREDITS_AFTER_FREE_CHANGES,
-        "credit_at_the_edge_of_a_minimum": AVOID_CREDITS_AT_THE_EDGE_OF_A_MINIMUM,
     }.items()
     if avoided
 }

@@ -9,6 +9,7 @@ import ast
 import sys
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from itertools import product
 from math import floor
 from pathlib import Path
@@ -26,7 +27,7 @@ from tests.oracle.billing import bill
 from tests.oracle.life import CAN
 from tests.proof.settings import FULL, times
 from tests.properties.folded import billed
-from tests.properties.lives import CATALOG, END, KNOWN, Tree, Using, lives, usages
+from tests.properties.lives import BEGIN, CATALOG, END, KNOWN, Tree, Using, lives, usages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +101,29 @@ def test_every_move_met_every_state() -> None:
     missing = [cell for cell in product(CAN, words) if cell not in CELLS]
     print(f"{len(CELLS)} cells of {len(CAN) * len(words)}; not met: {missing}")  # noqa: T201 - a report
     assert not FULL or not missing
+
+
+_FIRST: Final[Tree] = {"at": BEGIN, "plan": "free", "seats": 1, "zone": None, "aligned": False}
+_NEXT_DAY: Final = BEGIN + timedelta(days=1)
+CASES: Final[dict[str, Lived]] = {
+    "the commitment of an add-on, when a new interval begins it again": (
+        {**_FIRST, "add_ons": {"floor": 1}},
+        [{"at": _NEXT_DAY, "do": "change", "plan": "mixed", "proration": None}],
+    ),
+    "the commitment of an add-on that is had twice from its first second on": (
+        {**_FIRST, "add_ons": {"floor": 1}},
+        [{"at": BEGIN, "do": "change", "add": {"floor": 2}, "proration": "next_invoice"}],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_differed_once_or_nearly_is_the_same(name: str) -> None:
+    (first, moves), usage = CASES[name], Using(200, (900_000,)).events()
+    found, made = billed(first, moves, usage)
+    assert made == [True] * len(moves)
+    expected = bill(CATALOG, first, moves, usage, END).documents
+    assert found == [each for each in expected if each.lines]
 
 
 # --- planted faults -------------------------------------------------------------------------------
