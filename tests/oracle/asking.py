@@ -10,14 +10,14 @@ None for ever, perhaps for some `plans` or `prices` only.  `grants` are credits:
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.oracle.calendar import boundary
-from tests.oracle.lines import Line, half_away, missing
+from tests.oracle.lines import Fee, Line, half_away, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -68,6 +68,15 @@ class Asked:
         return sum(row.sold + row.added for row in self.lines)
 
 
+@dataclass(frozen=True)
+class _Back:
+    """A `part` of a fee that is given back: what that was `sold` for."""
+
+    fee: Row
+    part: int
+    sold: int
+
+
 def asked(
     documents: Iterable[Document], purse: Tree, shown: Callable[[Document], Sequence[Line]]
 ) -> list[Asked]:
@@ -105,7 +114,7 @@ class _Customer:
         self.left = {grant["id"]: grant["minor"] for grant in self.grants}
         self.used: set[str] = set()
         self.asked_before: list[tuple[Line, int]] = []
-        self.fees: dict[tuple[Any, ...], Row] = {}
+        self.fees: dict[Fee, Row] = {}
 
     def ask(self, document: Document, order: Sequence[Line]) -> Asked:
         """Lay what the customer has over a document, and use it up."""
@@ -122,7 +131,7 @@ class _Customer:
             burns[grant] += minor
         for row in rows:
             if row.line.kind == "fee":
-                self.fees[_fee_key(row.line, row.line.start)] = row
+                self.fees[_fee_of(row.line)] = row
         return Asked(
             at=document.at,
             cause=document.cause,
@@ -134,20 +143,28 @@ class _Customer:
 
     # --- what is given back -----------------------------------------------------------------------
 
-    def _backs(self, rows: list[Row]) -> dict[int, Row]:
-        """Give the fees that credits are of; with each goes its share of what went off the fee."""
-        found: dict[int, Row] = {}
+    def _backs(self, rows: list[Row]) -> dict[int, list[_Back]]:
+        """Give the fees that credits are of; with each goes its share of what went off the fee.
+
+        A fee that was never billed is of the same document, which is for what is left of it.
+        """
+        found: dict[int, list[_Back]] = {}
         for place, row in enumerate(rows):
-            line = row.line
-            fee = self.fees.get(_fee_key(line, line.of)) if line.kind == "credit" else None
-            if fee is None:
+            fees = [(self.fees.get(key), most) for key, most in row.line.gives]
+            if row.line.kind != "credit" or not any(fee for fee, _ in fees):
                 continue
-            found[place] = fee
-            if fee.sold <= 0:  # nothing was paid, so nothing comes back
-                rows[place] = replace(row, line=replace(line, minor=0))
-            else:
-                back = half_away(Fraction(line.minor * fee.sold, fee.line.minor))
-                rows[place] = replace(row, discount=line.minor - int(back))
+            backs, rest = list[_Back](), -row.line.minor
+            for fee, most in fees:
+                if fee is not None and fee.sold > 0:  # what nobody paid does not come back
+                    part = min(most, rest)
+                    rest -= part
+                    sold = int(half_away(Fraction(part * fee.sold, fee.line.minor)))
+                    backs.append(_Back(fee, part, sold))
+            whole = sum(back.part for back in backs)
+            line = replace(row.line, minor=-whole)
+            off = sum(back.sold for back in backs) - whole
+            rows[place] = replace(row, line=line, discount=off)
+            found[place] = backs
         return found
 
     # --- coupons ----------------------------------------------------------------------------------
@@ -176,11 +193,14 @@ class _Customer:
         """Give what a first coupon finds of lines; a fee that goes at once is less."""
         left = {i: row.line.minor for i, row in enumerate(rows) if row.line.kind != "credit"}
         for i, row in enumerate(rows):
-            if row.line.kind == "credit" and i not in backs:
-                key = _fee_key(row.line, row.line.of)
-                mine = [j for j in left if _is_fee(rows[j].line, key)]
+            rest = -row.line.minor if row.line.kind == "credit" and i not in backs else 0
+            for fee, most in row.line.gives:
+                mine = [
+                    j for j in left if rows[j].line.kind == "fee" and _fee_of(rows[j].line) == fee
+                ]
                 for j in mine[-1:]:
-                    left[j] += row.line.minor
+                    left[j] -= min(most, rest)
+                rest -= min(most, rest)
         return left
 
     def _acts(self, coupon: Tree, at: datetime) -> bool:
@@ -248,7 +268,7 @@ class _Customer:
 
     # --- taxes ------------------------------------------------------------------------------------
 
-    def _taxed(self, on: datetime, rows: list[Row], backs: dict[int, Row]) -> list[Row]:
+    def _taxed(self, on: datetime, rows: list[Row], backs: dict[int, list[_Back]]) -> list[Row]:
         """Tax what is sold at the rates of the day, and what is given back as it was invoiced."""
         holding = [tax for tax in self.taxes if _holds(tax, on)]
         new = [i for i, row in enumerate(rows) if i not in backs and row.sold]
@@ -266,8 +286,11 @@ class _Customer:
             parts = shared(int(half_away(sum(exact, Fraction(0)))), exact)
             for i, minor in zip(places, parts, strict=True):
                 taken[i][tax["name"]] = minor
-        for i, fee in backs.items():
-            taken[i] = self._given_back(fee, rows[i].sold)
+        for i, some in backs.items():
+            taken[i] = Counter()
+            for back in some:
+                for name, minor in self._given_back(back.fee, -back.sold).items():
+                    taken[i][name] += minor
         return [
             replace(row, taxes=tuple(sorted(taken[i].items())), added=self._added(taken[i]))
             if i in taken
@@ -312,12 +335,8 @@ def _seen(line: Line) -> tuple[Any, ...]:
     return line.kind, line.item, line.price, line.start, line.end, line.quantity, own
 
 
-def _fee_key(line: Line, since: datetime) -> tuple[Any, ...]:
-    return line.item, line.price, since
-
-
-def _is_fee(line: Line, key: tuple[Any, ...]) -> bool:
-    return line.kind == "fee" and _fee_key(line, line.start) == key
+def _fee_of(line: Line) -> Fee:
+    return line.item, line.price, line.start
 
 
 def _off(coupon: Tree, rows: list[Row], left: dict[int, int]) -> dict[int, int]:

@@ -71,18 +71,15 @@ class Document:
 
 @dataclass(frozen=True)
 class Bill:
-    """The documents of a life, what became of each move and of all, and what was peculiar.
+    """The documents of a life, what became of each move, and of all.
 
-    Those that are `unsettled` lack what is missing to their minimums.  `peculiar` has
-    `credit_after_a_free_change` where a fee is given back that was never charged: it took the place
-    of another without proration.
+    Those that are `unsettled` lack what is missing to their minimums.
     """
 
     documents: list[Document]
     unsettled: list[Document]
     told: list[tuple[str, str, bool]]
     state: str
-    peculiar: set[str]
 
 
 class _Issuable(Protocol):
@@ -123,7 +120,7 @@ def bill(catalog: Tree, start: Tree, moves: list[Tree], usage: Usage, until: dat
             metered.add(place)
             laid[place] += found
     unsettled = _documents(life.moments, laid, metered, start["at"])
-    return Bill(_settled(unsettled), unsettled, told, life.state, fees.peculiar)
+    return Bill(_settled(unsettled), unsettled, told, life.state)
 
 
 def with_items(documents: list[Document], items: Iterable[Tree]) -> list[Document]:
@@ -192,51 +189,53 @@ class _Fees:
     def __init__(self, catalog: Tree, usage: Usage) -> None:
         self.catalog, self.usage = catalog, usage
         self.pieces: dict[Name, Piece] = {}
-        self.peculiar: set[str] = set()
         self.by_value = False
 
     def pass_to(self, moment: Moment, before: Moment | None) -> list[Line]:
         """Give the lines of a moment."""
-        at, lines, left = moment.at, list[Line](), 0
+        at, lines, left = moment.at, list[Line](), list[Piece]()
         self.by_value = False
-        for piece in self.pieces.values():
-            if before is not None and before.still:
-                piece.frame = piece.frame.moved(before.at, at)
+        if before is not None and before.still:
+            self._stand(before.at, at)
         self.pieces = {name: piece for name, piece in self.pieces.items() if piece.frame.end != at}
         for name, piece in list(self.pieces.items()):
             if moment.have.get(name) == (piece.price, piece.quantity) and not moment.anew:
                 continue
             del self.pieces[name]
             if moment.mode == "none":
-                left += min(piece.fee(at), piece.invoiced)
+                left += piece.charged()
             else:
                 lines.append(self._credit(piece, at, moment, before))
         free = moment.mode == "none" and not moment.anew
+        begun: list[Piece] = []
         for name, (price, many) in moment.have.items():
             if price["kind"] in ARREARS or name in self.pieces:
                 continue
             plan = moment.items[name[0]].plan
             piece = Piece(name, plan, price, many, at, moment.frames[slot(price)], free=free)
             self.pieces[name] = piece
-            piece.invoiced, left = (left, 0) if free else (piece.fee(at), left)
+            begun.append(piece)
             if not free:
+                piece.invoiced = piece.fee(at)
                 lines.append(piece.line("fee", at, piece.frame.end, piece.invoiced))
+        if free and begun:  # the dearest takes the place of all that went
+            max(begun, key=lambda piece: piece.fee(at)).paid = tuple(left)
         return lines
+
+    def _stand(self, since: datetime, until: datetime) -> None:
+        """Move on what runs, and what that took over from."""
+        for piece in self.pieces.values():
+            for each in (piece, *piece.paid):
+                each.frame = each.frame.moved(since, until)
 
     def _credit(self, piece: Piece, at: datetime, moment: Moment, before: Moment | None) -> Line:
         """Give back the rest of a fee: of what was invoiced, and of what its time is worth."""
-        invoiced = piece.invoiced
-        if piece.free:
-            self.peculiar.add("credit_after_a_free_change")
-            whole = piece.frame.seconds(piece.since, piece.frame.end)
-            share = Fraction(piece.frame.seconds(at, piece.frame.end), whole)
-            invoiced = int(half_away(invoiced * share))
-        rest = min(piece.fee(at), invoiced)
+        rest = piece.left(at)
         if moment.mode == "value" and before is not None:
             self.by_value = True
             unused = self._unused(piece, at, before)
             rest = min(rest, int(half_away(exact(piece.price, piece.quantity) * unused)))
-        return piece.line("credit", at, piece.frame.end, -rest)
+        return replace(piece.line("credit", at, piece.frame.end, -rest), gives=piece.gives(at))
 
     def _unused(self, piece: Piece, at: datetime, before: Moment) -> Fraction:
         """Give the share of the allowances that is left: of several, the least."""

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
     from tests.oracle.calendar import Frame
 
-__all__ = ["NEVER", "Line", "Piece", "half_away", "missing"]
+__all__ = ["NEVER", "Fee", "Line", "Piece", "half_away", "missing"]
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 """The time of a line that is for no time."""
+
+
+Fee = tuple[str, str, datetime]
+"""A fee that was charged: of which item and price, since when."""
 
 
 @dataclass(frozen=True, order=True)
@@ -39,6 +43,8 @@ class Line:
     """The plan whose price it is; none of what was bought once."""
     share: Fraction | None = field(default=None, compare=False)
     """The part of its period that a fee is for, where that is not the whole."""
+    gives: tuple[tuple[Fee, int], ...] = field(default=(), compare=False)
+    """The fees that a credit gives back of, and how much of each at most."""
 
 
 @dataclass
@@ -54,6 +60,8 @@ class Piece:
     invoiced: int = 0
     free: bool = False
     cut: bool = False
+    paid: tuple[Piece, ...] = ()
+    """Of what was not charged: those that were, for the time that it took over."""
 
     def share(self, since: datetime) -> Fraction:
         """Give the part of the period from an instant to the end."""
@@ -64,6 +72,21 @@ class Piece:
     def fee(self, since: datetime) -> int:
         """Give what the time from an instant to the end costs."""
         return int(half_away(exact(self.price, self.quantity) * self.share(since)))
+
+    def charged(self) -> tuple[Piece, ...]:
+        """Give what was charged for its time: itself, or what it took over from."""
+        return self.paid if self.free else (self,)
+
+    def gives(self, since: datetime) -> tuple[tuple[Fee, int], ...]:
+        """Give what can come back of each fee: its time from an instant on, within its amount."""
+        return tuple(
+            ((*each.name, each.since), min(each.fee(since), each.invoiced))
+            for each in self.charged()
+        )
+
+    def left(self, since: datetime) -> int:
+        """Give what comes back of it."""
+        return min(self.fee(since), sum(most for _, most in self.gives(since)))
 
     def line(self, kind: str, start: datetime, end: datetime, minor: int) -> Line:
         """Write a line of it."""

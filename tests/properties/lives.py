@@ -18,7 +18,6 @@ __all__ = [
     "BEGIN",
     "CATALOG",
     "END",
-    "KNOWN",
     "OFFERS",
     "TREE",
     "Tree",
@@ -35,20 +34,6 @@ BEGIN: Final = datetime(2027, 1, 28, 6, 30, tzinfo=UTC)
 END: Final = datetime(2029, 9, 1, tzinfo=UTC)
 SPAN: Final = int((datetime(2028, 4, 1, tzinfo=UTC) - BEGIN).total_seconds())
 MONTH: Final = ("month", 1)
-
-# Known faults, each with a story that expects it.  Who mends one takes its switch away here.
-AVOID_CREDITS_AFTER_FREE_CHANGES: Final = True  # credit-after-a-free-upgrade
-AVOID_BACK_DATED_STARTS: Final = True  # back-dated-start
-AVOID_LATE_USAGE_UNDER_A_COMMITMENT: Final = True  # late-usage-and-commitment
-
-KNOWN: Final = {
-    word
-    for word, avoided in {
-        "credit_after_a_free_change": AVOID_CREDITS_AFTER_FREE_CHANGES,
-    }.items()
-    if avoided
-}
-"""What is peculiar about a life (`Bill.peculiar`) that is not asked of the engine yet."""
 
 
 def _flat(name: str, minor: int) -> Tree:
@@ -238,7 +223,7 @@ def _wish(draw: st.DrawFn, word: str, at: datetime, life: Life) -> Tree:
     return wish
 
 
-def _times(draw: st.DrawFn, at: datetime, *, back_dated: bool) -> Tree:
+def _times(draw: st.DrawFn, at: datetime) -> Tree:
     """Draw when it begins and ends: a trial, a start elsewhere, a fixed term."""
     times: Tree = {}
     match draw(st.integers(0, 9)):
@@ -251,8 +236,7 @@ def _times(draw: st.DrawFn, at: datetime, *, back_dated: bool) -> Tree:
             if times["paid_until"] <= begins:
                 times = {}
         case 3 | 4:
-            begins = max(BEGIN, at + draw(gaps) - draw(gaps))
-            times["starts"] = begins if back_dated else max(at, begins)
+            times["starts"] = max(BEGIN, at + draw(gaps) - draw(gaps))
         case _:
             pass
     if draw(st.integers(0, 5)) == 0:
@@ -261,7 +245,7 @@ def _times(draw: st.DrawFn, at: datetime, *, back_dated: bool) -> Tree:
     return times
 
 
-def _start(draw: st.DrawFn, at: datetime, *, back_dated: bool) -> Tree:
+def _start(draw: st.DrawFn, at: datetime) -> Tree:
     plan = draw(plans)
     first: Tree = {
         "at": at,
@@ -285,14 +269,14 @@ def _start(draw: st.DrawFn, at: datetime, *, back_dated: bool) -> Tree:
             first["phases"] = [p for p in phases if p.get("plan") not in others]
         case _:
             pass
-    return first | _times(draw, at, back_dated=back_dated)
+    return first | _times(draw, at)
 
 
 @st.composite
-def lives(draw: st.DrawFn, *, most: int = 12, back_dated: bool = True) -> tuple[Tree, list[Tree]]:
+def lives(draw: st.DrawFn, *, most: int = 12) -> tuple[Tree, list[Tree]]:
     """Draw a start, and moves that mostly can be made where they are."""
     at = BEGIN + draw(gaps)
-    first = _start(draw, at, back_dated=back_dated)
+    first = _start(draw, at)
     life = Life(CATALOG, first)
     life.pass_to(at)
     moves: list[Tree] = []

@@ -23,11 +23,8 @@ from tests.oracle.redeeming import redeemed
 from tests.proof.settings import FULL, times
 from tests.properties.ledgers import CURRENCIES, Ledger, Person, told_by
 from tests.properties.lives import (
-    AVOID_BACK_DATED_STARTS,
-    AVOID_LATE_USAGE_UNDER_A_COMMITMENT,
     BEGIN,
     CATALOG,
-    KNOWN,
     Using,
     lives,
     usages,
@@ -68,7 +65,7 @@ _AMOUNTS: Final = st.sampled_from([1, 4_999, 70_000, -350, -20_000])
 
 @st.composite
 def _people(draw: st.DrawFn) -> Person:
-    first, moves = draw(lives(most=9, back_dated=not AVOID_BACK_DATED_STARTS))
+    first, moves = draw(lives(most=9))
     moves = [move for move in moves if move["at"] < UNTIL]
     person = Person(first, moves, draw(usages(200)), draw(_items(first["at"])))
     return replace(person, purse=draw(purses(first["at"])))
@@ -83,8 +80,7 @@ def _bills(town: dict[str, Person]) -> dict[str, Bill]:
     return {who: _bill(each) for who, each in town.items()}
 
 
-_PEOPLE: Final = _people().filter(lambda person: not _bill(person).peculiar & KNOWN)
-TOWNS: Final = st.lists(_PEOPLE, min_size=2, max_size=4).map(
+TOWNS: Final = st.lists(_people(), min_size=2, max_size=4).map(
     lambda people: {f"c{n}": person for n, person in enumerate(people)}
 )
 
@@ -222,19 +218,11 @@ def _late(person: Person, days: int) -> Person:
     return replace(person, moves=[*moves, last], using=more, items=[], late_by=days, purse={})
 
 
-def _commits(person: Person) -> bool:
-    """Whether a life has to do with a minimum commitment at any time."""
-    told = repr((person.first, person.moves))
-    return any(f"'{name}'" in told for name, plan in CATALOG.items() if "minimum" in plan)
-
-
 @settings(_QUIET, max_examples=times(2, 40))
 @given(town=TOWNS, days=st.integers(1, 40))
 def test_late_usage_comes_to_what_it_would_have_been_in_time(
     town: dict[str, Person], days: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    if AVOID_LATE_USAGE_UNDER_A_COMMITMENT:
-        town = {who: each for who, each in town.items() if not _commits(each)}
     # somebody of whom it is known that late usage is charged
     first = {"at": _NOON, "plan": "pro", "seats": 1, "zone": None, "aligned": False}
     steady = Person(first, [], Using(200, (900_000,)), [])
