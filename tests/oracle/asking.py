@@ -70,9 +70,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class _Back:
-    """A `part` of a fee that is given back: what that was `sold` for."""
+    """A `part` of a fee that is given back: what that was `sold` for; of none that has no bill."""
 
-    fee: Row
+    fee: Row | None
     part: int
     sold: int
 
@@ -146,7 +146,7 @@ class _Customer:
     def _backs(self, rows: list[Row]) -> dict[int, list[_Back]]:
         """Give the fees that credits are of; with each goes its share of what went off the fee.
 
-        A fee that was never billed is of the same document, which is for what is left of it.
+        Where none of them was billed yet, they are of the same document: that asks for less.
         """
         found: dict[int, list[_Back]] = {}
         for place, row in enumerate(rows):
@@ -155,11 +155,11 @@ class _Customer:
                 continue
             backs, rest = list[_Back](), -row.line.minor
             for fee, most in fees:
-                if fee is not None and fee.sold > 0:  # what nobody paid does not come back
+                if fee is None or fee.sold > 0:  # what nobody paid does not come back
                     part = min(most, rest)
                     rest -= part
-                    sold = int(half_away(Fraction(part * fee.sold, fee.line.minor)))
-                    backs.append(_Back(fee, part, sold))
+                    share = Fraction(1) if fee is None else Fraction(fee.sold, fee.line.minor)
+                    backs.append(_Back(fee, part, int(half_away(part * share))))
             whole = sum(back.part for back in backs)
             line = replace(row.line, minor=-whole)
             off = sum(back.sold for back in backs) - whole
@@ -298,9 +298,9 @@ class _Customer:
             for i, row in enumerate(rows)
         ]
 
-    def _given_back(self, fee: Row, sold: int) -> dict[str, int]:
+    def _given_back(self, fee: Row | None, sold: int) -> dict[str, int]:
         """Give the share of each tax in a share of a fee; rounded as they are added up."""
-        if not fee.sold:
+        if fee is None:
             return {}
         inside = self._names_inside()
         names = sorted(fee.taxes, key=lambda each: (each[0] in inside, self._place(each[0])))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -29,13 +30,11 @@ from tests.properties.lives import (
     lives,
     usages,
 )
-from tests.properties.purses import purses, taxes_of
+from tests.properties.purses import COUPONS, PLACES, purses, taxes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
-
-    import pytest
 
     from tests.oracle.asking import Asked
     from tests.oracle.billing import Bill, Document
@@ -134,7 +133,7 @@ def _asked(who: str, person: Person, bill: Bill, ledger: Ledger) -> list[Asked]:
     return asked(with_items(bill.unsettled, person.items), purse, shown)
 
 
-def _compare(town: dict[str, Person], folder: Path, code: str = "USD") -> None:
+def _compare(town: dict[str, Person], folder: Path, code: str = "USD") -> Ledger:
     """Hold a ledger to the oracle: moves, states, documents with their numbers, line by line."""
     ledger = _Plays(folder).played(town, UNTIL, code)[0]
     bills = {who: each for who, each in _bills(town).items() if who in ledger.made}
@@ -144,6 +143,7 @@ def _compare(town: dict[str, Person], folder: Path, code: str = "USD") -> None:
     documents = {who: _asked(who, town[who], each, ledger) for who, each in bills.items()}
     expected = [row for row in numbered(documents.items()) if row[2].issued <= UNTIL]
     assert ledger.documents == sorted(expected, key=lambda row: row[0])
+    return ledger
 
 
 @settings(_QUIET, max_examples=times(3, 60))
@@ -202,6 +202,73 @@ def test_every_move_is_asked_for_in_every_state(tmp_path: Path) -> None:
     missing = [cell for cell in product(CAN, words) if (*cell, cell[1] in CAN[cell[0]]) not in met]
     assert not missing
     _compare(town, tmp_path)
+
+
+# --- coupons, credits and taxes -------------------------------------------------------------------
+
+_AT_ONCE: Final[list[Tree]] = [
+    {"do": "change", "plan": "team", "seats": 3, "proration": "next_invoice", "when": "now"},
+    {"do": "change", "plan": "basic", "proration": "none", "when": "now"},
+    {"do": "change", "plan": "max", "proration": "next_invoice", "when": "now"},
+]
+_TO_AND_FRO: Final[list[Tree]] = [
+    {"do": "change", "seats": 7, "proration": "invoice_now"},
+    {"do": "change", "plan": "commit", "seats": 1, "when": "now", "proration": None},
+    {"do": "change", "plan": "year", "seats": 2, "proration": None},
+    {"do": "change", "plan": "free", "seats": 2, "when": "now", "proration": "invoice_now"},
+]
+_TOLD: Final[dict[str, tuple[str, int, tuple[str, ...]]]] = {
+    "US": ("pro", 0, ("large", "some")),
+    "DE": ("free", 0, ("third",)),
+    "FR": ("pro", 6, ("monthly", "calling", "start")),
+    "CA": ("team", 0, ("five", "gift")),
+    "BR": ("commit", 0, ("spring", "calling")),
+}
+"""By where somebody lives: the plan, from which day on there are which coupons."""
+
+
+def _with_all(country: str) -> Person:
+    """Give somebody who has coupons from a day on, and credits of each kind."""
+    plan, begun, names = _TOLD[country]
+    first = {"at": _NOON, "plan": plan, "seats": 3, "zone": None, "aligned": False}
+    moves = _AT_ONCE if plan == "free" else _TO_AND_FRO
+    at = [_NOON + days * _DAY for days in (4, 11, 47, 60)]
+    wishes = [{"at": _NOON + begun * _DAY, "coupon": COUPONS[name], "own": True} for name in names]
+    some: Tree = {"at": _NOON, "since": _NOON, "priority": 50, "prices": ()}
+    grants: list[Tree] = [
+        {**some, "until": _NOON + 40 * _DAY, "minor": 300, "category": "promotional"},
+        {**some, "until": None, "minor": 1_500, "category": "paid", "priority": 9},
+        {**some, "until": None, "minor": 5_000, "category": "promotional", "prices": ("calls",)},
+    ]
+    return Person(
+        first,
+        [{**move, "at": when} for move, when in zip(moves, at, strict=False)],
+        Using(600, (2_900_000,)),
+        [{"do": "item", "at": _NOON + 12 * _DAY, "name": "help", "minor": 4_999}],
+        purse={
+            "country": country,
+            "wishes": wishes,
+            "grants": [{**each, "id": f"g{n}", "number": n} for n, each in enumerate(grants)],
+            "voids": [{"at": _NOON + 90 * _DAY, "id": "g2", "minor": 1}],
+        },
+    )
+
+
+@pytest.mark.parametrize("code", CURRENCIES if FULL else ("USD", "CLF"))
+def test_what_goes_off_and_what_comes_back_is_what_the_oracle_says(
+    code: str, tmp_path: Path
+) -> None:
+    ledger = _compare({country: _with_all(country) for country in PLACES}, tmp_path, code)
+    told = [each for *_, each in ledger.documents]
+    rows = [row for each in told for row in each.lines]
+    asked_for = {name for *_, names in _TOLD.values() for name in names}
+    assert {name for each in told for name, _ in each.coupons} == asked_for
+    assert {name for each in told for name, _ in each.burns} == {"g0", "g1", "g2"}
+    rates = {tax["name"] for taxes in PLACES.values() for tax in taxes}
+    assert {name for row in rows for name, _ in row.taxes} == rates
+    assert any(row.line.kind == "credit" and row.discount < 0 and row.taxes for row in rows)
+    assert any(each.total < 0 for each in told)
+    assert any(row.line.kind == "minimum" for row in rows)
 
 
 # --- usage that comes late ------------------------------------------------------------------------
