@@ -10,14 +10,15 @@ None for ever, perhaps for some `plans` or `prices` only.  `grants` are credits:
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import floor
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.oracle.calendar import boundary
 from tests.oracle.lines import Fee, Line, half_away, missing
+from tests.oracle.rows import Back, Row, shared
+from tests.oracle.taxing import taxed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,24 +27,7 @@ if TYPE_CHECKING:
     from tests.oracle.billing import Document
     from tests.oracle.having import Tree
 
-__all__ = ["Asked", "Row", "asked"]
-
-
-@dataclass(frozen=True, order=True)
-class Row:
-    """A line, what went off it, and its taxes by name: minor units."""
-
-    line: Line
-    discount: int = 0
-    credit: int = 0
-    taxes: tuple[tuple[str, int], ...] = ()
-    added: int = 0
-    """Those of its taxes that are not inside the line."""
-
-    @property
-    def sold(self) -> int:
-        """What it was sold for."""
-        return self.line.minor - self.discount - self.credit
+__all__ = ["Asked", "asked"]
 
 
 @dataclass(frozen=True)
@@ -68,15 +52,6 @@ class Asked:
         return sum(row.sold + row.added for row in self.lines)
 
 
-@dataclass(frozen=True)
-class _Back:
-    """A `part` of a fee that is given back: what that was `sold` for; of none that has no bill."""
-
-    fee: Row | None
-    part: int
-    sold: int
-
-
 def asked(
     documents: Iterable[Document], purse: Tree, shown: Callable[[Document], Sequence[Line]]
 ) -> list[Asked]:
@@ -88,18 +63,6 @@ def asked(
     customer = _Customer(purse)
     ordered = sorted(documents, key=lambda each: (each.issued, each.cause))
     return [customer.ask(each, shown(each)) for each in ordered]
-
-
-def shared(whole: int, exact: Sequence[Fraction]) -> list[int]:
-    """Share out a sum by largest remainder, ties to the first; all below zero is the mirror."""
-    first = next((part for part in (sum(exact, Fraction(0)), *exact) if part), Fraction(1))
-    if first < 0:
-        return [-part for part in shared(-whole, [-part for part in exact])]
-    parts = [floor(part) for part in exact]
-    by_rest = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
-    for i in by_rest[: whole - sum(parts)]:
-        parts[i] += 1
-    return parts
 
 
 class _Customer:
@@ -124,7 +87,7 @@ class _Customer:
         rows, coupons = self._discounted(document, rows, set(backs))
         rows = self._with_minimums(document, rows, order)
         rows, promoted = self._promoted(document.at, rows)
-        rows = self._taxed(document.issued, rows, backs)
+        rows = taxed(self.taxes, document.issued, rows, backs)
         paid = self._paid(document.at, rows, "paid", [row.sold + row.added for row in rows])
         burns: defaultdict[str, int] = defaultdict(int)
         for grant, minor in (*promoted, *((g, m) for some in paid for g, m in some)):
@@ -143,23 +106,23 @@ class _Customer:
 
     # --- what is given back -----------------------------------------------------------------------
 
-    def _backs(self, rows: list[Row]) -> dict[int, list[_Back]]:
+    def _backs(self, rows: list[Row]) -> dict[int, list[Back]]:
         """Give the fees that credits are of; with each goes its share of what went off the fee.
 
         Where none of them was billed yet, they are of the same document: that asks for less.
         """
-        found: dict[int, list[_Back]] = {}
+        found: dict[int, list[Back]] = {}
         for place, row in enumerate(rows):
             fees = [(self.fees.get(key), most) for key, most in row.line.gives]
             if row.line.kind != "credit" or not any(fee for fee, _ in fees):
                 continue
-            backs, rest = list[_Back](), -row.line.minor
+            backs, rest = list[Back](), -row.line.minor
             for fee, most in fees:
                 if fee is None or fee.sold > 0:  # what nobody paid does not come back
                     part = min(most, rest)
                     rest -= part
                     share = Fraction(1) if fee is None else Fraction(fee.sold, fee.line.minor)
-                    backs.append(_Back(fee, part, int(half_away(part * share))))
+                    backs.append(Back(fee, part, int(half_away(part * share))))
             whole = sum(back.part for back in backs)
             line = replace(row.line, minor=-whole)
             off = sum(back.sold for back in backs) - whole
@@ -266,62 +229,6 @@ class _Customer:
             found.append(paid)
         return found
 
-    # --- taxes ------------------------------------------------------------------------------------
-
-    def _taxed(self, on: datetime, rows: list[Row], backs: dict[int, list[_Back]]) -> list[Row]:
-        """Tax what is sold at the rates of the day, and what is given back as it was invoiced."""
-        holding = [tax for tax in self.taxes if _holds(tax, on)]
-        new = [i for i, row in enumerate(rows) if i not in backs and row.sold]
-        inside = {i: sum(_percent(t) for t in _of(rows[i], holding, inside=True)) for i in new}
-        taken: dict[int, dict[str, int]] = {i: {} for i in new}
-        for tax in sorted(holding, key=lambda tax: not tax["inclusive"]):
-            places = [i for i in new if _is_for(tax, rows[i].line)]
-            bases = [
-                Fraction(rows[i].sold) / (1 + inside[i])
-                if tax["inclusive"]
-                else Fraction(rows[i].sold - sum(_inside(taken[i], holding)))
-                for i in places
-            ]
-            exact = [base * _percent(tax) for base in bases]
-            parts = shared(int(half_away(sum(exact, Fraction(0)))), exact)
-            for i, minor in zip(places, parts, strict=True):
-                taken[i][tax["name"]] = minor
-        for i, some in backs.items():
-            taken[i] = Counter()
-            for back in some:
-                for name, minor in self._given_back(back.fee, -back.sold).items():
-                    taken[i][name] += minor
-        return [
-            replace(row, taxes=tuple(sorted(taken[i].items())), added=self._added(taken[i]))
-            if i in taken
-            else row
-            for i, row in enumerate(rows)
-        ]
-
-    def _given_back(self, fee: Row | None, sold: int) -> dict[str, int]:
-        """Give the share of each tax in a share of a fee; rounded as they are added up."""
-        if fee is None:
-            return {}
-        inside = self._names_inside()
-        names = sorted(fee.taxes, key=lambda each: (each[0] in inside, self._place(each[0])))
-        upto, told, back = 0, 0, dict[str, int]()
-        for name, minor in names:
-            upto += minor
-            by_now = int(half_away(Fraction(upto * sold, fee.sold)))
-            back[name] = by_now - told
-            told = by_now
-        return back
-
-    def _names_inside(self) -> set[str]:
-        return {tax["name"] for tax in self.taxes if tax["inclusive"]}
-
-    def _place(self, name: str) -> int:
-        return [tax["name"] for tax in self.taxes].index(name)
-
-    def _added(self, taken: dict[str, int]) -> int:
-        inside = self._names_inside()
-        return sum(minor for name, minor in taken.items() if name not in inside)
-
 
 def _in_order(lines: Iterable[Line], order: Sequence[Line]) -> list[Line]:
     """Put lines in the order in which they are shown; what a minimum comes to is no matter."""
@@ -381,24 +288,3 @@ def _turn(grant: Tree) -> tuple[Any, ...]:
         grant["since"],
         grant["number"],
     )
-
-
-def _holds(tax: Tree, on: datetime) -> bool:
-    return (tax.get("since") or on) <= on and (tax.get("until") is None or on < tax["until"])
-
-
-def _is_for(tax: Tree, line: Line) -> bool:
-    only, but = tax.get("prices", ()), tax.get("but", ())
-    return (not only or line.price in only) and line.price not in but
-
-
-def _percent(tax: Tree) -> Fraction:
-    return Fraction(tax["percent"]) / 100
-
-
-def _of(row: Row, taxes: Iterable[Tree], *, inside: bool) -> list[Tree]:
-    return [tax for tax in taxes if tax["inclusive"] == inside and _is_for(tax, row.line)]
-
-
-def _inside(taken: dict[str, int], taxes: Iterable[Tree]) -> list[int]:
-    return [taken[tax["name"]] for tax in taxes if tax["inclusive"] and tax["name"] in taken]

@@ -22,7 +22,8 @@ from tallystick.errors import (
 )
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.ids import CountedIds
-from tests.oracle.asking import Asked, Row
+from tests.oracle.asking import Asked
+from tests.oracle.rows import Row
 from tests.properties.folded import line_of
 from tests.properties.lives import BEGIN, Tree, Using, overrides_of, tree_in
 from tests.properties.purses import RULES, coupon_trees
