@@ -233,7 +233,8 @@ def _with_all(country: str) -> Person:
     plan, begun, names = _TOLD[country]
     first = {"at": _NOON, "plan": plan, "seats": 3, "zone": None, "aligned": False}
     moves = _AT_ONCE if plan == "free" else _TO_AND_FRO
-    at = [_NOON + days * _DAY for days in (4, 11, 47, 60, 230)]
+    days = (4, 11, 20) if plan == "free" else (4, 11, 47, 60, 230)
+    at = [_NOON + n * _DAY for n in days]
     wishes = [{"at": _NOON + begun * _DAY, "coupon": COUPONS[name], "own": True} for name in names]
     some: Tree = {"at": _NOON, "since": _NOON, "priority": 50, "prices": ()}
     grants: list[Tree] = [
