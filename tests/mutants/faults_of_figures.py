@@ -127,8 +127,8 @@ OF_FIGURES: Final = (
     Mutant(
         "a minimum forgets what was billed before",
         "core/minimum.py",
-        "    billed = Money(before + asked_for_minimum(charge, lines), plan.currency)\n",
-        "    billed = Money(asked_for_minimum(charge, lines), plan.currency)\n",
+        "    billed = Money(before + asked_for_minimum(",
+        "    billed = Money(asked_for_minimum(",
         (
             f"{_STORIES}test_a_story_comes_out_as_it_is_written[sqlite-memory-minimum-commitment-late]",
         ),

@@ -11,53 +11,32 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from math import floor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tests.oracle.having import Name, Tree, exact, prices
 from tests.oracle.life import live
+from tests.oracle.lines import NEVER, Line, Piece, half_away, missing
 from tests.oracle.passing import ARREARS, slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.oracle.calendar import Frame
     from tests.oracle.passing import Moment
 
 __all__ = [
-    "NEVER",
     "Bill",
     "Document",
-    "Line",
     "Usage",
     "bill",
-    "half_away",
     "numbered",
     "with_items",
 ]
 
 Usage = list[tuple[datetime, Decimal]]
-NEVER = datetime.min.replace(tzinfo=UTC)
-"""The time of a line that is for no time."""
 GRACE = timedelta(hours=1)
-
-
-@dataclass(frozen=True, order=True)
-class Line:
-    """A line: what for, for which time, how much of it, what it costs in minor units."""
-
-    kind: str
-    item: str
-    price: str
-    start: datetime
-    end: datetime
-    quantity: Decimal
-    minor: int
-    of: datetime = field(default=NEVER, compare=False)
-    """Since when the fee ran that a credit gives back of."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +50,18 @@ class Document:
     """Whether something that is measured stands on it, even if that came to nothing."""
     known: datetime = field(default=NEVER, compare=False)
     """When the start was told."""
+    closed: tuple[Piece, ...] = field(default=(), compare=False)
+    """The minimums that it settles."""
 
     @property
     def issued(self) -> datetime:
         """When it can be issued: what is measured gets its grace, and nothing is back-dated."""
         return max(self.known, self.at + (GRACE if self.metered else timedelta()))
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is issued: some line has an amount."""
+        return any(line.minor for line in self.lines)
 
     @property
     def total(self) -> int:
@@ -85,54 +71,33 @@ class Document:
 
 @dataclass(frozen=True)
 class Bill:
-    """The documents of a life, what became of each move and of all, and what was peculiar.
+    """The documents of a life, what became of each move, and of all.
 
-    `peculiar` has `credit_after_a_free_change` where a fee is given back that was never charged: it
-    took the place of another without proration; and `credit_at_the_edge_of_a_minimum` where
-    one is given back at the very instant at which a minimum begins, or at which it ends, of a fee
-    that was charged then.
+    Those that are `unsettled` lack what is missing to their minimums.
     """
 
     documents: list[Document]
+    unsettled: list[Document]
     told: list[tuple[str, str, bool]]
     state: str
-    peculiar: set[str]
 
 
-@dataclass
-class _Piece:
-    """A stretch on one price, as long as nothing about it changes."""
+class _Issuable(Protocol):
+    """What can be issued, if it `asks` for something."""
 
-    name: Name
-    price: Tree
-    quantity: int
-    since: datetime
-    frame: Frame
-    invoiced: int = 0
-    free: bool = False
-    cut: bool = False
-
-    def fee(self, since: datetime) -> int:
-        """Give what the time from an instant to the end costs."""
-        share = Fraction(
-            self.frame.seconds(since, self.frame.end), self.frame.seconds(*self.frame.whole)
-        )
-        return int(half_away(exact(self.price, self.quantity) * share))
-
-    def line(self, kind: str, start: datetime, end: datetime, minor: int) -> Line:
-        """Write a line of it."""
-        return Line(kind, *self.name, start, end, Decimal(self.quantity), minor, self.since)
+    @property
+    def issued(self) -> datetime: ...
+    @property
+    def cause(self) -> str: ...
+    @property
+    def asks(self) -> bool: ...
+    @property
+    def total(self) -> int: ...
 
 
-_Laid = dict[int, list[Line | _Piece]]
+_Asks = TypeVar("_Asks", bound=_Issuable)
+_Laid = dict[int, list[Line | Piece]]
 """Lines by the moment that makes them; a piece is a minimum that a moment closes."""
-
-
-def half_away(number: Fraction, decimals: int = 0) -> Fraction:
-    """Round half away from zero."""
-    scaled = abs(number) * 10**decimals
-    rounded = Fraction(floor(scaled + Fraction(1, 2)), 10**decimals)
-    return -rounded if number < 0 else rounded
 
 
 def bill(catalog: Tree, start: Tree, moves: list[Tree], usage: Usage, until: datetime) -> Bill:
@@ -145,7 +110,8 @@ def bill(catalog: Tree, start: Tree, moves: list[Tree], usage: Usage, until: dat
         before = life.moments[place - 1] if place else None
         laid[place] += fees.pass_to(moment, before)
         if moment.set_up:
-            laid[place].append(Line("setup", "plan", "", NEVER, NEVER, Decimal(1), moment.set_up))
+            fee = Line("setup", "plan", "", NEVER, NEVER, Decimal(1), moment.set_up)
+            laid[place].append(replace(fee, plan=moment.items["plan"].plan))
         if fees.by_value:
             metered.add(place)
     names = dict.fromkeys(name for moment in life.moments for name in moment.have)
@@ -153,23 +119,8 @@ def bill(catalog: Tree, start: Tree, moves: list[Tree], usage: Usage, until: dat
         for place, found in _arrears(name, life.moments, usage):
             metered.add(place)
             laid[place] += found
-    peculiar = {*fees.peculiar, *_at_the_edge(laid)}
-    documents = _documents(life.moments, laid, metered, start["at"])
-    return Bill(documents, told, life.state, peculiar)
-
-
-def _at_the_edge(laid: _Laid) -> set[str]:
-    all_ = [each for some in laid.values() for each in some]
-    minimums = [each for each in all_ if isinstance(each, _Piece)]
-    begun = {(each.name[0], each.since) for each in minimums}
-    ended = {(each.name[0], each.frame.end) for each in minimums}
-    met = any(
-        (line.item, line.start) in begun
-        or ((line.item, line.start) in ended and line.of >= line.start)
-        for line in all_
-        if isinstance(line, Line) and line.kind == "credit"
-    )
-    return {"credit_at_the_edge_of_a_minimum"} if met else set()
+    unsettled = _documents(life.moments, laid, metered, start["at"])
+    return Bill(_settled(unsettled), unsettled, told, life.state)
 
 
 def with_items(documents: list[Document], items: Iterable[Tree]) -> list[Document]:
@@ -184,13 +135,13 @@ def with_items(documents: list[Document], items: Iterable[Tree]) -> list[Documen
     return made
 
 
-def numbered(bills: Iterable[tuple[str, list[Document]]]) -> list[tuple[str, str, Document]]:
+def numbered(bills: Iterable[tuple[str, list[_Asks]]]) -> list[tuple[str, str, _Asks]]:
     """Number the documents of many customers that ask for something: number, customer, document."""
     found = [(each.issued, who, each.cause, each) for who, some in bills for each in some]
     counts = {"INV": 0, "CN": 0}
     told = []
     for _, who, _, each in sorted(found, key=lambda row: row[:3]):
-        if any(line.minor for line in each.lines):
+        if each.asks:
             series = "INV" if each.total >= 0 else "CN"
             counts[series] += 1
             told.append((f"{series}-{counts[series]:06}", who, each))
@@ -205,35 +156,28 @@ def _documents(
 ) -> list[Document]:
     """Let each line wait for the first document after it."""
     documents: list[Document] = []
-    waiting: list[Line | _Piece] = []
-    counted: list[Line] = []
+    waiting: list[Line | Piece] = []
     measured = False
     for place, moment in enumerate(moments):
         waiting += laid.get(place, [])
         measured = measured or place in metered
         if moment.flush and (waiting or measured):
-            lines = [each for each in waiting if isinstance(each, Line)]
-            counted += lines
-            closed = [each for each in waiting if isinstance(each, _Piece)]
-            lines += [line for each in closed if (line := _missing(each, counted)) is not None]
-            row = tuple(sorted(lines))
-            documents.append(Document(moment.at, moment.cause, row, measured, known))
+            row = tuple(sorted(each for each in waiting if isinstance(each, Line)))
+            closed = tuple(each for each in waiting if isinstance(each, Piece))
+            documents.append(Document(moment.at, moment.cause, row, measured, known, closed))
             waiting, measured = [], False
     return documents
 
 
-def _missing(piece: _Piece, lines: list[Line]) -> Line | None:
-    """Give what is missing to a minimum: of all that was asked for time that begins within it."""
-    start, end = piece.since, piece.frame.end
-    asked = sum(
-        line.minor
-        for line in lines
-        if line.item == piece.name[0] and line.kind in {"fee", "usage", "credit"}
-        if start <= (line.of if line.kind == "credit" else line.start) < end
-    )
-    share = Fraction(piece.frame.seconds(start, end), piece.frame.full())
-    gap = int(half_away(piece.price["minor"] * share)) - asked
-    return piece.line("minimum", start, end, gap) if gap > 0 else None
+def _settled(documents: list[Document]) -> list[Document]:
+    """Put what is missing to minimums on the documents that settle them."""
+    counted: list[tuple[Line, int]] = []
+    made = []
+    for each in documents:
+        counted += [(line, line.minor) for line in each.lines]
+        found = [line for piece in each.closed if (line := missing(piece, counted)) is not None]
+        made.append(replace(each, lines=tuple(sorted([*each.lines, *found]))))
+    return made
 
 
 # --- fees -----------------------------------------------------------------------------------------
@@ -244,53 +188,56 @@ class _Fees:
 
     def __init__(self, catalog: Tree, usage: Usage) -> None:
         self.catalog, self.usage = catalog, usage
-        self.pieces: dict[Name, _Piece] = {}
-        self.peculiar: set[str] = set()
+        self.pieces: dict[Name, Piece] = {}
         self.by_value = False
 
     def pass_to(self, moment: Moment, before: Moment | None) -> list[Line]:
         """Give the lines of a moment."""
-        at, lines, left = moment.at, list[Line](), 0
+        at, lines, left = moment.at, list[Line](), list[Piece]()
         self.by_value = False
-        for piece in self.pieces.values():
-            if before is not None and before.still:
-                piece.frame = piece.frame.moved(before.at, at)
+        if before is not None and before.still:
+            self._stand(before.at, at)
         self.pieces = {name: piece for name, piece in self.pieces.items() if piece.frame.end != at}
         for name, piece in list(self.pieces.items()):
             if moment.have.get(name) == (piece.price, piece.quantity) and not moment.anew:
                 continue
             del self.pieces[name]
             if moment.mode == "none":
-                left += min(piece.fee(at), piece.invoiced)
+                left += piece.charged()
             else:
                 lines.append(self._credit(piece, at, moment, before))
         free = moment.mode == "none" and not moment.anew
+        begun: list[Piece] = []
         for name, (price, many) in moment.have.items():
             if price["kind"] in ARREARS or name in self.pieces:
                 continue
-            piece = _Piece(name, price, many, at, moment.frames[slot(price)], free=free)
+            plan = moment.items[name[0]].plan
+            piece = Piece(name, plan, price, many, at, moment.frames[slot(price)], free=free)
             self.pieces[name] = piece
-            piece.invoiced, left = (left, 0) if free else (piece.fee(at), left)
+            begun.append(piece)
             if not free:
+                piece.invoiced = piece.fee(at)
                 lines.append(piece.line("fee", at, piece.frame.end, piece.invoiced))
+        if free and begun:  # the dearest takes the place of all that went
+            max(begun, key=lambda piece: piece.fee(at)).paid = tuple(left)
         return lines
 
-    def _credit(self, piece: _Piece, at: datetime, moment: Moment, before: Moment | None) -> Line:
+    def _stand(self, since: datetime, until: datetime) -> None:
+        """Move on what runs, and what that took over from."""
+        for piece in self.pieces.values():
+            for each in (piece, *piece.paid):
+                each.frame = each.frame.moved(since, until)
+
+    def _credit(self, piece: Piece, at: datetime, moment: Moment, before: Moment | None) -> Line:
         """Give back the rest of a fee: of what was invoiced, and of what its time is worth."""
-        invoiced = piece.invoiced
-        if piece.free:
-            self.peculiar.add("credit_after_a_free_change")
-            whole = piece.frame.seconds(piece.since, piece.frame.end)
-            share = Fraction(piece.frame.seconds(at, piece.frame.end), whole)
-            invoiced = int(half_away(invoiced * share))
-        rest = min(piece.fee(at), invoiced)
+        rest = piece.left(at)
         if moment.mode == "value" and before is not None:
             self.by_value = True
             unused = self._unused(piece, at, before)
             rest = min(rest, int(half_away(exact(piece.price, piece.quantity) * unused)))
-        return piece.line("credit", at, piece.frame.end, -rest)
+        return replace(piece.line("credit", at, piece.frame.end, -rest), gives=piece.gives(at))
 
-    def _unused(self, piece: _Piece, at: datetime, before: Moment) -> Fraction:
+    def _unused(self, piece: Piece, at: datetime, before: Moment) -> Fraction:
         """Give the share of the allowances that is left: of several, the least."""
         key = piece.name[0]
         found = prices(self.catalog, key, before.items[key]).values()
@@ -305,10 +252,10 @@ class _Fees:
 
 def _arrears(
     name: Name, moments: list[Moment], usage: Usage
-) -> list[tuple[int, list[Line | _Piece]]]:
+) -> list[tuple[int, list[Line | Piece]]]:
     """Lay a price for usage, or a minimum: counted when its stretch ends, without the pauses."""
-    found: list[tuple[int, list[Line | _Piece]]] = []
-    piece: _Piece | None = None
+    found: list[tuple[int, list[Line | Piece]]] = []
+    piece: Piece | None = None
     quiet_since: datetime | None = None
     for place, (moment, before) in enumerate(zip(moments, [None, *moments], strict=False)):
         at, had = moment.at, moment.have.get(name)
@@ -327,7 +274,7 @@ def _arrears(
             frame = moment.frames[slot(had[0])]
             if piece is None:
                 cut = moment.cut and frame.whole[0] < at
-                piece = _Piece(name, had[0], 1, at, frame, cut=cut)
+                piece = Piece(name, moment.items[name[0]].plan, had[0], 1, at, frame, cut=cut)
             piece.frame = frame
         if not moment.quiet:
             quiet_since = None
@@ -336,7 +283,7 @@ def _arrears(
     return found
 
 
-def _counted(piece: _Piece, end: datetime, usage: Usage) -> list[Line | _Piece]:
+def _counted(piece: Piece, end: datetime, usage: Usage) -> list[Line | Piece]:
     """Price what was used from the beginning of a stretch to an instant."""
     frame, price = piece.frame, piece.price
     if price["kind"] == "minimum":

@@ -26,19 +26,20 @@ from tallystick.core.reckoning import Facts, reckon
 from tallystick.core.subscription_moves import advance, apply, start
 from tallystick.core.terms import prices_of
 from tallystick.errors import Conflict, InvalidInput, NotFound
-from tests.oracle.billing import NEVER, Document, Line
+from tests.oracle.billing import Document
+from tests.oracle.lines import NEVER, Line
 from tests.properties.lives import END, OFFERS, overrides_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tallystick.core.charge import Charge, Due
-    from tallystick.core.invoice import Invoice
+    from tallystick.core.invoice import Invoice, InvoiceLine
     from tallystick.core.move import Move, Timing
     from tests.oracle.billing import Usage
     from tests.properties.lives import Tree
 
-__all__ = ["billed", "document_of"]
+__all__ = ["billed", "document_of", "line_of"]
 
 
 def _start(tree: Tree) -> Start:
@@ -150,19 +151,21 @@ def _invoice(due: Due, usage: Usage, before: list[Invoice]) -> Invoice:
 
 def document_of(invoice: Invoice) -> Document:
     """Give what the oracle can tell of a document."""
-    lines = [
-        Line(
-            each.kind,
-            each.item,
-            each.price,
-            NEVER if each.window is None else each.window.start,
-            NEVER if each.window is None else each.window.end,
-            each.quantity,
-            each.amount.minor,
-        )
-        for each in invoice.lines
-    ]
+    lines = map(line_of, invoice.lines)
     return Document(invoice.at, invoice.cause, tuple(sorted(lines)))
+
+
+def line_of(line: InvoiceLine) -> Line:
+    """Give what the oracle can tell of a line before anything goes off it."""
+    return Line(
+        line.kind,
+        line.item,
+        line.price,
+        NEVER if line.window is None else line.window.start,
+        NEVER if line.window is None else line.window.end,
+        line.quantity,
+        line.amount.minor,
+    )
 
 
 def _used(charge: Charge, usage: Usage) -> tuple[Used, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -11,31 +12,50 @@ from sqlalchemy import select
 
 from tallystick import Money, Tallystick, currency
 from tallystick.core.dialects import read_catalog
-from tallystick.errors import Conflict, InvalidInput, NotFound
+from tallystick.core.line_tax import taxes_of
+from tallystick.errors import (
+    Conflict,
+    CouponRefused,
+    InsufficientCredit,
+    InvalidInput,
+    NotFound,
+)
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.ids import CountedIds
-from tests.properties.folded import document_of
-from tests.properties.lives import BEGIN, TREE, Tree, Using, overrides_of
+from tests.oracle.asking import Asked
+from tests.oracle.rows import Row
+from tests.properties.folded import line_of
+from tests.properties.lives import BEGIN, Tree, Using, overrides_of, tree_in
+from tests.properties.purses import RULES, coupon_trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from decimal import Decimal
 
     from tallystick.app.billing import Run
-    from tallystick.core.invoice import Invoice
+    from tallystick.core.catalog import Catalog
+    from tallystick.core.invoice import Invoice, InvoiceLine
     from tallystick.storage.invoice_rows import Document as Stored
     from tallystick.storage.unit import Storage
-    from tests.oracle.billing import Document
 
-__all__ = ["Ledger", "Person", "Step", "told_by"]
+__all__ = ["CURRENCIES", "Ledger", "Person", "Step", "told_by"]
 
 Step: TypeAlias = tuple[datetime, int, str, Tree]
 """When, the place in the life of one person, who, and what."""
 
-_USD: Final = currency("USD")
-_CATALOG: Final = read_catalog(TREE)
-_REFUSED: Final = (Conflict, InvalidInput, NotFound)
+CURRENCIES: Final = ("USD", "JPY", "KWD", "CLF")
+"""One of each number of decimals: two, none, three and four."""
+
+_REFUSED: Final = (Conflict, CouponRefused, InsufficientCredit, InvalidInput, NotFound)
 _DAY: Final = timedelta(days=1)
+_LATER: Final = 1_000
+"""The place of what is done after all moves of an instant."""
+
+
+@functools.cache
+def _catalog(code: str) -> Catalog[str, str]:
+    decimals = currency(code).decimals
+    return read_catalog(tree_in(code, decimals, coupons=coupon_trees(code, decimals)))
 
 
 @dataclass(frozen=True)
@@ -48,13 +68,20 @@ class Person:
     items: list[Tree]
     late_by: int = 0
     """How many days later every fifth event arrives."""
+    purse: Tree = field(default_factory=dict)
+    """What else there is: where they live, coupons, credits."""
 
     def steps(self, who: str, until: datetime) -> Iterator[Step]:
         """Give what happens, the start first; usage arrives as it occurs, but what is late."""
-        acts = [{**self.first, "do": "start"}, *self.moves, *self.items]
+        first = {**self.first, "do": "start", "country": self.purse.get("country", "US")}
+        acts = [first, *self.moves, *self.items]
         for place, act in enumerate(acts):
             if act["at"] < until:
                 yield act["at"], place, who, act
+        for word, name in (("redeem", "wishes"), ("grant", "grants"), ("void", "voids")):
+            for place, act in enumerate(self.purse.get(name, ()), start=_LATER):
+                if act["at"] < until:
+                    yield act["at"], place, who, {**act, "do": word}
         for arrived, at, quantity in self.arrivals(until):
             use = {"do": "use", "id": f"e{at}", "at": at, "quantity": quantity}
             yield arrived, len(acts), who, use
@@ -80,15 +107,20 @@ class Ledger:
     same however late the run is.
     """
 
-    def __init__(self, storage: Storage, *, punctual: bool) -> None:
+    def __init__(self, storage: Storage, *, punctual: bool, code: str = "USD") -> None:
         """Publish the catalogue, before anything happens."""
         self.storage, self.punctual = storage, punctual
         self.clock = FrozenClock(BEGIN - 200 * _DAY)
         self.tally = Tallystick(
-            storage.engine, catalog=_CATALOG, clock=self.clock, ids=CountedIds()
+            storage.engine, catalog=_catalog(code), clock=self.clock, ids=CountedIds()
         )
+        self.currency = currency(code)
         self.tally.publish(author="us")
+        self.tally.seller.set(address={"country": "US"})
+        self.tally.taxes.publish(RULES, author="us")
         self.made: dict[str, list[bool]] = {}
+        self.redeemed: dict[str, list[bool]] = {}
+        self.grants: dict[str, str] = {}
 
     def play(self, steps: list[Step], until: datetime) -> None:
         """Let everything happen, then bill."""
@@ -110,27 +142,64 @@ class Ledger:
     def _take(self, who: str, act: Tree) -> None:
         match act["do"]:
             case "start":
-                self.tally.customers.create(who, name=who, time_zone=act["zone"])
-                self.tally.subscriptions.start(who, act["plan"], id=f"s-{who}", **_start(act))
-                self.made[who] = []
+                address = {"country": act["country"]}
+                self.tally.customers.create(who, name=who, time_zone=act["zone"], address=address)
+                more = _start(act, self.currency.decimals)
+                self.tally.subscriptions.start(who, act["plan"], id=f"s-{who}", **more)
+                self.made[who], self.redeemed[who] = [], []
             case "use":
                 self.tally.usage.record(
                     who, "calls", id=act["id"], quantity=act["quantity"], occurred_at=act["at"]
                 )
             case "item":
-                amount = Money(act["minor"], _USD)
+                amount = Money(act["minor"], self.currency)
                 self.tally.invoices.add_item(who, act["name"], amount)
+            case "redeem":
+                own = f"s-{who}" if act["own"] else None
+                redeem = self.tally.coupons.redeem
+                self._try(
+                    self.redeemed[who],
+                    lambda: redeem(who, coupon=act["coupon"]["id"], subscription=own),
+                )
+            case "grant":
+                self._grant(who, act)
+            case "void":
+                self.bill()  # what is left depends on what was billed
+                self._void(who, act)
             case word:
                 self._move(who, word, act)
 
     def _move(self, who: str, word: str, act: Tree) -> None:
-        name = f"s-{who}"
+        move = getattr(self.tally.subscriptions, word)
+        asked = _asked(act, self.currency.decimals)
+        self._try(self.made[who], lambda: move(f"s-{who}", **asked))
+
+    def _grant(self, who: str, act: Tree) -> None:
+        made = self.tally.credits.grant(
+            who,
+            Money(act["minor"], self.currency),
+            category=act["category"],
+            priority=act["priority"],
+            effective_at=act["since"],
+            expires_at=act["until"],
+            prices=act["prices"],
+        )
+        self.grants[f"{who}/{act['id']}"] = made.grant.id
+
+    def _void(self, who: str, act: Tree) -> None:
+        amount = None if act["minor"] is None else Money(act["minor"], self.currency)
+        grant = self.grants[f"{who}/{act['id']}"]
+        self._try([], lambda: self.tally.credits.void(grant, amount))
+
+    @staticmethod
+    def _try(told: list[bool], act: Callable[[], object]) -> None:
+        """Do something, and note whether it could be done."""
         try:
-            getattr(self.tally.subscriptions, word)(name, **_asked(act))
+            act()
         except _REFUSED:
-            self.made[who].append(False)
+            told.append(False)
         else:
-            self.made[who].append(True)
+            told.append(True)
 
     # --- what came out ----------------------------------------------------------------------------
 
@@ -140,7 +209,14 @@ class Ledger:
         self.states = {who: self.tally.subscriptions.get(f"s-{who}").state for who in self.made}
         kept = self._kept()
         found = [each.invoice for each in kept if each.invoice.number is not None]
-        self.documents = sorted((_number(each), each.customer, _told(each)) for each in found)
+        names = {id_: name.partition("/")[2] for name, id_ in self.grants.items()}
+        self.documents = sorted(
+            ((_number(each), each.customer, _told(each, names)) for each in found),
+            key=lambda row: row[0],
+        )
+        self.shown = {
+            (each.customer, _cause(each)): [line_of(line) for line in each.lines] for each in found
+        }
 
     def check(self) -> None:
         """Hold what must be true of every ledger."""
@@ -150,7 +226,9 @@ class Ledger:
         owed: Counter[str] = Counter()
         for each in self._kept():
             if each.invoice.number is not None:
-                owed[each.invoice.customer] += each.invoice.total.minor - each.left
+                _adds_up(each.invoice)
+                by_grants = each.invoice.paid_by_grants.minor
+                owed[each.invoice.customer] += each.invoice.total.minor - each.left - by_grants
         for who, settled in owed.items():  # nobody paid: what is not owed, the balance paid
             balance = sum(money.minor for money in self.tally.invoices.balance(who))
             assert settled == -balance, who
@@ -179,12 +257,56 @@ def _number(invoice: Invoice) -> str:
     return invoice.number
 
 
-def _told(invoice: Invoice) -> Document:
-    found = document_of(invoice)
-    return replace(found, cause=found.cause.replace(f"s-{invoice.customer}", "s"))
+def _cause(invoice: Invoice) -> str:
+    return invoice.cause.replace(f"s-{invoice.customer}", "s")
 
 
-def _start(tree: Tree) -> Tree:
+def _told(invoice: Invoice, names: dict[str, str]) -> Asked:
+    """Give what the oracle tells of a document."""
+    assert invoice.issued_at is not None
+    burns: Counter[str] = Counter()
+    for each in invoice.burns:
+        burns[names[each.grant]] += each.amount.minor
+    return Asked(
+        at=invoice.at,
+        cause=_cause(invoice),
+        issued=invoice.issued_at,
+        lines=tuple(sorted(map(_row, invoice.lines))),
+        coupons=tuple(sorted((each.coupon, each.amount.minor) for each in invoice.discounts)),
+        burns=tuple(sorted(burns.items())),
+    )
+
+
+def _row(line: InvoiceLine) -> Row:
+    taxes = [(tax.rate.name, tax.amount.minor) for tax in taxes_of(line) if not tax.rate.note]
+    return Row(
+        line_of(line),
+        discount=line.discount.minor,
+        credit=line.credit.minor,
+        taxes=tuple(sorted(taxes)),
+        added=line.tax.minor,
+    )
+
+
+def _adds_up(invoice: Invoice) -> None:
+    """Hold that lines and taxes less discounts and credits are the total, each sum by itself."""
+    lines, burns = invoice.lines, invoice.burns
+    amounts = sum(line.amount.minor for line in lines)
+    discounts = sum(line.discount.minor for line in lines)
+    credits_ = sum(line.credit.minor for line in lines)
+    tax = sum(each.amount.minor for each in invoice.taxes if not each.inclusive)
+    assert invoice.total.minor == amounts + tax - discounts - credits_
+    assert invoice.tax.minor == tax == sum(line.tax.minor for line in lines)
+    taken = sum(each.amount.minor for each in invoice.discounts)
+    assert taken == discounts + sum(-min(0, line.discount.minor) for line in lines)
+    promoted = sum(each.amount.minor for each in burns if each.category == "promotional")
+    assert credits_ == promoted
+    assert invoice.amount_due.minor == max(0, invoice.total.minor - invoice.balance.minor)
+    figures = [line.amount for line in lines] + [each.amount for each in invoice.taxes]
+    assert {each.currency for each in (*figures, invoice.total)} == {invoice.currency}
+
+
+def _start(tree: Tree, decimals: int) -> Tree:
     """Write a start as it is called."""
     phases = [
         {
@@ -197,7 +319,7 @@ def _start(tree: Tree) -> Tree:
     return {
         "seats": tree["seats"],
         "add_ons": tree.get("add_ons", {}),
-        "overrides": overrides_of(tree.get("own", {})),
+        "overrides": overrides_of(tree.get("own", {}), decimals),
         "phases": phases,
         "starts_at": tree.get("starts"),
         "trial_days": tree.get("trial"),
@@ -208,12 +330,12 @@ def _start(tree: Tree) -> Tree:
     }
 
 
-def _asked(act: Tree) -> Tree:
+def _asked(act: Tree, decimals: int) -> Tree:
     """Write a move as it is called."""
     words = {"mode", "when", "credit", "number", "plan", "seats", "add", "remove", "proration"}
     asked = {name: act[name] for name in words & set(act)}
     if "resumes" in act:
         asked["resumes_at"] = act["resumes"]
     if "own" in act:
-        asked["overrides"] = overrides_of(act["own"])
+        asked["overrides"] = overrides_of(act["own"], decimals)
     return asked

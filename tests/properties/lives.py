@@ -18,13 +18,14 @@ __all__ = [
     "BEGIN",
     "CATALOG",
     "END",
-    "KNOWN",
     "OFFERS",
     "TREE",
     "Tree",
     "Using",
+    "gaps",
     "lives",
     "overrides_of",
+    "tree_in",
     "usages",
 ]
 
@@ -33,22 +34,6 @@ BEGIN: Final = datetime(2027, 1, 28, 6, 30, tzinfo=UTC)
 END: Final = datetime(2029, 9, 1, tzinfo=UTC)
 SPAN: Final = int((datetime(2028, 4, 1, tzinfo=UTC) - BEGIN).total_seconds())
 MONTH: Final = ("month", 1)
-
-# Known faults, each with a story that expects it.  Who mends one takes its switch away here.
-AVOID_CREDITS_AFTER_FREE_CHANGES: Final = True  # credit-after-a-free-upgrade
-AVOID_BACK_DATED_STARTS: Final = True  # back-dated-start
-AVOID_LATE_USAGE_UNDER_A_COMMITMENT: Final = True  # late-usage-and-commitment
-AVOID_CREDITS_AT_THE_EDGE_OF_A_MINIMUM: Final = True  # commitment-after-a-change-of-interval
-
-KNOWN: Final = {
-    word
-    for word, avoided in {
-        "credit_after_a_free_change": AVOID_CREDITS_AFTER_FREE_CHANGES,
-        "credit_at_the_edge_of_a_minimum": AVOID_CREDITS_AT_THE_EDGE_OF_A_MINIMUM,
-    }.items()
-    if avoided
-}
-"""What is peculiar about a life (`Bill.peculiar`) that is not asked of the engine yet."""
 
 
 def _flat(name: str, minor: int) -> Tree:
@@ -108,58 +93,64 @@ CATALOG: Final[Tree] = {
 ADD_ONS: Final = ["extra", "sms", "quarter", "floor", "team"]
 
 
-def _major(minor: object) -> str:
-    return f"{Decimal(str(minor)).scaleb(-2):f}"
+def _major(minor: object, decimals: int = 2) -> str:
+    return f"{Decimal(str(minor)).scaleb(-decimals):f}"
 
 
-def _price(tree: Tree) -> Tree:
+def _price(tree: Tree, decimals: int) -> Tree:
     """Write a price of the oracle's catalogue as ours is written."""
     made: Tree = {"id": tree["id"], "name": tree["id"].title()}
     if "every" in tree:
         made |= {"interval": tree["every"][0], "interval_count": tree["every"][1]}
     if tree["kind"] != "usage":
         kind = "flat" if tree["kind"] == "flat" else "per_seat"
-        return made | {"type": kind, "cost": _major(tree["minor"])}
+        return made | {"type": kind, "cost": _major(tree["minor"], decimals)}
     made |= {"meter": "calls", "unit": "call", "included": tree["included"]}
     if "rate" in tree:
-        return made | {"type": "per_unit", "cost": _major(tree["rate"])}
-    tiers = [{"up_to": bound, "cost": _major(rate)} for bound, rate in tree["tiers"]]
+        return made | {"type": "per_unit", "cost": _major(tree["rate"], decimals)}
+    tiers = [{"up_to": bound, "cost": _major(rate, decimals)} for bound, rate in tree["tiers"]]
     return made | {"type": "graduated", "tiers": tiers}
 
 
-def _plan(key: str, plan: Tree) -> Tree:
+def _plan(key: str, plan: Tree, decimals: int) -> Tree:
     made = {
         "id": key,
         "name": key.title(),
         "interval": plan["every"][0],
         "interval_count": plan["every"][1],
-        "prices": [_price(price) for price in plan["prices"]],
+        "prices": [_price(price, decimals) for price in plan["prices"]],
     }
     names = {"minimum": "minimum_commitment", "set_up": "setup_fee"}
-    return made | {names[name]: _major(plan[name]) for name in names if name in plan}
+    return made | {names[name]: _major(plan[name], decimals) for name in names if name in plan}
 
 
-TREE: Final[Tree] = {
-    "dialect": "tallystick",
-    "currency": "USD",
-    "meters": [{"key": "calls", "aggregation": "sum"}],
-    "products": [
-        {
-            "id": "app",
-            "name": "App",
-            "currency": "USD",
-            "plans": [_plan(key, plan) for key, plan in CATALOG.items()],
-        }
-    ],
-}
+def tree_in(code: str, decimals: int, **more: Any) -> Tree:
+    """Write the catalogue as ours is written, in a currency of so many decimals."""
+    return {
+        "dialect": "tallystick",
+        "currency": code,
+        "meters": [{"key": "calls", "aggregation": "sum"}],
+        "products": [
+            {
+                "id": "app",
+                "name": "App",
+                "currency": code,
+                "plans": [_plan(key, plan, decimals) for key, plan in CATALOG.items()],
+            }
+        ],
+        **more,
+    }
+
+
+TREE: Final[Tree] = tree_in("USD", 2)
 OFFERS: Final = {plan.ref: plan for plan in read_catalog(TREE)}
 
 
-def overrides_of(own: Tree) -> dict[str, Tree]:
+def overrides_of(own: Tree, decimals: int = 2) -> dict[str, Tree]:
     """Write prices of one customer as ours are written."""
     written = {"minor": "cost", "rate": "cost"}
     return {
-        name: {written[key]: _major(value) for key, value in fields.items()}
+        name: {written[key]: _major(value, decimals) for key, value in fields.items()}
         for name, fields in own.items()
     }
 
@@ -232,7 +223,7 @@ def _wish(draw: st.DrawFn, word: str, at: datetime, life: Life) -> Tree:
     return wish
 
 
-def _times(draw: st.DrawFn, at: datetime, *, back_dated: bool) -> Tree:
+def _times(draw: st.DrawFn, at: datetime) -> Tree:
     """Draw when it begins and ends: a trial, a start elsewhere, a fixed term."""
     times: Tree = {}
     match draw(st.integers(0, 9)):
@@ -245,8 +236,7 @@ def _times(draw: st.DrawFn, at: datetime, *, back_dated: bool) -> Tree:
             if times["paid_until"] <= begins:
                 times = {}
         case 3 | 4:
-            begins = max(BEGIN, at + draw(gaps) - draw(gaps))
-            times["starts"] = begins if back_dated else max(at, begins)
+            times["starts"] = max(BEGIN, at + draw(gaps) - draw(gaps))
         case _:
             pass
     if draw(st.integers(0, 5)) == 0:
@@ -255,7 +245,7 @@ def _times(draw: st.DrawFn, at: datetime, *, back_dated: bool) -> Tree:
     return times
 
 
-def _start(draw: st.DrawFn, at: datetime, *, back_dated: bool) -> Tree:
+def _start(draw: st.DrawFn, at: datetime) -> Tree:
     plan = draw(plans)
     first: Tree = {
         "at": at,
@@ -279,14 +269,14 @@ def _start(draw: st.DrawFn, at: datetime, *, back_dated: bool) -> Tree:
             first["phases"] = [p for p in phases if p.get("plan") not in others]
         case _:
             pass
-    return first | _times(draw, at, back_dated=back_dated)
+    return first | _times(draw, at)
 
 
 @st.composite
-def lives(draw: st.DrawFn, *, most: int = 12, back_dated: bool = True) -> tuple[Tree, list[Tree]]:
+def lives(draw: st.DrawFn, *, most: int = 12) -> tuple[Tree, list[Tree]]:
     """Draw a start, and moves that mostly can be made where they are."""
     at = BEGIN + draw(gaps)
-    first = _start(draw, at, back_dated=back_dated)
+    first = _start(draw, at)
     life = Life(CATALOG, first)
     life.pass_to(at)
     moves: list[Tree] = []

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.given_back import given_back, paused_seconds
-from tallystick.core.line_tax import Invoiced, taxes_of
+from tallystick.core.line_tax import NOTHING, Invoiced, taxes_of
 from tallystick.core.money import Money
 from tallystick.core.period import Period
 from tallystick.storage import invoice_lines
@@ -62,20 +63,22 @@ def left_of_fees(due: Due, billed: Sequence[BilledLine]) -> dict[int, tuple[Invo
     """
     found: dict[int, tuple[Invoiced, ...]] = {}
     for place, charge in enumerate(due.charges):
-        if charge.kind == "credit" and charge.paid:
-            found[place] = tuple(_left_of_paid(each, charge, due, billed) for each in charge.paid)
-        elif charge.kind == "credit":
-            fee = _invoiced(_Rest.of_charge(charge), due, billed)
-            if fee is not None:
-                found[place] = (fee,)
+        if charge.kind != "credit":
+            continue
+        rests = [_Rest.of_paid(each, charge) for each in charge.paid] or [_Rest.of_charge(charge)]
+        fees = [_invoiced(rest, due, billed) for rest in rests]
+        if any(fee is not None for fee in fees):
+            found[place] = tuple(
+                _at_most(fee, paid) for fee, paid in zip_longest(fees, charge.paid)
+            )
     return found
 
 
-def _left_of_paid(paid: Paid, charge: Charge, due: Due, billed: Sequence[BilledLine]) -> Invoiced:
-    fee = _invoiced(_Rest.of_paid(paid, charge), due, billed)
-    if fee is None:
-        return Invoiced(sold=paid.invoiced)
-    return replace(fee, most=paid.invoiced)
+def _at_most(fee: Invoiced | None, paid: Paid | None) -> Invoiced:
+    """Give a fee within what of it was paid for a time; itself where nothing took it over."""
+    if paid is None:
+        return fee or NOTHING
+    return Invoiced(sold=paid.invoiced) if fee is None else replace(fee, most=paid.invoiced)
 
 
 def _invoiced(credit: _Rest, due: Due, billed: Sequence[BilledLine]) -> Invoiced | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.discount import CouponLine
 from tallystick.core.frozen import FrozenDict
+from tallystick.core.given_back import given_back
 from tallystick.core.given_off import given_off
 from tallystick.core.invoice import InvoiceDiscount
 from tallystick.core.proration import TimeShare
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.catalog import Plan
     from tallystick.core.discount import Discount
+    from tallystick.core.given_back import GivenBack
     from tallystick.core.invoice import Invoice, InvoiceLine
     from tallystick.core.money import Money
     from tallystick.core.period import Instant
@@ -84,18 +86,20 @@ def _without_what_goes_at_once(lines: Sequence[InvoiceLine], backs: Collection[i
     """
     left = [line.amount for line in lines]
     for place, line in enumerate(lines):
-        if line.kind == "credit" and place not in backs:
-            fees = [i for i, fee in enumerate(lines) if _is_of(line, fee) and left[i].minor > 0]
+        if line.kind != "credit" or place in backs:
+            continue
+        for back in given_back(line):
+            fees = [i for i, fee in enumerate(lines) if _is_of(back, fee) and left[i].minor > 0]
             if fees:
-                left[fees[-1]] += line.amount
+                left[fees[-1]] -= replace(line.amount, minor=back.minor)
     return left
 
 
-def _is_of(credit: InvoiceLine, fee: InvoiceLine) -> bool:
-    same = (credit.item, credit.price) == (fee.item, fee.price) and fee.kind == "fee"
-    if not same or credit.window is None or fee.window is None:
+def _is_of(back: GivenBack, fee: InvoiceLine) -> bool:
+    same = (back.item, back.price) == (fee.item, fee.price) and fee.kind == "fee"
+    if not same or back.window is None or fee.window is None:
         return False
-    return fee.window.start <= credit.window.start and credit.window.end <= fee.window.end
+    return fee.window.start <= back.window.start and back.window.end <= fee.window.end
 
 
 def _coupon_line(line: InvoiceLine, amount: Money, offers: Mapping[str, Plan[Any]]) -> CouponLine:

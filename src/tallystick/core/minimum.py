@@ -82,7 +82,7 @@ def _missing(
     time = time_of(charge)
     if plan.minimum_commitment is None or time is None or charge.window is None:
         return None
-    billed = Money(before + asked_for_minimum(charge, lines), plan.currency)
+    billed = Money(before + asked_for_minimum(charge, lines, settling=True), plan.currency)
     minimum = settle(plan.minimum_commitment, plan.currency)
     asked = share(minimum, time)
     gap = max(asked - billed, Money.zero(plan.currency))
@@ -116,11 +116,13 @@ class _Line(Protocol):
     def discount(self) -> Money: ...
 
 
-def asked_for_minimum(charge: Charge, lines: Iterable[_Line]) -> int:
+def asked_for_minimum(charge: Charge, lines: Iterable[_Line], *, settling: bool = False) -> int:
     """Add up what lines ask for that counts for a minimum commitment, minor units.
 
     A fee that is charged and given back from one instant on counts, with its credit, where it
-    begins; what was given back before it, where the fee before it does.
+    begins; what was given back before it, where the fee before it does.  `settling` says that the
+    lines are those of the document that settles it: of a fee they give back from its start on, an
+    earlier document may have asked.
     """
     total = 0
     begun: set[tuple[Any, ...]] = set()
@@ -129,36 +131,36 @@ def asked_for_minimum(charge: Charge, lines: Iterable[_Line]) -> int:
         kind = "fee" if line.kind == "credit" and key in begun else line.kind
         if line.kind == "fee":
             begun.add(key)
-        if counts_for_minimum(charge, kind, line.item, line.window, line.offer):
+        same = settling and line.offer in {None, charge.item.offer}
+        if counts_for_minimum(charge, kind, line.item, line.window, from_start=same):
             total += line.amount.minor - line.discount.minor
     return total
 
 
 def counts_for_minimum(
-    charge: Charge, kind: str, item: str, window: Period | None, offer: str | None = None
+    charge: Charge, kind: str, item: str, window: Period | None, *, from_start: bool = False
 ) -> bool:
     """Whether a line counts for a minimum commitment: a fee, usage, or what was given back of it.
 
-    It counts where it begins; what was given back, in the window of the fee that it is of.
+    It counts where it begins; what was given back, in the window of the fee that it is of.  What is
+    given back from the start of the window on is of a fee of it only where `from_start` says so.
     """
     mine = charge.window
     if mine is None or window is None or item != charge.item.key or kind not in _FOR_MINIMUM:
         return False
     if kind == "credit":
-        same = offer in {None, charge.item.offer}
-        return _is_given_back(charge, mine, window.start, same_offer=same)
+        return _is_given_back(charge, mine, window.start, from_start=from_start)
     return mine.start <= window.start < mine.end
 
 
-def _is_given_back(charge: Charge, mine: Period, at: Instant, *, same_offer: bool) -> bool:
+def _is_given_back(charge: Charge, mine: Period, at: Instant, *, from_start: bool) -> bool:
     """Whether what is given back from an instant on was charged for this window.
 
     What cuts a period gives back the rest of its fees from the cut on: they are of the window that
-    ends there, and not of the one that begins: what is given back of another offer at the start is
-    of the time before.  A pause moved the start of the whole back.
+    ends there, and not of the one that begins.  A pause moved the start of the whole back.
     """
     whole = charge.whole or mine
     paused = sum((hole.end - hole.start for hole in charge.holes), timedelta())
     if at == mine.start:
-        return same_offer and mine.start - whole.start <= paused
+        return from_start and mine.start - whole.start <= paused
     return mine.start < at < mine.end or (at == mine.end and mine.end < whole.end)
