@@ -80,8 +80,8 @@ OF_CREDITS: Final = (
     ),
     Mutant(
         "a coupon is released while it lowers a document",
-        "app/issuing.py",
-        "redemptions_for(unit, people, lock=bool(held))",
+        "app/batch_facts.py",
+        "redemptions_for(unit, people, lock=lock)",
         "redemptions_for(unit, people)",
         (f"{_CALLERS}{_WAITS}[postgresql]",),
     ),

@@ -180,7 +180,7 @@ OF_DOCUMENTS: Final = (
     ),
     Mutant(
         "an item stands on every document",
-        "app/issuing.py",
+        "app/batch_facts.py",
         "self.items[invoice.customer] = [item for item in waiting if item.id not in found]",
         "self.items[invoice.customer] = waiting",
         (f"{_NOTICED}test_an_item_stands_on_one_of_the_documents_of_a_batch",),
@@ -194,9 +194,9 @@ OF_DOCUMENTS: Final = (
     ),
     Mutant(
         "the balance is spent twice in a batch",
-        "app/issuing.py",
-        ("self.taken[key] = self.taken.get(key, 0) + invoice.from_balance.minor\n        for"),
-        ("self.taken[key] = 0\n        for"),
+        "app/batch_facts.py",
+        ("self.taken[key] = self.taken.get(key, 0) + invoice.from_balance.minor\n        found"),
+        ("self.taken[key] = 0\n        found"),
         (f"{_NOTICED}test_the_documents_of_a_batch_share_one_balance",),
     ),
     Mutant(
