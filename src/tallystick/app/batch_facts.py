@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tallystick.app.coupons_before import CouponsBefore
-from tallystick.app.credit_burning import grants_left, pays_in
+from tallystick.app.credit_burning import grants_left, own_burns, pays_in
 from tallystick.app.creditable import left_of_fees
 from tallystick.app.offers import Offers
 from tallystick.app.redemptions import redemptions_for
@@ -21,7 +21,7 @@ from tallystick.app.usage_of_drafts import UsageOfDrafts
 from tallystick.core.consolidating import Consolidated, consolidated, section_of
 from tallystick.core.minimum import asked_for_minimum
 from tallystick.core.reckoned_lines import OneOff
-from tallystick.core.reckoning import Facts, reckon
+from tallystick.core.reckoning import Facts, by_measure, reckon
 from tallystick.storage import balances, customers, invoice_items, invoice_lines, invoices
 from tallystick.storage.invoice_lines import as_billed
 
@@ -123,10 +123,13 @@ class BatchFacts:
         else:
             self._follow_lines(draft, invoice)
             self._follow_use(draft, invoice)
-        for burn in invoice.burns:
-            self.grants[draft.customer] = [
+        self._follow_burns(invoice)
+
+    def _follow_burns(self, invoice: Invoice) -> None:
+        for burn in own_burns(invoice):
+            self.grants[invoice.customer] = [
                 each.burn(burn.size) if each.grant.id == burn.grant else each
-                for each in self.grants[draft.customer]
+                for each in self.grants[invoice.customer]
             ]
 
     def _follow_lines(self, draft: Draft, invoice: Invoice) -> None:
@@ -184,6 +187,7 @@ class BatchFacts:
             part = section_of(facts, None if customer is None else customer.name, together)
             self._follow_lines(each, part.draft)
             self._follow_use(each, part.draft)
+            self._follow_burns(part.draft)
             self.items_taken[each.id] = self._items_of(part.draft)
             parts.append(part)
         for key, lines in before.items():
@@ -191,7 +195,10 @@ class BatchFacts:
         return consolidated(self._facts(draft, pays=True), parts)
 
     def _facts(self, draft: Draft, *, pays: bool = False) -> Facts:
-        """Gather what a document is reckoned from; one that `pays` has credits, taxes, balance."""
+        """Gather what a document is reckoned from; one that `pays` has credits, taxes, balance.
+
+        One that does not is a section: grants of units pay its usage all the same.
+        """
         charges = draft.due.charges
         billed = {
             place: self._billed(draft, charge)
@@ -220,11 +227,12 @@ class BatchFacts:
             earlier=self.coupons.earlier(draft),
             terms=draft.terms,
         )
+        grants = self.grants_for(draft)
         if not pays:
-            return facts
+            return replace(facts, grants=by_measure(grants)[0])
         return replace(
             facts,
-            grants=self.grants_for(draft),
+            grants=grants,
             taxation=self.taxing.taxation(self.customers.get(draft.customer)),
             balance=self._balance(draft),
         )

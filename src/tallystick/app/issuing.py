@@ -250,7 +250,7 @@ class _Issuing:
             return
         invoices.issue(unit, self.ready)
         insert_discounts(unit, [each.invoice for each in self.ready if not each.invoice.sections])
-        burn_grants(unit, [each.invoice for each in self.ready])
+        burn_grants(unit, [*self.closed, *(each.invoice for each in self.ready)])
         self.top_ups.write()
         for name in {each.series for each in self.ready}:
             count = sum(each.series == name for each in self.ready)

@@ -32,13 +32,14 @@ from tallystick.core.line_tax import taxes_by_rate
 from tallystick.core.minimum import asked_for_minimum
 from tallystick.core.money import Money
 from tallystick.core.reckoned_lines import OneOff
-from tallystick.core.reckoning import Facts, finalize, reckon
+from tallystick.core.reckoning import Facts, by_measure, finalize, reckon
 from tallystick.core.tax_decision import Taxation
 from tallystick.core.trees import body_of, tree_of
 from tallystick.errors import InvalidInput, TallystickError
 from tallystick.storage import invoice_items, invoice_lines, invoices, journal, moves
+from tallystick.storage.invoices import find_invoices
 from tallystick.storage.parents import parents_of
-from tallystick.storage.sections import section_documents
+from tallystick.storage.sections import payers_of, section_documents
 from tallystick.storage.stored_documents import documents_of, stored_document
 
 if TYPE_CHECKING:
@@ -262,6 +263,10 @@ class _Made:
 
         return redemptions_before(self.unit, self.document, counted)
 
+    def _came_before(self, other: Document) -> bool:
+        """Whether another document of the customer was issued before it."""
+        return came_before(other, self.document)
+
     def _grants(self) -> tuple[GrantBalance, ...]:
         """Give the credit grants as they stood before it.
 
@@ -274,7 +279,7 @@ class _Made:
             if move.invoice is None or move.kind == "restored":
                 return move.at <= self.stored.finalize_at
             other = invoices.find_invoice(self.unit, move.invoice, customer=move.customer)
-            return other is not None and came_before(other, self.document)
+            return other is not None and self._came_before(other)
 
         return grants_before(self.unit, self.stored, counted)
 
@@ -322,6 +327,19 @@ class _Section(_Made):
         others = [each for each in self._earlier() if each.invoice.id not in self._same()]
         before = self._creditable(due, as_known(self._lines_of(others), known), known)
         return section_of(facts, name, facts.creditable.keys() - before.keys())
+
+    def _grants(self) -> tuple[GrantBalance, ...]:
+        """Give its customer's grants of units: those of money pay no section."""
+        return by_measure(super()._grants())[0]
+
+    def _came_before(self, other: Document) -> bool:
+        """Whether another document of the customer was issued before the payer's."""
+        if other.invoice.id in self._same():
+            return super()._came_before(other)
+        key = (other.invoice.customer, other.invoice.id)
+        payer = payers_of(self.unit, [key]).get(key)
+        found = None if payer is None else find_invoices(self.unit, [payer])[payer]
+        return came_before(other if found is None else found, self.whole.document)
 
     def _same(self) -> set[str]:
         """Give the ids of the sections of its document."""
