@@ -154,3 +154,22 @@ def test_usage_that_comes_late_is_paid_by_what_is_left(family: Family) -> None:
     assert [units for _, _, units in paid(invoice)] == [100]
     assert family.left(grant) == 0
     family.holds()
+
+
+def test_two_sections_of_a_child_on_one_day_share_a_grant(family: Family) -> None:
+    grant, moves = family.units("acme", 500), family.tally.subscriptions
+    moves.start("acme", "base", id="s1")
+    family.used("acme", 450, "2026-10-05")
+    family.clock.set(day("2026-10-20T08:00"))
+    moves.change("s1", plan="api", when="now", proration="invoice_now")
+    family.used("acme", 1_600, "2026-10-20T10:00")
+    family.clock.set(day("2026-10-20T16:00"))
+    moves.change("s1", plan="base", when="now", proration="invoice_now")
+    _, invoice, _ = family.run("2026-11-03")
+    assert [each.customer for each in invoice.sections] == ["acme", "acme"]
+    assert paid(invoice) == [(grant, 2, 450), (grant, 3, 50)]
+    assert family.left(grant) == 0
+    family.holds()
+    family.tally.invoices.void(invoice.id)
+    assert family.left(grant) == 500
+    family.holds()

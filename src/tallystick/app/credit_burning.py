@@ -71,7 +71,8 @@ def burn_grants(unit: Unit, invoices: Sequence[Invoice]) -> None:
 def restore_grants(unit: Unit, invoice: Invoice, at: Instant) -> None:
     """Give back what grants paid of a document that is void now; what has ended will expire."""
     with unit.for_all():
-        parts = [(each.customer, each.id) for each in (invoice, *invoice.sections)]
+        parts = [(invoice.customer, invoice.id)]
+        parts += [(each.customer, each.id) for each in invoice.sections]
         burned = [
             move
             for customer, id_ in parts
@@ -91,7 +92,8 @@ def grants_before(
     that was made after the document could be issued, and paid nothing of it, was not there.
     """
     moved = shelf.moves_of(unit, invoice.customer)
-    paid = {each.grant for each in (*invoice.burns, *_moved_by(invoice, moved))}
+    paid = {each.grant for each in invoice.burns}
+    paid |= {each.grant for each in _moved_by(invoice, moved)}
     rows = tuple(
         row
         for row in shelf.grants_of(unit, [invoice.customer], spent=True)
