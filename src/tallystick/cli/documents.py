@@ -242,7 +242,8 @@ def _headings(invoice: Invoice) -> list[tuple[int, list[str]]]:
     found, place = [], 0
     for section, lines in invoice.by_section():
         subtotal = invoice.subtotal.total((line.amount for line in lines), invoice.currency)
-        found.append((place, ["", "section", section.heading, "", "", str(subtotal)]))
+        if lines:
+            found.append((place, ["", "section", section.heading, "", "", str(subtotal)]))
         place += len(lines)
     return found
 
