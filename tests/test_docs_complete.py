@@ -15,7 +15,8 @@ from typer.main import get_command
 
 import tallystick
 from tallystick.cli.commands import app
-from tallystick.core.dialects.fields import EVERY, TABLES, Field
+from tallystick.core.dialects.field import EVERY, Field
+from tallystick.core.dialects.fields import TABLES
 from tallystick.core.dialects.scalars import Choice, Flag
 from tallystick.errors import TallystickError
 from tallystick.problems import STATUS

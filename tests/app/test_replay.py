@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import delete, select, update
 
+from tallystick.app.difference import Difference, differences
 from tallystick.app.invoice_credit import Asked, credit_invoice
-from tallystick.app.replay import Difference, differences, replay_invoice
+from tallystick.app.replay import replay_invoice
 from tallystick.app.subscription import start_subscription
 from tallystick.core.move import Start
 from tallystick.core.published import catalog_text

@@ -12,6 +12,7 @@ from tallystick.core.dialects.tax_rules import read_tax_rules
 from tallystick.errors import Conflict, InvalidInput, NotFound
 from tallystick.testing.clock import FrozenClock
 from tests.facade.billing import day, digest, opened, usd
+from tests.facade.family import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,14 +68,6 @@ def used(tally: Tallystick, customer: str, count: int, at: str) -> None:
     tally.usage.record(
         customer, "calls", id=f"{customer}-{at}", quantity=count, occurred_at=day(at)
     )
-
-
-def whole(tally: Tallystick) -> None:
-    """Hold everything to its rules: invariants, and each document made again."""
-    assert tally.verify().ok, tally.verify().broken
-    for each in tally.invoices.list(limit=100):
-        if each.number is not None:
-            assert tally.invoices.replay(each.invoice.id).differences == ()
 
 
 def test_usage_coupons_and_items_stand_on_their_own_sections(tally: Tallystick) -> None:

@@ -50,6 +50,13 @@ def test_a_purchase_begins_below_the_threshold_and_is_told_once(tally: Tallystic
     holds(tally)
 
 
+def test_units_are_no_money_that_is_left(tally: Tallystick) -> None:
+    tally.credits.grant("acme", units=5_000, feature="calls")
+    rule(tally)
+    tally.invoices.run(day("2026-11-02"))
+    assert len(tally.credits.top_ups("acme")) == 1
+
+
 def test_it_is_granted_when_it_is_paid_and_a_repeat_gives_the_same(tally: Tallystick) -> None:
     rule(tally)
     tally.invoices.run(day("2026-11-02"))

@@ -14,6 +14,7 @@ _COUPONS: Final = "tests/facade/test_coupons.py::"
 _CREDITS: Final = "tests/facade/test_credits.py::"
 _DISCOUNT: Final = "tests/core/test_discount.py::"
 _WAITS: Final = "test_who_releases_while_a_document_is_issued_waits_for_it_and_is_refused"
+_FAMILY: Final = "tests/facade/test_family_units.py::"
 _VERIFY: Final = "tests/storage/test_verify_credits.py::"
 
 OF_CREDITS: Final = (
@@ -80,8 +81,8 @@ OF_CREDITS: Final = (
     ),
     Mutant(
         "a coupon is released while it lowers a document",
-        "app/issuing.py",
-        "redemptions_for(unit, people, lock=bool(held))",
+        "app/batch_facts.py",
+        "redemptions_for(unit, people, lock=lock)",
         "redemptions_for(unit, people)",
         (f"{_CALLERS}{_WAITS}[postgresql]",),
     ),
@@ -115,6 +116,27 @@ OF_CREDITS: Final = (
         "    restore_grants(unit, invoice, at)\n",
         "",
         (f"{_CREDITS}test_a_void_gives_back_what_grants_paid[sqlite-memory]",),
+    ),
+    Mutant(
+        "units of a child are spent and not written down",
+        "app/issuing.py",
+        "[*self.closed, *(each.invoice for each in self.ready)]",
+        "[each.invoice for each in self.ready]",
+        (f"{_FAMILY}test_each_child_spends_its_own_units_in_its_section[sqlite-memory]",),
+    ),
+    Mutant(
+        "sections of one document spend the same units",
+        "app/batch_facts.py",
+        "            self._follow_burns(part.draft)\n",
+        "",
+        (f"{_FAMILY}test_two_sections_of_a_child_on_one_day_share_a_grant[sqlite-memory]",),
+    ),
+    Mutant(
+        "a void keeps the units of children",
+        "app/credit_burning.py",
+        "        parts += [(each.customer, each.id) for each in invoice.sections]\n",
+        "",
+        (f"{_FAMILY}test_a_voided_document_gives_every_child_its_units_back[sqlite-memory]",),
     ),
     Mutant(
         "credits that were bought are earned at once",

@@ -78,21 +78,21 @@ OF_DOCUMENTS: Final = (
     ),
     Mutant(
         "more is refunded than was paid",
-        "storage/invoices.py",
+        "storage/invoice_settlement.py",
         "where = c.refunded + literal(minor) <= c.paid",
         "where = c.paid >= literal(0)",
         (f"{_INVOICES}test_payments_add_up_to_what_is_due_and_no_more",),
     ),
     Mutant(
         "more is given back than was invoiced",
-        "storage/invoices.py",
+        "storage/invoice_settlement.py",
         " & (c.noted + literal(given) <= c.total)",
         "",
         (f"{_INVOICES}test_credit_notes_lower_what_is_due_and_never_give_more_than_was_invoiced",),
     ),
     Mutant(
         "more is paid than is due",
-        "storage/invoices.py",
+        "storage/invoice_settlement.py",
         "asked.where(where, settled <= c.amount_due)",
         "asked.where(where)",
         (f"{_INVOICES}test_payments_add_up_to_what_is_due_and_no_more",),
@@ -180,7 +180,7 @@ OF_DOCUMENTS: Final = (
     ),
     Mutant(
         "an item stands on every document",
-        "app/issuing.py",
+        "app/batch_facts.py",
         "self.items[invoice.customer] = [item for item in waiting if item.id not in found]",
         "self.items[invoice.customer] = waiting",
         (f"{_NOTICED}test_an_item_stands_on_one_of_the_documents_of_a_batch",),
@@ -194,9 +194,9 @@ OF_DOCUMENTS: Final = (
     ),
     Mutant(
         "the balance is spent twice in a batch",
-        "app/issuing.py",
-        ("self.taken[key] = self.taken.get(key, 0) + invoice.from_balance.minor\n        for"),
-        ("self.taken[key] = 0\n        for"),
+        "app/batch_facts.py",
+        ("self.taken[key] = self.taken.get(key, 0) + invoice.from_balance.minor\n        found"),
+        ("self.taken[key] = 0\n        found"),
         (f"{_NOTICED}test_the_documents_of_a_batch_share_one_balance",),
     ),
     Mutant(

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from tallystick.errors import Conflict, InvalidInput, NotFound
-from tallystick.storage import invoice_lines, invoices
+from tallystick.storage import invoice_lines, invoice_settlement, invoices
 from tests.storage.billing_values import (
     draft,
     eur,
@@ -262,21 +262,21 @@ def test_pages_are_in_the_order_of_ids(storage: Storage) -> None:
 def test_payments_add_up_to_what_is_due_and_no_more(storage: Storage) -> None:
     bill(storage)
     with storage.begin() as unit:
-        assert invoices.add_paid(unit, "acme", "inv_1", 1000).left == 500
+        assert invoice_settlement.add_paid(unit, "acme", "inv_1", 1000).left == 500
         with pytest.raises(Conflict, match="500 minor units left"):
-            invoices.add_paid(unit, "acme", "inv_1", 501)
-        done = invoices.add_paid(unit, "acme", "inv_1", 500)
+            invoice_settlement.add_paid(unit, "acme", "inv_1", 501)
+        done = invoice_settlement.add_paid(unit, "acme", "inv_1", 500)
         assert (done.status, done.invoice.status, done.left, done.paid) == ("paid", "paid", 0, 1500)
         with pytest.raises(Conflict):
-            invoices.add_paid(unit, "acme", "inv_1", 1)
-        assert invoices.add_refunded(unit, "acme", "inv_1", 1500).status == "paid"
+            invoice_settlement.add_paid(unit, "acme", "inv_1", 1)
+        assert invoice_settlement.add_refunded(unit, "acme", "inv_1", 1500).status == "paid"
         with pytest.raises(Conflict):
-            invoices.add_refunded(unit, "acme", "inv_1", 1)
+            invoice_settlement.add_refunded(unit, "acme", "inv_1", 1)
         for minor in (0, -1):
             with pytest.raises(InvalidInput):
-                invoices.add_paid(unit, "acme", "inv_1", minor)
+                invoice_settlement.add_paid(unit, "acme", "inv_1", minor)
         with pytest.raises(NotFound):
-            invoices.add_paid(unit, "beta", "inv_1", 1)
+            invoice_settlement.add_paid(unit, "beta", "inv_1", 1)
 
 
 def test_credit_notes_lower_what_is_due_and_never_give_more_than_was_invoiced(
@@ -284,14 +284,14 @@ def test_credit_notes_lower_what_is_due_and_never_give_more_than_was_invoiced(
 ) -> None:
     bill(storage)
     with storage.begin() as unit:
-        invoices.add_paid(unit, "acme", "inv_1", 1000)
+        invoice_settlement.add_paid(unit, "acme", "inv_1", 1000)
         with pytest.raises(Conflict):
-            invoices.add_credited(unit, "acme", "inv_1", lowered=501, given=501)
-        found = invoices.add_credited(unit, "acme", "inv_1", lowered=500, given=800)
+            invoice_settlement.add_credited(unit, "acme", "inv_1", lowered=501, given=501)
+        found = invoice_settlement.add_credited(unit, "acme", "inv_1", lowered=500, given=800)
         assert (found.status, found.credited, found.noted) == ("paid", 500, 800)
         with pytest.raises(Conflict):
-            invoices.add_credited(unit, "acme", "inv_1", lowered=0, given=701)
-        found = invoices.add_credited(unit, "acme", "inv_1", lowered=0, given=700)
+            invoice_settlement.add_credited(unit, "acme", "inv_1", lowered=0, given=701)
+        found = invoice_settlement.add_credited(unit, "acme", "inv_1", lowered=0, given=700)
         assert (found.status, found.noted, found.left) == ("paid", 1500, 0)
 
 
@@ -312,29 +312,29 @@ def test_a_status_goes_only_forward(storage: Storage, way: list[Any], allowed: b
     bill(storage)
     with storage.begin() as unit:
         for status in way[:-1]:
-            invoices.set_status(unit, "acme", "inv_1", status)
+            invoice_settlement.set_status(unit, "acme", "inv_1", status)
         if allowed:
-            found = invoices.set_status(unit, "acme", "inv_1", way[-1])
+            found = invoice_settlement.set_status(unit, "acme", "inv_1", way[-1])
             assert found.status == way[-1]
         else:
             with pytest.raises(Conflict, match=f"cannot become {way[-1]}"):
-                invoices.set_status(unit, "acme", "inv_1", way[-1])
+                invoice_settlement.set_status(unit, "acme", "inv_1", way[-1])
         with pytest.raises(NotFound):
-            invoices.set_status(unit, "beta", "inv_1", "void")
+            invoice_settlement.set_status(unit, "beta", "inv_1", "void")
 
 
 def test_what_is_uncollectible_may_be_paid_after_all_and_what_is_void_not(storage: Storage) -> None:
     bill(storage)
     bill(storage, id_="inv_2", number=1)
     with storage.begin() as unit:
-        invoices.set_status(unit, "acme", "inv_1", "uncollectible")
-        invoices.set_status(unit, "acme", "inv_2", "void")
-        assert invoices.add_paid(unit, "acme", "inv_1", 700).status == "uncollectible"
-        assert invoices.add_paid(unit, "acme", "inv_1", 800).status == "paid"
+        invoice_settlement.set_status(unit, "acme", "inv_1", "uncollectible")
+        invoice_settlement.set_status(unit, "acme", "inv_2", "void")
+        assert invoice_settlement.add_paid(unit, "acme", "inv_1", 700).status == "uncollectible"
+        assert invoice_settlement.add_paid(unit, "acme", "inv_1", 800).status == "paid"
         with pytest.raises(Conflict, match="is void"):
-            invoices.add_paid(unit, "acme", "inv_2", 1)
+            invoice_settlement.add_paid(unit, "acme", "inv_2", 1)
         with pytest.raises(Conflict):
-            invoices.add_credited(unit, "acme", "inv_2", lowered=0, given=1)
+            invoice_settlement.add_credited(unit, "acme", "inv_2", lowered=0, given=1)
 
 
 def test_a_credit_note_is_not_paid(storage: Storage) -> None:
@@ -343,7 +343,7 @@ def test_a_credit_note_is_not_paid(storage: Storage) -> None:
         note = invoice(draft("cn_1"), line(-500), kind="credit_note", status="paid")
         issued(unit, [note], "CN")
         with pytest.raises(Conflict):
-            invoices.add_paid(unit, "acme", "cn_1", 1)
+            invoice_settlement.add_paid(unit, "acme", "cn_1", 1)
 
 
 # --- what the database itself refuses -------------------------------------------------------------

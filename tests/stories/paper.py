@@ -38,7 +38,11 @@ def _document(document: Document, times: Times) -> list[str]:
     head = [str(invoice.number), times.write(invoice.issued_at), invoice.customer]
     if invoice.due_at != invoice.issued_at:
         head.append(f"due {times.write(invoice.due_at)}")
-    lines = [f"  {_line(line, times)}" for line in invoice.lines]
+    of = [section.customer for section in invoice.sections for _ in range(section.lines)]
+    lines = [
+        f"  {_line(line, times, *of[place : place + 1])}"
+        for place, line in enumerate(invoice.lines)
+    ]
     taxes = [f"  {_tax(tax)}" for tax in invoice.taxes]
     taken = [f"  {each}" for each in _taken(invoice)]
     return [" | ".join(head), *sorted([*lines, *taken, *taxes]), f"  {_sums(document)}"]
@@ -70,12 +74,14 @@ def _tax(tax: InvoiceTax) -> str:
     return " | ".join([kind, name, f"of {_amount(tax.taxable)}", "1", _amount(tax.amount)])
 
 
-def _line(line: InvoiceLine, times: Times) -> str:
+def _line(line: InvoiceLine, times: Times, of: str = "") -> str:
+    """Write a line; in a section with the customer that it is `of`."""
     when = "once"
     if line.window is not None:
         when = f"{times.write(line.window.start)} to {times.write(line.window.end)}"
     group = ", ".join(f"{name} {text}" for name, text in line.group)
     name = f"{line.description} [{group}]" if group else line.description
+    name = f"{name} of {of}" if of else name
     return " | ".join([line.kind, name, when, plain(line.quantity), _amount(line.amount)])
 
 

@@ -139,6 +139,16 @@ class Player:
         """Give the states of the subscriptions that the story tells of."""
         return {name: self.tally.subscriptions.get(name).state for name in self.story.states}
 
+    # --- steps: customers -------------------------------------------------------------------------
+
+    def _parent(self, step: Step) -> None:
+        if step.about is None:
+            self.tally.customers.remove_parent(step.customer)
+            return
+        for name in (step.customer, step.about):
+            self._know(name)
+        self.tally.customers.set_parent(step.customer, step.about)
+
     # --- steps: subscriptions ---------------------------------------------------------------------
 
     def _publish(self, step: Step) -> None:

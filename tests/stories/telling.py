@@ -38,6 +38,7 @@ VERBS: Final = frozenset(
         "grant",
         "item",
         "keep",
+        "parent",
         "pause",
         "pay",
         "publish",

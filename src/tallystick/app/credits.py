@@ -7,7 +7,7 @@ paid for credits stands in the books under `credits` until it is used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -33,6 +33,7 @@ from tallystick.errors import Conflict, InvalidInput, NotFound
 from tallystick.storage import credits as shelf
 from tallystick.storage import journal
 from tallystick.storage.credits import CreditMove, GrantRow
+from tallystick.storage.sections import payers_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -222,9 +223,18 @@ def available_units(unit: Unit, at: Instant, customer_id: str) -> Mapping[str, D
 
 
 def trace_grant(unit: Unit, grant_id: str) -> CreditTrace:
-    """Give a grant and where it went.  Raises NotFound."""
+    """Give a grant and where it went.  Raises NotFound.
+
+    What it paid of a section is told by the document that the section stands on.
+    """
     row = get_grant(unit, grant_id)
-    return CreditTrace(row, shelf.moves_of(unit, row.grant.customer, grant=row.grant.id))
+    moves = shelf.moves_of(unit, row.grant.customer, grant=row.grant.id)
+    with unit.for_all():
+        named = {(each.customer, each.invoice) for each in moves if each.invoice is not None}
+        payers = payers_of(unit, named)
+    told = {section: document for (_, section), (_, document) in payers.items()}
+    shown = (replace(each, invoice=told.get(each.invoice or "", each.invoice)) for each in moves)
+    return CreditTrace(row, tuple(shown))
 
 
 # --- by hand --------------------------------------------------------------------------------------

@@ -22,7 +22,14 @@ from tallystick.core.property import shown
 from tallystick.core.settlement import lost, paid, voided
 from tallystick.core.text import id_at, refused_at, text_at
 from tallystick.errors import Conflict, NotFound
-from tallystick.storage import balances, draft_words, invoices, journal, payments
+from tallystick.storage import (
+    balances,
+    draft_words,
+    invoice_settlement,
+    invoices,
+    journal,
+    payments,
+)
 from tallystick.storage.invoice_rows import Draft
 from tallystick.storage.payments import Payment
 
@@ -187,7 +194,7 @@ def pay_invoice(unit: Unit, at: Instant, named: object, amount: object, way: Way
             f"{asked} is more than the {left} that are left to be paid on {_name(held)}",
             left=left.minor,
         )
-    done = invoices.add_paid(unit, invoice.customer, invoice.id, asked.minor)
+    done = invoice_settlement.add_paid(unit, invoice.customer, invoice.id, asked.minor)
     record_payment(unit, at, held, "payment", asked, way)
     post(unit, at, invoice, f"payment/{way.id}", paid(asked, written_off=_written_off(held)))
     if done.status == "paid":
@@ -210,7 +217,7 @@ def void_invoice(unit: Unit, at: Instant, named: object) -> Document:
         raise Conflict(
             f"something of {_name(held)} was paid or given back: write a credit note instead"
         )
-    done = invoices.set_status(unit, invoice.customer, invoice.id, "void")
+    done = invoice_settlement.set_status(unit, invoice.customer, invoice.id, "void")
     post(unit, at, invoice, f"void/{invoice.id}", voided(invoice))
     if invoice.from_balance.minor:
         balances.add(unit, [(invoice.customer, invoice.from_balance)])
@@ -230,7 +237,7 @@ def call_uncollectible(unit: Unit, at: Instant, named: object) -> Document:
         raise Conflict(
             f"the document {_name(held)} is {_state(held)}: an open invoice is written off"
         )
-    done = invoices.set_status(unit, invoice.customer, invoice.id, "uncollectible")
+    done = invoice_settlement.set_status(unit, invoice.customer, invoice.id, "uncollectible")
     left = Money(held.left, invoice.currency)
     post(unit, at, invoice, f"uncollectible/{invoice.id}", lost(left))
     return done

@@ -29,7 +29,7 @@ from tallystick.core.property import shown
 from tallystick.core.settlement import noted, refunded
 from tallystick.core.text import id_at, refused_at, text_at
 from tallystick.errors import Conflict
-from tallystick.storage import balances, invoices, series
+from tallystick.storage import balances, invoice_settlement, invoices, series
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -278,7 +278,9 @@ def _settle(unit: Unit, at: Instant, held: Document, note: Invoice) -> int:
     """Lower what is due, put the rest to the customer's credit; give that rest."""
     given = -note.total.minor
     lowered = min(given, held.left)
-    done = invoices.add_credited(unit, note.customer, held.invoice.id, lowered=lowered, given=given)
+    done = invoice_settlement.add_credited(
+        unit, note.customer, held.invoice.id, lowered=lowered, given=given
+    )
     off = lowered if held.status == "uncollectible" else 0
     transfers = noted(note, lowered, written_off=off)
     post(unit, at, note, f"credit_note/{note.id}", transfers)
@@ -300,7 +302,7 @@ def _pay_out(unit: Unit, at: Instant, held: Document, amount: Money, way: Way) -
             f"what credit notes gave back of {_name(held)} was used for other documents since:"
             f" the balance has less than {amount}"
         ) from None
-    invoices.add_refunded(unit, invoice.customer, invoice.id, amount.minor)
+    invoice_settlement.add_refunded(unit, invoice.customer, invoice.id, amount.minor)
     record_payment(unit, at, held, "refund", amount, way)
     post(unit, at, invoice, f"refund/{way.id}", refunded(amount))
 

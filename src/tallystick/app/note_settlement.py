@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tallystick.core.given_back import given_back
 from tallystick.core.settlement import noted, shared_credit
-from tallystick.storage import balances, invoice_lines, invoices
+from tallystick.storage import balances, invoice_lines, invoice_settlement, invoices
 from tallystick.storage.sections import payers_of
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def settle_note(unit: Unit, note: Invoice) -> tuple[Transfer, ...]:
             written_off |= {key[1]} if found.status == "uncollectible" else set()
     shares = shared_credit(given, left)
     for share in shares:
-        invoices.add_credited(
+        invoice_settlement.add_credited(
             unit, note.customer, share.invoice, lowered=share.lowered, given=share.given
         )
     lowered = sum(share.lowered for share in shares)

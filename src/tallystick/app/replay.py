@@ -7,19 +7,18 @@ come only its number, its times, seller and buyer, which were frozen with it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from tallystick.app.billed_slices import Slices, is_sliced
 from tallystick.app.billed_usage import Asked
-from tallystick.app.counted import counted_events
 from tallystick.app.credit_burning import grants_before
 from tallystick.app.creditable import left_of_fees
+from tallystick.app.difference import Difference, differences, told
 from tallystick.app.explain import document_at
 from tallystick.app.invoice import draft_from
+from tallystick.app.kept_document import kept_differences
 from tallystick.app.late_minimums import settled_minimums
 from tallystick.app.offers import Offers
 from tallystick.app.redemptions import redemptions_before
@@ -27,28 +26,24 @@ from tallystick.app.refold import made_by_moves, refolded
 from tallystick.app.replay_usage import EventReader, late_before
 from tallystick.app.standing import as_known, came_before, known_of_family, stood
 from tallystick.app.taxes import engine_of, rules_of_digest
-from tallystick.core.canonical import digest as catalog_digest
 from tallystick.core.consolidating import consolidated, section_of
-from tallystick.core.event import as_sent
-from tallystick.core.event import digest as event_digest
 from tallystick.core.invoice import Party
 from tallystick.core.line_tax import taxes_by_rate
 from tallystick.core.minimum import asked_for_minimum
 from tallystick.core.money import Money
-from tallystick.core.published import catalog_of_text
 from tallystick.core.reckoned_lines import OneOff
-from tallystick.core.reckoning import Facts, finalize, reckon
+from tallystick.core.reckoning import Facts, by_measure, finalize, reckon
 from tallystick.core.tax_decision import Taxation
 from tallystick.core.trees import body_of, tree_of
 from tallystick.errors import InvalidInput, TallystickError
-from tallystick.storage import catalogs, invoice_items, invoice_lines, invoices, journal, moves
+from tallystick.storage import invoice_items, invoice_lines, invoices, journal, moves
+from tallystick.storage.invoices import find_invoices
 from tallystick.storage.parents import parents_of
-from tallystick.storage.sections import section_documents
-from tallystick.storage.stored_documents import chain_before, documents_of, stored_document
-from tallystick.storage.verify_seals import all_line_faults, column_faults, seal_faults
+from tallystick.storage.sections import payers_of, section_documents
+from tallystick.storage.stored_documents import documents_of, stored_document
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from tallystick.core.charge import Charge, Due
     from tallystick.core.consolidating import Section
@@ -62,26 +57,10 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
 
-__all__ = ["Difference", "Replay", "differences", "replay_invoice"]
+__all__ = ["Replay", "replay_invoice"]
 
 _BY_HAND: Final = "credit/"
 _TAKEN: Final = frozenset({"voided", "transferred"})
-_LONGEST: Final = 200
-_ABSENT: Final = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Something that is not as it was issued: where, what is stored, what comes out now."""
-
-    path: str
-    stored: str | None
-    found: str | None
-
-    def __str__(self) -> str:
-        """Give it in a sentence."""
-        stored, found = ("nothing" if each is None else each for each in (self.stored, self.found))
-        return f"{self.path}: stored is {stored}, made again it is {found}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +86,7 @@ def replay_invoice(unit: Unit, invoice_id: str, *, customer_id: str | None = Non
     try:
         document = document_at(unit, invoice_id, customer_id=customer_id)
     except (InvalidInput, ValueError) as error:
-        unread = Difference("body", "a document", f"cannot be read: {error}"[:_LONGEST])
+        unread = Difference("body", "a document", told(f"cannot be read: {error}"))
         return Replay(str(invoice_id), str(invoice_id), b"", (unread,))
     stored = document.invoice
     if parents_of(unit, [stored.customer]):
@@ -115,38 +94,17 @@ def replay_invoice(unit: Unit, invoice_id: str, *, customer_id: str | None = Non
     else:
         unit.as_customer(stored.customer)
     made = _Made(unit, document)
-    told = [*made.kept(), *made.catalogs(), *made.events()]
+    found = [*kept_differences(unit, document, [each.document for each in made.sections])]
     try:
         body = body_of(made.again())
     except TallystickError as refused:
-        told.append(Difference("document", "was issued", f"cannot be made: {refused}"))
+        found.append(Difference("document", "was issued", f"cannot be made: {refused}"))
         body = b""
-    told += made.due_differences
+    found += made.due_differences
     row = stored_document(unit, stored.customer, stored.id)
     if body and body != row["body"].encode():
-        told += differences("body", json.loads(row["body"]), json.loads(body))
-    return Replay(stored.id, stored.number or "", body, tuple(dict.fromkeys(told)))
-
-
-def differences(path: str, stored: object, found: object) -> Iterator[Difference]:
-    """Give where two plain JSON values are apart, each by its path."""
-    if isinstance(stored, dict) and isinstance(found, dict):
-        for name in sorted(stored.keys() | found.keys()):
-            inner = f"{path}.{name}"
-            yield from differences(inner, stored.get(name, _ABSENT), found.get(name, _ABSENT))
-    elif isinstance(stored, list) and isinstance(found, list):
-        pairs = zip_longest(stored, found, fillvalue=_ABSENT)
-        for place, (one, other) in enumerate(pairs):
-            yield from differences(f"{path}[{place}]", one, other)
-    elif stored != found or type(stored) is not type(found):
-        yield Difference(path, _told(stored), _told(found))
-
-
-def _told(value: object) -> str | None:
-    if value is _ABSENT or value is None:
-        return None
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+        found += differences("body", json.loads(row["body"]), json.loads(body))
+    return Replay(stored.id, stored.number or "", body, tuple(dict.fromkeys(found)))
 
 
 class _Made:
@@ -160,86 +118,6 @@ class _Made:
         self.asked = document.invoice
         found = section_documents(unit, (self.stored.customer, self.stored.id))
         self.sections = [_Section(unit, each, self) for each in found]
-
-    # --- what is kept of it -----------------------------------------------------------------------
-
-    def kept(self) -> Iterator[Difference]:
-        """Hold body, digest, chain, columns and lines against each other."""
-        unit, stored = self.unit, self.stored
-        row = stored_document(unit, stored.customer, stored.id)
-        before = chain_before(unit, row["series"], row["number"])
-        for path, said, found in seal_faults(row, before):
-            yield Difference(path, _told(said), _told(found))
-        for path, said, found in column_faults(row, stored):
-            yield Difference(f"columns.{path}", _told(said), _told(found))
-        for path, said, found in all_line_faults(unit, stored):
-            yield Difference(f"rows of {path}", _told(said), _told(found))
-        yield from self.moved()
-        for each in self.sections:
-            yield from each.moved()
-
-    def moved(self) -> Iterator[Difference]:
-        """Hold the moves of its subscription against their digests."""
-        unit, stored = self.unit, self.stored
-        if stored.subscription is not None:
-            for record in moves.moves_of(unit, stored.customer, stored.subscription):
-                found = moves.move_digest(record.move)
-                if found != record.digest:
-                    yield Difference(f"move {record.number}", record.digest, found)
-
-    def catalogs(self) -> Iterator[Difference]:
-        """Read what was published again: it must still be what its digest says."""
-        charges = self.document.due.charges
-        refs = {line.offer for line in self.stored.lines} | {each.item.offer for each in charges}
-        versions = {each.number: each.digest for each in catalogs.every(self.unit)}
-        checked: set[int] = set()
-        for ref in sorted(ref for ref in refs if ref):
-            plan_id, _, version = ref.rpartition("@")
-            plan = catalogs.plan(self.unit, plan_id, int(version))
-            if plan is None:
-                yield Difference(f"plan {ref}", "was sold", None)
-                continue
-            offer = f"sha256:{hashlib.sha256(plan.text.encode()).hexdigest()}"
-            if offer != plan.digest:
-                yield Difference(f"plan {ref}", plan.digest, offer)
-            if plan.catalog_number not in checked:
-                checked.add(plan.catalog_number)
-                said = versions.get(plan.catalog_number)
-                found = self._catalog_digest(plan.catalog_number)
-                if said != found:
-                    yield Difference(f"catalogue {plan.catalog_number}", said, found)
-
-    def _catalog_digest(self, number: int) -> str:
-        try:
-            return catalog_digest(catalog_of_text(catalogs.text_of(self.unit, number) or ""))
-        except (TallystickError, ValueError) as error:
-            return f"cannot be read: {error}"[:_LONGEST]
-
-    def events(self) -> Iterator[Difference]:
-        """Hold every event that counts against the digest of what was sent."""
-        for section in self.sections:
-            yield from section.events()
-        for charge in self.document.due.charges:
-            if charge.kind != "usage":
-                continue
-            try:
-                counted = counted_events(
-                    self.unit,
-                    self.offers,
-                    self.stored.customer,
-                    charge,
-                    watermark=self.stored.watermark,
-                )
-            except (TallystickError, KeyError):  # told where the document is made
-                continue
-            for each in counted.events:
-                event = each.event if each.amendment is None else each.amendment
-                said = each.digest if each.amendment_digest is None else each.amendment_digest
-                found = event_digest(as_sent(event, said))
-                if found != said:
-                    yield Difference(f"event {event.source}/{event.id}", said, found)
-
-    # --- from the truth ---------------------------------------------------------------------------
 
     def again(self) -> Invoice:
         """Make it: fold, measure, reckon, finalise.
@@ -385,6 +263,10 @@ class _Made:
 
         return redemptions_before(self.unit, self.document, counted)
 
+    def _came_before(self, other: Document) -> bool:
+        """Whether another document of the customer was issued before it."""
+        return came_before(other, self.document)
+
     def _grants(self) -> tuple[GrantBalance, ...]:
         """Give the credit grants as they stood before it.
 
@@ -397,7 +279,7 @@ class _Made:
             if move.invoice is None or move.kind == "restored":
                 return move.at <= self.stored.finalize_at
             other = invoices.find_invoice(self.unit, move.invoice, customer=move.customer)
-            return other is not None and came_before(other, self.document)
+            return other is not None and self._came_before(other)
 
         return grants_before(self.unit, self.stored, counted)
 
@@ -445,6 +327,19 @@ class _Section(_Made):
         others = [each for each in self._earlier() if each.invoice.id not in self._same()]
         before = self._creditable(due, as_known(self._lines_of(others), known), known)
         return section_of(facts, name, facts.creditable.keys() - before.keys())
+
+    def _grants(self) -> tuple[GrantBalance, ...]:
+        """Give its customer's grants of units: those of money pay no section."""
+        return by_measure(super()._grants())[0]
+
+    def _came_before(self, other: Document) -> bool:
+        """Whether another document of the customer was issued before the payer's."""
+        if other.invoice.id in self._same():
+            return super()._came_before(other)
+        key = (other.invoice.customer, other.invoice.id)
+        payer = payers_of(self.unit, [key]).get(key)
+        found = None if payer is None else find_invoices(self.unit, [payer])[payer]
+        return came_before(other if found is None else found, self.whole.document)
 
     def _same(self) -> set[str]:
         """Give the ids of the sections of its document."""

@@ -173,7 +173,8 @@ class TopUps:
         """Note what is to be bought after a document, which left the grants so."""
         if not invoice.burns:
             return
-        left = sum(int(each.available(invoice.finalize_at)) for each in grants)
+        money = (each for each in grants if each.grant.feature is None)
+        left = sum(int(each.available(invoice.finalize_at)) for each in money)
         for row in self._rules.get(invoice.customer, ()):
             if _currency(row) == invoice.currency and row.id not in self._begun:
                 balance = Money(left, invoice.currency)

@@ -229,10 +229,23 @@ def _print_lines(invoice: Invoice) -> None:
         ]
         for place, line in enumerate(invoice.lines, start=1)
     ]
+    for place, heading in reversed(_headings(invoice)):
+        rows.insert(place, heading)
     columns = ["line", "kind", "description", "for", "quantity", "amount"]
     if rows:
         say_table(columns, rows, right="line quantity amount")
     _print_sums(invoice)
+
+
+def _headings(invoice: Invoice) -> list[tuple[int, list[str]]]:
+    """Give the rows that begin sections: how many lines stand before it, whose it is, its sum."""
+    found, place = [], 0
+    for section, lines in invoice.by_section():
+        subtotal = invoice.subtotal.total((line.amount for line in lines), invoice.currency)
+        if lines:
+            found.append((place, ["", "section", section.heading, "", "", str(subtotal)]))
+        place += len(lines)
+    return found
 
 
 def _print_sums(invoice: Invoice) -> None:

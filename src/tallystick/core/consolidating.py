@@ -1,8 +1,8 @@
 """One document for several customers: each section is reckoned by itself, and paid as one.
 
-Rating, coupons and minimum commitments are a section's own affair (`core.reckoning`).  What comes
-after them is the payer's: promotional credits, taxes (each rate once on the sum of all sections),
-paid credits and balance.
+Rating, grants of units, coupons and minimum commitments are a section's own affair
+(`core.reckoning`).  What comes after them is the payer's: promotional credits, taxes (each rate
+once on the sum of all sections), paid credits and balance.
 """
 
 from __future__ import annotations
@@ -56,10 +56,12 @@ class Consolidated:
 
 
 def section_of(facts: Facts, name: str | None = None, together: Collection[int] = ()) -> Section:
-    """Reckon a section: its lines, its coupons, its minimum commitments.
+    """Reckon a section: its lines, what grants of units pay, its coupons, its minimum commitments.
 
-    `together` are the places of credits whose fee stands on the same document.  Raises as
-    `core.reckoning.reckon` does.
+    `facts.grants` are those of units: money of its customer pays nothing here.  `together` are the
+    places of credits whose fee stands on the same document.
+
+    Raises as `core.reckoning.reckon` does.
     """
     bill = Bill()
     for step in _OWN:
@@ -77,6 +79,11 @@ def consolidated(facts: Facts, sections: Sequence[Section]) -> Consolidated:
     bill = Bill(
         lines=tuple(line for each in sections for line in each.bill.lines),
         discounts=tuple(row for each in _placed(sections) for row in _moved(*each)),
+        burns=tuple(
+            replace(burn, line=first + burn.line)
+            for first, each in _placed(sections)
+            for burn in each.bill.burns
+        ),
         grants=by_measure(facts.grants)[1],
     )
     bill = _PROMOTIONS(bill, facts)

@@ -158,6 +158,12 @@ class InvoiceSection:
     at: Instant
     lines: int = 0
 
+    @property
+    def heading(self) -> str:
+        """Its customer and subscription, for people: `Shop North (north) · s-north`."""
+        own = self.customer if self.name is None else f"{self.name} ({self.customer})"
+        return " · ".join(filter(None, (own, self.subscription)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:

@@ -21,7 +21,7 @@ from tallystick.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tallystick.core.invoice import InvoiceLine, InvoiceSection, InvoiceTax, Party
+    from tallystick.core.invoice import InvoiceLine, InvoiceTax, Party
     from tallystick.documents.invoice_words import Words
 
 __all__ = ["Fact", "Row", "View", "clean", "view_of"]
@@ -183,15 +183,9 @@ def _rows(invoice: Invoice, form: Formats) -> Iterator[Row]:
         if not rows:
             continue
         amount = Money.total((line.amount for line in lines), invoice.currency)
-        rows[0] = replace(rows[0], heading=_heading(section))
+        rows[0] = replace(rows[0], heading=clean(section.heading))
         rows[-1] = replace(rows[-1], subtotal=form.money(amount))
         yield from rows
-
-
-def _heading(section: InvoiceSection) -> str:
-    """Name a section by its customer and subscription."""
-    own = section.customer if section.name is None else f"{section.name} ({section.customer})"
-    return clean(" · ".join(filter(None, (own, section.subscription))))
 
 
 def _row(line: InvoiceLine, form: Formats) -> Row:

@@ -5,6 +5,7 @@ Every move has a preview with the same signature, by the same code: `tally.subsc
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from tallystick.app.foresight import preview_of, to_come
@@ -122,17 +123,10 @@ class Moves(Generic[R_co]):
         codes = {"coupons": coupons}
         key = self._tally.ids.new("sub") if id is None else id
         names = ids_at(identities, "identities")
+        move = partial(start_of, asked=asked, said=said | codes, identities=names)
         return self._run(
             lambda unit, at: start_subscription(
-                unit,
-                at,
-                key,
-                lambda unit, customer, before: start_of(
-                    unit, customer, before, asked, said | codes, identities=names
-                ),
-                customer_id=customer,
-                identities=names,
-                key=idempotency_key,
+                unit, at, key, move, customer_id=customer, identities=names, key=idempotency_key
             ),
             at=at,
             connection=connection,

@@ -1,17 +1,17 @@
-"""Documents as rows: drafts wait to be issued; what was issued changes only in what is paid of it.
+"""Documents as rows: drafts wait to be issued; what was issued is there for ever.
 
-The database holds the rules: one document for each cause of a customer, numbers without a twin,
-statuses that only go forward, never more paid than is due, never more refunded than was paid.
+The database holds the rules: one document for each cause of a customer, numbers without a twin.
+What changes of a document later is in `storage.invoice_settlement`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, case, func, literal, select, update
+from sqlalchemy import func, literal, select
 from sqlalchemy.exc import IntegrityError
 
-from tallystick.errors import Conflict, InvalidInput, NotFound
+from tallystick.errors import Conflict
 from tallystick.storage.arrays import insert_rows
 from tallystick.storage.aside import put_aside, read_each, stopped_in
 from tallystick.storage.batches import insert_cells, moments, rows_of, update_rows
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
 
 __all__ = [
-    "add_credited",
-    "add_paid",
-    "add_refunded",
     "claim_drafts",
     "close_sections",
     "drop_empty",
@@ -56,7 +53,6 @@ __all__ = [
     "lowest_draft",
     "retry",
     "set_aside",
-    "set_status",
     "stopped",
 ]
 
@@ -348,83 +344,3 @@ def list_invoices(
         query = query.where(c.subscription_id == subscription)
     rows = unit.connection.execute(query.order_by(c.id).limit(limit))
     return tuple(map(document_of, rows.mappings()))
-
-
-# --- after it was issued --------------------------------------------------------------------------
-
-
-def set_status(unit: Unit, customer: str, id_: str, status: DocumentStatus) -> Document:
-    """Void an open document, or call it uncollectible; what is paid becomes so by `add_paid`.
-
-    Raises NotFound; Conflict where a document that stands as it does cannot go there.
-    """
-    table = unit.tables.invoices
-    asked = update(table).where(table.c.customer_id == customer, table.c.id == id_)
-    try:
-        with unit.savepoint():
-            query = asked.values(status=status).returning(*table.c)
-            row = unit.connection.execute(query).mappings().first()
-    except IntegrityError:
-        found = find_invoice(unit, id_, customer=customer)
-        now = "" if found is None else f", it is {found.status}"
-        raise Conflict(f"the document {id_!r} cannot become {status}{now}", id=id_) from None
-    if row is None:
-        raise NotFound("invoice", id_)
-    return document_of(row)
-
-
-def add_paid(unit: Unit, customer: str, id_: str, minor: int) -> Document:
-    """Note a payment; a document of which nothing is left becomes paid.
-
-    Raises NotFound; Conflict where less is left to be paid.
-    """
-    c = unit.tables.invoices.c
-    return _settle(unit, (customer, id_), {"paid": minor}, c.status.in_(_OWING))
-
-
-def add_credited(unit: Unit, customer: str, id_: str, *, lowered: int, given: int) -> Document:
-    """Note that a credit note gives so much back, of which so much lowers what is due.
-
-    Raises NotFound; Conflict where less is due, or less was invoiced and not given back yet.
-    """
-    c = unit.tables.invoices.c
-    where = c.status.in_((*_OWING, "paid")) & (c.noted + literal(given) <= c.total)
-    return _settle(unit, (customer, id_), {"credited": lowered, "noted": given}, where)
-
-
-def add_refunded(unit: Unit, customer: str, id_: str, minor: int) -> Document:
-    """Note a refund.  Raises NotFound; Conflict where less was paid and not refunded yet."""
-    c = unit.tables.invoices.c
-    where = c.refunded + literal(minor) <= c.paid
-    return _settle(unit, (customer, id_), {"refunded": minor}, where)
-
-
-_OWING: Final = ("open", "uncollectible")
-
-
-def _settle(
-    unit: Unit, key: tuple[str, str], more: Mapping[str, int], where: ColumnElement[bool]
-) -> Document:
-    """Add to what happened since, where the rules hold in the row as it is at that moment."""
-    if any(minor < 0 for minor in more.values()) or not any(more.values()):
-        raise InvalidInput("the amount is to be more than nothing")
-    table = unit.tables.invoices
-    c = table.c
-    settled = c.paid + c.credited + literal(more.get("paid", 0) + more.get("credited", 0))
-    asked = update(table).where(c.customer_id == key[0], c.id == key[1], c.kind == "invoice")
-    values: dict[str, Any] = {name: c[name] + literal(minor) for name, minor in more.items()}
-    paid = and_(c.status.in_(_OWING), settled == c.amount_due)
-    values["status"] = case((paid, "paid"), else_=c.status)
-    query = asked.where(where, settled <= c.amount_due).values(values).returning(*c)
-    row = unit.connection.execute(query).mappings().first()
-    if row is not None:
-        return document_of(row)
-    found = find_invoice(unit, key[1], customer=key[0])
-    if found is None:
-        raise NotFound("invoice", key[1])
-    raise Conflict(
-        f"the document {key[1]!r} is {found.status}, with {found.left} minor units left to be "
-        f"paid, {found.paid} paid, {found.refunded} refunded and {found.noted} given back: that "
-        "amount is more than can be",
-        id=key[1],
-    )

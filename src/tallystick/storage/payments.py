@@ -1,7 +1,6 @@
 """Payments and refunds as rows, only ever added to.
 
-What they do to a document is `invoices.add_paid` and `invoices.add_refunded`, in the same
-transaction.
+What they do to a document is in `storage.invoice_settlement`, in the same transaction.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tallystick.core.dialects.build import Builder
-from tallystick.core.dialects.fields import EVERY, MOST_ENTRIES, read_record
+from tallystick.core.dialects.field import EVERY
+from tallystick.core.dialects.fields import MOST_ENTRIES, read_record
 from tallystick.core.dialects.report import Record, Report, TooMany, camel, position
 from tallystick.core.dialects.scalars import shown
 from tallystick.errors import InvalidCatalog, Problem

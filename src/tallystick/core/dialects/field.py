@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Dialect
     from tallystick.core.dialects.scalars import Kind
 
-__all__ = ["MONEY", "Field"]
+__all__ = ["EVERY", "MONEY", "Field"]
 
+EVERY: Final[tuple[Dialect, ...]] = ("plans", "products", "tallystick")
+"""Every dialect: a field that all of them need."""
 MONEY: Final[Mapping[str, tuple[str, ...]]] = {
     "plan": ("setup_fee", "minimum_commitment", "invoice_threshold"),
     "feature": ("unit_price",),

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from tallystick.core.coupon import Duration
 from tallystick.core.dialects.amounts import Amounts, ByCurrency, Time
 from tallystick.core.dialects.credit_fields import CREDIT, MOST_CREDITS, NULLABLE, ROLLOVER
-from tallystick.core.dialects.field import MONEY, Field
+from tallystick.core.dialects.field import EVERY, MONEY, Field
 from tallystick.core.dialects.filters import Filter, Property
+from tallystick.core.dialects.price_fields import CONVERT, TIER
 from tallystick.core.dialects.report import BAD, Record, camel
 from tallystick.core.dialects.scalars import (
     Choice,
@@ -35,14 +36,11 @@ from tallystick.core.meter import Aggregation, LateRule
 from tallystick.core.spelling import nearest
 
 if TYPE_CHECKING:
-    from tallystick.core.catalog import Dialect
     from tallystick.core.dialects.report import Report
     from tallystick.core.dialects.scalars import Kind
 
-__all__ = ["EVERY", "MOST_ENTRIES", "TABLES", "Field", "Many", "One", "read_record"]
+__all__ = ["MOST_ENTRIES", "TABLES", "Many", "One", "read_record"]
 
-EVERY: Final[tuple[Dialect, ...]] = ("plans", "products", "tallystick")
-"""Every dialect: a field that all of them need."""
 MOST_ENTRIES: Final = 10_000
 """So many entries a list of a catalogue may have."""
 
@@ -324,20 +322,8 @@ _WRITTEN: Final[Mapping[str, tuple[Field, ...]]] = {
         Field("currencies", ByCurrency(One("price_in")), "Its amounts in other currencies."),
         Field("provider_id", Identifier(), "The provider's own id of this price.", nullable=True),
     ),
-    "tier": (
-        Field("up_to", UpTo(), 'Inclusive; null or "unlimited" for the last tier.', nullable=True),
-        Field("cost", Number(), "For each unit in it."),
-        Field("flat_cost", Number(), "For reaching it."),
-        Field("percent", Number(), "Of the amount in it, where money is what is metered."),
-    ),
-    "convert": (
-        Field("operation", Choice(("multiply", "divide")), "What is done with the factor."),
-        Field("factor", Number(above=True), "The factor.", EVERY),
-        Field(
-            "rounding", Choice(("none", "ceiling", "floor", "half_up")), "Direction of rounding."
-        ),
-        Field("to", Number(above=True), "Rounded to a multiple of this; 1 if absent."),
-    ),
+    "tier": TIER,
+    "convert": CONVERT,
 }
 
 TABLES: Final[Mapping[str, tuple[Field, ...]]] = {

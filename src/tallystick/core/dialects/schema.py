@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.core.dialects.fields import TABLES
 
 if TYPE_CHECKING:
-    from tallystick.core.dialects.fields import Field
+    from tallystick.core.dialects.field import Field
 
 __all__ = ["json_schema"]
 
