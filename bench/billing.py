@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from functools import partial
 from itertools import islice
+from time import process_time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from sqlalchemy import MetaData, text
@@ -79,19 +80,25 @@ def measure(name: str, storage: Storage, ledger: type[Ledger]) -> list[Result]:
     """Bill some months of a ledger, each in turn with its floor, and print what came out."""
     bench = ledger(storage)
     bench.fill(SUBSCRIPTIONS)
-    ratios, each = [], []
+    ratios, each = [], list[tuple[float, float]]()
     for month in range(1, ROUNDS + 2):
         bench.use(month)
         at = month_at(month + 1) + timedelta(hours=2)
         gc.collect()
+        since = process_time()
         ours = seconds(partial(run_billing, storage, at))
+        ourselves = process_time() - since
         floor = bench.floor(month + 1)
         theirs = seconds(floor)
         if month > 1:  # the first one fills what is read once for each process
             ratios.append(theirs / ours)
-            each.append(ours / SUBSCRIPTIONS * 1e6)
+            each.append((ours / SUBSCRIPTIONS * 1e6, ourselves / SUBSCRIPTIONS * 1e6))
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"  {name}: {min(each):,.0f} µs a subscription at best, {most} MiB at most so far")
+    whole, ourselves = map(min, zip(*each, strict=True))
+    print(
+        f"  {name}: {whole:,.0f} µs a subscription at best, {ourselves:,.0f} of them our processor"
+        f" time, {most} MiB at most so far"
+    )
     title = f"{bench.title} of {SUBSCRIPTIONS:,} / the same rows: {name}"
     return [compared(title, ratios, goal=GOAL, at_least=True)]
 
