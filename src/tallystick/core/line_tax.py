@@ -144,7 +144,7 @@ def tax_lines(
 
     Inclusive rates come out of a line's common net, any other is taken on what they leave of it.
     """
-    taken: list[dict[TaxRate, Money]] = [{} for _ in rates]
+    taken: list[dict[TaxRate, Money]] = [{} for _ in zip(amounts, rates, strict=True)]
     wanted = list(dict.fromkeys(rate for some in rates for rate in some))
     for rate in sorted(wanted, key=lambda each: not each.inclusive):
         places = [place for place, some in enumerate(rates) if rate in some]
