@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from bench import billing
+from bench.billing import month_at
 from bench.databases import postgresql, seconds, sqlite
 from bench.measure import compared
 from tallystick.app.backtest import backtest
@@ -32,7 +33,6 @@ __all__ = ["run"]
 ROUNDS: Final = 5
 GOAL: Final = 20
 _DEARER: Final = Decimal("1.07")
-_month = billing._month  # noqa: SLF001 - as its ledger counts them
 
 
 def run() -> list[Result]:
@@ -46,13 +46,13 @@ def run() -> list[Result]:
 
 
 def _measure(name: str, storage: Storage) -> list[Result]:
-    ledger = billing._Bench(storage)  # noqa: SLF001 - its ledger is what both measure
+    ledger = billing.Ledger(storage)
     ledger.fill(billing.SUBSCRIPTIONS)
     new = _dearer(ledger.catalog)
     ratios, each = [], []
     for month in range(1, ROUNDS + 2):
         ledger.use(month)
-        at = _month(month + 1) + timedelta(hours=2)
+        at = month_at(month + 1) + timedelta(hours=2)
         gc.collect()
         issuing = seconds(partial(run_billing, storage, at))
         gc.collect()
@@ -67,7 +67,7 @@ def _measure(name: str, storage: Storage) -> list[Result]:
 
 def _look(storage: Storage, new: Catalog[Any, Any], month: int) -> Backtest:
     found = storage.attempt(
-        lambda unit: backtest(unit, new, since=_month(month), until=_month(month + 1)),
+        lambda unit: backtest(unit, new, since=month_at(month), until=month_at(month + 1)),
         reading=True,
     )
     assert found.documents == billing.SUBSCRIPTIONS

@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import event
 
+from tallystick.app.redemptions import redemptions_for
 from tallystick.core.canonical import to_tree
 from tallystick.core.dialects import read_catalog
 from tallystick.errors import Conflict, CouponRefused, InvalidInput, NotFound
@@ -275,3 +277,27 @@ def test_what_is_refused(tally: Tallystick) -> None:
         tally.coupons.redeem("acme", "HALF", coupon="half")
     with pytest.raises(NotFound):
         tally.coupons.get("none")
+
+
+def test_a_batch_reads_a_coupon_once_however_many_have_it(tally: Tallystick) -> None:
+    people = [f"c{number}" for number in range(4)]
+    for each in people:
+        tally.customers.create(each)
+        tally.coupons.redeem(each, "HALF")
+    said: list[str] = []
+
+    def hear(*heard: Any) -> None:
+        said.append(heard[2])
+
+    def asked(many: int) -> int:
+        said.clear()
+        with tally.storage.look() as unit:
+            found = redemptions_for(unit, people[:many])
+        assert {key: [each.coupon.id for each in some] for key, some in found.items()} == {
+            each: ["half"] for each in people[:many]
+        }
+        return sum("catalog_versions" in each for each in said)
+
+    event.listen(tally.storage.engine, "before_cursor_execute", hear)
+    assert 0 < asked(4) == asked(1)
+    event.remove(tally.storage.engine, "before_cursor_execute", hear)

@@ -19,15 +19,15 @@ OF_TAXES: Final = (
     Mutant(
         "a tax is rounded on each line",
         "core/line_tax.py",
-        "    return share(replace(like, minor=round_quotient(sum(exact, Fraction(0)))), exact)\n",
-        "    return tuple(replace(like, minor=round_quotient(each)) for each in exact)\n",
+        "    return share(Money(round_quotient(sum(exact, Fraction(0))), like.currency), exact)\n",
+        "    return tuple(Money(round_quotient(each), like.currency) for each in exact)\n",
         (f"{_LINES}test_a_rate_is_rounded_once_on_the_lines_it_applies_to",),
     ),
     Mutant(
         "a rate is a float",
         "core/line_tax.py",
-        "exact = [base * Fraction(rate.percent) / 100 for base in bases]",
-        "exact = [base * Fraction(float(rate.percent)) / 100 for base in bases]",
+        "part = Fraction(rate.percent) / 100",
+        "part = Fraction(float(rate.percent)) / 100",
         (f"{_NOTICED}test_half_a_minor_unit_of_tax_is_one",),
     ),
     Mutant(

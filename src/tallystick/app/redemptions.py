@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from tallystick.app.offers import catalog_of
@@ -37,9 +38,11 @@ def redemptions_for(
     found: dict[str, list[Redemption]] = defaultdict(list)
     if rows:
         used = redemptions.uses(unit, {row.customer for row in rows})
+        coupon_in = cache(partial(_coupon_in, unit))  # many have the same one
         for row in rows:
             times = used.get((row.customer, row.id), 0)
-            found[row.customer].append(as_redemption(row, coupon_of(unit, row), times))
+            coupon = coupon_in(row.catalog_number, row.coupon)
+            found[row.customer].append(as_redemption(row, coupon, times))
     return found
 
 
@@ -70,8 +73,12 @@ def redemption_of(unit: Unit, row: RedemptionRow) -> Redemption:
 
 def coupon_of(unit: Unit, row: RedemptionRow) -> Coupon:
     """Give the coupon as the catalogue had it that it was redeemed from."""
-    catalog = catalog_of(unit, row.catalog_number)
-    return next(each for each in catalog.coupons if each.id == row.coupon)
+    return _coupon_in(unit, row.catalog_number, row.coupon)
+
+
+def _coupon_in(unit: Unit, catalog_number: int, coupon: str) -> Coupon:
+    catalog = catalog_of(unit, catalog_number)
+    return next(each for each in catalog.coupons if each.id == coupon)
 
 
 def as_redemption(row: RedemptionRow, coupon: Coupon, used: int) -> Redemption:

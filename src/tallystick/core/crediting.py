@@ -36,6 +36,8 @@ def promoted_lines(
     offers: Mapping[str, Plan[Any]],
 ) -> tuple[tuple[InvoiceLine, ...], Paid]:
     """Let promotional grants lower the lines; they pay no more than all lines come to."""
+    if not grants:
+        return lines, ((), ())
     sold = [line.amount - line.discount for line in lines]
     paid = _pay(_uses(lines, sold, at, offers), grants, "promotional")
     by_line: dict[int, Money] = {}
@@ -55,6 +57,8 @@ def paid_by_grants(
     offers: Mapping[str, Plan[Any]],
 ) -> Paid:
     """Let paid grants pay what is asked for; the lines stay as they are."""
+    if not grants:
+        return (), ()
     asked = [line.amount - line.discount - line.credit + line.tax for line in lines]
     return _pay(_uses(lines, asked, at, offers), grants, "paid")
 

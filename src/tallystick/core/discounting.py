@@ -104,7 +104,7 @@ def _is_of(back: GivenBack, fee: InvoiceLine) -> bool:
 
 def _coupon_line(line: InvoiceLine, amount: Money, offers: Mapping[str, Plan[Any]]) -> CouponLine:
     plan = None if line.offer is None else offers[line.offer]
-    meters = {price.id: price.meter for price in plan.prices} if plan is not None else {}
+    prices = () if plan is None else plan.prices
     part = line.kind == "fee" and line.share is not None and line.window is not None
     return CouponLine(
         id=line.price,
@@ -112,7 +112,7 @@ def _coupon_line(line: InvoiceLine, amount: Money, offers: Mapping[str, Plan[Any
         plan=None if plan is None else plan.id,
         product=None if plan is None else plan.product_id,
         price=line.price,
-        meter=meters.get(line.price),
+        meter=next((price.meter for price in prices if price.id == line.price), None),
         window=line.window if part else None,
         time=TimeShare(*line.share) if part and line.share is not None else None,
     )

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tallystick.core.frozen import FrozenDict
+from tallystick.core.money import Money
 from tallystick.core.number import ZERO
 from tallystick.core.subscription import Terms
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from tallystick.core.charge import ChargeKind
     from tallystick.core.credit import Category
     from tallystick.core.currency import Currency
-    from tallystick.core.money import Money
     from tallystick.core.period import Instant, Period
     from tallystick.core.tax import TaxNote
 
@@ -228,7 +228,7 @@ class Invoice:
     def paid_by_grants(self) -> Money:
         """What paid credit grants pay of it, which is a part of `balance`."""
         burnt = (each.amount.minor for each in self.burns if each.category == "paid")
-        return replace(self.balance, minor=sum(burnt))
+        return Money(sum(burnt), self.currency)
 
     @property
     def from_balance(self) -> Money:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from tallystick.core.frozen import FrozenDict
+from tallystick.core.frozen import FrozenTree
 from tallystick.core.invoice import InvoiceTax
 from tallystick.core.money import Money
 from tallystick.core.number import plain, round_quotient
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tallystick.core.invoice import InvoiceLine
+    from tallystick.core.tax import TaxNote
 
 __all__ = [
     "NOTHING",
@@ -142,12 +144,14 @@ def tax_lines(
 
     Inclusive rates come out of a line's common net, any other is taken on what they leave of it.
     """
-    nets = [_net(amount, some) for amount, some in zip(amounts, rates, strict=True)]
-    taken: list[dict[TaxRate, Money]] = [{} for _ in amounts]
+    taken: list[dict[TaxRate, Money]] = [{} for _ in zip(amounts, rates, strict=True)]
     wanted = list(dict.fromkeys(rate for some in rates for rate in some))
     for rate in sorted(wanted, key=lambda each: not each.inclusive):
         places = [place for place, some in enumerate(rates) if rate in some]
-        bases = [nets[i] if rate.inclusive else _left(amounts[i], taken[i]) for i in places]
+        bases = [
+            _net(amounts[i], rates[i]) if rate.inclusive else _left(amounts[i], taken[i])
+            for i in places
+        ]
         for place, part in zip(places, _take(rate, bases, amounts[places[0]]), strict=True):
             taken[place][rate] = part
     return tuple(
@@ -169,8 +173,9 @@ def _left(amount: Money, taken: Mapping[TaxRate, Money]) -> Fraction:
 
 
 def _take(rate: TaxRate, bases: Sequence[Fraction], like: Money) -> tuple[Money, ...]:
-    exact = [base * Fraction(rate.percent) / 100 for base in bases]
-    return share(replace(like, minor=round_quotient(sum(exact, Fraction(0)))), exact)
+    part = Fraction(rate.percent) / 100
+    exact = [base * part for base in bases]
+    return share(Money(round_quotient(sum(exact, Fraction(0))), like.currency), exact)
 
 
 def tax_given_back(taxes: Sequence[Tax], part: Fraction, given: Sequence[int]) -> tuple[Tax, ...]:
@@ -200,7 +205,7 @@ def taxed_line(line: InvoiceLine, taxes: Sequence[Tax]) -> InvoiceLine:
     added = Money.total(
         (each.amount for each in taxes if not each.rate.inclusive), line.tax.currency
     )
-    evidence = FrozenDict({**line.evidence, _EVIDENCE: [_tree(each) for each in taxes]})
+    evidence = FrozenTree({**line.evidence, _EVIDENCE: [_tree(each) for each in taxes]})
     return replace(line, tax=added, evidence=evidence)
 
 
@@ -208,16 +213,18 @@ def taxes_of(line: TaxedLine) -> tuple[Tax, ...]:
     """Give the taxes of a line, as its evidence has them."""
     return tuple(
         Tax(
-            TaxRate(
-                tree["name"],
-                Decimal(tree["percent"]),
-                inclusive=tree.get("inclusive", False),
-                note=tree.get("note", ""),
+            _rate(
+                tree["name"], tree["percent"], tree.get("inclusive", False), tree.get("note", "")
             ),
             Money(tree["amount"], line.amount.currency),
         )
         for tree in line.evidence.get(_EVIDENCE, ())
     )
+
+
+@lru_cache(maxsize=1_024)
+def _rate(name: str, percent: str, inclusive: bool, note: TaxNote) -> TaxRate:  # noqa: FBT001 - as evidence has them
+    return TaxRate(name, Decimal(percent), inclusive=inclusive, note=note)
 
 
 def _tree(tax: Tax) -> dict[str, Any]:
@@ -233,6 +240,8 @@ def taxes_by_rate(lines: Sequence[InvoiceLine]) -> tuple[InvoiceTax, ...]:
     found: dict[TaxRate, InvoiceTax] = {}
     for line in lines:
         taxes = taxes_of(line)
+        if not taxes:
+            continue
         inside = sum(each.amount.minor for each in taxes if each.rate.inclusive)
         sold = line.amount.minor - line.discount.minor - line.credit.minor
         net = Money(sold - inside, line.amount.currency)

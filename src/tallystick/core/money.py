@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from math import lcm
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from tallystick.core.currency import Currency
@@ -144,17 +145,18 @@ class Money:
         if ties not in {"first", "last"}:
             raise InvalidInput(f"ties go to the 'first' or the 'last', not to {ties!r}")
         shares = [_weight(weight) for weight in weights]
-        whole = sum(shares, Fraction(0))
+        unit = lcm(*(share.denominator for share in shares))
+        weighed = [share.numerator * (unit // share.denominator) for share in shares]
+        whole = sum(weighed)
         if self.minor == 0:
             return (self,) * len(shares)
         if whole == 0:
             raise InvalidInput("an amount is split by at least one weight above zero")
         size = abs(self.minor)
-        exact = [size * share / whole for share in shares]
-        parts = [int(part) for part in exact]
+        parts = [size * weight // whole for weight in weighed]
         order = sorted(
             range(len(parts)),
-            key=lambda i: (parts[i] - exact[i], i if ties == "first" else -i),
+            key=lambda i: (parts[i] * whole - size * weighed[i], i if ties == "first" else -i),
         )
         for i in order[: size - sum(parts)]:
             parts[i] += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from math import lcm
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from tallystick.core.money import Money, settle
@@ -117,14 +118,17 @@ def share(whole: Money, exact: Sequence[Fraction]) -> tuple[Money, ...]:
 
     Raises InvalidInput where the lines do not bear the tax: their sum is a unit away from it.
     """
-    sum_ = sum(exact, Fraction(0))
-    if abs(sum_ - whole.minor) >= 1:
-        raise InvalidInput(f"lines that bear {sum_} minor units cannot bear {whole}")
-    first = next((part for part in (sum_, *exact) if part), Fraction(0))
+    unit = lcm(*(part.denominator for part in exact))  # whole numbers of a common part are quick
+    borne = [part.numerator * (unit // part.denominator) for part in exact]
+    sum_ = sum(borne)
+    if abs(sum_ - whole.minor * unit) >= unit:
+        raise InvalidInput(
+            f"lines that bear {Fraction(sum_, unit)} minor units cannot bear {whole}"
+        )
+    first = next((part for part in (sum_, *borne) if part), 0)
     sign = -1 if first < 0 else 1
-    borne = [sign * part for part in exact]
-    parts = [part.numerator // part.denominator for part in borne]
-    order = sorted(range(len(parts)), key=lambda i: (parts[i] - borne[i], i))
+    parts = [sign * part // unit for part in borne]
+    order = sorted(range(len(parts)), key=lambda i: (parts[i] * unit - sign * borne[i], i))
     for i in order[: sign * whole.minor - sum(parts)]:
         parts[i] += 1
     return tuple(Money(sign * part, whole.currency) for part in parts)

@@ -44,6 +44,8 @@ def invoiced_before(
     `creditable` has the fees by the place of the charge.  Late usage gives back where its window
     comes to less than was billed for it.
     """
+    if not creditable and not late:
+        return {}
     charges = [place for place, charge in enumerate(due.charges) if charge.kind == "credit"]
     credits_ = [place for place, line in enumerate(lines) if line.kind == "credit"]
     found: dict[int, tuple[FeeBack, ...]] = {
@@ -81,8 +83,10 @@ def taxed_lines(
     done = list(lines)
     for place, fees in backs.items():
         done[place] = taxed_line(lines[place], _taxes_of_fees(fees))
+    if taxation is None:
+        return tuple(done), FrozenDict()
     new = [place for place, line in enumerate(lines) if place not in backs and _sold(line).minor]
-    if taxation is None or not new:
+    if not new:
         return tuple(done), FrozenDict()
     sold = tuple(_sold_line(lines[place], offers) for place in new)
     decision = taxation.decision(at, sold)

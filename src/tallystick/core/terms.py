@@ -73,6 +73,8 @@ def item_plan(item: Item, offers: Mapping[str, Plan[Any]]) -> Plan[Any]:
     Raises UnknownPlan, CurrencyMismatch.
     """
     plan = _offered(item.offer, offers)
+    if item.currency is None and not plan.currencies:
+        return plan
     return plan.in_currency(item.currency or plan.currency)
 
 

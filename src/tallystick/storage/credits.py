@@ -19,6 +19,7 @@ from tallystick.core.currency import currency
 from tallystick.core.money import Money
 from tallystick.core.number import EXACT, ZERO, plain
 from tallystick.errors import Conflict, InsufficientCredit
+from tallystick.storage.among import among
 from tallystick.storage.batches import insert_cells, moments, rows_of, update_rows
 
 if TYPE_CHECKING:
@@ -287,13 +288,12 @@ def moves_of(
 
 def _last_numbers(unit: Unit, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
     c = unit.tables.credit_moves.c
-    grants = sorted({grant for _, grant in keys})
-    found: dict[tuple[str, str], int] = {}
-    for start in range(0, len(grants), _AT_ONCE):
-        some = grants[start : start + _AT_ONCE]
+    ordered, found = sorted(keys), dict[tuple[str, str], int]()
+    for start in range(0, len(ordered), _AT_ONCE):
+        some = ordered[start : start + _AT_ONCE]
         query = (
             select(c.customer_id, c.grant_id, func.max(c.number))
-            .where(c.customer_id.in_({owner for owner, _ in keys}), c.grant_id.in_(some))
+            .where(among(unit, (c.customer_id, c.grant_id), some))
             .group_by(c.customer_id, c.grant_id)
         )
         found |= {(row[0], row[1]): row[2] for row in unit.connection.execute(query)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, case, exists, func, or_, select
+from sqlalchemy import and_, case, exists, func, literal, or_, select
 
 from tallystick.storage.among import among
 from tallystick.storage.batches import insert_cells, rows_of, update_rows
@@ -121,11 +121,18 @@ def section_documents(unit: Unit, payer: Key) -> list[Document]:
 
 
 def _sections(unit: Unit, payers: Collection[Key]) -> dict[Key, Key]:
+    if not _any_sections(unit):  # most ledgers have no families, and are asked once for a batch
+        return {}
     rows = rows_of(unit, unit.tables.invoice_sections, _OF_PAYER, payers)
     return {
         (row["member_id"], row["section_id"]): (row["customer_id"], row["invoice_id"])
         for row in rows
     }
+
+
+def _any_sections(unit: Unit) -> bool:
+    query = select(literal(1)).select_from(unit.tables.invoice_sections).limit(1)
+    return unit.connection.execute(query).first() is not None
 
 
 def payers_of(unit: Unit, sections: Collection[Key]) -> dict[Key, Key]:
