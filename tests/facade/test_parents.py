@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -263,3 +264,25 @@ def test_two_runs_at_once_make_one_document(database: Database) -> None:
                 run.join()
         assert [each.total for each in issued(one, "holding")] == [usd("20.00"), usd("20.00")]
         whole(one)
+
+
+def test_changes_to_and_fro_on_one_day_charge_once(tally: Tallystick) -> None:
+    """What a section gives back stands on one before it, of the same document or of the next."""
+    sold(tally, "north", "basic", "2026-10-01")
+    at = day("2026-10-16T22:30")
+    for number in range(14):
+        tally.subscriptions.change(
+            "s-north-basic",
+            plan=("pro", "basic")[number % 2],
+            when="now",
+            proration="invoice_now",
+            at=at + number * timedelta(minutes=7, milliseconds=-1),
+        )
+        tally.invoices.run(at=at + number * timedelta(minutes=7))
+    tally.invoices.run(at=day("2026-10-20"))
+    found = issued(tally, "holding")
+    # the first ends with the 16th, and with all that waits for usage into the 17th the second
+    assert [each.issued_at for each in found] == [day("2026-10-18"), day("2026-10-02"), day("2026-10-17")]
+    assert all(tally.invoices.replay(each.id).equal for each in found)
+    assert tally.verify().ok, tally.verify().broken
+    assert sum(each.total.minor for each in found) == 0
