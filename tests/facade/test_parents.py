@@ -276,13 +276,19 @@ def test_changes_to_and_fro_on_one_day_charge_once(tally: Tallystick) -> None:
             plan=("pro", "basic")[number % 2],
             when="now",
             proration="invoice_now",
-            at=at + number * timedelta(minutes=7, milliseconds=-1),
+            at=at + number * timedelta(minutes=7),
         )
         tally.invoices.run(at=at + number * timedelta(minutes=7))
     tally.invoices.run(at=day("2026-10-20"))
     found = issued(tally, "holding")
-    # the first ends with the 16th, and with all that waits for usage into the 17th the second
-    assert [each.issued_at for each in found] == [day("2026-10-18"), day("2026-10-02"), day("2026-10-17")]
+    # the first change waits for nothing; the second for usage until 23:37; those from 23:00 until the
+    # next day, so all after them stand on the document of that day
+    assert [each.issued_at for each in found] == [
+        day("2026-10-18"),
+        day("2026-10-02"),
+        day("2026-10-17"),
+    ]
     assert all(tally.invoices.replay(each.id).equal for each in found)
     assert tally.verify().ok, tally.verify().broken
-    assert sum(each.total.minor for each in found) == 0
+    # 49 minutes of a month at 35.00 instead of 10.00: 10.03, and what rounding each line adds
+    assert sum(each.total.minor for each in found) == 1_004
