@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tallystick import Tallystick
 from tallystick.core.dialects import read_catalog
+from tallystick.storage import invoices
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.ids import CountedIds
 from tests.facade.billing import START, day, flat, plan
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tests.databases import Database
 
 COSTS: Final = {"low": 999, "mid": 3_137, "top": 9_701}
+MINUTE: Final = timedelta(minutes=1)
 END: Final = day("2026-11-01")
 _CLOSE: Final = st.integers(0, 5_000) | st.sampled_from([0, 1, 3_599, 3_600, 3_601, 172_800])
 _QUIET: Final = settings(
@@ -146,3 +148,28 @@ def test_without_proration_nothing_is_charged_or_given_back(
     tally: Tallystick, had: list[tuple[datetime, str, bool]]
 ) -> None:
     assert played(tally, had, ["none"]) == COSTS[had[0][1]] + COSTS[had[-1][1]]
+
+
+def test_a_document_that_is_set_aside_holds_up_no_later_one(tally: Tallystick) -> None:
+    tally.customers.create("acme")
+    made = tally.subscriptions.start("acme", "mid", at=START).subscription
+    tally.invoices.run(START)
+    at = day("2026-10-16T12:00")
+    plans = ("low", "top")
+    first, second = (
+        tally.subscriptions.change(
+            made.id, plan=name, when="now", proration="invoice_now", at=at + place * MINUTE
+        ).documents[0]
+        for place, name in enumerate(plans)
+    )
+    assert tally.invoices.get(second).finalize_at == at + timedelta(hours=1)
+
+    def leave(unit: Any, _: object) -> None:
+        invoices.set_aside(unit, "acme", first, "{}")
+
+    tally.act(leave)
+    tally.invoices.run(at + timedelta(hours=1))
+    assert tally.invoices.get(second).number == "INV-000002"
+    tally.invoices.retry(first)
+    tally.invoices.run(at + timedelta(hours=1))
+    assert tally.invoices.get(first).number is not None

@@ -281,8 +281,8 @@ def test_changes_to_and_fro_on_one_day_charge_once(tally: Tallystick) -> None:
         tally.invoices.run(at=at + number * timedelta(minutes=7))
     tally.invoices.run(at=day("2026-10-20"))
     found = issued(tally, "holding")
-    # the first change waits for nothing; the second for usage until 23:37; those from 23:00 until the
-    # next day, so all after them stand on the document of that day
+    # the first change waits for nothing, the second for usage until 23:37; those from 23:00 on wait
+    # until the next day, so all after them stand on the document of that day
     assert [each.issued_at for each in found] == [
         day("2026-10-18"),
         day("2026-10-02"),

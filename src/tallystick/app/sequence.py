@@ -31,14 +31,15 @@ def in_sequence(unit: Unit, drafts: Iterable[Draft]) -> list[Draft]:
     mine = [each for each in drafts if made_by_moves(each.cause)]
     if not mine:
         return drafts
-    owners = {(each.customer, each.subscription_id or "") for each in mine}
-    ready = last_ready(unit, owners, min(each.finalize_at for each in mine), BY_MOVES)
-    found = []
-    for each in drafts:
+    since = min(each.finalize_at for each in mine)
+    ready = last_ready(unit, set(map(_owner, mine)), since, BY_MOVES)
+    for place, each in enumerate(drafts):
         if made_by_moves(each.cause):
-            owner = (each.customer, each.subscription_id or "")
-            at = ready[owner] = max(each.finalize_at, ready.get(owner, each.finalize_at))
-            found.append(replace(each, finalize_at=at))
-        else:
-            found.append(each)
-    return found
+            at = max(each.finalize_at, ready.get(_owner(each), each.finalize_at))
+            ready[_owner(each)] = at
+            drafts[place] = replace(each, finalize_at=at)
+    return drafts
+
+
+def _owner(draft: Draft) -> tuple[str, str]:
+    return draft.customer, draft.subscription_id or ""

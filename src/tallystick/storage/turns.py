@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import case, func, or_, select
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["last_ready", "turns"]
 
-_AT_ONCE = 500
+_AT_ONCE: Final = 500
 
 
 def turns(documents: FromClause) -> tuple[ColumnElement[Any], ...]:
