@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -256,3 +257,31 @@ def test_two_runs_at_once_make_one_document(database: Database) -> None:
                 run.join()
         assert [each.total for each in issued(one, "holding")] == [usd("20.00"), usd("20.00")]
         whole(one)
+
+
+def test_changes_to_and_fro_on_one_day_charge_once(tally: Tallystick) -> None:
+    """What a section gives back stands on one before it, of the same document or of the next."""
+    sold(tally, "north", "basic", "2026-10-01")
+    at = day("2026-10-16T22:30")
+    for number in range(14):
+        tally.subscriptions.change(
+            "s-north-basic",
+            plan=("pro", "basic")[number % 2],
+            when="now",
+            proration="invoice_now",
+            at=at + number * timedelta(minutes=7),
+        )
+        tally.invoices.run(at=at + number * timedelta(minutes=7))
+    tally.invoices.run(at=day("2026-10-20"))
+    found = issued(tally, "holding")
+    # the first change waits for nothing, the second for usage until 23:37; those from 23:00 on wait
+    # until the next day, so all after them stand on the document of that day
+    assert [each.issued_at for each in found] == [
+        day("2026-10-18"),
+        day("2026-10-02"),
+        day("2026-10-17"),
+    ]
+    assert all(tally.invoices.replay(each.id).equal for each in found)
+    assert tally.verify().ok, tally.verify().broken
+    # 49 minutes of a month at 35.00 instead of 10.00: 10.03, and what rounding each line adds
+    assert sum(each.total.minor for each in found) == 1_004

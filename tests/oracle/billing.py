@@ -49,13 +49,13 @@ class Document:
     metered: bool = field(default=False, compare=False)
     """Whether something that is measured stands on it, even if that came to nothing."""
     known: datetime = field(default=NEVER, compare=False)
-    """When the start was told."""
+    """When the start was told, or the document before it could be issued."""
     closed: tuple[Piece, ...] = field(default=(), compare=False)
     """The minimums that it settles."""
 
     @property
     def issued(self) -> datetime:
-        """When it can be issued: what is measured gets its grace, and nothing is back-dated."""
+        """When it can be issued: what is measured gets its grace, and none comes before another."""
         return max(self.known, self.at + (GRACE if self.metered else timedelta()))
 
     @property
@@ -127,7 +127,7 @@ def with_items(documents: list[Document], items: Iterable[Tree]) -> list[Documen
     """Put what was bought once on the next document that is issued: dicts of `at` and `minor`."""
     waiting = sorted(items, key=lambda item: item["at"])
     made = []
-    for each in sorted(documents, key=lambda each: (each.issued, each.cause)):
+    for each in documents:
         taken = [item for item in waiting if item["at"] <= each.at]
         waiting = [item for item in waiting if item not in taken]
         lines = [Line("item", "", "", NEVER, NEVER, Decimal(1), item["minor"]) for item in taken]
@@ -137,7 +137,9 @@ def with_items(documents: list[Document], items: Iterable[Tree]) -> list[Documen
 
 def numbered(bills: Iterable[tuple[str, list[_Asks]]]) -> list[tuple[str, str, _Asks]]:
     """Number the documents of many customers that ask for something: number, customer, document."""
-    found = [(each.issued, who, each.cause, each) for who, some in bills for each in some]
+    found = [
+        (each.issued, who, place, each) for who, some in bills for place, each in enumerate(some)
+    ]
     counts = {"INV": 0, "CN": 0}
     told = []
     for _, who, _, each in sorted(found, key=lambda row: row[:3]):
@@ -165,6 +167,7 @@ def _documents(
             row = tuple(sorted(each for each in waiting if isinstance(each, Line)))
             closed = tuple(each for each in waiting if isinstance(each, Piece))
             documents.append(Document(moment.at, moment.cause, row, measured, known, closed))
+            known = documents[-1].issued
             waiting, measured = [], False
     return documents
 

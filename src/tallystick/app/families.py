@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick.app.drafting import document_id
 from tallystick.app.refold import BY_MOVES
+from tallystick.app.sequence import in_sequence
 from tallystick.core.charge import Due
 from tallystick.core.parent import end_of_day, payer_at
 from tallystick.core.period import instant_text
@@ -48,16 +49,18 @@ class Placed:
 def place_drafts(unit: Unit, drafts: Sequence[Draft]) -> list[Draft]:
     """Store drafts, those of families as sections of their payers' documents; give the new ones.
 
-    Whoever asks again makes nothing again.
+    None may be issued before an earlier one of its subscription.  Whoever asks again makes nothing
+    again.
     """
     if not drafts:
         return []
     with unit.for_all():
         if not any_parents(unit):
-            return invoices.insert_drafts(unit, drafts)
+            return invoices.insert_drafts(unit, in_sequence(unit, drafts))
         payers = _Payers(unit, drafts)
         found = [(draft, payers.of(draft)) for draft in drafts]
-        new = invoices.insert_drafts(unit, [payers.dated(draft, payer) for draft, payer in found])
+        dated = [payers.dated(draft, payer) for draft, payer in found]
+        new = invoices.insert_drafts(unit, in_sequence(unit, dated))
         of = {draft.id: payer for draft, payer in found if payer is not None}
         documents: dict[tuple[str, Instant, str], Key] = {}
         links = []

@@ -13,6 +13,7 @@ from tallystick.app.invoice import draft_from
 from tallystick.app.issuing import drafted, drafted_all
 from tallystick.app.offers import Offers
 from tallystick.app.seller import settings_of
+from tallystick.app.sequence import in_sequence
 from tallystick.app.subscription import get_subscription
 from tallystick.core.period import to_the_second
 from tallystick.core.subscription_moves import advance, next_at
@@ -115,7 +116,7 @@ def _upcoming(unit: Unit, subscription: Subscription) -> Draft | None:
         outcome = advance(subscription, at, offers)
         drafts = drafts_of(outcome.subscription, outcome.dues[:1], grace)
         if drafts:
-            return drafts[0]
+            return in_sequence(unit, drafts)[0]
         subscription = outcome.subscription
     return None
 
@@ -141,7 +142,7 @@ def next_invoice(unit: Unit, at: Instant, named: object) -> Invoice:
     )
     drafts: list[Any] = [draft_from(each) for each in waiting]
     if drafts:
-        first = min(drafts, key=lambda draft: (draft.finalize_at, draft.cause))
+        first = min(drafts, key=lambda draft: draft.turn)
         return _early(unit, first, at)
     upcoming = _upcoming(unit, subscription)
     if upcoming is None:

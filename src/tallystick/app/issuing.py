@@ -184,7 +184,7 @@ class _Issuing:
     def foreseen(self) -> tuple[Invoice, ...]:
         """Reckon the drafts in their order, each after what the ones before would use up."""
         found = []
-        for draft in sorted(self.drafts, key=lambda each: (each.finalize_at, each.cause)):
+        for draft in sorted(self.drafts, key=lambda each: each.turn):
             invoice = self.facts.reckoned(draft)
             found.append(invoice)
             self.facts.follow(draft, invoice)

@@ -182,9 +182,9 @@ class LateUsage:
         since = [min(at for each in self._arrived[owner] for at in each.times) for owner in owners]
         asked = [(*owner, at) for owner, at in zip(owners, since, strict=True)]
         for owner, looked in zip(owners, looked_after(self._unit, asked), strict=True):
-            first = (of[owner][0].finalize_at, of[owner][0].cause)
+            first = of[owner][0].turn
             for each in looked:
-                if self._again and (each.watermark, each.cause) >= first:
+                if self._again and each.turn >= first:
                     self._later.add(each.id)
                 else:
                     self._add(owner, each.due)

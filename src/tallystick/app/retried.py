@@ -220,7 +220,7 @@ class _Customer:
         some = [
             each for each in self.done if each.invoice.subscription == mine and not _by_hand(each)
         ]
-        return sorted(some, key=lambda each: (each.invoice.finalize_at, each.invoice.cause))
+        return sorted(some, key=lambda each: each.turn)
 
     def _made(self, earlier: Sequence[Document], known: Collection[str]) -> list[Invoice]:
         ids = [each.invoice.id for each in earlier if stood(each, known)]

@@ -37,8 +37,8 @@ def came_before(one: Document, other: Document) -> bool:
 
 def _place(document: Document) -> tuple[Any, ...]:
     """Give where a document stands in the order in which documents are issued."""
-    invoice = document.invoice
-    return invoice.finalize_at, invoice.customer, invoice.cause
+    ready, *turn = document.turn
+    return ready, document.invoice.customer, *turn
 
 
 def known_before(entries: Iterable[Entry], invoice: Invoice) -> Collection[str]:

@@ -40,7 +40,7 @@ class UsageOfDrafts:
         """Read nothing yet; `again` is for one document as it was when it was made."""
         self._again = again
         self._unit, self._offers = unit, offers
-        self._drafts = sorted(drafts, key=lambda each: (each.finalize_at, each.cause))
+        self._drafts = sorted(drafts, key=lambda each: each.turn)
 
     @cached_property
     def _reader(self) -> UsageReader:

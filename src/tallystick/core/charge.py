@@ -6,13 +6,13 @@ The moves of a subscription (`core.subscription_moves`) give these; `core.invoic
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from tallystick.core.period import Instant, Period
     from tallystick.core.subscription import Item, Paid
 
-__all__ = ["Charge", "ChargeKind", "Due"]
+__all__ = ["FIRST", "Charge", "ChargeKind", "Due", "in_turn"]
 
 ChargeKind: TypeAlias = Literal["fee", "usage", "credit", "setup", "minimum", "item"]
 """What a charge is for.
@@ -21,6 +21,20 @@ ChargeKind: TypeAlias = Literal["fee", "usage", "credit", "setup", "minimum", "i
 rest of a fee given back.  `setup`: a plan's set-up fee.  `minimum`: what is missing to a minimum
 commitment.  `item`: a one-off item.
 """
+
+
+FIRST: Final = ("boundary", "resume")
+"""The first words of the causes that come before all others of their instant, in their order."""
+
+
+def in_turn(at: Instant, cause: str) -> tuple[Instant, int, int, str]:
+    """Give where a document stands among those of its subscription: the key to sort them by.
+
+    They come by the instants of their causes; at one instant what time brings comes before moves,
+    and moves by their numbers.
+    """
+    word = cause.partition("/")[0]
+    return at, FIRST.index(word) if word in FIRST else len(FIRST), len(cause), cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

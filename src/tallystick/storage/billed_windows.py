@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Integer, Text, text
 
-from tallystick.core.charge import Due
+from tallystick.core.charge import Due, in_turn
 from tallystick.core.trees import value_of
 from tallystick.storage.aside import read_each
 from tallystick.storage.usage_stretches import moment_cell, table_of
@@ -30,7 +30,7 @@ _ASKED: Final = (
 _LOOKED: Final = """SELECT k.no AS no, i.id AS id, i.status AS status, i.cause AS cause,
  i.watermark AS watermark, i.due AS due FROM ({k}) k CROSS JOIN {invoices} i
  WHERE i.customer_id = k.customer AND i.subscription_id = k.subscription AND i.at > k.since
- AND (:drafts = 1 OR i.status <> 'draft') ORDER BY i.finalize_at, i.cause"""
+ AND (:drafts = 1 OR i.status <> 'draft')"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,11 @@ class Looked:
     cause: str
     watermark: Instant
     due: Due
+
+    @property
+    def turn(self) -> tuple[Any, ...]:
+        """Where it stands in the order in which documents of a customer are issued."""
+        return self.watermark, *in_turn(self.due.at, self.cause)
 
 
 def looked_after(
@@ -70,7 +75,10 @@ def looked_after(
     for row in rows_found.mappings():
         skip = (lambda each, _: unread.add(each["no"])) if drafts else None
         found[row["no"]] += read_each([row], _looked, skip)
-    return [[] if number in unread else looked for number, looked in enumerate(found)]
+    return [
+        [] if number in unread else sorted(looked, key=lambda each: each.turn)
+        for number, looked in enumerate(found)
+    ]
 
 
 def _looked(row: Mapping[str, Any]) -> Looked:

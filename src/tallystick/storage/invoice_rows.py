@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
-from tallystick.core.charge import Due
+from tallystick.core.charge import Due, in_turn
 from tallystick.core.currency import currency
 from tallystick.core.invoice import Invoice, InvoiceStatus
 from tallystick.core.money import Money
@@ -54,6 +54,11 @@ class Draft:
     def cause(self) -> str:
         """What it is for; a customer has one document for it."""
         return self.due.cause
+
+    @property
+    def turn(self) -> tuple[Any, ...]:
+        """Where it stands in the order in which documents of a customer are issued."""
+        return self.finalize_at, *in_turn(self.due.at, self.cause)
 
     def __hash__(self) -> int:
         """Hash by id."""
@@ -104,6 +109,11 @@ class Document:
         """What is still to be paid, in minor units."""
         owed = self.status in {"open", "uncollectible"}
         return self.invoice.amount_due.minor - self.paid - self.credited if owed else 0
+
+    @property
+    def turn(self) -> tuple[Any, ...]:
+        """Where it stands in the order in which documents of a customer are issued."""
+        return self.invoice.finalize_at, *in_turn(self.invoice.at, self.invoice.cause)
 
     def __hash__(self) -> int:
         """Hash by id."""

@@ -23,6 +23,7 @@ from tallystick.storage.invoice_rows import (
     invoice_row,
 )
 from tallystick.storage.sections import close_rows, is_section
+from tallystick.storage.turns import turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -171,7 +172,7 @@ def claim_drafts(
     query = (
         select(table)
         .where(*where)
-        .order_by(c.finalize_at, c.customer_id, c.cause)
+        .order_by(c.finalize_at, c.customer_id, *turns(table))
         .limit(limit)
         .with_for_update(key_share=True)
     )

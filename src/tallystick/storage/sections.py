@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, case, exists, func, literal, or_, select
 
+from tallystick.core.charge import in_turn
 from tallystick.storage.among import among
 from tallystick.storage.batches import insert_cells, rows_of, update_rows
 from tallystick.storage.invoice_rows import document_of, draft_of
+from tallystick.storage.turns import turns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -108,7 +110,7 @@ def section_drafts(unit: Unit, payers: Collection[Key]) -> dict[Key, list[Draft]
             key = of[row["customer_id"], row["id"]]
             drafts.setdefault(key, []).append(draft_of(row))
     for some in drafts.values():
-        some.sort(key=lambda each: (each.customer, each.cause))
+        some.sort(key=lambda each: (each.customer, *each.turn))
     return drafts
 
 
@@ -117,7 +119,7 @@ def section_documents(unit: Unit, payer: Key) -> list[Document]:
     of = _sections(unit, [payer])
     rows = rows_of(unit, unit.tables.invoices, ("customer_id", "id"), of)
     found = [document_of(row) for row in rows]
-    return sorted(found, key=lambda each: (each.invoice.customer, each.invoice.cause))
+    return sorted(found, key=lambda each: (each.invoice.customer, *each.turn))
 
 
 def _sections(unit: Unit, payers: Collection[Key]) -> dict[Key, Key]:
@@ -163,7 +165,7 @@ def asked_before(
             i.c.at <= at,
             or_(*(i.c.cause.startswith(f"{word}/") for word in sorted(causes))),
         )
-        .order_by(i.c.at.desc(), i.c.finalize_at.desc(), i.c.cause.desc())
+        .order_by(*(column.desc() for column in turns(i)))
         .limit(1)
     )
     found = unit.connection.execute(query).first()
@@ -185,16 +187,16 @@ def places_of(unit: Unit, payers: Collection[Key]) -> dict[tuple[str, int], tupl
     lines = unit.tables.invoice_lines.c
     of = _sections(unit, payers)
     counts: dict[Key, int] = {}
-    causes: dict[Key, str] = {}
+    order: dict[Key, tuple[Any, ...]] = {}
     for row in rows_of(unit, unit.tables.invoices, ("customer_id", "id"), of):
-        causes[row["customer_id"], row["id"]] = row["cause"]
+        order[row["customer_id"], row["id"]] = in_turn(row["at"], row["cause"])
     owner = (lines.customer_id, lines.invoice_id)
     for some in in_chunks(of):
         query = select(*owner, func.count()).where(among(unit, owner, some)).group_by(*owner)
         counts |= {(row[0], row[1]): row[2] for row in unit.connection.execute(query)}
     found: dict[tuple[str, int], tuple[Key, int]] = {}
     last: dict[str, int] = {}
-    for section in sorted(of, key=lambda each: (each[0], causes[each])):
+    for section in sorted(of, key=lambda each: (each[0], *order[each])):
         document = of[section][1]
         for position in range(1, counts.get(section, 0) + 1):
             last[document] = last.get(document, 0) + 1

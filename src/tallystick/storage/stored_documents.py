@@ -10,6 +10,7 @@ from tallystick.errors import NotFound
 from tallystick.storage.among import among
 from tallystick.storage.billing_tables import LATE
 from tallystick.storage.invoice_rows import document_of
+from tallystick.storage.turns import turns
 from tallystick.storage.usage_stretches import event_columns, event_of_row, listed, moment_cell
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def documents_of(unit: Unit, customer: str, subscription: str) -> list[Document]
     query = select(table).where(
         c.customer_id == customer, c.subscription_id == subscription, c.status != "draft"
     )
-    rows = unit.connection.execute(query.order_by(c.finalize_at, c.cause)).mappings()
+    rows = unit.connection.execute(query.order_by(c.finalize_at, *turns(table))).mappings()
     return list(map(document_of, rows))
 
 
@@ -82,7 +83,7 @@ def standing_of(
             c.status.in_(_STANDING),
             c.at >= min(since[owner] for owner in some),
         )
-        rows = unit.connection.execute(query.order_by(c.finalize_at, c.cause)).mappings()
+        rows = unit.connection.execute(query.order_by(c.finalize_at, *turns(table))).mappings()
         for invoice in (document_of(row).invoice for row in rows):
             owner = (invoice.customer, invoice.subscription or "")
             if invoice.at >= since[owner]:
@@ -95,7 +96,7 @@ def issued_of(unit: Unit, customer: str) -> list[Invoice]:
     table = unit.tables.invoices
     c = table.c
     query = select(table).where(c.customer_id == customer, c.number.is_not(None))
-    rows = unit.connection.execute(query.order_by(c.finalize_at, c.cause)).mappings()
+    rows = unit.connection.execute(query.order_by(c.finalize_at, *turns(table))).mappings()
     return [document_of(row).invoice for row in rows]
 
 
