@@ -262,7 +262,7 @@ def _print_sums(invoice: Invoice) -> None:
     _print_burns(invoice, "paid")
     if invoice.from_balance.minor:
         say(f"from the balance  {-invoice.from_balance}")
-    if invoice.amount_due != invoice.total:
+    if invoice.balance.minor:
         say(f"amount due  {invoice.amount_due}")
 
 
