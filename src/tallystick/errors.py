@@ -30,6 +30,7 @@
     │           └── PaymentNeeded it does once a payment is made
     ├── RequestError            a request that cannot be answered as it was sent
     │   ├── BadRequest
+    │   ├── Unauthorized        who asks has not said who they are, or cannot prove it
     │   ├── MethodNotAllowed
     │   └── PayloadTooLarge
     ├── StorageUnavailable      the database does not answer now: the same again later
@@ -86,6 +87,7 @@ __all__ = [
     "StorageUnavailable",
     "TallystickError",
     "TaxUndecided",
+    "Unauthorized",
     "UnknownPlan",
 ]
 
@@ -386,6 +388,12 @@ class RequestError(TallystickError):
 
 class BadRequest(RequestError):
     """The request itself is malformed."""
+
+
+class Unauthorized(RequestError):
+    """Who asks has not said who they are, or cannot prove it; why is for the log alone."""
+
+    code = "UNAUTHORIZED"
 
 
 class MethodNotAllowed(RequestError):

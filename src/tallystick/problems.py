@@ -8,6 +8,7 @@ gets its HTTP status and every answer the one shape::
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,7 @@ from tallystick.errors import TallystickError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NEUTRAL", "RETRY_AFTER", "STATUS", "Answer", "code_for", "envelope", "of"]
+__all__ = ["CHALLENGE", "NEUTRAL", "RETRY_AFTER", "STATUS", "Answer", "code_for", "envelope", "of"]
 
 STATUS: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -48,7 +49,11 @@ NEUTRAL: Final = "something went wrong on our side; the request was not complete
 RETRY_AFTER: Final[Mapping[int, int]] = MappingProxyType({429: 1, 503: 1})
 """The seconds that a caller is asked to wait, by the status; what is sent twice is counted once."""
 
+CHALLENGE: Final = "Bearer"
+"""What an answer with status 401 asks for, in `WWW-Authenticate`."""
+
 _INTERNAL: Final = "INTERNAL_ERROR"
+_UNAUTHORIZED: Final = 401
 _CLIENT_ERRORS: Final = 400
 _SERVER_ERRORS: Final = 500
 
@@ -57,7 +62,8 @@ _SERVER_ERRORS: Final = 500
 class Answer:
     """What to send for an error: `body` holds plain JSON values only.
 
-    The `headers` are those of its status: `Retry-After` where waiting may help.
+    The `headers` are those of its status: `Retry-After` where waiting may help, and what a caller
+    without a name is asked for.
     """
 
     status: int
@@ -66,8 +72,17 @@ class Answer:
     @property
     def headers(self) -> Mapping[str, str]:
         """Give what is sent beside the body."""
+        if self.status == _UNAUTHORIZED:
+            return {"WWW-Authenticate": CHALLENGE}
         wait = RETRY_AFTER.get(self.status)
         return {} if wait is None else {"Retry-After": str(wait)}
+
+    @property
+    def content(self) -> bytes:
+        """Give the bytes of the body, as they are sent."""
+        text = json.dumps(self.body, ensure_ascii=False, separators=(",", ":"))
+        # What a caller sent may hold a lone surrogate, which has no UTF-8 but has an escape.
+        return text.encode("utf-8", errors="backslashreplace")
 
 
 def envelope(

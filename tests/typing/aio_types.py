@@ -105,7 +105,7 @@ def laid_out(text: str) -> str:
     """Give the text sorted and formatted, as the files beside it are."""
     ruff = [sys.executable, "-m", "ruff"]
     name = ["--stdin-filename", str(STUB)]
-    for step in (["check", "--select", "I", "--fix", "--quiet"], ["format", "--quiet"]):
+    for step in (["check", "--select", "I,RUF022", "--fix", "--quiet"], ["format", "--quiet"]):
         done = subprocess.run(
             [*ruff, *step, *name, "-"], input=text, capture_output=True, text=True, check=True
         )
