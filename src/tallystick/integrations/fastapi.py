@@ -6,11 +6,15 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.params import Depends as Dependency
-from starlette.responses import Response
+from tallystick.errors import MissingExtra, SetupError, TallystickError
 
-from tallystick.errors import SetupError, TallystickError
+try:
+    from fastapi import APIRouter, Depends, FastAPI, Request
+    from fastapi.params import Depends as Dependency
+    from starlette.responses import Response
+except ImportError as error:
+    raise MissingExtra("tallystick.integrations.fastapi", "fastapi") from error
+
 from tallystick.integrations.answers import log_denial, refusal_of
 from tallystick.integrations.asgi import asked_customer
 from tallystick.integrations.fastapi_openapi import Shown, describe_gates
