@@ -10,7 +10,6 @@ from litestar.middleware import DefineMiddleware
 from litestar.testing import TestClient as LitestarClient
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
@@ -19,6 +18,8 @@ from tallystick.errors import SetupError
 from tallystick.integrations.asgi import Caller, Quota, RequireFeature, Use
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+
     from tallystick import Tallystick
 
 ACME = {"x-org": "acme"}
@@ -88,7 +89,7 @@ def test_a_websocket_is_not_let_pass_uncounted(client: TestClient) -> None:
 def test_a_limit_in_litestar(tally: Tallystick) -> None:
     tally.migrate()
     tally.publish(author="ops")
-    counted = DefineMiddleware(Use, tally, "projects", customer=by_header)
+    counted = DefineMiddleware(Use, tally=tally, feature="projects", customer=by_header)
 
     @post("/projects", middleware=[counted])
     async def create() -> dict[str, bool]:

@@ -25,7 +25,7 @@ def render(tally: Tallystick) -> Any:
     clock: FrozenClock = tally.clock  # type: ignore[assignment]  # as the fixture made it
     app = Celery("shop", set_as_current=False)
 
-    @app.task(bind=True, max_retries=2)
+    @app.task(bind=True, max_retries=2)  # type: ignore[untyped-decorator]  # Celery has no types
     @task_quota(tally, "apiRequests", customer=lambda _, org, *__: org, expires_in=5)
     def render(self: Any, org: str | None, how: str = "") -> int:
         if how == "fails":
