@@ -91,6 +91,26 @@ def test_the_event_loop_goes_on_while_a_statement_is_slow(tally: Tallystick) -> 
     asyncio.run(ticks())
 
 
+def test_the_event_loop_goes_on_while_a_statement_waits_for_a_lock(
+    tally: Tallystick, database: Database
+) -> None:
+    """Somebody else has the turn at the gate: the statement waits, and the loop does not."""
+    if not database.shared:
+        return
+
+    async def ticks() -> None:
+        with tally.storage.engine.connect() as other:
+            tally.use("acme", "projects", connection=other)
+            asking = asyncio.ensure_future(tally.aio.use("acme", "projects"))
+            for _ in range(20):
+                await asyncio.sleep(0.01)
+            assert not asking.done()
+            other.rollback()
+        assert (await asking).remaining == 1
+
+    asyncio.run(ticks())
+
+
 def test_a_host_s_transaction_that_is_rolled_back_leaves_nothing(
     tally: Tallystick, database: Database
 ) -> None:

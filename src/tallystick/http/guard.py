@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -37,7 +36,6 @@ _ON_EVERY_ANSWER: Final = (
 
 def problem_response(answer: problems.Answer, headers: Mapping[str, str] | None = None) -> Response:
     """Write an answer to an error as a response; never cached."""
-    text = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":"))
     given = {name.lower(): value for name, value in (headers or {}).items()}
     usual = {
         "Cache-Control": "no-store",
@@ -45,8 +43,7 @@ def problem_response(answer: problems.Answer, headers: Mapping[str, str] | None 
         **answer.headers,
     }
     return Response(
-        # What a caller sent may hold a lone surrogate, which has no UTF-8 but has an escape.
-        text.encode("utf-8", errors="backslashreplace"),
+        answer.content,
         status_code=answer.status,
         media_type="application/json",
         # Whoever raised it may know better how long to wait, in whatever case it is spelt.
