@@ -253,7 +253,12 @@ def test_the_lifespan_migrates_publishes_and_runs_the_worker(
     tally: Tallystick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran = threading.Event()
-    monkeypatch.setattr(type(tally.invoices), "run", lambda _: ran.set())
+
+    def run(_: object, *, limit: int) -> SimpleNamespace:
+        ran.set()
+        return SimpleNamespace(documents=0)
+
+    monkeypatch.setattr(type(tally.invoices), "run", run)
     billing = Billing(tally, customer=by_header, author="ops")
     with TestClient(FastAPI(lifespan=billing.lifespan)):
         assert ran.wait(30)
@@ -265,22 +270,39 @@ def test_the_lifespan_migrates_publishes_and_runs_the_worker(
 def test_a_worker_s_run_that_fails_does_not_end_it(
     tally: Tallystick, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    runs: list[None] = []
+    """A run that fails waits for the next; one that had more to do than a run does goes on."""
+    runs = [StorageUnavailable("away"), RuntimeError("a fault"), 500, 2]
+    waits: list[float] = []
 
-    def run(_: object) -> None:
-        runs.append(None)
-        if len(runs) == 1:
-            raise StorageUnavailable("away")
-        raise RuntimeError("ends this test")
+    def run(_: object, *, limit: int) -> SimpleNamespace:
+        found = runs.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        assert limit == 500
+        return SimpleNamespace(documents=found)
 
-    async def at_once(_: float) -> None: ...
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if not runs:
+            raise asyncio.CancelledError
 
     monkeypatch.setattr(type(tally.invoices), "run", run)
-    monkeypatch.setattr(asyncio, "sleep", at_once)
-    with pytest.raises(RuntimeError, match="ends"):
+    monkeypatch.setattr(asyncio, "sleep", wait)
+    with pytest.raises(asyncio.CancelledError):
         asyncio.run(worker.run_worker(tally, 60))
-    assert len(runs) == 2
-    assert "not billed" in caplog.text
+    assert waits == [60, 60, 0, 60]
+    assert caplog.text.count("not billed") == 2
+
+
+def test_a_customer_that_is_no_text_is_the_program_s_fault(tally: Tallystick) -> None:
+    billing = Billing(tally, customer=lambda _: 7, worker_every=None)
+    app = FastAPI(lifespan=billing.lifespan)
+
+    @app.post("/projects", dependencies=[billing.use("projects")])
+    def create() -> None: ...
+
+    with TestClient(app) as client, pytest.raises(SetupError, match="id as a text"):
+        client.post("/projects")
 
 
 def test_what_cannot_work_is_refused_when_the_program_starts(tally: Tallystick) -> None:

@@ -92,6 +92,8 @@ class Billing:
 
         Raises SetupError for another Billing; MigrationRefused, StorageUnavailable, Conflict.
         """
+        if app.extensions.get(_NAME) is self:
+            return
         if app.extensions.setdefault(_NAME, self) is not self:
             raise SetupError("this program has another Billing already")
         if migrate:

@@ -118,9 +118,14 @@ def seconds_held(expires_in: object) -> int:
 
 
 def customer_from(found: object) -> str:
-    """Give the customer that a host names.  Raises Unauthorized for None, or what is no id."""
+    """Give the customer that a host names.
+
+    Raises Unauthorized for None and for a text that is no id; SetupError for what is no text.
+    """
     if found is None:
         raise Unauthorized("sign in first")
+    if not isinstance(found, str):
+        raise SetupError(f"customer gives an id as a text, or None, not {shown(found)}")
     try:
         return id_at(found, "customer")
     except InvalidInput as refused:

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from tallystick.core.property import shown
-from tallystick.errors import SetupError, TallystickError
+from tallystick.errors import SetupError
 
 if TYPE_CHECKING:
     from tallystick.wiring import Tallystick
@@ -16,6 +16,7 @@ __all__ = ["run_worker", "seconds_between", "set_up"]
 
 _log: Final = logging.getLogger("tallystick.integrations")
 _LONGEST: Final = 86_400
+_AT_ONCE: Final = 500  # documents: a program that ends waits for no more than these
 
 
 def seconds_between(every: object) -> int | None:
@@ -47,8 +48,10 @@ async def run_worker(tally: Tallystick, every: int) -> None:
     again.
     """
     while True:
+        wait = every
         try:
-            await tally.aio.invoices.run()
-        except TallystickError:
+            run = await tally.aio.invoices.run(limit=_AT_ONCE)
+            wait = 0 if run.documents >= _AT_ONCE else every
+        except Exception:  # noqa: BLE001 - whatever it is, the next run bills once it is cured
             _log.exception("what is due was not billed; it is tried again in %s seconds", every)
-        await asyncio.sleep(every)
+        await asyncio.sleep(wait)
