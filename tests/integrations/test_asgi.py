@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -79,6 +80,32 @@ def test_a_limit_a_quota_and_a_feature_in_starlette(client: TestClient) -> None:
 def test_a_header_that_is_sent_twice_names_nobody(client: TestClient) -> None:
     answer = client.get("/projects", headers=[("x-org", "acme"), ("x-org", "other")])
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BAD_REQUEST")
+
+
+def test_a_request_that_is_cut_off_gives_back_what_it_held(tally: Tallystick) -> None:
+    tally.migrate()
+    tally.publish(author="ops")
+    held: list[int] = []
+
+    async def waits_for_ever(*_: object) -> None:
+        held.append(int((await tally.aio.check("acme", "projects")).reserved))
+        await asyncio.Event().wait()
+
+    async def cut_off() -> None:
+        app = Use(waits_for_ever, tally, "projects", customer=by_header)
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"x-org", b"acme")]}
+        asking = asyncio.ensure_future(app(scope, None, None))
+        while not held:
+            await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+
+    asyncio.run(cut_off())
+    assert held == [1]
+    access = tally.check("acme", "projects")
+    assert (access.used, access.reserved) == (0, 0)
 
 
 def test_a_websocket_is_not_let_pass_uncounted(client: TestClient) -> None:

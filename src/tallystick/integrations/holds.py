@@ -72,8 +72,9 @@ class Holds:
 
     async def release(self) -> None:
         """Give back what is still held, also where the request is cancelled meanwhile."""
-        while self._held:
-            await asyncio.shield(asyncio.ensure_future(self._release(self._held.pop())))
+        held, self._held = self._held, []
+        if held:
+            await asyncio.shield(asyncio.gather(*map(self._release, held)))
 
     async def _release(self, held: Reservation) -> None:
         try:
