@@ -193,7 +193,11 @@ def imported(folders: tuple[str, ...]) -> dict[str, str]:
     ("kind", "folders"), [("run", ("src",)), ("dev", ("tests", "bench", "examples", "scripts"))]
 )
 def test_what_is_imported_is_declared(kind: str, folders: tuple[str, ...]) -> None:
-    known = {canonicalize_name(requirement.name) for requirement in declared(kind)}
+    extras = [
+        each for extra in PROJECT["project"]["optional-dependencies"].values() for each in extra
+    ]
+    asked = [*declared(kind), *map(Requirement, extras)]
+    known = {canonicalize_name(requirement.name) for requirement in asked}
     owners = packages_distributions()
     undeclared = {
         name: place

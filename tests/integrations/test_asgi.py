@@ -87,16 +87,18 @@ def test_a_request_that_is_cut_off_gives_back_what_it_held(tally: Tallystick) ->
     tally.publish(author="ops")
     held: list[int] = []
 
-    async def waits_for_ever(*_: object) -> None:
-        held.append(int((await tally.aio.check("acme", "projects")).reserved))
-        await asyncio.Event().wait()
-
     async def cut_off() -> None:
+        asked = asyncio.Event()
+
+        async def waits_for_ever(*_: object) -> None:
+            held.append(int((await tally.aio.check("acme", "projects")).reserved))
+            asked.set()
+            await asyncio.Event().wait()
+
         app = Use(waits_for_ever, tally, "projects", customer=by_header)
         scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"x-org", b"acme")]}
         asking = asyncio.ensure_future(app(scope, None, None))
-        while not held:
-            await asyncio.sleep(0)
+        await asked.wait()
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
