@@ -30,7 +30,9 @@ TAXES = "taxes.yaml"
 CATALOGS = sorted(
     path
     for path in EXAMPLES.iterdir()
-    if path.suffix in {".py", ".toml", ".json", ".yaml"} and path.name != TAXES
+    if path.suffix in {".py", ".toml", ".json", ".yaml"}
+    and path.name != TAXES
+    and not path.stem.endswith("_app")  # a program: tests/integrations runs it
 )
 UNLIMITED, SWITCH = -1, None
 

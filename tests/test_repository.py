@@ -71,6 +71,9 @@ def matches(pattern: re.Pattern[str], files: Iterable[tuple[str, str]]) -> list[
     ]
 
 
+NOT_RUN = {"celery", "flask", "parquet"}
+
+
 def pins(kind: str) -> dict[str, str]:
     """Read a requirements file; every line must be a pin or a hash of one."""
     found: dict[str, str] = {}
@@ -85,12 +88,13 @@ def pins(kind: str) -> dict[str, str]:
 def declared(kind: str) -> list[Requirement]:
     """List what pyproject.toml asks for: the core and the extras, with the groups for dev.
 
-    `make run` installs what it needs: `parquet` is for those who have such files, and in dev.
+    `make run` installs what it needs: `parquet` is for those who have such files, the extras of
+    host frameworks for those who have such a host; both are in dev.
     """
     project = PROJECT["project"]
     asked = [*project["dependencies"]]
     for name, extra in project["optional-dependencies"].items():
-        asked += extra if kind == "dev" or name != "parquet" else []
+        asked += extra if kind == "dev" or name not in NOT_RUN else []
     groups = PROJECT["dependency-groups"]
     for group in ("build", "dev") if kind == "dev" else ("build",):
         asked += [entry for entry in groups[group] if isinstance(entry, str)]
@@ -189,7 +193,11 @@ def imported(folders: tuple[str, ...]) -> dict[str, str]:
     ("kind", "folders"), [("run", ("src",)), ("dev", ("tests", "bench", "examples", "scripts"))]
 )
 def test_what_is_imported_is_declared(kind: str, folders: tuple[str, ...]) -> None:
-    known = {canonicalize_name(requirement.name) for requirement in declared(kind)}
+    extras = [
+        each for extra in PROJECT["project"]["optional-dependencies"].values() for each in extra
+    ]
+    asked = [*declared(kind), *map(Requirement, extras)]
+    known = {canonicalize_name(requirement.name) for requirement in asked}
     owners = packages_distributions()
     undeclared = {
         name: place

@@ -19,6 +19,7 @@ from tallystick.app.verify import verify_ledger
 from tallystick.core.meter import meters_of
 from tallystick.core.period import instant
 from tallystick.errors import SetupError
+from tallystick.facade.aio import awaitable, end_threads
 from tallystick.facade.coupons import Coupons
 from tallystick.facade.credits import Credits
 from tallystick.facade.customers import Customers
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from tallystick.core.backtest import Backtest
     from tallystick.core.catalog import Catalog, Plan
     from tallystick.core.published import CatalogVersion
+    from tallystick.facade.aio_types import AsyncTallystick
     from tallystick.ports import Clock, Ids
     from tallystick.storage.migrate import Migration
     from tallystick.storage.unit import Unit
@@ -98,7 +100,8 @@ class Tallystick(Gate):
     `database` is an address (`sqlite:///app.db`, `sqlite://` in memory, `postgresql://…`) or a
     host's own Engine; `tables` is the prefix of our tables and `schema` where they are on
     PostgreSQL.  `catalog` and `default_plan` (what a customer without a subscription has) may be
-    left out where only usage is counted.  Nothing is connected to before the first use.
+    left out where only usage is counted.  Nothing is connected to before the first use.  `aio` has
+    the same calls, awaitable.
     """
 
     def __init__(  # noqa: PLR0913 - each of these is one setting
@@ -148,6 +151,7 @@ class Tallystick(Gate):
         self.price_migrations = PriceMigrations(self)
         self.seller = Sellers(self)
         self.taxes = Taxes(self)
+        self.aio: AsyncTallystick = awaitable(self)
         if role_check:
             self._check_role()
 
@@ -361,7 +365,8 @@ class Tallystick(Gate):
         )
 
     def close(self) -> None:
-        """Close our connections; a host's engine stays as it is."""
+        """Close our connections, once `aio` has ended; a host's engine stays as it is."""
+        end_threads(self.aio)
         if self._owns_engine:
             self.storage.close()
 

@@ -1,0 +1,55 @@
+"""The routes of the service, for a host's own program: the price list and usage."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from starlette.responses import Response
+from starlette.routing import Route, request_response
+
+from tallystick.http.decode import MOST_BYTES
+from tallystick.http.guard import BodyBound
+from tallystick.http.keys import VARIABLE, Keys
+from tallystick.http.plans import PATH, PlansLayer, PriceLists
+from tallystick.http.usage import EVENTS, USAGE, UsageRoutes
+
+if TYPE_CHECKING:
+    from starlette.routing import Router
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from tallystick.wiring import Tallystick
+
+    AnyRouter = TypeVar("AnyRouter", bound=Router)
+
+__all__ = ["add_routes"]
+
+_MAX_AGE: Final = 300
+_MAX_BODY: Final = 1_048_576
+
+
+def add_routes(router: AnyRouter, tally: Tallystick) -> AnyRouter:
+    """Have a router answer `/api/v1/plans` (of a ledger with a catalogue) and `/api/v1/usage`.
+
+    Usage is for callers with a key of TALLYSTICK_API_KEY; without any it answers 503.
+    Raises InvalidInput for a catalogue whose price list cannot be written.
+    """
+    if tally.price_book is not None:
+        lists = {PATH: PriceLists(tally.price_book, max_age=_MAX_AGE)}
+        layer = PlansLayer(Response(status_code=404), lists, max_body=_MAX_BODY)
+        router.routes.append(Route(PATH, _At(layer, PATH), include_in_schema=False))
+    usage = UsageRoutes(tally, Keys(os.environ.get(VARIABLE, "")))
+    events = BodyBound(request_response(usage.record), MOST_BYTES)
+    router.routes.append(Route(EVENTS, events, methods=["POST"], include_in_schema=False))
+    router.routes.append(Route(USAGE, usage.read, methods=["GET"], include_in_schema=False))
+    return router
+
+
+class _At:
+    """An application that is asked as if it stood at a path of its own, wherever a host has it."""
+
+    def __init__(self, app: ASGIApp, path: str) -> None:
+        self._app, self._path = app, path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, "path": self._path, "root_path": ""}, receive, send)

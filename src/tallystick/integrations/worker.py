@@ -1,0 +1,57 @@
+"""The worker of a host's program: bills what is due, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from tallystick.core.property import shown
+from tallystick.errors import SetupError
+
+if TYPE_CHECKING:
+    from tallystick.wiring import Tallystick
+
+__all__ = ["run_worker", "seconds_between", "set_up"]
+
+_log: Final = logging.getLogger("tallystick.integrations")
+_LONGEST: Final = 86_400
+_AT_ONCE: Final = 500  # documents: a program that ends waits for no more than these
+
+
+def seconds_between(every: object) -> int | None:
+    """Read how many seconds the worker waits between two runs, None for no worker.
+
+    Raises SetupError.
+    """
+    if every is None:
+        return None
+    if type(every) is not int or not 0 < every <= _LONGEST:
+        raise SetupError(f"worker_every is whole seconds up to {_LONGEST}, not {shown(every)}")
+    return every
+
+
+async def set_up(tally: Tallystick, author: str) -> None:
+    """Apply our migrations, and publish the ledger's catalogue where it is a new one.
+
+    Raises MigrationRefused, StorageUnavailable, Conflict.
+    """
+    await tally.aio.migrate()
+    if tally.price_book is not None:
+        await tally.aio.publish(author=author)
+
+
+async def run_worker(tally: Tallystick, every: int) -> None:
+    """Bill what is due, and again so many seconds later, until it is cancelled.
+
+    Any number of processes may do so at once.  A run that fails is logged, and the next one tries
+    again.
+    """
+    while True:
+        wait = every
+        try:
+            run = await tally.aio.invoices.run(limit=_AT_ONCE)
+            wait = 0 if run.documents >= _AT_ONCE else every
+        except Exception:  # noqa: BLE001 - whatever it is, the next run bills once it is cured
+            _log.exception("what is due was not billed; it is tried again in %s seconds", every)
+        await asyncio.sleep(wait)
