@@ -316,7 +316,7 @@ def test_what_cannot_be_leased(tally: Tallystick) -> None:
     for bad in (0, 3_601, timedelta(hours=2), "60", None):
         with pytest.raises(InvalidInput):
             tally.lease("acme", "calls", 1, expires_in=bad)  # type: ignore[arg-type]  # on purpose
-    for bad in (0, -1.0, "1", True, 61):
+    for every in (0, -1.0, "1", True, 61):
         with pytest.raises(InvalidInput):
-            tally.lease("acme", "calls", 1, report_every=bad)  # type: ignore[arg-type]  # on purpose
+            tally.lease("acme", "calls", 1, report_every=every)  # type: ignore[arg-type]  # on purpose
     assert counts(tally, "calls") == (0, 0, 10)

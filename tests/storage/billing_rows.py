@@ -20,6 +20,7 @@ from tallystick.storage import (
     gates,
     invoice_items,
     invoices,
+    leases,
     moves,
     outbox,
     payments,
@@ -184,6 +185,16 @@ def _fill_gates(unit: Unit, customer: str, id_: str) -> None:
         expires_at=later(days=1),
     )
     gates.add_reservation(unit, row)
+    leased = leases.LeaseRow(
+        customer=customer,
+        id=id_,
+        meter=id_,
+        feature="calls",
+        size=10,
+        taken_at=AT,
+        expires_at=later(hours=1),
+    )
+    leases.add_lease(unit, leased)
 
 
 def _migration(id_: str) -> PriceMigration:

@@ -154,12 +154,13 @@ def _standing(  # noqa: PLR0917 - what one customer's standing is made of
         had = [one for each in now if each.state in LIVE for one in _had_of(each, offers, access)]
     except UnknownPlan:
         return Standing(customer=id_, without="unknown_plan")
+    until = min((due for each in now if (due := next_at(each)) is not None), default=None)
     if had:
-        return Standing(customer=id_, had=tuple(had))
+        return Standing(customer=id_, had=tuple(had), until=until)
     if shelf.default_plan is not None:
-        return _by_name(id_, shelf.default_plan, customer, unit, shelf)
+        return replace(_by_name(id_, shelf.default_plan, customer, unit, shelf), until=until)
     over = any(each.trial_end is not None and each.ended_at == each.trial_end for each in now)
-    return Standing(customer=id_, without="trial_over" if over else "no_subscription")
+    return Standing(customer=id_, without="trial_over" if over else "no_subscription", until=until)
 
 
 def _advanced(subscription: Subscription, at: Instant, offers: _Known) -> Subscription:

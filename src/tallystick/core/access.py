@@ -92,13 +92,14 @@ class Had:
 class Standing:
     """What a customer has at an instant; `without` says why there is nothing, where there is none.
 
-    `catalog` is what could be bought now.
+    `catalog` is what could be bought now.  `until` is when time changes it, None where it does not.
     """
 
     customer: str
     had: tuple[Had, ...] = ()
     without: Reason = "no_subscription"
     catalog: Catalog[Any, Any] | None = None
+    until: Instant | None = None
 
     def __hash__(self) -> int:
         """Hash by the customer."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tallystick.app import gate, reservation
-from tallystick.app.entitlement import Asked, PlanShelf, answers
-from tallystick.app.lease import LONGEST_LEASE, MOST_LEASED
+from tallystick.app.entitlement import Asked, answers
 from tallystick.app.turn import Wish
 from tallystick.core.access import Given, denied, whole_number
 from tallystick.core.number import ZERO, quantity_of
@@ -16,12 +14,12 @@ from tallystick.core.period import FIRST_YEAR, LAST_YEAR, instant, parse_instant
 from tallystick.core.property import shown
 from tallystick.core.text import id_at, refused_at
 from tallystick.errors import InvalidPeriod, StorageUnavailable
-from tallystick.facade.lease import Lease
+from tallystick.facade.from_memory import FromMemory, length_of
 from tallystick.facade.reservation import Quantity, Reservation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from decimal import Decimal
 
     from sqlalchemy import Connection
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from tallystick.core.entitlement import Access
     from tallystick.core.period import Instant
     from tallystick.storage.unit import Unit
-    from tallystick.wiring import Tallystick
 
 __all__ = ["Gate"]
 
@@ -41,23 +38,12 @@ _HELD: Final = 60  # seconds
 _MOST_QUESTIONS: Final = 20_000
 
 
-class Gate:
+class Gate(FromMemory):
     """What a ledger answers to "may they, now?", and how limits are used.
 
     A customer needs no row of their own: whoever has no subscription has the ledger's
     `default_plan`.  Every call takes the host's `connection`, in whose transaction it then works.
     """
-
-    def _tally(self) -> Tallystick:
-        return cast("Tallystick", self)
-
-    def _plans(self) -> PlanShelf:
-        """Give what plans there are; one for each ledger, as it remembers what it has read."""
-        tally = self._tally()
-        found = tally.__dict__.get("_shelf")
-        if found is None:
-            found = tally.__dict__["_shelf"] = PlanShelf(tally.price_book, tally.default_plan)
-        return cast("PlanShelf", found)
 
     # --- asking -----------------------------------------------------------------------------------
 
@@ -246,7 +232,7 @@ class Gate:
 
         Raises as `use` does.
         """
-        held = _length(expires_in)
+        held = length_of(expires_in)
         wish = self._wish(
             customer,
             feature,
@@ -318,34 +304,6 @@ class Gate:
             repeatable=True,
         )
 
-    def lease(
-        self,
-        customer: str,
-        feature: str,
-        size: int,
-        *,
-        expires_in: timedelta | int = _HELD,
-        report_every: float = 1.0,
-        plan: str | None = None,
-        properties: Mapping[str, object] | None = None,
-    ) -> Lease:
-        """Take a block of `size` units, or as many as are left, and answer from memory.
-
-        For quotas on a hot path: `lease.use()` asks no database.  A block is used until
-        `expires_in` is over (seconds or a timedelta, at most an hour) or its quota starts again;
-        for so long a change of what the customer has is not seen.
-
-        Raises as `use` does where not one unit is left; InvalidInput for a switch, a gauge and
-        what does not add up.
-        """
-        held = _length(expires_in, LONGEST_LEASE)
-        if type(size) is not int or not 0 < size <= MOST_LEASED:
-            raise refused_at("size", f"is a whole number from 1 to {MOST_LEASED:,}")
-        if type(report_every) not in {int, float} or not 0 < report_every <= 60:  # noqa: PLR2004
-            raise refused_at("report_every", "is a number of seconds, at most 60")
-        wish = self._wish(customer, feature, size, None, None, None, plan, properties, prefix="lse")
-        return Lease(self, wish, held, report_every)
-
     # --- what was given ---------------------------------------------------------------------------
 
     def _wish(  # noqa: PLR0913, PLR0917 - each of these is one fact of a use
@@ -360,7 +318,7 @@ class Gate:
         properties: Mapping[str, object] | None,
         *,
         least: Decimal | None = None,
-        prefix: Literal["use", "rsv", "lse"] = "use",
+        prefix: Literal["use", "rsv"] = "use",
     ) -> Wish:
         size = quantity_of(quantity)
         if least is None and not size:
@@ -401,17 +359,6 @@ def _away(one: Asked) -> Access:
 def _count(used: _Count) -> Decimal | None:
     given = used() if callable(used) else used
     return None if given is None else quantity_of(given, "used")
-
-
-def _length(expires_in: object, most: timedelta = reservation.LONGEST_HOLD) -> timedelta:
-    length = expires_in
-    if type(length) is int and 0 < length <= most.total_seconds():
-        length = timedelta(seconds=length)
-    if not isinstance(length, timedelta) or not timedelta() < length <= most:
-        long = "7 days" if most.days else "1 hour"
-        text = f"is a timedelta, or whole seconds, of at most {long}, not {shown(expires_in)}"
-        raise refused_at("expires_in", text)
-    return length
 
 
 def _moment(at: object) -> Instant | None:

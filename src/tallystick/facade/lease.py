@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from types import TracebackType
 
+    from tallystick.app.entitlement import PlanShelf
     from tallystick.app.turn import Wish
     from tallystick.core.period import Instant
-    from tallystick.facade.gate import Gate
     from tallystick.storage.leases import LeaseRow
     from tallystick.storage.unit import Unit
+    from tallystick.wiring import Tallystick
 
 __all__ = ["Lease"]
 
@@ -42,9 +43,16 @@ class Lease:
     never does: at most one block.  It is on no bill.  In a forked child a lease is closed.
     """
 
-    def __init__(self, gate: Gate, wish: Wish, held: timedelta, report_every: float) -> None:
-        """Take the first block.  Raises what `Gate.lease` does."""
-        self._tally, self._shelf = gate._tally(), gate._plans()  # noqa: SLF001 - its other half
+    def __init__(
+        self,
+        tally: Tallystick,
+        shelf: PlanShelf,
+        wish: Wish,
+        held: timedelta,
+        report_every: float,
+    ) -> None:
+        """Take the first block.  Raises what `tally.lease` does."""
+        self._tally, self._shelf = tally, shelf
         self._wish, self._held, self._every = wish, held, report_every
         self.customer, self.feature, self.size = wish.customer, wish.feature, int(wish.quantity)
         self._memory = Lock()  # of `_left`: held for a few instructions
