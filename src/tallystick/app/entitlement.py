@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.app.offers import Offers, catalog_of
 from tallystick.core.access import Counted, Had, Standing, access_to, allowance_window, given_of
 from tallystick.core.access_unlock import unlocked
+from tallystick.core.frozen import FrozenDict
 from tallystick.core.meter import aggregate, meter_of_feature, meters_of
 from tallystick.core.number import ZERO, exact_sum
 from tallystick.core.period import FIRST_YEAR, Period, cadence_of
@@ -25,6 +26,7 @@ from tallystick.errors import UnknownPlan
 from tallystick.storage import catalogs, customers, dunning, subscriptions
 from tallystick.storage.credits import grants_of
 from tallystick.storage.held import held
+from tallystick.storage.overrides import overrides_of
 from tallystick.storage.usage_asked import HELD, midnight_of
 from tallystick.storage.usage_batch import Ask, read_many
 from tallystick.storage.usage_stretches import Stretch, events_of
@@ -49,6 +51,7 @@ __all__ = [
     "answers",
     "counts_of",
     "explained",
+    "keys_of",
     "meter_for",
     "on_offer",
     "standings",
@@ -124,6 +127,17 @@ def standings(
 
     `plan` names the plan of all of them, where the host keeps it.
     """
+    agreed = overrides_of(unit, ids)
+    found = _by_plans(unit, at, ids, shelf, plan)
+    return {
+        id_: replace(each, overrides=FrozenDict(agreed[id_])) if id_ in agreed else each
+        for id_, each in found.items()
+    }
+
+
+def _by_plans(
+    unit: Unit, at: Instant, ids: Sequence[str], shelf: PlanShelf, plan: str | None
+) -> dict[str, Standing]:
     known = customers.several(unit, sorted(set(ids)))
     if plan is not None:
         return {id_: _by_name(id_, plan, known.get(id_), unit, shelf) for id_ in set(ids)}
@@ -232,6 +246,13 @@ def _on_sale(unit: Unit, plan: str) -> Plan[Any]:
 
 def _calendar(zone: str | None) -> Schedule:
     return Schedule(start=_BEGINNING, anchor=_BEGINNING, zone=zone)
+
+
+def keys_of(standing: Standing) -> tuple[str, ...]:
+    """Give the features that a customer's plans say something of, or that were agreed with them."""
+    planned = (key for had in standing.had for key in had.plan.features)
+    agreed = standing.overrides if standing.had else ()
+    return tuple(dict.fromkeys((*planned, *agreed)))
 
 
 # --- what they used -------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tallystick.app.entitlement import Asked, answers, meter_for, standings
+from tallystick.app.entitlement import Asked, answers, keys_of, meter_for, standings
 from tallystick.app.gate_notices import tell_levels
 from tallystick.app.turn import (
     CHANGE,
@@ -46,7 +46,7 @@ def check_all(
 ) -> dict[str, Access]:
     """Answer for every feature of the plans that a customer has, by key, in the plans' order."""
     standing = standings(unit, at, [customer], shelf, plan=plan)[customer]
-    keys = dict.fromkeys(key for had in standing.had for key in had.plan.features)
+    keys = keys_of(standing)
     asked = [Asked(customer, key) for key in keys]
     found = answers(unit, at, now, asked, shelf, plan=plan)
     return dict(zip(keys, found, strict=True))

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tallystick.app.entitlement import Asked, counts_of, explained, meter_for, on_offer, standings
+from tallystick.app.entitlement import (
+    Asked,
+    counts_of,
+    explained,
+    keys_of,
+    meter_for,
+    on_offer,
+    standings,
+)
 from tallystick.core.access import access_to, given_of
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.snapshot import Entitlements
@@ -33,7 +41,7 @@ def snapshot(
     standing = None if before is None else _still(before, version, now)
     if standing is None:
         standing = standings(unit, now, [customer], shelf)[customer]
-    keys = dict.fromkeys(key for had in standing.had for key in had.plan.features)
+    keys = keys_of(standing)
     asked = [(Asked(customer, key), given_of(standing, key)) for key in keys]
     counts = counts_of(
         unit, now, now, [(one, given, meter_for(given, shelf)) for one, given in asked]
