@@ -12,6 +12,7 @@ from tallystick.core.credit_moves import TopUpRule
 from tallystick.core.currency import CODES, currency
 from tallystick.core.dunning import Ladder, Rung
 from tallystick.core.money import Money
+from tallystick.core.override import Override
 from tallystick.core.parent import Parent
 from tallystick.core.price_migration import PriceMigration, PriceMove
 from tallystick.storage import (
@@ -23,6 +24,7 @@ from tallystick.storage import (
     leases,
     moves,
     outbox,
+    overrides,
     payments,
     plan_grants,
     price_migrations,
@@ -195,6 +197,7 @@ def _fill_gates(unit: Unit, customer: str, id_: str) -> None:
         expires_at=later(hours=1),
     )
     leases.add_lease(unit, leased)
+    overrides.add_override(unit, customer, id_, Override(limit=7), AT)
 
 
 def _migration(id_: str) -> PriceMigration:

@@ -20,6 +20,7 @@ from tallystick.core.entitlement import (
     Unlimited,
     UpTo,
     access_within,
+    entitlement_of,
     feature_words,
 )
 from tallystick.core.entitlement_source import EntitlementSource, limit_of
@@ -223,6 +224,9 @@ def _size(feature: Feature) -> tuple[int, int]:
 
 def _together(key: str, mains: Sequence[Had], add_ons: Sequence[Had]) -> Entitlement:
     """Put plans and add-ons together: one base, and what is added to it."""
+    alone = entitlement_of(mains[0].plan, key) if len(mains) == 1 and not add_ons else None
+    if alone is not None:
+        return alone  # as most have it
     if any(had.plan.features[key].limit is None for had in mains or add_ons):
         return Allowed()
     sources = [EntitlementSource("plan_version", _units(had, key)) for had in mains]
