@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tallystick.core.dialects import define_plans
@@ -71,7 +72,7 @@ def test_a_killed_holder_loses_a_block_at_most_and_the_limit_holds(
         sell(tally)
     for number in range(ROUNDS):
         customer = f"c{number:03}"
-        act = lambda report, who=customer: use_up(somewhere.url, who, report)  # noqa: E731
+        act = partial(use_up, somewhere.url, customer)
         children = [fork(act) for _ in range(HOLDERS)]
         for child in children[:KILLED_ONES]:
             heard(child, chance.randrange(1, 10))

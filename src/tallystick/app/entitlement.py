@@ -51,7 +51,6 @@ __all__ = [
     "answers",
     "counts_of",
     "explained",
-    "keys_of",
     "meter_for",
     "on_offer",
     "standings",
@@ -246,13 +245,6 @@ def _on_sale(unit: Unit, plan: str) -> Plan[Any]:
 
 def _calendar(zone: str | None) -> Schedule:
     return Schedule(start=_BEGINNING, anchor=_BEGINNING, zone=zone)
-
-
-def keys_of(standing: Standing) -> tuple[str, ...]:
-    """Give the features that a customer's plans say something of, or that were agreed with them."""
-    planned = (key for had in standing.had for key in had.plan.features)
-    agreed = standing.overrides if standing.had else ()
-    return tuple(dict.fromkeys((*planned, *agreed)))
 
 
 # --- what they used -------------------------------------------------------------------------------

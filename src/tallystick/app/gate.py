@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tallystick.app.entitlement import Asked, answers, keys_of, meter_for, standings
+from tallystick.app.entitlement import Asked, answers, meter_for, standings
 from tallystick.app.gate_notices import tell_levels
 from tallystick.app.turn import (
     CHANGE,
@@ -20,7 +20,7 @@ from tallystick.app.turn import (
     write_level,
     write_use,
 )
-from tallystick.core.access import Counted, access_to, whole_number
+from tallystick.core.access import Counted, access_to, keys_of, whole_number
 from tallystick.core.access_denial import denial
 from tallystick.core.number import EXACT, ZERO
 from tallystick.core.text import refused_at

@@ -9,12 +9,11 @@ from tallystick.app.entitlement import (
     Asked,
     counts_of,
     explained,
-    keys_of,
     meter_for,
     on_offer,
     standings,
 )
-from tallystick.core.access import access_to, given_of
+from tallystick.core.access import access_to, given_of, keys_of
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.snapshot import Entitlements
 from tallystick.storage.standing_version import standing_version

@@ -49,6 +49,7 @@ __all__ = [
     "allowance_window",
     "denied",
     "given_of",
+    "keys_of",
     "whole_number",
 ]
 
@@ -176,6 +177,13 @@ def given_of(standing: Standing, key: str) -> Given:
             entitlement=_together(key, mains, [had for had in open_ if had.add_on]),
         )
     return _not_given(standing, key, giving)
+
+
+def keys_of(standing: Standing) -> tuple[str, ...]:
+    """Give the features that a customer's plans say something of, or that were agreed with them."""
+    planned = (key for had in standing.had for key in had.plan.features)
+    agreed = standing.overrides if standing.had else ()
+    return tuple(dict.fromkeys((*planned, *agreed)))
 
 
 def _as_agreed(standing: Standing, key: str) -> Standing:

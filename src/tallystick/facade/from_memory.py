@@ -111,7 +111,7 @@ class FromMemory:
         held = length_of(expires_in, LONGEST_LEASE)
         if type(size) is not int or not 0 < size <= MOST_LEASED:
             raise refused_at("size", f"is a whole number from 1 to {MOST_LEASED:,}")
-        if type(report_every) not in {int, float} or not 0 < report_every <= 60:  # noqa: PLR2004
+        if type(report_every) not in {int, float} or not 0 < report_every <= _HELD:
             raise refused_at("report_every", "is a number of seconds, at most 60")
         wish = Wish(
             id=self._tally().ids.new("lse"),

@@ -1,8 +1,8 @@
 """The version of what a customer has: it is another one after every change, in one statement.
 
 Nobody has to bump it: it is made of what every change leaves behind.  A subscription counts its
-moves and keeps its clock, a customer says when they were changed, an override and a catalogue have
-numbers, a ladder its state.
+moves and keeps its clock, an override and a catalogue have numbers, a ladder its attempts; of the
+customer there is the zone, and whether they were forgotten.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def standing_version(unit: Unit, customer: str) -> StandingVersion:
     s, d, o, c = (
         each.c for each in (t.subscriptions, t.dunning, t.entitlement_overrides, t.customers)
     )
-    known = func.count(c.id), func.max(c.updated_at), func.count(c.forgotten_at)
+    known = func.count(c.id), func.max(c.time_zone), func.count(c.forgotten_at)
     has = func.count(s.id), func.sum(s.moves), func.max(s.clock), func.min(s.state)
     left = func.count(d.id), func.sum(d.attempts), func.min(d.access), func.max(d.access)
     parts = (
