@@ -320,3 +320,21 @@ def test_what_cannot_be_leased(tally: Tallystick) -> None:
         with pytest.raises(InvalidInput):
             tally.lease("acme", "calls", 1, report_every=every)  # type: ignore[arg-type]  # on purpose
     assert counts(tally, "calls") == (0, 0, 10)
+
+
+def test_what_the_ledger_refuses_counts_as_used_and_the_next_block_is_taken(
+    tally: Tallystick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = tally.lease("acme", "calls", 3, report_every=NEVER)
+
+    def refused(*_: Any, **__: Any) -> Any:
+        raise InvalidInput("too late for its meter")
+
+    assert lease.use(3)
+    with monkeypatch.context() as patched:
+        patched.setattr(lease_module.lease, "report", refused)
+        assert lease.use()
+    lease.close()
+    later(tally, minutes=2)
+    assert counts(tally, "calls") == (4, 0, 6)
+    assert events(tally) == [1]

@@ -69,7 +69,7 @@ def _close_all() -> None:
         try:
             buffer.close()
         except Exception:  # noqa: BLE001 - the next buffer has its turn, whatever it is
-            _LOG.exception("usage could not be kept at the end of the program")
+            _LOG.exception("what was open could not be closed at the end of the program")
 
 
 def _forget_all() -> None:

@@ -195,7 +195,8 @@ class Lease:
             raise
         except TallystickError:  # as a meter that refuses what is late: it counts as used
             _LOG.exception("%d units of %s cannot be reported", used, self.feature)
-            self._left, self._block = 0, None
+            with self._memory:
+                self._left, self._block = 0, None
 
     def _run(self) -> None:
         """Report now and then, and give back what is left of a block that is over."""
