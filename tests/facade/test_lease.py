@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from tallystick import Tallystick
+from tallystick.app import lease as leasing
 from tallystick.core.dialects import define_plans
 from tallystick.errors import (
     AccessDenied,
@@ -332,7 +333,7 @@ def test_what_the_ledger_refuses_counts_as_used_and_the_next_block_is_taken(
 
     assert lease.use(3)
     with monkeypatch.context() as patched:
-        patched.setattr(lease_module.lease, "report", refused)
+        patched.setattr(leasing, "report", refused)
         assert lease.use()
     lease.close()
     later(tally, minutes=2)
