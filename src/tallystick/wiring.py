@@ -26,6 +26,7 @@ from tallystick.facade.customers import Customers
 from tallystick.facade.dunning import Dunnings
 from tallystick.facade.gate import Gate
 from tallystick.facade.invoices import Invoices
+from tallystick.facade.overrides import Overrides
 from tallystick.facade.price_migrations import PriceMigrations
 from tallystick.facade.quotes import Quotes
 from tallystick.facade.seller import Sellers
@@ -146,6 +147,7 @@ class Tallystick(Gate):
         self.invoices = Invoices(self)
         self.coupons = Coupons(self)
         self.credits = Credits(self)
+        self.overrides = Overrides(self)
         self.quotes = Quotes(self)
         self.dunning = Dunnings(self)
         self.price_migrations = PriceMigrations(self)

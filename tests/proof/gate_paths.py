@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tallystick.app import lease
+from tallystick.app.entitlement import PlanShelf
+from tallystick.app.turn import Wish
 from tallystick.core.dialects import define_plans
 from tallystick.errors import ReservationOver
 from tests.proof.usage_calls import AT
@@ -82,11 +88,32 @@ def _expire(tally: Tallystick, acknowledge: Acknowledge) -> None:
         tally.commit("acme", "held", _TOKEN)
 
 
+def _lease(tally: Tallystick, acknowledge: Acknowledge) -> None:
+    """Take a block, report some of it, and the rest as it is closed; each is idempotent."""
+    wish = Wish(id="block", customer="acme", feature="calls", quantity=Decimal(3), plan=_PLAN)
+    shelf = PlanShelf()
+
+    def told(used: int, *, close: bool) -> None:
+        said = replace(wish, quantity=Decimal(used))
+        act = partial(lease.report, wish=said, shelf=shelf, close=close)
+        tally.act(act, repeatable=True)
+
+    held = timedelta(seconds=60)
+    row = tally.act(lambda u, now: lease.take(u, now, wish, held, shelf), repeatable=True)
+    acknowledge("leases", "block")
+    if row.closed_at is None:
+        told(max(1, row.reported), close=False)
+        acknowledge("usage_events", "block/1")
+        told(2, close=True)
+    acknowledge("usage_events", "block/2")
+
+
 GATE_PATHS: Final = (
     WritePath("limits: use", _use, _limits),
     WritePath("limits: reserve", _reserve, _limits),
     WritePath("limits: commit", _commit, _reserved),
     WritePath("limits: release", _release, _reserved),
     WritePath("limits: expire", _expire, _reserved),
+    WritePath("limits: lease", _lease, _limits),
 )
 """The paths, each with what stands before."""

@@ -12,6 +12,7 @@ from tallystick.core.credit_moves import TopUpRule
 from tallystick.core.currency import CODES, currency
 from tallystick.core.dunning import Ladder, Rung
 from tallystick.core.money import Money
+from tallystick.core.override import Override
 from tallystick.core.parent import Parent
 from tallystick.core.price_migration import PriceMigration, PriceMove
 from tallystick.storage import (
@@ -20,8 +21,10 @@ from tallystick.storage import (
     gates,
     invoice_items,
     invoices,
+    leases,
     moves,
     outbox,
+    overrides,
     payments,
     plan_grants,
     price_migrations,
@@ -184,6 +187,17 @@ def _fill_gates(unit: Unit, customer: str, id_: str) -> None:
         expires_at=later(days=1),
     )
     gates.add_reservation(unit, row)
+    leased = leases.LeaseRow(
+        customer=customer,
+        id=id_,
+        meter=id_,
+        feature="calls",
+        size=10,
+        taken_at=AT,
+        expires_at=later(hours=1),
+    )
+    leases.add_lease(unit, leased)
+    overrides.add_override(unit, customer, id_, Override(limit=7), AT)
 
 
 def _migration(id_: str) -> PriceMigration:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.app.offers import Offers, catalog_of
 from tallystick.core.access import Counted, Had, Standing, access_to, allowance_window, given_of
 from tallystick.core.access_unlock import unlocked
+from tallystick.core.frozen import FrozenDict
 from tallystick.core.meter import aggregate, meter_of_feature, meters_of
 from tallystick.core.number import ZERO, exact_sum
 from tallystick.core.period import FIRST_YEAR, Period, cadence_of
@@ -24,7 +25,8 @@ from tallystick.core.subscription_moves import advance, next_at
 from tallystick.errors import UnknownPlan
 from tallystick.storage import catalogs, customers, dunning, subscriptions
 from tallystick.storage.credits import grants_of
-from tallystick.storage.gates import reserved
+from tallystick.storage.held import held
+from tallystick.storage.overrides import overrides_of
 from tallystick.storage.usage_asked import HELD, midnight_of
 from tallystick.storage.usage_batch import Ask, read_many
 from tallystick.storage.usage_stretches import Stretch, events_of
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from tallystick.core.meter import Meter
     from tallystick.core.period import Instant
     from tallystick.core.subscription import Subscription
-    from tallystick.storage.gates import ReservationRow
+    from tallystick.storage.held import Held
     from tallystick.storage.unit import Unit
 
 __all__ = [
@@ -124,6 +126,17 @@ def standings(
 
     `plan` names the plan of all of them, where the host keeps it.
     """
+    agreed = overrides_of(unit, ids)
+    found = _by_plans(unit, at, ids, shelf, plan)
+    return {
+        id_: replace(each, overrides=FrozenDict(agreed[id_])) if id_ in agreed else each
+        for id_, each in found.items()
+    }
+
+
+def _by_plans(
+    unit: Unit, at: Instant, ids: Sequence[str], shelf: PlanShelf, plan: str | None
+) -> dict[str, Standing]:
     known = customers.several(unit, sorted(set(ids)))
     if plan is not None:
         return {id_: _by_name(id_, plan, known.get(id_), unit, shelf) for id_ in set(ids)}
@@ -154,12 +167,13 @@ def _standing(  # noqa: PLR0917 - what one customer's standing is made of
         had = [one for each in now if each.state in LIVE for one in _had_of(each, offers, access)]
     except UnknownPlan:
         return Standing(customer=id_, without="unknown_plan")
+    until = min((due for each in now if (due := next_at(each)) is not None), default=None)
     if had:
-        return Standing(customer=id_, had=tuple(had))
+        return Standing(customer=id_, had=tuple(had), until=until)
     if shelf.default_plan is not None:
-        return _by_name(id_, shelf.default_plan, customer, unit, shelf)
+        return replace(_by_name(id_, shelf.default_plan, customer, unit, shelf), until=until)
     over = any(each.trial_end is not None and each.ended_at == each.trial_end for each in now)
-    return Standing(customer=id_, without="trial_over" if over else "no_subscription")
+    return Standing(customer=id_, without="trial_over" if over else "no_subscription", until=until)
 
 
 def _advanced(subscription: Subscription, at: Instant, offers: _Known) -> Subscription:
@@ -257,18 +271,20 @@ def counts_of(
     """
     used = _used_of(unit, at, asked)
     keys = {(one.customer, meter.key) for one, _, meter in asked if meter is not None}
-    held = reserved(unit, keys, now) if keys else {}
+    rows = held(unit, keys, now) if keys else {}
     granted = _granted(unit, at, [one.customer for one, given, _ in asked if given.counts])
-    return [
-        Counted(
-            used=used.get(place, ZERO) if one.used is None else one.used,
-            reserved=ZERO
-            if meter is None
-            else _held_within(held.get((one.customer, meter.key), ()), given, at),
-            granted=granted.get((one.customer, one.feature), ZERO),
+    counts = []
+    for place, (one, given, meter) in enumerate(asked):
+        mine = () if meter is None else rows.get((one.customer, meter.key), ())
+        reserved, lost = _held_within(mine, given, at, now)
+        counts.append(
+            Counted(
+                used=exact_sum(used.get(place, ZERO), lost) if one.used is None else one.used,
+                reserved=reserved,
+                granted=granted.get((one.customer, one.feature), ZERO),
+            )
         )
-        for place, (one, given, meter) in enumerate(asked)
-    ]
+    return counts
 
 
 def _used_of(
@@ -311,13 +327,21 @@ def _period_of(window: Window | None, meter: Meter, at: Instant) -> Period:
     return Period(today if meter.aggregation in HELD else _BEGINNING, today + _AHEAD)
 
 
-def _held_within(rows: Sequence[ReservationRow], given: Given, at: Instant) -> Decimal:
-    """Add up what is reserved against the same window."""
+def _held_within(
+    rows: Sequence[Held], given: Given, at: Instant, now: Instant
+) -> tuple[Decimal, Decimal]:
+    """Add up what is held against the same window, and what holders of leases never told.
+
+    Units of a lease may be used until it expires, so until then it counts in a sliding window.
+    """
     if not rows:
-        return ZERO
+        return ZERO, ZERO
     window = allowance_window(given, at)
-    mine = rows if window is None else [row for row in rows if row.counts_at >= window.start]
-    return exact_sum(ZERO, *(row.quantity for row in mine))
+    start = _BEGINNING if window is None else window.start
+    mine = [row for row in rows if row.at > start or (row.at == start and not row.leased)]
+    lost = [row for row in mine if row.leased and row.at <= now]
+    open_ = (row.quantity for row in mine if row not in lost)
+    return exact_sum(ZERO, *open_), exact_sum(ZERO, *(row.quantity for row in lost))
 
 
 def _granted(unit: Unit, at: Instant, ids: Sequence[str]) -> dict[tuple[str, str], Decimal]:

@@ -7,20 +7,30 @@ import logging
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from tallystick.app.buffer import UsageBuffer
-
-__all__ = ["guard", "release"]
+__all__ = ["Open", "guard", "release"]
 
 _LOG: Final = logging.getLogger(__name__)
-_OPEN: Final[set[UsageBuffer]] = set()
 
 
-def guard(buffer: UsageBuffer) -> None:
+class Open(Protocol):
+    """What is closed at the program's end: a buffer of usage, a lease."""
+
+    def close(self) -> object:
+        """Tell the ledger what it holds, and end."""
+
+    def forget(self) -> None:
+        """Let go of everything in a forked child, where it is still the parent's."""
+
+
+_OPEN: Final[set[Open]] = set()
+
+
+def guard(buffer: Open) -> None:
     """Close a buffer at the program's end: at exit, and on SIGTERM where nobody catches that."""
     if not _OPEN:
         atexit.register(_close_all)
@@ -28,7 +38,7 @@ def guard(buffer: UsageBuffer) -> None:
     _OPEN.add(buffer)
 
 
-def release(buffer: UsageBuffer) -> None:
+def release(buffer: Open) -> None:
     """Leave a buffer to itself again: it is closed."""
     _OPEN.discard(buffer)
     if not _OPEN:
@@ -59,7 +69,7 @@ def _close_all() -> None:
         try:
             buffer.close()
         except Exception:  # noqa: BLE001 - the next buffer has its turn, whatever it is
-            _LOG.exception("usage could not be kept at the end of the program")
+            _LOG.exception("what was open could not be closed at the end of the program")
 
 
 def _forget_all() -> None:

@@ -20,7 +20,7 @@ from tallystick.app.turn import (
     write_level,
     write_use,
 )
-from tallystick.core.access import Counted, access_to, whole_number
+from tallystick.core.access import Counted, access_to, keys_of, whole_number
 from tallystick.core.access_denial import denial
 from tallystick.core.number import EXACT, ZERO
 from tallystick.core.text import refused_at
@@ -46,7 +46,7 @@ def check_all(
 ) -> dict[str, Access]:
     """Answer for every feature of the plans that a customer has, by key, in the plans' order."""
     standing = standings(unit, at, [customer], shelf, plan=plan)[customer]
-    keys = dict.fromkeys(key for had in standing.had for key in had.plan.features)
+    keys = keys_of(standing)
     asked = [Asked(customer, key) for key in keys]
     found = answers(unit, at, now, asked, shelf, plan=plan)
     return dict(zip(keys, found, strict=True))

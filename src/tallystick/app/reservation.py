@@ -11,7 +11,7 @@ from datetime import timedelta
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
 
-from tallystick.app.entitlement import meter_for, on_offer
+from tallystick.app.entitlement import meter_for
 from tallystick.app.gate import answer_after
 from tallystick.app.turn import (
     Wish,
@@ -21,9 +21,10 @@ from tallystick.app.turn import (
     looked_up,
     refusal,
     taken,
+    taken_again,
     write_use,
 )
-from tallystick.core.access import Counted, Given, access_to, whole_number
+from tallystick.core.access import Counted, access_to, whole_number
 from tallystick.core.access_denial import denial
 from tallystick.core.number import EXACT, ZERO, plain
 from tallystick.core.text import refused_at
@@ -150,19 +151,11 @@ def release(unit: Unit, now: Instant, customer: str, id_: str, token: int) -> No
 
 def _turn_of(unit: Unit, now: Instant, wish: Wish, row: ReservationRow, shelf: PlanShelf) -> Turn:
     """Take a turn at the gate of a reservation, whatever the customer has by now."""
-    standing, given = looked_up(unit, now, wish, shelf)
-    meter = meter_for(given, shelf)
-    begun = given.had is not None and given.had.schedule.start <= row.counts_at
-    if begun and meter is not None and meter.key == row.meter:
-        return taken(unit, now, wish, (standing, given, meter), shelf)
-    # The plan has changed since.  What was let pass is used, and counts all the same.
-    catalog = on_offer(unit, shelf)
-    meter = None if catalog is None else shelf.meters_in(catalog).get(row.meter)
-    if meter is None:
+    turn = taken_again(unit, now, wish, row.meter, shelf)
+    if turn is None:
         text = f"the meter {row.meter!r} of {row.id!r} is not known any more"
         raise ReservationOver(text, id=row.id, state=row.state)
-    given = Given(key=row.feature, had=None, reason=standing.without)
-    return taken(unit, now, wish, (standing, given, meter), shelf)
+    return turn
 
 
 def _held(unit: Unit, wish: Wish, token: int) -> ReservationRow:

@@ -11,9 +11,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tallystick.app import usage as using
-from tallystick.app.entitlement import Asked, counts_of, explained, on_offer, standings
+from tallystick.app.entitlement import (
+    Asked,
+    counts_of,
+    explained,
+    meter_for,
+    on_offer,
+    standings,
+)
 from tallystick.app.sent import use_tree
-from tallystick.core.access import access_to, given_of, whole_number
+from tallystick.core.access import Given, access_to, given_of, whole_number
 from tallystick.core.access_denial import denial
 from tallystick.core.event import parse_event
 from tallystick.core.number import EXACT
@@ -28,7 +35,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from tallystick.app.entitlement import PlanShelf
-    from tallystick.core.access import Counted, Given, Standing
+    from tallystick.core.access import Counted, Standing
     from tallystick.core.entitlement import Access
     from tallystick.core.event import UsageEvent
     from tallystick.core.meter import Meter
@@ -47,6 +54,8 @@ __all__ = [
     "recorded_before",
     "refusal",
     "taken",
+    "taken_again",
+    "use_event",
     "write_level",
     "write_use",
 ]
@@ -133,6 +142,28 @@ def taken(
     return Turn(unit, now, wish, standing, given, meter, counted, seen, shelf)
 
 
+def taken_again(
+    unit: Unit, now: Instant, wish: Wish, meter_key: str, shelf: PlanShelf
+) -> Turn | None:
+    """Take a turn for what was let pass at `wish.at` before, whatever the customer has by now.
+
+    None where the meter is not known any more.
+    """
+    standing, given = looked_up(unit, now, wish, shelf)
+    at = now if wish.at is None else wish.at
+    meter = meter_for(given, shelf)
+    begun = given.had is not None and given.had.schedule.start <= at
+    if begun and meter is not None and meter.key == meter_key:
+        return taken(unit, now, wish, (standing, given, meter), shelf)
+    # The plan has changed since.  What was let pass is used, and counts all the same.
+    catalog = on_offer(unit, shelf)
+    meter = None if catalog is None else shelf.meters_in(catalog).get(meter_key)
+    if meter is None:
+        return None
+    given = Given(key=wish.feature, had=None, reason=standing.without)
+    return taken(unit, now, wish, (standing, given, meter), shelf)
+
+
 def decided(turn: Turn) -> Access:
     """Answer whether the wish is within the limit."""
     return access_to(turn.given, turn.counted, whole_number(turn.wish.quantity), turn.at)
@@ -175,8 +206,8 @@ def write_level(turn: Turn, level: Decimal, *, change: Decimal | None = None) ->
     return _write(turn, said, turn.now if latest is None else max(turn.now, latest))
 
 
-def _write(turn: Turn, said: Mapping[str, object], at: Instant | None) -> str:
-    """Write an event that this meter counts, or none.  Raises InvalidInput."""
+def use_event(turn: Turn, said: Mapping[str, object], at: Instant | None) -> UsageEvent:
+    """Make an event that this meter counts.  Raises InvalidInput, InvalidUsage."""
     tree = use_tree(
         turn.wish.customer,
         turn.meter.event_type,
@@ -191,6 +222,12 @@ def _write(turn: Turn, said: Mapping[str, object], at: Instant | None) -> str:
         raise refused_at("properties", f"are none that the meter {turn.meter.key} counts")
     if turn.meter.late == "refuse" and is_late(turn.meter, event):
         raise refused_at("at", f"is too late for the meter {turn.meter.key}: it would not count")
+    return event
+
+
+def _write(turn: Turn, said: Mapping[str, object], at: Instant | None) -> str:
+    """Write an event that this meter counts, or none.  Raises InvalidInput."""
+    event = use_event(turn, said, at)
     had = turn.given.had
     catalog = None if had is None else had.plan.catalog
     meters = {} if catalog is None else turn.shelf.meters_in(catalog)

@@ -8,7 +8,7 @@ the business of whoever stores events.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -20,17 +20,21 @@ from tallystick.core.entitlement import (
     Unlimited,
     UpTo,
     access_within,
+    entitlement_of,
     feature_words,
 )
 from tallystick.core.entitlement_source import EntitlementSource, limit_of
+from tallystick.core.frozen import FrozenDict
 from tallystick.core.number import EXACT, ZERO, exact_product
+from tallystick.core.override import overridden
 from tallystick.core.usage_reset import last_usage_reset, next_usage_reset
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tallystick.core.catalog import Catalog, Feature, Plan, Reset
     from tallystick.core.entitlement import Entitlement, Reason
+    from tallystick.core.override import Override
     from tallystick.core.period import Cadence, Instant
     from tallystick.core.schedule import Schedule
 
@@ -45,6 +49,7 @@ __all__ = [
     "allowance_window",
     "denied",
     "given_of",
+    "keys_of",
     "whole_number",
 ]
 
@@ -92,13 +97,16 @@ class Had:
 class Standing:
     """What a customer has at an instant; `without` says why there is nothing, where there is none.
 
-    `catalog` is what could be bought now.
+    `catalog` is what could be bought now.  `overrides` is what was agreed with them, by feature; it
+    goes before their plans.  `until` is when time changes it, None where it does not.
     """
 
     customer: str
     had: tuple[Had, ...] = ()
     without: Reason = "no_subscription"
     catalog: Catalog[Any, Any] | None = None
+    overrides: Mapping[str, Override] = field(default_factory=FrozenDict)
+    until: Instant | None = None
 
     def __hash__(self) -> int:
         """Hash by the customer."""
@@ -154,6 +162,7 @@ def given_of(standing: Standing, key: str) -> Given:
     """Give what a customer is given of a feature, all plans that they have taken together."""
     if not standing.had:
         return Given(key=key, had=None, reason=standing.without)
+    standing = _as_agreed(standing, key)
     giving = [had for had in standing.had if key in had.plan.enabled]
     open_ = [had for had in giving if had.bar is None]
     mains = [had for had in open_ if not had.add_on]
@@ -168,6 +177,25 @@ def given_of(standing: Standing, key: str) -> Given:
             entitlement=_together(key, mains, [had for had in open_ if had.add_on]),
         )
     return _not_given(standing, key, giving)
+
+
+def keys_of(standing: Standing) -> tuple[str, ...]:
+    """Give the features that a customer's plans say something of, or that were agreed with them."""
+    planned = (key for had in standing.had for key in had.plan.features)
+    agreed = standing.overrides if standing.had else ()
+    return tuple(dict.fromkeys((*planned, *agreed)))
+
+
+def _as_agreed(standing: Standing, key: str) -> Standing:
+    """Put what was agreed with the customer into the place of what their plans say."""
+    override = standing.overrides.get(key)
+    if override is None:
+        return standing
+    had = [
+        each if each.add_on else replace(each, plan=overridden(each.plan, key, override))
+        for each in standing.had
+    ]
+    return replace(standing, had=tuple(had))
 
 
 def _switched_off(standing: Standing, key: str, add_ons: Sequence[Had]) -> bool:
@@ -204,6 +232,9 @@ def _size(feature: Feature) -> tuple[int, int]:
 
 def _together(key: str, mains: Sequence[Had], add_ons: Sequence[Had]) -> Entitlement:
     """Put plans and add-ons together: one base, and what is added to it."""
+    alone = entitlement_of(mains[0].plan, key) if len(mains) == 1 and not add_ons else None
+    if alone is not None:
+        return alone  # as most have it
     if any(had.plan.features[key].limit is None for had in mains or add_ons):
         return Allowed()
     sources = [EntitlementSource("plan_version", _units(had, key)) for had in mains]

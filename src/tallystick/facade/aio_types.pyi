@@ -33,6 +33,7 @@ from tallystick.core.invoice import Invoice, InvoiceStatus
 from tallystick.core.meter import Meter
 from tallystick.core.money import Money
 from tallystick.core.move import AddOn, Billing, Phase, Proration
+from tallystick.core.override import Override
 from tallystick.core.page import Page
 from tallystick.core.parent import Parent
 from tallystick.core.period import Period
@@ -43,9 +44,11 @@ from tallystick.core.quote import Quote
 from tallystick.core.rating.usage import Measured
 from tallystick.core.redemption import Redemption
 from tallystick.core.seller import Seller
+from tallystick.core.snapshot import Entitlements
 from tallystick.core.subscription import AfterTrial, PauseMode, Subscription
 from tallystick.core.tax_rules import TaxRules, TaxRulesVersion
 from tallystick.facade.gate import _Count
+from tallystick.facade.lease import Lease
 from tallystick.facade.reservation import Quantity, Reservation
 from tallystick.files.events import EventFile
 from tallystick.storage.credits import GrantRow
@@ -65,6 +68,7 @@ __all__ = [
     "AsyncDunnings",
     "AsyncInvoices",
     "AsyncMoves",
+    "AsyncOverrides",
     "AsyncPriceMigrations",
     "AsyncQuotes",
     "AsyncSellers",
@@ -130,6 +134,7 @@ class AsyncTallystick:
     credits: AsyncCredits
     customers: AsyncCustomers
     dunning: AsyncDunnings
+    async def entitlements(self, customer: str, *, max_age: float = ...) -> Entitlements: ...
     async def foresee(
         self,
         customer: str,
@@ -152,8 +157,20 @@ class AsyncTallystick:
         connection: AsyncConnection | AsyncSession | None = ...,
     ) -> Access: ...
     invoices: AsyncInvoices
+    async def lease(
+        self,
+        customer: str,
+        feature: str,
+        size: int,
+        *,
+        expires_in: timedelta | int = ...,
+        report_every: float = ...,
+        plan: str | None = ...,
+        properties: Mapping[str, object] | None = ...,
+    ) -> Lease: ...
     async def migrate(self) -> tuple[Migration, ...]: ...
     async def migrations(self) -> tuple[Migration, ...]: ...
+    overrides: AsyncOverrides
     async def plan(
         self, ref: str, *, connection: AsyncConnection | AsyncSession | None = ...
     ) -> Plan[str]: ...
@@ -661,6 +678,28 @@ class AsyncPriceMigrations:
     async def undo(
         self, id: str, *, at: datetime | None = ..., tell: Callable[[MigrationUndone], object] = ...
     ) -> MigrationUndone: ...
+
+class AsyncOverrides:
+    async def lift(
+        self,
+        customer: str,
+        feature: str,
+        *,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> None: ...
+    async def of(
+        self, customer: str, *, connection: AsyncConnection | AsyncSession | None = ...
+    ) -> Mapping[str, Override]: ...
+    async def set(
+        self,
+        customer: str,
+        feature: str,
+        *,
+        enabled: bool = ...,
+        limit: int | None = ...,
+        value: object = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Override: ...
 
 class AsyncInvoices:
     async def add_item(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tallystick.app import gate, reservation
-from tallystick.app.entitlement import Asked, PlanShelf, answers
+from tallystick.app.entitlement import Asked, answers
 from tallystick.app.turn import Wish
 from tallystick.core.access import Given, denied, whole_number
 from tallystick.core.number import ZERO, quantity_of
@@ -15,11 +14,12 @@ from tallystick.core.period import FIRST_YEAR, LAST_YEAR, instant, parse_instant
 from tallystick.core.property import shown
 from tallystick.core.text import id_at, refused_at
 from tallystick.errors import InvalidPeriod, StorageUnavailable
+from tallystick.facade.from_memory import FromMemory, length_of
 from tallystick.facade.reservation import Quantity, Reservation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from decimal import Decimal
 
     from sqlalchemy import Connection
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from tallystick.core.entitlement import Access
     from tallystick.core.period import Instant
     from tallystick.storage.unit import Unit
-    from tallystick.wiring import Tallystick
 
 __all__ = ["Gate"]
 
@@ -39,23 +38,12 @@ _HELD: Final = 60  # seconds
 _MOST_QUESTIONS: Final = 20_000
 
 
-class Gate:
+class Gate(FromMemory):
     """What a ledger answers to "may they, now?", and how limits are used.
 
     A customer needs no row of their own: whoever has no subscription has the ledger's
     `default_plan`.  Every call takes the host's `connection`, in whose transaction it then works.
     """
-
-    def _tally(self) -> Tallystick:
-        return cast("Tallystick", self)
-
-    def _plans(self) -> PlanShelf:
-        """Give what plans there are; one for each ledger, as it remembers what it has read."""
-        tally = self._tally()
-        found = tally.__dict__.get("_shelf")
-        if found is None:
-            found = tally.__dict__["_shelf"] = PlanShelf(tally.price_book, tally.default_plan)
-        return cast("PlanShelf", found)
 
     # --- asking -----------------------------------------------------------------------------------
 
@@ -244,7 +232,7 @@ class Gate:
 
         Raises as `use` does.
         """
-        held = _length(expires_in)
+        held = length_of(expires_in)
         wish = self._wish(
             customer,
             feature,
@@ -371,16 +359,6 @@ def _away(one: Asked) -> Access:
 def _count(used: _Count) -> Decimal | None:
     given = used() if callable(used) else used
     return None if given is None else quantity_of(given, "used")
-
-
-def _length(expires_in: object) -> timedelta:
-    length = expires_in
-    if type(length) is int and 0 < length <= reservation.LONGEST_HOLD.total_seconds():
-        length = timedelta(seconds=length)
-    if not isinstance(length, timedelta) or not timedelta() < length <= reservation.LONGEST_HOLD:
-        text = f"is a timedelta, or whole seconds, of at most 7 days, not {shown(expires_in)}"
-        raise refused_at("expires_in", text)
-    return length
 
 
 def _moment(at: object) -> Instant | None:

@@ -8,14 +8,11 @@ reservation at a gate has a number of its own, which fences off whoever comes to
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from sqlalchemy import insert, select, text, update
 
-from tallystick.storage.among import among
-
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from decimal import Decimal
     from typing import Any
 
@@ -32,15 +29,12 @@ __all__ = [
     "expire_reservations",
     "next_token",
     "reservation_by_id",
-    "reserved",
     "see_limit",
     "take_turn",
 ]
 
 ReservationState: TypeAlias = Literal["open", "committed", "released", "expired"]
 """How a reservation stands; from `open` it goes to one of the others, once."""
-
-_KEYS_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,25 +105,6 @@ def expire_reservations(unit: Unit, customer: str, meter: str, at: Instant) -> i
     mine = (c.customer_id == customer, c.meter == meter, c.state == "open", c.expires_at <= at)
     changed = update(unit.tables.reservations).where(*mine)
     return unit.connection.execute(changed.values(state="expired", closed_at=at)).rowcount
-
-
-def reserved(
-    unit: Unit, keys: Collection[tuple[str, str]], at: Instant
-) -> dict[tuple[str, str], tuple[ReservationRow, ...]]:
-    """Give what is open and has not expired by an instant, by customer and meter."""
-    table = unit.tables.reservations
-    columns = (table.c.customer_id, table.c.meter)
-    ordered = sorted(set(keys))
-    found: dict[tuple[str, str], tuple[ReservationRow, ...]] = {}
-    for start in range(0, len(ordered), _KEYS_AT_ONCE):
-        some = ordered[start : start + _KEYS_AT_ONCE]
-        query = select(table).where(
-            among(unit, columns, some), table.c.state == "open", table.c.expires_at > at
-        )
-        for row in map(_row, unit.connection.execute(query).mappings()):
-            key = (row.customer, row.meter)
-            found[key] = (*found.get(key, ()), row)
-    return found
 
 
 def add_reservation(unit: Unit, row: ReservationRow) -> None:

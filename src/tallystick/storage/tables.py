@@ -32,6 +32,7 @@ from tallystick.storage.coupon_tables import make_coupon_tables
 from tallystick.storage.credit_rule_tables import make_credit_rule_tables
 from tallystick.storage.credit_tables import make_credit_tables
 from tallystick.storage.gate_tables import make_gate_tables
+from tallystick.storage.lease_tables import make_lease_tables
 from tallystick.storage.parent_tables import make_parent_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
@@ -106,6 +107,8 @@ class Tables:
         self.invoice_sections = families.invoice_sections
         limits = make_gate_tables(self.metadata, prefix)
         self.gates, self.reservations = limits.gates, limits.reservations
+        leased = make_lease_tables(self.metadata, prefix)
+        self.leases, self.entitlement_overrides = leased.leases, leased.entitlement_overrides
 
     @property
     def version_table(self) -> str:
