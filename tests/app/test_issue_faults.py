@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select, update
 
-from tallystick.app import billing, issuing, late_drafts
+from tallystick.app import batch_facts, billing, late_drafts
 from tallystick.app.drafting import drafts_of
 from tallystick.app.usage_of_drafts import UsageOfDrafts
 from tallystick.core.reckoning import reckon
@@ -47,7 +47,7 @@ def test_a_fault_of_ours_in_one_document_blocks_no_other(
     tally: Tallystick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(issuing, "reckon", refuse_one)
+        patched.setattr(batch_facts, "reckon", refuse_one)
         run = tally.invoices.run(START)
     (aside,) = run.set_aside
     assert (run.documents, aside.kind, aside.customer) == (5, "draft", "p3")
@@ -66,7 +66,7 @@ def test_a_fault_in_what_a_batch_reads_blocks_only_the_document_it_comes_from(
             raise LookupError("no such meter")
         return UsageOfDrafts(unit, offers, drafts)
 
-    monkeypatch.setattr(issuing, "UsageOfDrafts", read)
+    monkeypatch.setattr(batch_facts, "UsageOfDrafts", read)
     run = tally.invoices.run(START)
     assert (run.documents, [each.customer for each in run.set_aside]) == (5, ["p3"])
     numbers = [

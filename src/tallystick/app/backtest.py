@@ -45,6 +45,7 @@ _MOST_PRICES: Final = 500
 _MOST_APART: Final = 1_000
 _MOST_RULES: Final = 20
 _OTHERS: Final = "and others"
+_FAMILY: Final = "documents of families keep their amounts"
 _LONGEST: Final = 200
 _NOT_YET: Final[Any] = object()
 _SIMPLE: Final = frozenset({"fee", "usage", "setup"})
@@ -107,11 +108,11 @@ class _Run:
 
     def __init__(self, unit: Unit, trials: Trials, since: Instant, until: Instant) -> None:
         self.unit, self.trials, self.since, self.until = unit, trials, since, until
-        every = dict(trials.every())
-        self.prices = _prices(every.values())
-        self.whole = _words(ref for ref, each in every.items() if each.whole)
-        self.metered = _words(ref for ref, each in every.items() if _changes_usage(each))
-        self.changes = any(each.changes or each.whole for each in every.values())
+        every = list(trials.every())  # a plan once for each currency
+        self.prices = _prices(each for _, each in every)
+        self.whole = _words(ref for ref, each in every if each.whole)
+        self.metered = _words(ref for ref, each in every if _changes_usage(each))
+        self.changes = any(each.changes or each.whole for _, each in every)
         self.amounts: dict[_Charge, _Amounts] = {}
         taxed = tax_rules_versions(unit)
         self.taxing = Taxing(unit, settings_of(unit).party) if taxed else None
@@ -126,11 +127,15 @@ class _Run:
         documents = figures(self.unit, some, self.since, self.until, ends=self.adds_tax)
         by_document = self._lines(documents) if documents else {}
         late, granted, redeemed = self._acted_on(some) if documents and self.changes else _NOBODY
+        family = acted_on.families(self.unit, some) if documents and self.changes else ()
         totals: dict[tuple[str, str], list[int]] = {}
         again: set[str] = set()
         for each in documents:
             now = self._told_by_lines(each, by_document, redeemed.get(each.customer, ()))
-            if each.customer in granted or (
+            if each.customer in family:
+                self._set_apart(("", "", _FAMILY, each.currency), each.total)
+                now = each.total
+            elif each.customer in granted or (
                 each.customer in late and _names(each.due, self.metered)
             ):
                 now = None

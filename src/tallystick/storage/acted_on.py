@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tallystick.storage.issued_figures import Customers
     from tallystick.storage.unit import Unit
 
-__all__ = ["given_units", "late", "promoted", "redeemed"]
+__all__ = ["families", "given_units", "late", "promoted", "redeemed"]
 
 _LATE: Final = """SELECT DISTINCT e.customer_id FROM {events} e WHERE e.customer_id > :after{upto}
  AND e.received_at < :until AND ({late})
@@ -47,6 +47,12 @@ def promoted(unit: Unit, some: Customers) -> set[str]:
     c = unit.tables.credit_grants.c
     where = [c.category == "promotional", c.currency.is_not(None)]
     return _who(unit, some, c.customer_id, where)
+
+
+def families(unit: Unit, some: Customers) -> set[str]:
+    """Give those who ever had somebody pay for them, or paid for somebody."""
+    c = unit.tables.customer_parents.c
+    return _who(unit, some, c.customer_id, []) | _who(unit, some, c.parent_id, [])
 
 
 def given_units(unit: Unit, some: Customers) -> set[str]:
