@@ -59,9 +59,11 @@ def _apart(lines: Sequence[BilledLine]) -> Iterator[tuple[int, str, object, obje
 def _made_again(lines: Sequence[BilledLine]) -> list[list[int] | None]:
     """Take the rates of lines again, all of a document together, as each is rounded once.
 
-    What gives back is taxed as the document was that it gives back of; a document with any of that
-    is left out.
+    What gives back is taxed as the document was that it gives back of, and what came late as the
+    difference to what was taxed before; a document with any of that is left out.
     """
+    if any(line.kind == "late" for line in lines):
+        return [None] * len(lines)
     sold = [_sold(line) for line in lines]
     taxes = [tax.amount for line in lines for tax in taxes_of(line)]
     if any(amount.minor < 0 for amount in (*sold, *taxes)):
