@@ -220,7 +220,8 @@ class Ledger:
 
     def check(self) -> None:
         """Hold what must be true of every ledger."""
-        assert not [check for check in self.tally.verify().checks if check.rows]
+        failed = [check for check in self.tally.verify().checks if check.rows]
+        assert not failed, failed
         assert not self.bill().did_work
         assert self._bodies() == self.bodies
         owed: Counter[str] = Counter()

@@ -13,7 +13,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.databases import migrated
@@ -287,7 +287,35 @@ def _late(person: Person, days: int) -> Person:
     return replace(person, moves=[*moves, last], using=more, items=[], late_by=days, purse={})
 
 
+_EXTRAS: Final[Tree] = {"extra": 1, "floor": 1, "sms": 1, "team": 1}
+_LAST_SECOND: Final = Person(
+    {
+        "at": BEGIN + timedelta(days=1, seconds=-1),
+        "starts": BEGIN,
+        "ends": BEGIN + _DAY,
+        "plan": "free",
+        "seats": 1,
+        "add_ons": _EXTRAS,
+        "zone": None,
+        "aligned": False,
+    },
+    [
+        {
+            "do": "change",
+            "add": {"extra": 4},
+            "proration": None,
+            "when": None,
+            "at": BEGIN + timedelta(days=1, seconds=-1),
+        }
+    ],
+    Using(200, (1,)),
+    [],
+)
+"""Somebody whose credit for the last second of a fee rounds to zero, and so does its tax."""
+
+
 @settings(_QUIET, max_examples=times(2, 40))
+@example(town={"c0": _LAST_SECOND}, days=1)
 @given(town=TOWNS, days=st.integers(1, 40))
 def test_late_usage_comes_to_what_it_would_have_been_in_time(
     town: dict[str, Person], days: int, tmp_path_factory: pytest.TempPathFactory

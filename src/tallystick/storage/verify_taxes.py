@@ -70,7 +70,8 @@ def _made_again(lines: Sequence[BilledLine]) -> list[list[int] | None]:
         return [None] * len(lines)
     new = [place for place, amount in enumerate(sold) if amount.minor]
     rates = [[each.rate for each in taxes_of(lines[place])] for place in new]
-    made: list[list[int] | None] = [[] for _ in lines]
+    # a line worth nothing may name rates, as a credit that rounds to zero does: each comes to zero
+    made: list[list[int] | None] = [[0] * len(taxes_of(line)) for line in lines]
     for place, some in zip(new, tax_lines([sold[place] for place in new], rates), strict=True):
         made[place] = [each.amount.minor for each in some]
     return made
