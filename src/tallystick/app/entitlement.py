@@ -7,15 +7,16 @@ versions that this process has not met before are read one by one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.app.offers import Offers, catalog_of
+from tallystick.app.plan_shelf import PlanShelf
 from tallystick.core.access import Counted, Had, Standing, access_to, allowance_window, given_of
 from tallystick.core.access_unlock import unlocked
 from tallystick.core.frozen import FrozenDict
-from tallystick.core.meter import aggregate, meter_of_feature, meters_of
+from tallystick.core.meter import aggregate, meter_of_feature
 from tallystick.core.number import ZERO, exact_sum
 from tallystick.core.period import FIRST_YEAR, Period, cadence_of
 from tallystick.core.reading import readings_of
@@ -51,8 +52,10 @@ __all__ = [
     "answers",
     "counts_of",
     "explained",
+    "held_within",
     "meter_for",
     "on_offer",
+    "period_of",
     "standings",
 ]
 
@@ -60,26 +63,6 @@ _BEGINNING: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 """A Monday, the first of a month and of a year: what quotas of no subscription are counted from."""
 
 _AHEAD: Final = timedelta(days=2)
-
-
-@dataclass(slots=True)
-class PlanShelf:
-    """What plans there are: the ledger's own catalogue, and who without a subscription has which.
-
-    `known` are plan versions that were read before; what is published never changes.
-    """
-
-    catalog: Catalog[Any, Any] | None = None
-    default_plan: str | None = None
-    known: dict[str, Plan[Any]] = field(default_factory=dict)
-    meters: dict[int, tuple[Catalog[Any, Any], Mapping[str, Meter]]] = field(default_factory=dict)
-
-    def meters_in(self, catalog: Catalog[Any, Any]) -> Mapping[str, Meter]:
-        """Give the meters of a catalogue by key."""
-        found = self.meters.get(id(catalog))
-        if found is None or found[0] is not catalog:
-            found = self.meters[id(catalog)] = (catalog, meters_of(catalog))
-        return found[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +259,7 @@ def counts_of(
     counts = []
     for place, (one, given, meter) in enumerate(asked):
         mine = () if meter is None else rows.get((one.customer, meter.key), ())
-        reserved, lost = _held_within(mine, given, at, now)
+        reserved, lost = held_within(mine, given, at, now)
         counts.append(
             Counted(
                 used=exact_sum(used.get(place, ZERO), lost) if one.used is None else one.used,
@@ -301,7 +284,7 @@ def _used_of(
             stretch = Stretch(one.customer, meter.event_type, window.start, window.end)
             sliding[place] = (meter, stretch)
         else:
-            asks[place] = Ask(meter, one.customer, _period_of(window, meter, at))
+            asks[place] = Ask(meter, one.customer, period_of(window, meter, at))
     found = dict(zip(asks, read_many(unit, list(asks.values())), strict=True))
     used = {place: figures[0].quantity if figures else ZERO for place, figures in found.items()}
     stretches = [stretch for _, stretch in sliding.values()]
@@ -316,7 +299,7 @@ def _used_of(
     return {place: max(ZERO, each) for place, each in used.items()}
 
 
-def _period_of(window: Window | None, meter: Meter, at: Instant) -> Period:
+def period_of(window: Window | None, meter: Meter, at: Instant) -> Period:
     """Give the period whose figure of the meter counts against what is given.
 
     What never starts again counts from the beginning; a level is that of now.
@@ -327,7 +310,7 @@ def _period_of(window: Window | None, meter: Meter, at: Instant) -> Period:
     return Period(today if meter.aggregation in HELD else _BEGINNING, today + _AHEAD)
 
 
-def _held_within(
+def held_within(
     rows: Sequence[Held], given: Given, at: Instant, now: Instant
 ) -> tuple[Decimal, Decimal]:
     """Add up what is held against the same window, and what holders of leases never told.
