@@ -7,13 +7,13 @@ versions that this process has not met before are read one by one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tallystick.app.offers import Offers, catalog_of
 from tallystick.app.plan_shelf import PlanShelf
-from tallystick.core.access import Counted, Had, Standing, access_to, allowance_window, given_of
+from tallystick.core.access import Counted, Had, Standing, allowance_window
 from tallystick.core.access_unlock import unlocked
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.meter import aggregate, meter_of_feature
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Asked",
     "PlanShelf",
-    "answers",
     "counts_of",
     "explained",
+    "granted_of",
     "held_within",
     "meter_for",
     "on_offer",
@@ -65,8 +65,7 @@ _BEGINNING: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 _AHEAD: Final = timedelta(days=2)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One question: whether a customer may use so much of a feature.
 
     `used` is the host's own count, where it has one.
@@ -253,9 +252,9 @@ def counts_of(
     `at` is when it would be used; what is reserved is told by the time it is `now`.
     """
     used = _used_of(unit, at, asked)
-    keys = {(one.customer, meter.key) for one, _, meter in asked if meter is not None}
-    rows = held(unit, keys, now) if keys else {}
-    granted = _granted(unit, at, [one.customer for one, given, _ in asked if given.counts])
+    counted = {one.customer for one, _, meter in asked if meter is not None}
+    rows = held(unit, counted, now) if counted else {}
+    granted = granted_of(unit, at, [one.customer for one, given, _ in asked if given.counts])
     counts = []
     for place, (one, given, meter) in enumerate(asked):
         mine = () if meter is None else rows.get((one.customer, meter.key), ())
@@ -327,7 +326,7 @@ def held_within(
     return exact_sum(ZERO, *open_), exact_sum(ZERO, *(row.quantity for row in lost))
 
 
-def _granted(unit: Unit, at: Instant, ids: Sequence[str]) -> dict[tuple[str, str], Decimal]:
+def granted_of(unit: Unit, at: Instant, ids: Sequence[str]) -> dict[tuple[str, str], Decimal]:
     """Add up the units that grants give now, by customer and feature."""
     found: dict[tuple[str, str], Decimal] = {}
     if not ids:
@@ -341,34 +340,6 @@ def _granted(unit: Unit, at: Instant, ids: Sequence[str]) -> dict[tuple[str, str
 
 
 # --- the answers ----------------------------------------------------------------------------------
-
-
-def answers(
-    unit: Unit,
-    at: Instant,
-    now: Instant,
-    asked: Sequence[Asked],
-    shelf: PlanShelf,
-    *,
-    plan: str | None = None,
-) -> list[Access]:
-    """Answer many questions at once, each with what would unlock it where it is denied."""
-    standing = standings(unit, at, [one.customer for one in asked], shelf, plan=plan)
-    pairs = [(one, given_of(standing[one.customer], one.feature)) for one in asked]
-    counts = counts_of(
-        unit, at, now, [(one, given, meter_for(given, shelf)) for one, given in pairs]
-    )
-    found = [
-        access_to(given, counted, one.requested, at)
-        for (one, given), counted in zip(pairs, counts, strict=True)
-    ]
-    if all(each.allowed for each in found):
-        return found
-    catalog = on_offer(unit, shelf)
-    return [
-        explained(each, replace(standing[one.customer], catalog=catalog), counted, at)
-        for each, one, counted in zip(found, asked, counts, strict=True)
-    ]
 
 
 def explained(answer: Access, standing: Standing, counted: Counted, at: Instant) -> Access:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tallystick.app.entitlement import Asked, answers, standings
+from tallystick.app.answers import answers
+from tallystick.app.entitlement import Asked, standings
 from tallystick.app.gate_notices import tell_levels
 from tallystick.app.turn import (
     CHANGE,

@@ -9,6 +9,7 @@ from tallystick.app.entitlement import counts_of, held_within, period_of
 from tallystick.core.access import Counted, allowance_window
 from tallystick.core.aggregate import day_of
 from tallystick.core.number import ZERO, exact_sum
+from tallystick.core.period import Period
 from tallystick.storage.gate_facts import GateQuestion
 from tallystick.storage.usage_asked import midnight_of
 from tallystick.storage.usage_batch import rounded_quantity
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from tallystick.app.entitlement import Asked
     from tallystick.core.access import Given
     from tallystick.core.meter import Meter
-    from tallystick.core.period import Instant, Period
+    from tallystick.core.period import Instant
     from tallystick.storage.gate_facts import Edge, GateFacts
     from tallystick.storage.unit import Unit
 
-__all__ = ["counted_of", "question_of"]
+__all__ = ["counted_of", "question_of", "ragged_days"]
 
 _DAY: Final = timedelta(days=1)
 _HALF: Final = _DAY / 2
@@ -84,6 +85,16 @@ def _whole_days(period: Period, at: Instant) -> tuple[date | None, date | None, 
     elif last < end:
         edges.append((1, last, end))
     return first, after, edges
+
+
+def ragged_days(period: Period) -> tuple[date, date, Sequence[Period]]:
+    """Give the days that a period touches, `[first, after)`, and what of these lies outside it."""
+    first, after = day_of(period.start), day_of(period.end)
+    dawn, last = midnight_of(first), midnight_of(after)
+    if last < period.end:
+        after, last = after + _DAY, last + _DAY
+    outside = ((dawn, period.start), (period.end, last))
+    return first, after, [Period(start, end) for start, end in outside if start < end]
 
 
 def counted_of(

@@ -35,12 +35,12 @@ def recorded_alone(
 
     That is its key, a meter of the catalogue that refuses it, and a roll-up that is more than
     added to: `app.recording` knows what to do.  The meters are held; `kept` are those whose
-    roll-ups are, and until `closed` usage is closed.
+    roll-ups are, and until `closed` usage is closed.  All of them take events of this type.
     """
     if closed is not None and (event.received_at is None or event.received_at < closed):
         event = replace(event, received_at=closed)
     try:
-        check_event(event, [each for each in meters if each.event_type == event.type])
+        check_event(event, meters)
     except InvalidUsage:
         return False
     tally = tallied(kept, [(0, event)])

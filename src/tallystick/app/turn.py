@@ -258,18 +258,23 @@ def _write(turn: Turn, said: Mapping[str, object], at: Instant | None) -> str:
     event = use_event(turn, said, at)
     had = turn.given.had
     catalog = None if had is None else had.plan.catalog
-    meters = {} if catalog is None else turn.shelf.meters_in(catalog)
-    fed = {**meters, turn.meter.key: turn.meter}
-    if recorded_alone(turn.unit, event, fed.values(), _kept(turn), turn.facts.closed):
+    fed = () if catalog is None else turn.shelf.meters_fed(catalog, event.type)
+    meters = {**{each.key: each for each in fed}, turn.meter.key: turn.meter}
+    if recorded_alone(
+        turn.unit, event, meters.values(), _kept(turn, event.type), turn.facts.closed
+    ):
         return "accepted"
-    return using.record(turn.unit, event, fed, turn.now)  # which tells why not, or finds it there
+    return using.record(turn.unit, event, meters, turn.now)  # it is there already, or tells why not
 
 
-def _kept(turn: Turn) -> Sequence[KeptMeter]:
+def _kept(turn: Turn, type_: str) -> Sequence[KeptMeter]:
     """Give the meters whose roll-ups are kept, as they are remembered or, after a change, read."""
     number, kept = turn.shelf.kept
     if number != turn.facts.meters:
-        kept = kept_meters(turn.unit)
+        found: dict[str, list[KeptMeter]] = {}
+        for each in kept_meters(turn.unit):
+            found.setdefault(each.meter.event_type, []).append(each)
+        kept = found
         if turn.unit.owned:
             turn.shelf.kept = turn.facts.meters, kept
-    return kept
+    return kept.get(type_, ())

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from tallystick.storage.arrays import Cell
     from tallystick.storage.unit import Unit
 
-__all__ = ["Ask", "read_many", "rounded_quantity"]
+__all__ = ["Ask", "read_many", "ready_meters", "rounded_quantity"]
 
 _SUMS: Final = frozenset({"sum", "average", "count", "min", "max"})
 _PLAIN: Final = frozenset({"sum"})
@@ -99,7 +99,7 @@ def read_many(unit: Unit, asks: Sequence[Ask]) -> list[list[Figure]]:
     """
     if not asks:
         return []
-    ready = _ready(unit)
+    ready = ready_meters(unit)
     meters = {id(each.meter): each.meter for each in asks}  # a meter itself cannot be a key
     digest = {key: digest_of(meter) for key, meter in meters.items()}
     kept: dict[int, int] = {}
@@ -133,7 +133,8 @@ def rounded_quantity(total: Decimal, rounding: int | None) -> Decimal:
     return Decimal(plain(round_quotient_to(Fraction(total), decimals)))
 
 
-def _ready(unit: Unit) -> dict[str, int]:
+def ready_meters(unit: Unit) -> dict[str, int]:
+    """Give the numbers of the meters whose roll-ups hold every event, by digest."""
     meters = unit.tables.meters
     rows = unit.connection.execute(
         text(f"SELECT digest, id FROM {meters.fullname} WHERE state = 'ready'")  # noqa: S608 - names of ours
