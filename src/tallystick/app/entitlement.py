@@ -7,15 +7,16 @@ versions that this process has not met before are read one by one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tallystick.app.offers import Offers, catalog_of
-from tallystick.core.access import Counted, Had, Standing, access_to, allowance_window, given_of
+from tallystick.app.plan_shelf import PlanShelf
+from tallystick.core.access import Counted, Had, Standing, allowance_window
 from tallystick.core.access_unlock import unlocked
 from tallystick.core.frozen import FrozenDict
-from tallystick.core.meter import aggregate, meter_of_feature, meters_of
+from tallystick.core.meter import aggregate, meter_of_feature
 from tallystick.core.number import ZERO, exact_sum
 from tallystick.core.period import FIRST_YEAR, Period, cadence_of
 from tallystick.core.reading import readings_of
@@ -48,11 +49,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Asked",
     "PlanShelf",
-    "answers",
     "counts_of",
     "explained",
+    "granted_of",
+    "held_within",
     "meter_for",
     "on_offer",
+    "period_of",
     "standings",
 ]
 
@@ -62,28 +65,7 @@ _BEGINNING: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 _AHEAD: Final = timedelta(days=2)
 
 
-@dataclass(slots=True)
-class PlanShelf:
-    """What plans there are: the ledger's own catalogue, and who without a subscription has which.
-
-    `known` are plan versions that were read before; what is published never changes.
-    """
-
-    catalog: Catalog[Any, Any] | None = None
-    default_plan: str | None = None
-    known: dict[str, Plan[Any]] = field(default_factory=dict)
-    meters: dict[int, tuple[Catalog[Any, Any], Mapping[str, Meter]]] = field(default_factory=dict)
-
-    def meters_in(self, catalog: Catalog[Any, Any]) -> Mapping[str, Meter]:
-        """Give the meters of a catalogue by key."""
-        found = self.meters.get(id(catalog))
-        if found is None or found[0] is not catalog:
-            found = self.meters[id(catalog)] = (catalog, meters_of(catalog))
-        return found[1]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One question: whether a customer may use so much of a feature.
 
     `used` is the host's own count, where it has one.
@@ -270,13 +252,13 @@ def counts_of(
     `at` is when it would be used; what is reserved is told by the time it is `now`.
     """
     used = _used_of(unit, at, asked)
-    keys = {(one.customer, meter.key) for one, _, meter in asked if meter is not None}
-    rows = held(unit, keys, now) if keys else {}
-    granted = _granted(unit, at, [one.customer for one, given, _ in asked if given.counts])
+    counted = {one.customer for one, _, meter in asked if meter is not None}
+    rows = held(unit, counted, now) if counted else {}
+    granted = granted_of(unit, at, [one.customer for one, given, _ in asked if given.counts])
     counts = []
     for place, (one, given, meter) in enumerate(asked):
         mine = () if meter is None else rows.get((one.customer, meter.key), ())
-        reserved, lost = _held_within(mine, given, at, now)
+        reserved, lost = held_within(mine, given, at, now)
         counts.append(
             Counted(
                 used=exact_sum(used.get(place, ZERO), lost) if one.used is None else one.used,
@@ -301,7 +283,7 @@ def _used_of(
             stretch = Stretch(one.customer, meter.event_type, window.start, window.end)
             sliding[place] = (meter, stretch)
         else:
-            asks[place] = Ask(meter, one.customer, _period_of(window, meter, at))
+            asks[place] = Ask(meter, one.customer, period_of(window, meter, at))
     found = dict(zip(asks, read_many(unit, list(asks.values())), strict=True))
     used = {place: figures[0].quantity if figures else ZERO for place, figures in found.items()}
     stretches = [stretch for _, stretch in sliding.values()]
@@ -316,7 +298,7 @@ def _used_of(
     return {place: max(ZERO, each) for place, each in used.items()}
 
 
-def _period_of(window: Window | None, meter: Meter, at: Instant) -> Period:
+def period_of(window: Window | None, meter: Meter, at: Instant) -> Period:
     """Give the period whose figure of the meter counts against what is given.
 
     What never starts again counts from the beginning; a level is that of now.
@@ -327,7 +309,7 @@ def _period_of(window: Window | None, meter: Meter, at: Instant) -> Period:
     return Period(today if meter.aggregation in HELD else _BEGINNING, today + _AHEAD)
 
 
-def _held_within(
+def held_within(
     rows: Sequence[Held], given: Given, at: Instant, now: Instant
 ) -> tuple[Decimal, Decimal]:
     """Add up what is held against the same window, and what holders of leases never told.
@@ -344,7 +326,7 @@ def _held_within(
     return exact_sum(ZERO, *open_), exact_sum(ZERO, *(row.quantity for row in lost))
 
 
-def _granted(unit: Unit, at: Instant, ids: Sequence[str]) -> dict[tuple[str, str], Decimal]:
+def granted_of(unit: Unit, at: Instant, ids: Sequence[str]) -> dict[tuple[str, str], Decimal]:
     """Add up the units that grants give now, by customer and feature."""
     found: dict[tuple[str, str], Decimal] = {}
     if not ids:
@@ -358,34 +340,6 @@ def _granted(unit: Unit, at: Instant, ids: Sequence[str]) -> dict[tuple[str, str
 
 
 # --- the answers ----------------------------------------------------------------------------------
-
-
-def answers(
-    unit: Unit,
-    at: Instant,
-    now: Instant,
-    asked: Sequence[Asked],
-    shelf: PlanShelf,
-    *,
-    plan: str | None = None,
-) -> list[Access]:
-    """Answer many questions at once, each with what would unlock it where it is denied."""
-    standing = standings(unit, at, [one.customer for one in asked], shelf, plan=plan)
-    pairs = [(one, given_of(standing[one.customer], one.feature)) for one in asked]
-    counts = counts_of(
-        unit, at, now, [(one, given, meter_for(given, shelf)) for one, given in pairs]
-    )
-    found = [
-        access_to(given, counted, one.requested, at)
-        for (one, given), counted in zip(pairs, counts, strict=True)
-    ]
-    if all(each.allowed for each in found):
-        return found
-    catalog = on_offer(unit, shelf)
-    return [
-        explained(each, replace(standing[one.customer], catalog=catalog), counted, at)
-        for each, one, counted in zip(found, asked, counts, strict=True)
-    ]
 
 
 def explained(answer: Access, standing: Standing, counted: Counted, at: Instant) -> Access:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tallystick.app.entitlement import Asked, answers, meter_for, standings
+from tallystick.app.answers import answers
+from tallystick.app.entitlement import Asked, standings
 from tallystick.app.gate_notices import tell_levels
 from tallystick.app.turn import (
     CHANGE,
@@ -13,7 +14,6 @@ from tallystick.app.turn import (
     decided,
     fits,
     is_level,
-    looked_up,
     recorded_before,
     refusal,
     taken,
@@ -61,14 +61,12 @@ def use(unit: Unit, now: Instant, wish: Wish, shelf: PlanShelf) -> Access:
     Raises what `core.access_denial.denial` makes of a denied answer, and then no row is changed;
     InvalidInput for what cannot be counted so; Conflict where the id names another use.
     """
-    standing, given = looked_up(unit, now, wish, shelf)
-    meter = meter_for(given, shelf)
-    if meter is None:
-        return _uncounted(unit, now, wish, given)
-    fits(meter, wish)
-    turn = taken(unit, now, wish, (standing, given, meter), shelf)
+    turn = taken(unit, now, wish, shelf)
+    if not isinstance(turn, Turn):
+        return _uncounted(unit, now, wish, turn)
+    fits(turn.meter, wish)
     answer = decided(turn)
-    if not answer.allowed or is_level(meter):
+    if not answer.allowed or is_level(turn.meter):
         before = recorded_before(unit, wish)
         if before is not None:
             return _again(turn, before)
@@ -87,14 +85,12 @@ def set_level(
     What exists is not denied: where it is more than the limit, the answer says so.  Raises
     InvalidInput for a feature that is no gauge, and what `use` raises where it is not given.
     """
-    standing, given = looked_up(unit, now, wish, shelf)
-    meter = meter_for(given, shelf)
-    if meter is None:
-        answer = _uncounted(unit, now, wish, given)
+    turn = taken(unit, now, wish, shelf)
+    if not isinstance(turn, Turn):
+        answer = _uncounted(unit, now, wish, turn)
         raise refused_at("feature", f"{answer.feature} is a switch: there is nothing to set")
-    if not is_level(meter):
+    if not is_level(turn.meter):
         raise refused_at("feature", f"{wish.feature} is counted by its events, not set to a level")
-    turn = taken(unit, now, wish, (standing, given, meter), shelf)
     before = recorded_before(unit, wish)
     if before is None:
         level = wish.quantity
@@ -103,7 +99,7 @@ def set_level(
         write_level(turn, level, change=-wish.quantity if less else None)
         turn = turn._replace(counted=replace(turn.counted, used=level))
     else:
-        _same_level(meter, wish, before, less=less)
+        _same_level(turn.meter, wish, before, less=less)
     tell_levels(turn)
     return access_to(turn.given, turn.counted, 0, turn.at)
 

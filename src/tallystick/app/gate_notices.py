@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from tallystick.core.access import allowance_window
 from tallystick.core.entitlement import Unlimited, UpTo
-from tallystick.core.number import EXACT, plain
+from tallystick.core.number import EXACT, exact_product, plain
 from tallystick.core.period import instant_text
 from tallystick.storage.gates import see_limit
 from tallystick.storage.outbox import Notice, put_notices
@@ -28,6 +28,7 @@ CHANGED: Final = "limit.changed"
 
 _LEVELS: Final[tuple[WarningLevel, ...]] = (80, 100)
 _UNLIMITED: Final = "unlimited"
+_HUNDRED: Final = Decimal(100)
 
 
 def tell_levels(turn: Turn) -> None:
@@ -84,7 +85,8 @@ def _notice(turn: Turn, kind: str, cause: str, limit: str, more: Mapping[str, ob
 def _is_reached(turn: Turn, limit: str, level: WarningLevel) -> bool:
     if limit in {_UNLIMITED, "0"}:
         return False
-    return Fraction(turn.counted.used) * 100 >= level * Fraction(limit)
+    used, most = exact_product(turn.counted.used, _HUNDRED), Decimal(limit)
+    return used >= exact_product(most, Decimal(level))
 
 
 def _place(turn: Turn) -> str:

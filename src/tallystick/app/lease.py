@@ -12,11 +12,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from tallystick.app.entitlement import meter_for
 from tallystick.app.gate import answer_after
 from tallystick.app.turn import (
+    Turn,
     decided,
-    looked_up,
     refusal,
     taken,
     taken_again,
@@ -31,7 +30,7 @@ from tallystick.storage.leases import LeaseRow, add_lease, lease_by_id, report_l
 
 if TYPE_CHECKING:
     from tallystick.app.entitlement import PlanShelf
-    from tallystick.app.turn import Turn, Wish
+    from tallystick.app.turn import Wish
     from tallystick.core.period import Instant
     from tallystick.storage.unit import Unit
 
@@ -54,16 +53,15 @@ def take(unit: Unit, now: Instant, wish: Wish, held: timedelta, shelf: PlanShelf
     Raises what `use` raises where not one is left; InvalidInput for a switch, a gauge and what does
     not add up.
     """
-    standing, given = looked_up(unit, now, wish, shelf)
-    meter = meter_for(given, shelf)
-    if meter is None:
-        answer = access_to(given, Counted(), 1, now)
+    turn = taken(unit, now, wish, shelf)
+    if not isinstance(turn, Turn):
+        answer = access_to(turn, Counted(), 1, now)
         if not answer.allowed:
             raise denial(answer)
         raise refused_at("feature", f"{wish.feature} is a switch: there is nothing to lease")
+    given, meter = turn.given, turn.meter
     if meter.aggregation != "sum":
         raise refused_at("feature", f"is counted as {meter.aggregation}: use one at a time")
-    turn = taken(unit, now, wish, (standing, given, meter), shelf)
     before = lease_by_id(unit, wish.customer, wish.id)
     if before is not None:  # the answer was lost on its way
         return before

@@ -11,14 +11,13 @@ from datetime import timedelta
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
 
-from tallystick.app.entitlement import meter_for
 from tallystick.app.gate import answer_after
 from tallystick.app.turn import (
+    Turn,
     Wish,
     decided,
     fits,
     is_level,
-    looked_up,
     refusal,
     taken,
     taken_again,
@@ -37,13 +36,11 @@ from tallystick.storage.gates import (
     reservation_by_id,
     take_turn,
 )
-from tallystick.storage.meters import hold
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from tallystick.app.entitlement import PlanShelf
-    from tallystick.app.turn import Turn
     from tallystick.core.entitlement import Access
     from tallystick.core.period import Instant
     from tallystick.storage.unit import Unit
@@ -61,15 +58,14 @@ def reserve(
 
     Raises what `use` raises; InvalidInput for a switch, of which there is nothing to hold.
     """
-    standing, given = looked_up(unit, now, wish, shelf)
-    meter = meter_for(given, shelf)
-    if meter is None:
-        answer = access_to(given, Counted(), whole_number(wish.quantity), now)
+    turn = taken(unit, now, wish, shelf)
+    if not isinstance(turn, Turn):
+        answer = access_to(turn, Counted(), whole_number(wish.quantity), now)
         if not answer.allowed:
             raise denial(answer)
         raise refused_at("feature", f"{wish.feature} is a switch: there is nothing to reserve")
+    given, meter = turn.given, turn.meter
     fits(meter, wish)
-    turn = taken(unit, now, wish, (standing, given, meter), shelf)
     before = reservation_by_id(unit, wish.customer, wish.id)
     if before is not None:  # the answer of a commit was lost on its way
         return before, access_to(given, turn.counted, 0, turn.at)
@@ -139,7 +135,6 @@ def release(unit: Unit, now: Instant, customer: str, id_: str, token: int) -> No
     """
     wish = Wish(id=id_, customer=customer, feature="", quantity=ZERO)
     unit.as_customer(customer)
-    hold(unit)
     row = _held(unit, wish, token)
     take_turn(unit, customer, row.meter)
     row = _held(unit, wish, token)

@@ -11,14 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tallystick.app import usage as using
-from tallystick.app.entitlement import (
-    Asked,
-    counts_of,
-    explained,
-    meter_for,
-    on_offer,
-    standings,
-)
+from tallystick.app.entitlement import Asked, explained, meter_for, on_offer
+from tallystick.app.gate_count import counted_of, question_of
+from tallystick.app.kept_standings import looked_up
+from tallystick.app.recording_alone import recorded_alone
 from tallystick.app.sent import use_tree
 from tallystick.core.access import Given, access_to, given_of, whole_number
 from tallystick.core.access_denial import denial
@@ -26,20 +22,23 @@ from tallystick.core.event import parse_event
 from tallystick.core.number import EXACT
 from tallystick.core.reading import is_late, reading_of
 from tallystick.core.text import refused_at
+from tallystick.storage.gate_facts import facts_at
 from tallystick.storage.gates import expire_reservations, take_turn
-from tallystick.storage.meters import hold
+from tallystick.storage.meters import kept_meters
 from tallystick.storage.usage import events_at, last_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
 
-    from tallystick.app.entitlement import PlanShelf
+    from tallystick.app.plan_shelf import PlanShelf
     from tallystick.core.access import Counted, Standing
     from tallystick.core.entitlement import Access
     from tallystick.core.event import UsageEvent
     from tallystick.core.meter import Meter
     from tallystick.core.period import Instant
+    from tallystick.storage.gate_facts import GateFacts
+    from tallystick.storage.meters import KeptMeter
     from tallystick.storage.unit import Unit
 
 __all__ = [
@@ -50,7 +49,6 @@ __all__ = [
     "decided",
     "fits",
     "is_level",
-    "looked_up",
     "recorded_before",
     "refusal",
     "taken",
@@ -99,20 +97,12 @@ class Turn(NamedTuple):
     counted: Counted
     seen: str | None
     shelf: PlanShelf
+    facts: GateFacts
 
     @property
     def at(self) -> Instant:
         """When it is used."""
         return self.now if self.wish.at is None else self.wish.at
-
-
-def looked_up(unit: Unit, now: Instant, wish: Wish, shelf: PlanShelf) -> tuple[Standing, Given]:
-    """Give what a customer has, and of the feature; usage stays open until the transaction ends."""
-    unit.as_customer(wish.customer)
-    hold(unit)
-    at = now if wish.at is None else wish.at
-    standing = standings(unit, at, [wish.customer], shelf, plan=wish.plan)[wish.customer]
-    return standing, given_of(standing, wish.feature)
 
 
 def is_level(meter: Meter) -> bool:
@@ -129,17 +119,17 @@ def fits(meter: Meter, wish: Wish) -> None:
         raise refused_at("quantity", "counts events: use one at a time")
 
 
-def taken(
-    unit: Unit, now: Instant, wish: Wish, had: tuple[Standing, Given, Meter], shelf: PlanShelf
-) -> Turn:
-    """Wait for the turn, and read what is used and held by now."""
-    standing, given, meter = had
-    seen = take_turn(unit, wish.customer, meter.key)
-    expire_reservations(unit, wish.customer, meter.key, now)
-    at = now if wish.at is None else wish.at
-    one = Asked(wish.customer, wish.feature, wish.quantity, wish.used)
-    (counted,) = counts_of(unit, at, now, [(one, given, meter)])
-    return Turn(unit, now, wish, standing, given, meter, counted, seen, shelf)
+def taken(unit: Unit, now: Instant, wish: Wish, shelf: PlanShelf) -> Turn | Given:
+    """Wait for the turn, and know what is used and held by now.
+
+    What nothing counts has no gate: then it gives what the customer is given of it.
+    """
+
+    def chosen(standing: Standing) -> tuple[Given, Meter | None]:
+        given = given_of(standing, wish.feature)
+        return given, meter_for(given, shelf)
+
+    return _taken(unit, now, wish, shelf, chosen)
 
 
 def taken_again(
@@ -149,19 +139,55 @@ def taken_again(
 
     None where the meter is not known any more.
     """
-    standing, given = looked_up(unit, now, wish, shelf)
     at = now if wish.at is None else wish.at
-    meter = meter_for(given, shelf)
-    begun = given.had is not None and given.had.schedule.start <= at
-    if begun and meter is not None and meter.key == meter_key:
-        return taken(unit, now, wish, (standing, given, meter), shelf)
-    # The plan has changed since.  What was let pass is used, and counts all the same.
-    catalog = on_offer(unit, shelf)
-    meter = None if catalog is None else shelf.meters_in(catalog).get(meter_key)
-    if meter is None:
-        return None
-    given = Given(key=wish.feature, had=None, reason=standing.without)
-    return taken(unit, now, wish, (standing, given, meter), shelf)
+
+    def chosen(standing: Standing) -> tuple[Given, Meter | None]:
+        given = given_of(standing, wish.feature)
+        meter = meter_for(given, shelf)
+        begun = given.had is not None and given.had.schedule.start <= at
+        if begun and meter is not None and meter.key == meter_key:
+            return given, meter
+        # The plan has changed since.  What was let pass is used, and counts all the same.
+        catalog = on_offer(unit, shelf)
+        meter = None if catalog is None else shelf.meters_in(catalog).get(meter_key)
+        return Given(key=wish.feature, had=None, reason=standing.without), meter
+
+    turn = _taken(unit, now, wish, shelf, chosen)
+    return turn if isinstance(turn, Turn) else None
+
+
+def _taken(
+    unit: Unit,
+    now: Instant,
+    wish: Wish,
+    shelf: PlanShelf,
+    chosen: Callable[[Standing], tuple[Given, Meter | None]],
+) -> Turn | Given:
+    """Take the turn at the gate that is chosen by what the customer has.
+
+    What was remembered of that decides nothing: its version is compared with the one that is read
+    together with what is used, at the gate.
+    """
+    unit.as_customer(wish.customer)
+    at = now if wish.at is None else wish.at
+    had = looked_up(unit, at, wish.customer, shelf, wish.plan)
+    while True:
+        given, meter = chosen(had.standing)
+        if meter is not None:
+            one = Asked(wish.customer, wish.feature, wish.quantity, wish.used)
+            asked = question_of(one, given, meter, at, now)
+            seen = take_turn(unit, wish.customer, meter.key)
+            facts = facts_at(unit, asked)
+            if facts.version == had.version:
+                if facts.expired:
+                    expire_reservations(unit, wish.customer, meter.key, now)
+                counted = counted_of(unit, asked, facts, one, given)
+                return Turn(
+                    unit, now, wish, had.standing, given, meter, counted, seen, shelf, facts
+                )
+        elif had.sure:
+            return given
+        had = looked_up(unit, at, wish.customer, shelf, wish.plan, sure=True)
 
 
 def decided(turn: Turn) -> Access:
@@ -202,7 +228,9 @@ def write_level(turn: Turn, level: Decimal, *, change: Decimal | None = None) ->
     said = {**(turn.wish.properties or {}), turn.meter.value: level}
     if change is not None:
         said[CHANGE] = change
-    latest = last_time(turn.unit, turn.wish.customer, turn.meter.event_type)
+    latest = turn.facts.latest
+    if turn.wish.used is not None:  # and so the facts have none
+        latest = last_time(turn.unit, turn.wish.customer, turn.meter.event_type)
     return _write(turn, said, turn.now if latest is None else max(turn.now, latest))
 
 
@@ -230,5 +258,23 @@ def _write(turn: Turn, said: Mapping[str, object], at: Instant | None) -> str:
     event = use_event(turn, said, at)
     had = turn.given.had
     catalog = None if had is None else had.plan.catalog
-    meters = {} if catalog is None else turn.shelf.meters_in(catalog)
-    return using.record(turn.unit, event, {**meters, turn.meter.key: turn.meter}, turn.now)
+    fed = () if catalog is None else turn.shelf.meters_fed(catalog, event.type)
+    meters = {**{each.key: each for each in fed}, turn.meter.key: turn.meter}
+    if recorded_alone(
+        turn.unit, event, meters.values(), _kept(turn, event.type), turn.facts.closed
+    ):
+        return "accepted"
+    return using.record(turn.unit, event, meters, turn.now)  # it is there already, or tells why not
+
+
+def _kept(turn: Turn, type_: str) -> Sequence[KeptMeter]:
+    """Give the meters whose roll-ups are kept, as they are remembered or, after a change, read."""
+    number, kept = turn.shelf.kept
+    if number != turn.facts.meters:
+        found: dict[str, list[KeptMeter]] = {}
+        for each in kept_meters(turn.unit):
+            found.setdefault(each.meter.event_type, []).append(each)
+        kept = found
+        if turn.unit.owned:
+            turn.shelf.kept = turn.facts.meters, kept
+    return kept.get(type_, ())

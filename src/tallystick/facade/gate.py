@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from tallystick.app import gate, reservation
-from tallystick.app.entitlement import Asked, answers
+from tallystick.app.answers import answers
 from tallystick.app.turn import Wish
 from tallystick.core.access import Given, denied, whole_number
 from tallystick.core.number import ZERO, quantity_of
 from tallystick.core.period import FIRST_YEAR, LAST_YEAR, instant, parse_instant
-from tallystick.core.property import shown
 from tallystick.core.text import id_at, refused_at
 from tallystick.errors import InvalidPeriod, StorageUnavailable
 from tallystick.facade.from_memory import FromMemory, length_of
+from tallystick.facade.questions import Count, own_count, question_of, questions_of
 from tallystick.facade.reservation import Quantity, Reservation
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
+    from tallystick.app.entitlement import Asked
     from tallystick.core.entitlement import Access
     from tallystick.core.period import Instant
     from tallystick.storage.unit import Unit
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Gate"]
 
 _Host: TypeAlias = "Connection | Session | None"
-_Count: TypeAlias = Quantity | Callable[[], Quantity] | None
+_Count: TypeAlias = Count
 
 _HELD: Final = 60  # seconds
 _MOST_QUESTIONS: Final = 20_000
@@ -67,7 +67,7 @@ class Gate(FromMemory):
 
         Raises InvalidInput, InvalidUsage, InvalidPeriod.
         """
-        one = _asked(customer, feature, requested, used)
+        one = question_of(customer, feature, requested, used)
         try:
             (answer,) = self._answers([one], at, plan, connection)
         except StorageUnavailable:
@@ -88,7 +88,7 @@ class Gate(FromMemory):
         The number of statements does not grow with them.  At most 20,000 at once.  Raises as
         `check` does.
         """
-        questions = [_question(each) for each in asked]
+        questions = questions_of(asked)
         if len(questions) > _MOST_QUESTIONS:
             raise refused_at("asked", f"has more than {_MOST_QUESTIONS:,} questions")
         if not questions:
@@ -329,36 +329,14 @@ class Gate(FromMemory):
             feature=id_at(feature, "feature"),
             quantity=size,
             at=_moment(at),
-            used=_count(used),
+            used=own_count(used),
             plan=None if plan is None else id_at(plan, "plan"),
             properties=properties,
         )
 
 
-def _asked(customer: str, feature: str, requested: Quantity, used: _Count) -> Asked:
-    return Asked(
-        id_at(customer, "customer"),
-        id_at(feature, "feature"),
-        whole_number(quantity_of(requested, "requested")),
-        _count(used),
-    )
-
-
-def _question(each: Any) -> Asked:  # noqa: ANN401 - read strictly here
-    if not isinstance(each, (tuple, list)) or not 2 <= len(each) <= 3:  # noqa: PLR2004 - as it says
-        text = f"is a list of (customer, feature) or (customer, feature, quantity): {shown(each)}"
-        raise refused_at("asked", text)
-    customer, feature, *more = each
-    return _asked(customer, feature, more[0] if more else 1, None)
-
-
 def _away(one: Asked) -> Access:
     return denied(Given(key=one.feature, had=None, reason="dependency_away"), one.requested)
-
-
-def _count(used: _Count) -> Decimal | None:
-    given = used() if callable(used) else used
-    return None if given is None else quantity_of(given, "used")
 
 
 def _moment(at: object) -> Instant | None:

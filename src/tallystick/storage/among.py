@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, text, tuple_
+from sqlalchemy import ARRAY, Text, any_, bindparam, text, tuple_
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
     from tallystick.storage.unit import Unit
 
-__all__ = ["among"]
+__all__ = ["among", "one_of"]
+
+
+def one_of(unit: Unit, column: ColumnElement[str], names: Sequence[str]) -> ColumnElement[bool]:
+    """Give the condition that a column is one of these names.
+
+    On PostgreSQL they are one value, so that the statement is the same for any number of them.
+    """
+    if unit.dialect == "sqlite":
+        return column.in_(names)
+    return column == any_(bindparam("names", list(names), type_=ARRAY(Text), unique=True))
 
 
 def among(

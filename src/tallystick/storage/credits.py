@@ -19,7 +19,7 @@ from tallystick.core.currency import currency
 from tallystick.core.money import Money
 from tallystick.core.number import EXACT, ZERO, plain
 from tallystick.errors import Conflict, InsufficientCredit
-from tallystick.storage.among import among
+from tallystick.storage.among import among, one_of
 from tallystick.storage.batches import insert_cells, moments, rows_of, update_rows
 
 if TYPE_CHECKING:
@@ -156,7 +156,8 @@ def grants_of(
     table = unit.tables.credit_grants
     names, found = sorted(set(customers)), list[GrantRow]()
     for start in range(0, len(names), _AT_ONCE):
-        query = select(table).where(table.c.customer_id.in_(names[start : start + _AT_ONCE]))
+        some = names[start : start + _AT_ONCE]
+        query = select(table).where(one_of(unit, table.c.customer_id, some))
         if not spent:
             query = query.where(table.c.remaining != ZERO)
         query = query.order_by(table.c.customer_id, table.c.place)

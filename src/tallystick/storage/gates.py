@@ -8,15 +8,19 @@ reservation at a gate has a number of its own, which fences off whoever comes to
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from sqlalchemy import insert, select, text, update
+
+from tallystick.storage.meters import HOLD_WORDS, check_level, hold, holding
+from tallystick.storage.scope import SCOPE_WORDS
 
 if TYPE_CHECKING:
     from decimal import Decimal
     from typing import Any
 
-    from sqlalchemy import RowMapping
+    from sqlalchemy import RowMapping, TextClause
 
     from tallystick.core.period import Instant
     from tallystick.storage.unit import Unit
@@ -62,19 +66,41 @@ class ReservationRow:
 
 
 def take_turn(unit: Unit, customer: str, meter: str) -> str | None:
-    """Wait for the others at this gate and hold it until the transaction ends.
+    """Wait for the others at this gate and hold it, with the meters, until the transaction ends.
 
     Gives the limit that was seen at the last turn, None for the first.  The same statement makes
-    the gate where there was none.
+    the gate where there was none; where nobody has said yet for whom the transaction is, it says
+    that too.
     """
-    words = (
-        f"INSERT INTO {unit.tables.gates.fullname} AS d (customer_id, meter, tokens)"  # noqa: S608 - names of ours
-        " VALUES (:customer, :meter, 0)"
-        " ON CONFLICT (customer_id, meter) DO UPDATE SET tokens = d.tokens RETURNING limit_seen"
-    )
-    given = {"customer": customer, "meter": meter}
-    seen: str | None = unit.connection.execute(text(words), given).scalar_one()
+    given: dict[str, Any] = {"customer": customer, "meter": meter}
+    scope = unit.scope_to_say() if unit.dialect == "postgresql" else None
+    seen: str | None
+    if scope is None:
+        hold(unit)
+        words = _turn(unit.tables.gates.fullname, first=False)
+        seen = unit.connection.execute(words, given).scalar_one()
+        return seen
+    given |= {"owner": scope.customer, "every": scope.every, **holding(unit)}
+    words = _turn(unit.tables.gates.fullname, first=True)
+    seen, level = unit.connection.execute(words, given).one()
+    check_level(level)
     return seen
+
+
+@lru_cache(maxsize=64)
+def _turn(gates: str, *, first: bool) -> TextClause:
+    """Write the statement that takes a turn; `first` where it is the first of a transaction."""
+    row = "CAST(:customer AS text), CAST(:meter AS text), 0"
+    head, level = "", ""
+    if first:  # what is said there is said before the row is looked for
+        said = SCOPE_WORDS.replace(":customer", ":owner")
+        head = f"WITH said AS MATERIALIZED (SELECT {said}, {HOLD_WORDS}) "
+        row, level = f"{row} FROM said", ", (SELECT level FROM said)"
+    return text(
+        f"{head}INSERT INTO {gates} AS d (customer_id, meter, tokens) SELECT {row}"
+        " ON CONFLICT (customer_id, meter) DO UPDATE SET tokens = d.tokens"
+        f" RETURNING limit_seen{level}"
+    )
 
 
 def next_token(unit: Unit, customer: str, meter: str) -> int:

@@ -25,14 +25,17 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
 
 __all__ = [
+    "HOLD_WORDS",
     "KeptMeter",
     "MeterState",
+    "check_level",
     "digest_of",
     "find_meter",
     "hold",
     "hold_alone",
     "hold_meter",
     "hold_targets",
+    "holding",
     "is_building",
     "kept_meters",
     "register",
@@ -47,10 +50,13 @@ _METERS: Final = 0  # the lock of the meters' states; the rest are for targets o
 _TARGETS: Final = 255
 _FILLING: Final = 256  # with the number of a meter
 _ALONE: Final = text("SELECT pg_advisory_xact_lock(CAST(:space AS int), CAST(:slot AS int))")
-_SHARE: Final = text(
-    "SELECT current_setting('transaction_isolation'),"
+HOLD_WORDS: Final = (
+    "current_setting('transaction_isolation') AS level,"
     " pg_advisory_xact_lock_shared(CAST(:space AS int), CAST(:slot AS int))"
 )
+"""What a SELECT of PostgreSQL has to say to hold; its level is for `check_level`."""
+
+_SHARE: Final = text(f"SELECT {HOLD_WORDS}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,16 @@ def hold(unit: Unit) -> None:
     """
     if unit.dialect == "sqlite":
         return
-    level = unit.connection.execute(_SHARE, {"space": _space(unit), "slot": _METERS}).scalar_one()
+    check_level(unit.connection.execute(_SHARE, holding(unit)).scalar_one())
+
+
+def holding(unit: Unit) -> dict[str, int]:
+    """Give what `HOLD_WORDS` are given."""
+    return {"space": _space(unit), "slot": _METERS}
+
+
+def check_level(level: str) -> None:
+    """Refuse the isolation of a transaction that looks back.  Raises SetupError."""
     if level != "read committed":
         raise SetupError(
             f"usage is recorded in a READ COMMITTED transaction, this one is {level.upper()}: "

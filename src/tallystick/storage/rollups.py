@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy import delete, select
@@ -25,14 +26,17 @@ if TYPE_CHECKING:
 
     from tallystick.core.meter import Aggregation
     from tallystick.storage.arrays import Cell
-    from tallystick.storage.unit import Unit
+    from tallystick.storage.unit import Dialect, Unit
 
 __all__ = [
+    "DAY_COLUMNS",
     "DayKey",
     "Labels",
     "add_days",
     "add_labels",
     "clear_meter",
+    "day_cells",
+    "day_ending",
     "drop_days",
     "lock_days",
     "put_days",
@@ -63,6 +67,8 @@ _KEPT: Final = (
     ("last_value", "numeric"),
     ("area", "numeric"),
 )
+DAY_COLUMNS: Final[Sequence[tuple[str, str]]] = (*_KEY, *_KEPT)
+"""The columns of a day, with PostgreSQL's types."""
 _VALUE: Final = (*_KEY, ("value", "text"), ("n", "bigint"))
 _NAMES: Final = ", ".join(name for name, _ in _KEY)
 _SAME: Final = " AND ".join(f"d.{name} = k.{name}" for name, _ in _KEY)
@@ -95,8 +101,8 @@ _SQLITE: Final = _Words(
 )
 
 
-def _words(unit: Unit) -> _Words:
-    return _SQLITE if unit.dialect == "sqlite" else _POSTGRESQL
+def _words(dialect: Dialect) -> _Words:
+    return _SQLITE if dialect == "sqlite" else _POSTGRESQL
 
 
 # --- a state as a row -----------------------------------------------------------------------------
@@ -149,19 +155,34 @@ def add_days(unit: Unit, states: Mapping[DayKey, tuple[Aggregation, DayState]]) 
 
     The number of labels of a `unique` meter is added by `add_labels`.
     """
-    words = _words(unit)
-    sums = {name: words.add.format(name) for name in ("total",)}
+    rows = day_cells(unit, states)
+    if rows:
+        table = unit.tables.usage_days.fullname
+        insert_rows(unit, table, DAY_COLUMNS, rows, day_ending(unit.dialect))
+
+
+def day_cells(
+    unit: Unit, states: Mapping[DayKey, tuple[Aggregation, DayState]]
+) -> list[tuple[Cell, ...]]:
+    """Write states as rows of `DAY_COLUMNS`, in the order in which they are locked."""
+    words = _words(unit.dialect)
+    return [
+        (*_cells_of(key), *_cells(aggregation, state, 0, words))
+        for key, (aggregation, state) in sorted(states.items())
+    ]
+
+
+@lru_cache(maxsize=2)
+def day_ending(dialect: Dialect) -> str:
+    """Write the end of an INSERT into days called `d`: what is there already is added to."""
+    words = _words(dialect)
     bounds = {"least": words.least.format("least"), "most": words.most.format("most")}
     later = {
         name: f"CASE WHEN {_LATER} THEN excluded.{name} ELSE d.{name} END"
         for name in ("last_at", "last_order", "last_value")
     }
-    changes = {"n": "d.n + excluded.n", **sums, **bounds, **later}
-    rows = [
-        (*_cells_of(key), *_cells(aggregation, state, 0, words))
-        for key, (aggregation, state) in sorted(states.items())
-    ]
-    _upsert(unit, rows, changes)
+    total = words.add.format("total")
+    return _ending({"n": "d.n + excluded.n", "total": total, **bounds, **later})
 
 
 def put_days(
@@ -171,22 +192,19 @@ def put_days(
 
     `fresh` says that nothing is kept of these days, which is quicker.
     """
-    words = _words(unit)
+    words = _words(unit.dialect)
     rows = [
         (*_cells_of(key), *_cells(aggregation, state, distinct, words))
         for key, (aggregation, state, distinct) in sorted(states.items())
     ]
-    if fresh and rows:
-        insert_rows(unit, unit.tables.usage_days.fullname, (*_KEY, *_KEPT), rows)
-    elif rows:
-        _upsert(unit, rows, {name: f"excluded.{name}" for name, _ in _KEPT})
-
-
-def _upsert(unit: Unit, rows: Sequence[tuple[Cell, ...]], changes: Mapping[str, str]) -> None:
     if rows:
-        changed = ", ".join(f"{name} = {change}" for name, change in changes.items())
-        ending = f" ON CONFLICT ({_NAMES}) DO UPDATE SET {changed}"
-        insert_rows(unit, unit.tables.usage_days.fullname, (*_KEY, *_KEPT), rows, ending)
+        ending = "" if fresh else _ending({name: f"excluded.{name}" for name, _ in _KEPT})
+        insert_rows(unit, unit.tables.usage_days.fullname, DAY_COLUMNS, rows, ending)
+
+
+def _ending(changes: Mapping[str, str]) -> str:
+    changed = ", ".join(f"{name} = {change}" for name, change in changes.items())
+    return f" ON CONFLICT ({_NAMES}) DO UPDATE SET {changed}"
 
 
 def _cells_of(key: DayKey) -> tuple[Cell, ...]:

@@ -21,6 +21,7 @@ __all__ = [
     "ALL_SETTING",
     "CUSTOMER_SETTING",
     "NOBODY",
+    "SCOPE_WORDS",
     "Scope",
     "bind",
     "bound",
@@ -46,10 +47,12 @@ ALL: Final = Scope(every="on")
 """Every customer: the merchant's own work, such as a billing run."""
 
 
-_BIND: Final = text(  # built once: it is sent in every transaction
-    f"SELECT set_config('{CUSTOMER_SETTING}', :customer, true),"
-    f" set_config('{ALL_SETTING}', :every, true)"
+SCOPE_WORDS: Final = (
+    f"set_config('{CUSTOMER_SETTING}', :customer, true), set_config('{ALL_SETTING}', :every, true)"
 )
+"""What a SELECT of PostgreSQL has to say to set both."""
+
+_BIND: Final = text(f"SELECT {SCOPE_WORDS}")  # built once: it is sent in every transaction
 _BOUND: Final = text(
     f"SELECT current_setting('{CUSTOMER_SETTING}', true), current_setting('{ALL_SETTING}', true)"
 )

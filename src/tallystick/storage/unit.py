@@ -137,6 +137,16 @@ class Unit:
         """
         self._be_for(one_customer(customer_id))
 
+    def scope_to_say(self) -> Scope | None:
+        """Give for whom the transaction is to be, where that was not said yet: who asks says it.
+
+        For a first statement that does more than that.  In a host's transaction it is None.
+        """
+        if self._host is not None or self._scope is None:
+            return None
+        scope, self._scope = self._scope, None
+        return scope
+
     def as_all(self) -> None:
         """Be for all customers from here on, as the merchant's own work is."""
         self._be_for(ALL)

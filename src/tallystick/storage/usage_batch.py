@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from tallystick.storage.arrays import Cell
     from tallystick.storage.unit import Unit
 
-__all__ = ["Ask", "read_many"]
+__all__ = ["Ask", "read_many", "ready_meters", "rounded_quantity"]
 
 _SUMS: Final = frozenset({"sum", "average", "count", "min", "max"})
 _PLAIN: Final = frozenset({"sum"})
@@ -99,7 +99,7 @@ def read_many(unit: Unit, asks: Sequence[Ask]) -> list[list[Figure]]:
     """
     if not asks:
         return []
-    ready = _ready(unit)
+    ready = ready_meters(unit)
     meters = {id(each.meter): each.meter for each in asks}  # a meter itself cannot be a key
     digest = {key: digest_of(meter) for key, meter in meters.items()}
     kept: dict[int, int] = {}
@@ -120,19 +120,21 @@ def _figures(ask: Ask, known: Mapping[Group, Known], *, days: bool) -> list[Figu
     if days and not ask.group_by and ask.meter.aggregation in _PLAIN and len(known) == 1:
         (facts,) = known.values()
         if len(facts.days) == 1 and not facts.readings:  # as it mostly is: one figure, added up
-            quantity = _whole(facts.days[0][1].total, ask.meter.rounding)
+            quantity = rounded_quantity(facts.days[0][1].total, ask.meter.rounding)
             return [Figure(ask.period, quantity)]
     names = tuple(dict.fromkeys(ask.group_by))
     return figures_of(ask.meter, known, [ask.period], names, {}, days=days)
 
 
 @lru_cache(maxsize=4096)
-def _whole(total: Decimal, rounding: int | None) -> Decimal:
+def rounded_quantity(total: Decimal, rounding: int | None) -> Decimal:
+    """Round what a meter added up to its decimals, half away from zero."""
     decimals = QUANTITY_DECIMALS if rounding is None else rounding
     return Decimal(plain(round_quotient_to(Fraction(total), decimals)))
 
 
-def _ready(unit: Unit) -> dict[str, int]:
+def ready_meters(unit: Unit) -> dict[str, int]:
+    """Give the numbers of the meters whose roll-ups hold every event, by digest."""
     meters = unit.tables.meters
     rows = unit.connection.execute(
         text(f"SELECT digest, id FROM {meters.fullname} WHERE state = 'ready'")  # noqa: S608 - names of ours

@@ -41,6 +41,7 @@ __all__ = [
     "listed",
     "moment_cell",
     "table_of",
+    "with_corrections",
 ]
 
 BEGINNING: Final = datetime(1, 1, 2, tzinfo=UTC)
@@ -137,7 +138,7 @@ def events_of(unit: Unit, stretches: Sequence[Stretch]) -> list[list[UsageEvent]
     ]
     found: list[dict[int | None, UsageEvent]] = [{} for _ in stretches]
     _take(unit, _EVENTS, "e", rows, found)
-    corrected = _with_corrections(unit, {each.customer for each in stretches})
+    corrected = with_corrections(unit, {each.customer for each in stretches})
     some = [row for row in rows if row[1] in corrected]
     if some:
         _take(unit, _CORRECTIONS, "c", some, found)
@@ -164,7 +165,7 @@ def _take(
         found[row[0]][event.order] = event
 
 
-def _with_corrections(unit: Unit, customers: Iterable[str]) -> set[str]:
+def with_corrections(unit: Unit, customers: Iterable[str]) -> set[str]:
     """Give the customers who have any correction at all: most have none."""
     query, given = table_of(unit, _CORRECTED, [(each,) for each in sorted(customers)])
     words = _WHO.format(k=query, events=unit.tables.usage_events.fullname)
