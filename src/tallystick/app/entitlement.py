@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.app.offers import Offers, catalog_of
+from tallystick.app.unit_grants import granted_of
 from tallystick.core.access import Counted, Had, Standing, access_to, allowance_window, given_of
 from tallystick.core.access_unlock import unlocked
 from tallystick.core.frozen import FrozenDict
@@ -24,7 +25,6 @@ from tallystick.core.subscription import LIVE, MAIN
 from tallystick.core.subscription_moves import advance, next_at
 from tallystick.errors import UnknownPlan
 from tallystick.storage import catalogs, customers, dunning, subscriptions
-from tallystick.storage.credits import grants_of
 from tallystick.storage.held import held
 from tallystick.storage.overrides import overrides_of
 from tallystick.storage.usage_asked import HELD, midnight_of
@@ -263,7 +263,11 @@ def meter_for(given: Given, shelf: PlanShelf) -> Meter | None:
 
 
 def counts_of(
-    unit: Unit, at: Instant, now: Instant, asked: Sequence[tuple[Asked, Given, Meter | None]]
+    unit: Unit,
+    at: Instant,
+    now: Instant,
+    asked: Sequence[tuple[Asked, Given, Meter | None]],
+    shelf: PlanShelf,
 ) -> list[Counted]:
     """Give what is used, reserved and granted of each feature that is asked for, by its meter.
 
@@ -272,7 +276,8 @@ def counts_of(
     used = _used_of(unit, at, asked)
     keys = {(one.customer, meter.key) for one, _, meter in asked if meter is not None}
     rows = held(unit, keys, now) if keys else {}
-    granted = _granted(unit, at, [one.customer for one, given, _ in asked if given.counts])
+    wanted = [(one.customer, given, meter) for one, given, meter in asked]
+    granted = granted_of(unit, at, now, wanted, _Known(unit, shelf))
     counts = []
     for place, (one, given, meter) in enumerate(asked):
         mine = () if meter is None else rows.get((one.customer, meter.key), ())
@@ -281,7 +286,7 @@ def counts_of(
             Counted(
                 used=exact_sum(used.get(place, ZERO), lost) if one.used is None else one.used,
                 reserved=reserved,
-                granted=granted.get((one.customer, one.feature), ZERO),
+                granted=granted[place],
             )
         )
     return counts
@@ -344,19 +349,6 @@ def _held_within(
     return exact_sum(ZERO, *open_), exact_sum(ZERO, *(row.quantity for row in lost))
 
 
-def _granted(unit: Unit, at: Instant, ids: Sequence[str]) -> dict[tuple[str, str], Decimal]:
-    """Add up the units that grants give now, by customer and feature."""
-    found: dict[tuple[str, str], Decimal] = {}
-    if not ids:
-        return found
-    for row in grants_of(unit, sorted(set(ids))):
-        grant = row.grant
-        if grant.feature is not None and grant.active_at(at):
-            key = (grant.customer, grant.feature)
-            found[key] = exact_sum(found.get(key, ZERO), row.remaining)
-    return found
-
-
 # --- the answers ----------------------------------------------------------------------------------
 
 
@@ -373,7 +365,7 @@ def answers(
     standing = standings(unit, at, [one.customer for one in asked], shelf, plan=plan)
     pairs = [(one, given_of(standing[one.customer], one.feature)) for one in asked]
     counts = counts_of(
-        unit, at, now, [(one, given, meter_for(given, shelf)) for one, given in pairs]
+        unit, at, now, [(one, given, meter_for(given, shelf)) for one, given in pairs], shelf
     )
     found = [
         access_to(given, counted, one.requested, at)
