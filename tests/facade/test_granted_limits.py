@@ -98,6 +98,18 @@ def test_units_that_an_invoice_in_the_month_lets_a_grant_pay_are_there_to_its_en
         assert ledger.tally.verify().ok
 
 
+def test_units_are_not_there_again_each_day(database: Database) -> None:
+    ledger = opened(database, "daily")
+    with ledger.tally:
+        ledger.grant(25)
+        for day_, limit in ((2, 35), (3, 35), (4, 35), (5, 35), (6, 15), (7, 10)):
+            ledger.at(f"2026-10-{day_:02}T12:00")
+            assert ledger.limit() == limit, day_
+            ledger.use(min(limit, 30))
+        ledger.at("2026-11-03")
+        assert (ledger.limit(), ledger.paid(), ledger.limit()) == (10, 25, 10)
+
+
 def test_a_grant_is_of_a_meter_or_of_a_feature_that_it_counts(ledger: Ledger) -> None:
     ledger.grant(5, "calls")
     ledger.grant(7, "requests")

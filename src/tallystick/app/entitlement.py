@@ -267,7 +267,6 @@ def counts_of(
     at: Instant,
     now: Instant,
     asked: Sequence[tuple[Asked, Given, Meter | None]],
-    shelf: PlanShelf,
 ) -> list[Counted]:
     """Give what is used, reserved and granted of each feature that is asked for, by its meter.
 
@@ -277,7 +276,7 @@ def counts_of(
     keys = {(one.customer, meter.key) for one, _, meter in asked if meter is not None}
     rows = held(unit, keys, now) if keys else {}
     wanted = [(one.customer, given, meter) for one, given, meter in asked]
-    granted = granted_of(unit, at, now, wanted, _Known(unit, shelf))
+    granted = granted_of(unit, at, now, wanted)
     counts = []
     for place, (one, given, meter) in enumerate(asked):
         mine = () if meter is None else rows.get((one.customer, meter.key), ())
@@ -365,7 +364,7 @@ def answers(
     standing = standings(unit, at, [one.customer for one in asked], shelf, plan=plan)
     pairs = [(one, given_of(standing[one.customer], one.feature)) for one in asked]
     counts = counts_of(
-        unit, at, now, [(one, given, meter_for(given, shelf)) for one, given in pairs], shelf
+        unit, at, now, [(one, given, meter_for(given, shelf)) for one, given in pairs]
     )
     found = [
         access_to(given, counted, one.requested, at)

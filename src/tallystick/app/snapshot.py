@@ -43,7 +43,7 @@ def snapshot(
     keys = keys_of(standing)
     asked = [(Asked(customer, key), given_of(standing, key)) for key in keys]
     counts = counts_of(
-        unit, now, now, [(one, given, meter_for(given, shelf)) for one, given in asked], shelf
+        unit, now, now, [(one, given, meter_for(given, shelf)) for one, given in asked]
     )
     found = [
         access_to(given, counted, 1, now) for (_, given), counted in zip(asked, counts, strict=True)

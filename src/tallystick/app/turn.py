@@ -138,7 +138,7 @@ def taken(
     expire_reservations(unit, wish.customer, meter.key, now)
     at = now if wish.at is None else wish.at
     one = Asked(wish.customer, wish.feature, wish.quantity, wish.used)
-    (counted,) = counts_of(unit, at, now, [(one, given, meter)], shelf)
+    (counted,) = counts_of(unit, at, now, [(one, given, meter)])
     return Turn(unit, now, wish, standing, given, meter, counted, seen, shelf)
 
 

@@ -9,39 +9,46 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from tallystick.app.batch_facts import BatchFacts
 from tallystick.app.drafting import drafts_of
 from tallystick.app.families import placed_alone
+from tallystick.app.offers import Offers
 from tallystick.app.plan_credits import credit_rule, rolled, runs_on, source_of
 from tallystick.app.seller import settings_of
 from tallystick.app.sequence import in_sequence
+from tallystick.app.usage_of_drafts import UsageOfDrafts
 from tallystick.core.access import allowance_window
+from tallystick.core.charge import Due
 from tallystick.core.credit_balance import GrantBalance
+from tallystick.core.credit_units import covered_usage
 from tallystick.core.granted_units import UnitGrant, units_added
-from tallystick.core.number import ZERO, exact_sum
+from tallystick.core.number import EXACT, ZERO, exact_sum
 from tallystick.core.subscription_moves import advance, next_at
+from tallystick.core.subscription_spans import closed
+from tallystick.core.terms import prices_of
 from tallystick.core.units_billed import granted_units
 from tallystick.errors import TallystickError
 from tallystick.storage import invoices, subscriptions
+from tallystick.storage.invoice_rows import Draft
 from tallystick.storage.plan_grants import rolled_over
 from tallystick.storage.unit_grants import drafts_before, rolling_before, unit_grants_of
+from tallystick.storage.usage_stretches import BEGINNING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from decimal import Decimal
-    from typing import Any
 
     from tallystick.core.access import Given
-    from tallystick.core.catalog import Plan
+    from tallystick.core.charge import Charge
     from tallystick.core.credit import CreditGrant
     from tallystick.core.invoice import Invoice
     from tallystick.core.meter import Meter
     from tallystick.core.period import Instant
     from tallystick.core.subscription import Subscription
     from tallystick.storage.credits import GrantRow
-    from tallystick.storage.invoice_rows import Draft
     from tallystick.storage.plan_grants import PlanGrantRow
     from tallystick.storage.unit import Unit
     from tallystick.storage.unit_grants import Burned
@@ -51,13 +58,14 @@ if TYPE_CHECKING:
 
 __all__ = ["granted_of"]
 
+_LATER: Final = timedelta(days=2)  # after all that has arrived
+
 
 def granted_of(
     unit: Unit,
     at: Instant,
     now: Instant,
     asked: Sequence[tuple[str, Given, Meter | None]],
-    offers: Mapping[str, Plan[Any]],
 ) -> list[Decimal]:
     """Give the units that grants add to the limit of each customer's feature at an instant.
 
@@ -71,15 +79,18 @@ def granted_of(
     if not owners:
         return [ZERO] * len(asked)
     windows = [allowance_window(given, at) if given.counts else None for _, given, _ in asked]
-    purses = _Purses(unit, rows, offers)
+    purses = _Purses(unit, rows, Offers(unit))
     starts = [window.start for window in windows if window is not None]
     if starts:
         purses.read_paid(min(starts))
     purses.catch_up(owners, max(at, now))
-    return [
-        units_added(purses.of(customer), given, meter, window, at) if given.counts else ZERO
-        for (customer, given, meter), window in zip(asked, windows, strict=True)
-    ]
+    found = []
+    for (customer, given, meter), window in zip(asked, windows, strict=True):
+        mine = purses.of(customer) if given.counts else []
+        if window is not None and meter is not None:
+            mine = purses.used_before(window.start, mine, customer, meter)
+        found.append(units_added(mine, given, meter, window, at))
+    return found
 
 
 def _grants_units(given: Given) -> bool:
@@ -90,11 +101,16 @@ def _grants_units(given: Given) -> bool:
     return any(credit.feature is not None for credit in had.plan.credits)
 
 
+def _gone(grant: UnitGrant) -> Decimal:
+    return EXACT.subtract(grant.grant.size, grant.left)
+
+
 class _Purses:
     """The grants of units of some customers, and what they paid."""
 
-    def __init__(self, unit: Unit, rows: _Rows, offers: Mapping[str, Plan[Any]]) -> None:
+    def __init__(self, unit: Unit, rows: _Rows, offers: Offers) -> None:
         self.unit, self.offers = unit, offers
+        self.until = BEGINNING
         self.left: dict[_Key, GrantBalance] = {}
         self.burned: dict[_Key, Decimal] = {}
         self.paid: dict[_Key, list[tuple[Instant, Decimal]]] = defaultdict(list)
@@ -138,10 +154,51 @@ class _Purses:
                         self.paid[key].append((line.window.start, units))
         return found
 
+    # --- periods under way ------------------------------------------------------------------------
+
+    def used_before(
+        self, since: Instant, mine: Sequence[UnitGrant], customer: str, meter: Meter
+    ) -> list[UnitGrant]:
+        """Give grants less what they will pay of use before an instant that no document bills yet.
+
+        That is where a quota starts again within the period of an invoice, as each day.
+        """
+        left = {each.grant.id: GrantBalance(each.grant, _gone(each)) for each in mine}
+        for draft in self._under_way(customer, meter, since) if mine else ():
+            used = UsageOfDrafts(self.unit, self.offers, [draft]).used_for(draft)
+            paid, _ = covered_usage(draft.due, self.offers, used, (), tuple(left.values()))
+            for grant, units in (one for some in paid.values() for u in some for one in u.grants):
+                left[grant] = left[grant].burn(units)
+        return [replace(each, left=left[each.grant.id].remaining) for each in mine]
+
+    def _under_way(self, customer: str, meter: Meter, since: Instant) -> Iterator[Draft]:
+        """Make a document of each subscription's use of a meter so far, as if it ended then."""
+        for (owner, id_), now in self.held.items():
+            spans = [each for each in now.spans if owner == customer and each.start < since]
+            closing = (closed(now, each, since) for each in spans)
+            charges = tuple(each for each in closing if each and self._counts(each, meter))
+            if charges:
+                yield Draft(
+                    customer=customer,
+                    id=id_,
+                    subscription_id=id_,
+                    due=Due(cause=f"limit/{id_}", at=self.until, charges=charges),
+                    currency=now.currency,
+                    finalize_at=self.until + _LATER,
+                    terms=now.terms,
+                )
+
+    def _counts(self, charge: Charge, meter: Meter) -> bool:
+        if charge.kind != "usage":
+            return False
+        price = prices_of(charge.item, self.offers)[charge.price]
+        return (price.meter or price.id) == meter.key
+
     # --- what time has brought --------------------------------------------------------------------
 
     def catch_up(self, owners: Collection[str], until: Instant) -> None:
         """Do what a run at an instant would do with the grants, in its order, and keep nothing."""
+        self.until = until
         drafts = list(drafts_before(self.unit, owners, until))
         rolls = list(rolling_before(self.unit, owners, until))
         for each in self._behind(owners, until):
