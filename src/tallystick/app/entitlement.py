@@ -15,6 +15,7 @@ from tallystick.app.offers import Offers, catalog_of
 from tallystick.app.unit_grants import granted_of
 from tallystick.core.access import Counted, Had, Standing, access_to, allowance_window, given_of
 from tallystick.core.access_unlock import unlocked
+from tallystick.core.calendar import at_wall_clock
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.meter import aggregate, meter_of_feature, meters_of
 from tallystick.core.number import ZERO, exact_sum
@@ -244,7 +245,8 @@ def _on_sale(unit: Unit, plan: str) -> Plan[Any]:
 
 
 def _calendar(zone: str | None) -> Schedule:
-    return Schedule(start=_BEGINNING, anchor=_BEGINNING, zone=zone)
+    anchor = at_wall_clock(_BEGINNING.replace(tzinfo=None), zone)  # the first, there too
+    return Schedule(start=_BEGINNING, anchor=anchor, zone=zone)
 
 
 # --- what they used -------------------------------------------------------------------------------
@@ -341,11 +343,17 @@ def _held_within(
     if not rows:
         return ZERO, ZERO
     window = allowance_window(given, at)
-    start = _BEGINNING if window is None else window.start
-    mine = [row for row in rows if row.at > start or (row.at == start and not row.leased)]
+    mine = [row for row in rows if window is None or _is_within(row, window)]
     lost = [row for row in mine if row.leased and row.at <= now]
     open_ = (row.quantity for row in mine if row not in lost)
     return exact_sum(ZERO, *open_), exact_sum(ZERO, *(row.quantity for row in lost))
+
+
+def _is_within(row: Held, window: Window) -> bool:
+    """Whether it is held against a window; a lease that ends with one is of that one."""
+    if row.leased:
+        return window.start < row.at <= window.end
+    return window.start <= row.at < window.end
 
 
 # --- the answers ----------------------------------------------------------------------------------
