@@ -159,6 +159,14 @@ def test_what_is_held_in_the_next_window_takes_nothing_of_the_one_before(
     assert held.commit(9).allowed  # nine of November's ten, whatever is held of December's
 
 
+def test_a_gauge_is_committed_on_top_of_what_there_is_by_then(tally: Tallystick) -> None:
+    held = tally.reserve("acme", "projects", expires_in=86_400 * 7)
+    later(tally, days=5)
+    tally.set("acme", "projects", 2)
+    assert held.commit().used == 3
+    assert not tally.check("acme", "projects").allowed
+
+
 def test_a_host_may_name_the_plan_and_count_itself(tally: Tallystick) -> None:
     assert tally.check("acme", "projects", plan="pro").limit == 30
     assert tally.check("acme", "projects", plan="pro@1", used=29).allowed

@@ -136,7 +136,8 @@ def taken(
     standing, given, meter = had
     seen = take_turn(unit, wish.customer, meter.key)
     expire_reservations(unit, wish.customer, meter.key, now)
-    at = now if wish.at is None else wish.at
+    # A level is written when it is known, so it goes on from what there is by then.
+    at = now if wish.at is None or is_level(meter) else wish.at
     one = Asked(wish.customer, wish.feature, wish.quantity, wish.used)
     (counted,) = counts_of(unit, at, now, [(one, given, meter)])
     return Turn(unit, now, wish, standing, given, meter, counted, seen, shelf)

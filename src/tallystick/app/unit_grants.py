@@ -26,6 +26,7 @@ from tallystick.core.credit_balance import GrantBalance
 from tallystick.core.credit_units import covered_usage
 from tallystick.core.granted_units import UnitGrant, units_added
 from tallystick.core.number import EXACT, ZERO, exact_sum
+from tallystick.core.period import to_the_second
 from tallystick.core.subscription_moves import advance, next_at
 from tallystick.core.subscription_spans import closed
 from tallystick.core.terms import prices_of
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 
 __all__ = ["granted_of"]
 
+_SECOND: Final = timedelta(seconds=1)
 _LATER: Final = timedelta(days=2)  # after all that has arrived
 
 
@@ -173,6 +175,8 @@ class _Purses:
 
     def _under_way(self, customer: str, meter: Meter, since: Instant) -> Iterator[Draft]:
         """Make a document of each subscription's use of a meter so far, as if it ended then."""
+        whole = to_the_second(since)
+        since = whole if whole == since else whole + _SECOND
         for (owner, id_), now in self.held.items():
             spans = [each for each in now.spans if owner == customer and each.start < since]
             closing = (closed(now, each, since) for each in spans)
