@@ -20,6 +20,7 @@ from tallystick.errors import AccessDenied, PaymentNeeded, QuotaExceeded, Reserv
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.ids import CountedIds
 from tests.facade.billing import flat, plan
+from tests.oracle.granting import CAP, GRANTED, INCLUDED, LASTS, ROLLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Storage
     from tests.oracle.limits import Answer, Tree
 
-__all__ = ["PLANS", "Ledger", "lives"]
+__all__ = ["LONG", "PLANS", "Ledger", "Life", "granted_lives", "lives"]
+
+Life = tuple[datetime, str | None, list[dict[str, Any]]]
+"""When it begins, in which zone, and what happens."""
 
 _WHO: Final = "acme"
 _LESS: Final = timedelta(days=200)
@@ -95,14 +99,30 @@ def _product(id_: str, *plans: str) -> Tree:
     return {"id": id_, **more, "plans": [_sold(each) for each in plans]}
 
 
+def _granting() -> Tree:
+    """Give a plan that grants units of what it bills, of which a part goes on."""
+    price = {"id": "granting-units", "name": "Units", "type": "per_unit", "meter": "units"}
+    price |= {"unit": "unit", "cost": "0.01", "included": str(INCLUDED)}
+    credit = {"id": "more", "units": str(GRANTED), "feature": "units", "interval": "month"}
+    rolls = {"maximum": str(ROLLS), "cap": str(CAP), "expires_after": LASTS}
+    limit = {"key": "units", "limit": INCLUDED, "reset": "month", "meter": "units"}
+    more = {"credits": [{**credit, "expires_after": LASTS, "rollover": rolls}], "limits": [limit]}
+    return plan("granting", flat("granting", "1.00"), price, **more)
+
+
 CATALOG: Final = read_catalog(
     {
         "dialect": "tallystick",
         "currency": "USD",
         "meters": [
-            {"key": key, "aggregation": "last" if key in _GAUGES else "sum"} for key in _METERS
+            {"key": key, "aggregation": "last" if key in _GAUGES else "sum"}
+            for key in [*_METERS, "units"]
         ],
-        "products": [_product("app", "free", "pro", "team"), _product("more", "pack")],
+        "products": [
+            _product("app", "free", "pro", "team"),
+            _product("more", "pack"),
+            {**_product("grants"), "plans": [_granting()]},
+        ],
     }
 )
 
@@ -288,10 +308,127 @@ _BEGINNINGS: Final = st.sampled_from(
 
 
 @st.composite
-def lives(draw: st.DrawFn, most: int) -> tuple[datetime, str | None, list[Tree]]:
+def lives(draw: st.DrawFn, most: int) -> Life:
     """Draw when a life begins, in which zone, and what happens."""
     begin = datetime.fromisoformat(draw(_BEGINNINGS) + "+00:00")
     zone = draw(st.sampled_from([None, "America/New_York", "Europe/Berlin"]))
     wait = _act("wait", seconds=_SECONDS)
     acts = st.one_of(_USES, _USES, _USES, _AFTER, _AFTER, _AFTER, wait, wait, _HAVING, _RUNS)
     return begin, zone, draw(st.lists(acts, min_size=most // 2, max_size=most))
+
+
+@st.composite
+def granted_lives(draw: st.DrawFn, most: int) -> Life:
+    """Draw a life on the plan that grants units, seldom billed when it is due."""
+    begin = datetime.fromisoformat(draw(_BEGINNINGS) + "+00:00")
+    zone = draw(st.sampled_from([None, "America/New_York", "Europe/Berlin"]))
+    days = st.sampled_from([1, 1_800, _DAY, 9 * _DAY, 28 * _DAY, 31 * _DAY, 61 * _DAY])
+    lasts = st.sampled_from([None, 20 * _DAY, 90 * _DAY])
+    key = st.just("units")
+    acts = st.one_of(
+        _act("use", key=key, size=st.integers(1, 30)),
+        _act("use", key=key, size=st.integers(1, 30)),
+        _act("wait", seconds=days),
+        _act("wait", seconds=days),
+        _act("grant", key=key, size=st.integers(1, 15), seconds=lasts),
+        _RUNS,
+    )
+    return begin, zone, draw(st.lists(acts, min_size=most // 2, max_size=most))
+
+
+def _told(text: str) -> Tree:
+    """Read an act from words: `reserve key=month size=2 seconds=60`."""
+    do, *rest = text.split()
+    pairs = (each.split("=") for each in rest)
+    words: Tree = {"none": None, "yes": True, "no": False}
+    facts: Tree = {name: words.get(of, of) for name, of in pairs}
+    return {"do": do} | {
+        name: int(of) if isinstance(of, str) and of.lstrip("-").isdigit() else of
+        for name, of in facts.items()
+    }
+
+
+LONG: Final[Life] = (
+    datetime.fromisoformat("2027-01-31T22:59:58+00:00"),
+    "Europe/Berlin",
+    [
+        _told(line.strip())
+        for line in """
+        use key=month size=4
+        reserve key=month size=2 seconds=60
+        use key=month size=1
+        stale id=0
+        commit id=0 size=1
+        commit id=0 size=1
+        commit id=0 size=2
+        use key=month size=1
+        reserve key=day size=3 seconds=60
+        use key=day size=3
+        use key=day size=4
+        wait seconds=60
+        commit id=0 size=none
+        release id=0
+        use key=day size=3
+        use key=burst size=3
+        wait seconds=59
+        use key=burst size=1
+        wait seconds=1
+        use key=burst size=1
+        lease key=exports size=5 seconds=60
+        use key=exports size=3
+        report id=0 size=2 close=no
+        use key=exports size=3
+        report id=0 size=1 close=yes
+        use key=exports size=3
+        lease key=minute size=2 seconds=3600
+        wait seconds=60
+        report id=0 size=1 close=no
+        use key=minute size=2
+        lease key=burst size=2 seconds=60
+        wait seconds=3600
+        use key=burst size=3
+        reserve key=projects size=1 seconds=604800
+        wait seconds=432000
+        set key=projects size=1
+        commit id=0 size=none
+        use key=projects size=1
+        less key=projects size=1
+        less key=projects size=4
+        start plan=pro
+        use key=period size=4
+        use key=soft size=3
+        wait seconds=61
+        add seats=2
+        use key=month size=4
+        use key=month size=4
+        agree key=month limit=3
+        use key=month size=4
+        lift key=month
+        grant key=month size=2 seconds=86400
+        reserve key=month size=2 seconds=345600
+        run
+        wait seconds=86400
+        release id=0
+        use key=month size=2
+        agree key=day limit=none
+        use key=day size=1
+        agree key=day limit=-1
+        use key=day size=4
+        remove
+        change plan=team
+        use key=year size=4
+        grant key=period size=4 seconds=none
+        wait seconds=2678400
+        run
+        reserve key=week size=4 seconds=60
+        reserve key=month size=2 seconds=345600
+        use key=month size=4
+        wait seconds=86400
+        cancel
+        commit id=0 size=6
+        commit id=0 size=2
+        use key=month size=4
+        """.strip().splitlines()
+    ],
+)
+"""A life in which everything that may be asked is let pass once and refused once."""

@@ -9,21 +9,22 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 
 from tests.databases import migrated
+from tests.oracle.granting import Granting
 from tests.oracle.limits import Limits
 from tests.proof.settings import FULL, times
-from tests.properties.limited import PLANS, Ledger, lives
+from tests.properties.limited import LONG, PLANS, Ledger, granted_lives, lives
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from tests.databases import Kind
     from tests.oracle.limits import Tree
+    from tests.properties.limited import Life
 
-_KINDS: Final[tuple[Kind, ...]] = ("sqlite-memory", "postgresql")
+_LIVES: Final[dict[Kind, int]] = {"sqlite-memory": times(3, 600), "postgresql": times(1, 300)}
 _QUIET: Final = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -46,15 +47,37 @@ def played(ledger: Ledger, oracle: Limits, acts: list[Tree]) -> None:
         _MET[act["do"], said] += 1
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("kind", _LIVES)
 def test_limits_are_what_the_oracle_says(kind: Kind, tmp_path: Path) -> None:
-    @settings(_QUIET, max_examples=times(12, 600))
+    @settings(_QUIET, max_examples=_LIVES[kind])
     @given(lives(times(30, 120)))
-    def play(life: tuple[datetime, str | None, list[Tree]]) -> None:
+    @example(LONG)
+    def play(life: Life) -> None:
         begin, zone, acts = life
         with migrated(kind, tmp_path) as storage:
             ledger = Ledger(storage, begin, zone)
             played(ledger, Limits(PLANS, zone, begin), acts)
+            ledger.holds()
+
+    play()
+
+
+@pytest.mark.parametrize("kind", _LIVES)
+def test_granted_units_are_what_the_oracle_says_whenever_a_run_comes_by(
+    kind: Kind, tmp_path: Path
+) -> None:
+    @settings(_QUIET, max_examples=_LIVES[kind])
+    @given(granted_lives(times(24, 80)))
+    def play(life: Life) -> None:
+        begin, zone, acts = life
+        with migrated(kind, tmp_path) as storage:
+            ledger, oracle = Ledger(storage, begin, zone), Granting(begin, zone)
+            ledger.take({"do": "start", "plan": "granting"})
+            for number, act in enumerate(acts):
+                assert oracle.take(act) == ledger.take(act), (number, act)
+                limit, used = oracle.answer()
+                found = ledger.answers()["units"]
+                assert found[1:3] == (limit, used), (number, act)
             ledger.holds()
 
     play()
