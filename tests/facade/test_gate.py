@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import event, select
@@ -135,6 +136,35 @@ def test_buying_what_unlocks_makes_the_same_check_pass(tally: Tallystick) -> Non
     tally.subscriptions.change(made.id, add=["pack"])
     answer = tally.check("acme", "projects")
     assert (answer.allowed, answer.limit) == (True, 40)
+
+
+@pytest.mark.parametrize("zone", [None, "America/New_York", "Pacific/Auckland"])
+def test_quotas_of_the_default_plan_start_again_on_the_first_of_the_customers_months(
+    tally: Tallystick, zone: str | None
+) -> None:
+    tally.customers.create("west", name="West", time_zone=zone)
+    resets_at = tally.check("west", "calls").resets_at
+    assert resets_at is not None
+    shown = resets_at.astimezone(ZoneInfo(zone or "UTC"))
+    assert shown.isoformat()[:19] == "2026-12-01T00:00:00"
+
+
+def test_what_is_held_in_the_next_window_takes_nothing_of_the_one_before(
+    tally: Tallystick,
+) -> None:
+    tally.clock.set(datetime(2026, 12, 1, tzinfo=UTC) - timedelta(seconds=1))  # type: ignore[attr-defined]
+    held = tally.reserve("acme", "calls", 1, expires_in=60)
+    later(tally, seconds=2)
+    tally.reserve("acme", "calls", 9, expires_in=60)
+    assert held.commit(9).allowed  # nine of November's ten, whatever is held of December's
+
+
+def test_a_gauge_is_committed_on_top_of_what_there_is_by_then(tally: Tallystick) -> None:
+    held = tally.reserve("acme", "projects", expires_in=86_400 * 7)
+    later(tally, days=5)
+    tally.set("acme", "projects", 2)
+    assert held.commit().used == 3
+    assert not tally.check("acme", "projects").allowed
 
 
 def test_a_host_may_name_the_plan_and_count_itself(tally: Tallystick) -> None:

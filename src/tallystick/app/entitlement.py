@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tallystick.app.offers import Offers, catalog_of
 from tallystick.app.plan_shelf import PlanShelf
+from tallystick.app.unit_grants import granted_of
 from tallystick.core.access import Counted, Had, Standing, allowance_window
 from tallystick.core.access_unlock import unlocked
+from tallystick.core.calendar import at_wall_clock
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.meter import aggregate, meter_of_feature
 from tallystick.core.number import ZERO, exact_sum
@@ -25,7 +27,6 @@ from tallystick.core.subscription import LIVE, MAIN
 from tallystick.core.subscription_moves import advance, next_at
 from tallystick.errors import UnknownPlan
 from tallystick.storage import catalogs, customers, dunning, subscriptions
-from tallystick.storage.credits import grants_of
 from tallystick.storage.held import held
 from tallystick.storage.overrides import overrides_of
 from tallystick.storage.usage_asked import HELD, midnight_of
@@ -51,7 +52,6 @@ __all__ = [
     "PlanShelf",
     "counts_of",
     "explained",
-    "granted_of",
     "held_within",
     "meter_for",
     "on_offer",
@@ -226,7 +226,8 @@ def _on_sale(unit: Unit, plan: str) -> Plan[Any]:
 
 
 def _calendar(zone: str | None) -> Schedule:
-    return Schedule(start=_BEGINNING, anchor=_BEGINNING, zone=zone)
+    anchor = at_wall_clock(_BEGINNING.replace(tzinfo=None), zone)  # the first, there too
+    return Schedule(start=_BEGINNING, anchor=anchor, zone=zone)
 
 
 # --- what they used -------------------------------------------------------------------------------
@@ -245,7 +246,10 @@ def meter_for(given: Given, shelf: PlanShelf) -> Meter | None:
 
 
 def counts_of(
-    unit: Unit, at: Instant, now: Instant, asked: Sequence[tuple[Asked, Given, Meter | None]]
+    unit: Unit,
+    at: Instant,
+    now: Instant,
+    asked: Sequence[tuple[Asked, Given, Meter | None]],
 ) -> list[Counted]:
     """Give what is used, reserved and granted of each feature that is asked for, by its meter.
 
@@ -254,7 +258,8 @@ def counts_of(
     used = _used_of(unit, at, asked)
     counted = {one.customer for one, _, meter in asked if meter is not None}
     rows = held(unit, counted, now) if counted else {}
-    granted = granted_of(unit, at, [one.customer for one, given, _ in asked if given.counts])
+    wanted = [(one.customer, given, meter) for one, given, meter in asked]
+    granted = granted_of(unit, at, now, wanted)
     counts = []
     for place, (one, given, meter) in enumerate(asked):
         mine = () if meter is None else rows.get((one.customer, meter.key), ())
@@ -263,7 +268,7 @@ def counts_of(
             Counted(
                 used=exact_sum(used.get(place, ZERO), lost) if one.used is None else one.used,
                 reserved=reserved,
-                granted=granted.get((one.customer, one.feature), ZERO),
+                granted=granted[place],
             )
         )
     return counts
@@ -319,24 +324,17 @@ def held_within(
     if not rows:
         return ZERO, ZERO
     window = allowance_window(given, at)
-    start = _BEGINNING if window is None else window.start
-    mine = [row for row in rows if row.at > start or (row.at == start and not row.leased)]
+    mine = [row for row in rows if window is None or _is_within(row, window)]
     lost = [row for row in mine if row.leased and row.at <= now]
     open_ = (row.quantity for row in mine if row not in lost)
     return exact_sum(ZERO, *open_), exact_sum(ZERO, *(row.quantity for row in lost))
 
 
-def granted_of(unit: Unit, at: Instant, ids: Sequence[str]) -> dict[tuple[str, str], Decimal]:
-    """Add up the units that grants give now, by customer and feature."""
-    found: dict[tuple[str, str], Decimal] = {}
-    if not ids:
-        return found
-    for row in grants_of(unit, sorted(set(ids))):
-        grant = row.grant
-        if grant.feature is not None and grant.active_at(at):
-            key = (grant.customer, grant.feature)
-            found[key] = exact_sum(found.get(key, ZERO), row.remaining)
-    return found
+def _is_within(row: Held, window: Window) -> bool:
+    """Whether it is held against a window; a lease that ends with one is of that one."""
+    if row.leased:
+        return window.start < row.at <= window.end
+    return window.start <= row.at < window.end
 
 
 # --- the answers ----------------------------------------------------------------------------------

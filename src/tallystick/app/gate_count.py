@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tallystick.app.entitlement import counts_of, held_within, period_of
+from tallystick.app.unit_grants import granted_of, grants_units
 from tallystick.core.access import Counted, allowance_window
 from tallystick.core.aggregate import day_of
 from tallystick.core.number import ZERO, exact_sum
@@ -37,7 +38,6 @@ def question_of(one: Asked, given: Given, meter: Meter, at: Instant, now: Instan
     first, after, edges = _stretches(one, given, meter, at)
     return GateQuestion(
         customer=one.customer,
-        feature=one.feature,
         meter=meter,
         at=at,
         now=now,
@@ -106,7 +106,11 @@ def counted_of(
         return counted
     reserved, lost = held_within(facts.held, given, asked.at, asked.now)
     used = one.used if one.used is not None else exact_sum(_rounded(asked, facts.used), lost)
-    return Counted(used=used, reserved=reserved, granted=facts.granted if given.counts else ZERO)
+    granted = ZERO
+    if given.counts and (facts.granted or grants_units(given)):
+        wanted = [(one.customer, given, asked.meter)]
+        (granted,) = granted_of(unit, asked.at, asked.now, wanted)
+    return Counted(used=used, reserved=reserved, granted=granted)
 
 
 def _rounded(asked: GateQuestion, used: Decimal) -> Decimal:

@@ -27,16 +27,27 @@ from tallystick.storage.plan_grants import PlanGrantRow
 from tallystick.storage.subscriptions import find_subscriptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tallystick.core.credit import CreditGrant
+    from tallystick.core.credit_balance import GrantBalance
     from tallystick.core.credit_cadence import RecurringGrant
+    from tallystick.core.credit_reset import RolledOver
     from tallystick.core.period import Instant
     from tallystick.core.subscription import Subscription
     from tallystick.core.subscription_grants import PlanGrant
     from tallystick.storage.unit import Storage, Unit
 
-__all__ = ["credit_rule", "issue_stops", "keep_grants", "roll_over_credits", "rolled_id"]
+__all__ = [
+    "credit_rule",
+    "issue_stops",
+    "keep_grants",
+    "roll_over_credits",
+    "rolled",
+    "rolled_id",
+    "runs_on",
+    "source_of",
+]
 
 _AT_ONCE: Final = 1_000
 _LETTERS: Final = 26
@@ -53,7 +64,7 @@ def keep_grants(unit: Unit, made: Iterable[PlanGrant]) -> None:
         return
     grants = [_row(each) for each in rows]
     add_grants(unit, grants)
-    plan_grants.add_plan_grants(unit, [_source(each) for each in rows])
+    plan_grants.add_plan_grants(unit, [source_of(each) for each in rows])
     for each in grants:
         _book(unit, each.grant, each.recorded_at)
 
@@ -63,7 +74,8 @@ def _row(made: PlanGrant) -> GrantRow:
     return GrantRow(grant=grant, remaining=grant.size, recorded_at=grant.effective_at)
 
 
-def _source(made: PlanGrant) -> PlanGrantRow:
+def source_of(made: PlanGrant) -> PlanGrantRow:
+    """Say of which credit a grant of a plan is, and when what is left of it goes on."""
     goes_on = made.grant.rollover is not None
     return PlanGrantRow(
         customer=made.grant.customer,
@@ -125,13 +137,14 @@ def roll_over_credits(unit: Unit, until: Instant, limit: int = _AT_ONCE) -> int:
     offers = Offers(unit)
     for row in rows:
         subscription = held.get((row.customer, row.subscription))
-        if subscription is not None and _runs_on(subscription, row):
+        if subscription is not None and runs_on(subscription, row):
             _roll(unit, row, credit_rule(offers, row), subscription.zone)
     plan_grants.done_rolling(unit, rows)
     return len(rows)
 
 
-def _runs_on(subscription: Subscription, row: PlanGrantRow) -> bool:
+def runs_on(subscription: Subscription, row: PlanGrantRow) -> bool:
+    """Whether what is left of a grant goes on: of a subscription that has ended nothing does."""
     ended = subscription.ended_at
     return row.rolls_at is not None and (ended is None or row.rolls_at < ended)
 
@@ -152,8 +165,7 @@ def _roll(unit: Unit, row: PlanGrantRow, rule: RecurringGrant, zone: str | None)
     older = [each.grant for each in plan_grants.rolled_over(unit, row)]
     rows = shelf.grants_by_id(unit, row.customer, [row.grant, *older], lock=True)
     ended = rows[row.grant].balance
-    ended = replace(ended, grant=replace(ended.grant, rollover=rule.rollover))
-    result = roll_over([ended], [rows[each].balance for each in older], at, cap=rule.cap, zone=zone)
+    result = rolled(row, ended, [rows[each].balance for each in older], rule, zone)
     if ended.remaining:
         take_out(unit, ended.grant, "expired", ended.remaining, at, "rollover")
     for name, withdrawal in result.withdrawals:
@@ -162,12 +174,29 @@ def _roll(unit: Unit, row: PlanGrantRow, rule: RecurringGrant, zone: str | None)
         take_out(unit, rows[name].grant, "voided", withdrawal.size, at, cause)
     recorded = plan_grants.last_before(unit, row.customer, at)
     for grant in result.grants:
-        new = replace(grant, id=rolled_id(row.customer, row.grant))
-        made = GrantRow(grant=new, remaining=new.size, recorded_at=recorded)
+        made = GrantRow(grant=grant, remaining=grant.size, recorded_at=recorded)
         add_grants(unit, [made])
-        source = replace(row, grant=new.id, starts_at=at, rolls_at=None, rolled_from=row.grant)
+        source = replace(row, grant=grant.id, starts_at=at, rolls_at=None, rolled_from=row.grant)
         plan_grants.add_plan_grants(unit, [source])
-        _book(unit, new, at)
+        _book(unit, grant, at)
+
+
+def rolled(
+    row: PlanGrantRow,
+    ended: GrantBalance,
+    older: Sequence[GrantBalance],
+    rule: RecurringGrant,
+    zone: str | None,
+) -> RolledOver:
+    """Give what becomes of a grant that ends, and of what went on of its credit before.
+
+    At most one grant goes on, under its id for ever.
+    """
+    assert row.rolls_at is not None  # noqa: S101 - it was asked for by it
+    ended = replace(ended, grant=replace(ended.grant, rollover=rule.rollover))
+    result = roll_over([ended], older, row.rolls_at, cap=rule.cap, zone=zone)
+    id_ = rolled_id(row.customer, row.grant)
+    return replace(result, grants=tuple(replace(each, id=id_) for each in result.grants))
 
 
 def rolled_id(customer: str, grant: str) -> str:

@@ -175,7 +175,8 @@ def _taken(
         given, meter = chosen(had.standing)
         if meter is not None:
             one = Asked(wish.customer, wish.feature, wish.quantity, wish.used)
-            asked = question_of(one, given, meter, at, now)
+            # A level is written when it is known, so it goes on from what there is by then.
+            asked = question_of(one, given, meter, now if is_level(meter) else at, now)
             seen = take_turn(unit, wish.customer, meter.key)
             facts = facts_at(unit, asked)
             if facts.version == had.version:

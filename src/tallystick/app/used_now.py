@@ -6,7 +6,8 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from tallystick.app.entitlement import counts_of, granted_of, held_within
+from tallystick.app.entitlement import counts_of, held_within
+from tallystick.app.unit_grants import granted_of
 from tallystick.core.access import Counted
 from tallystick.core.number import EXACT, ZERO, exact_product, exact_sum
 from tallystick.storage.held import held
@@ -81,9 +82,14 @@ def _by_days(
     customers = sorted({customer for customer, _ in spans})
     days = {(each.customer, each.days, each.digest): each for each in used_days(unit, spans)}
     reserved = held(unit, customers, now)
-    granted = granted_of(unit, at, customers)
-    busy = {key[0] for keys in (days, reserved, granted) for key in keys}
-    some = [each for each in asked if each.one.customer in busy]
+    wanted = [(each.one.customer, each.given, each.meter) for each in asked]
+    granted = {
+        each.place: units
+        for each, units in zip(asked, granted_of(unit, at, now, wanted), strict=True)
+        if units
+    }
+    busy = {key[0] for keys in (days, reserved) for key in keys}
+    some = [each for each in asked if each.one.customer in busy or each.place in granted]
     outside, corrected = _outside(unit, some, days)
     found: dict[int, Counted] = {}
     for place, one, given, meter, span, of in some:
@@ -91,8 +97,7 @@ def _by_days(
         open_, lost = held_within(mine, given, at, now)
         known = days.get((one.customer, span, of.digest))
         used = ZERO if known is None else _figure(meter, known, outside.get(place, ZERO))
-        more = granted.get((one.customer, one.feature), ZERO) if given.counts else ZERO
-        counts = Counted(exact_sum(used, lost), open_, more)
+        counts = Counted(exact_sum(used, lost), open_, granted.get(place, ZERO))
         if counts != _NOTHING and place not in corrected:
             found[place] = counts
     return found, corrected

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tallystick.core.price import Price
     from tallystick.core.reckoned_lines import Late, Used
 
-__all__ = ["UsedAndLate", "covered_usage", "unit_burns"]
+__all__ = ["UsedAndLate", "covered_usage", "is_of", "unit_burns"]
 
 UsedAndLate = tuple["Mapping[int, Sequence[Used]]", "tuple[Late, ...]"]
 """What was used by the place of its charge, and what came late."""
@@ -104,7 +104,8 @@ class _Purse:
         """Pay what grants can of a use."""
         price = usage_price(charge, self.offers, used)
         plan = item_plan(charge.item, self.offers)
-        mine = [grant for grant in self.order if _is_of(grant, plan, price)]
+        meter = price.meter or price.id
+        mine = [grant for grant in self.order if is_of(grant, plan, meter)]
         need = _need(price, used) if mine else ZERO
         if need <= 0:
             return used
@@ -113,7 +114,7 @@ class _Purse:
             id="",
             amount=min(need, most),  # a use has fewer digits than what was measured may have
             at=self.at,
-            meter=price.meter or price.id,
+            meter=meter,
             price=charge.price,
             plan=plan.id,
         )
@@ -121,9 +122,8 @@ class _Purse:
         return replace(used, grants=tuple((each.grant, each.size) for each in burns))
 
 
-def _is_of(grant: CreditGrant, plan: Plan[Any], price: Price) -> bool:
-    """Whether the units of a grant are those that a price counts."""
-    meter = price.meter or price.id
+def is_of(grant: CreditGrant, plan: Plan[Any], meter: str) -> bool:
+    """Whether the units of a grant are those of a meter: by its key, or by that of a feature."""
     if grant.feature == meter:
         return True
     feature = plan.features.get(grant.feature or "")

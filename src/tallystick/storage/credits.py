@@ -39,6 +39,7 @@ __all__ = [
     "add_grant",
     "grant_by_id",
     "grant_by_key",
+    "grant_of",
     "grant_values",
     "grants_by_id",
     "grants_of",
@@ -142,7 +143,7 @@ def grants_by_id(
     names = ("customer_id", "id")
     keys = [(customer, each) for each in ids]
     found = rows_of(unit, unit.tables.credit_grants, names, keys, lock=lock)
-    return {row["id"]: _grant(row) for row in found}
+    return {row["id"]: grant_of(row) for row in found}
 
 
 def grants_of(
@@ -162,7 +163,7 @@ def grants_of(
             query = query.where(table.c.remaining != ZERO)
         query = query.order_by(table.c.customer_id, table.c.place)
         rows = unit.connection.execute(query.with_for_update() if lock else query)
-        found += map(_grant, rows.mappings())
+        found += map(grant_of, rows.mappings())
     return tuple(found)
 
 
@@ -178,14 +179,14 @@ def grant_by_id(unit: Unit, id_: str, *, lock: bool = False) -> GrantRow | None:
     table = unit.tables.credit_grants
     query = select(table).where(table.c.id == id_)
     row = unit.connection.execute(query.with_for_update() if lock else query).mappings().first()
-    return None if row is None else _grant(row)
+    return None if row is None else grant_of(row)
 
 
 def grant_by_key(unit: Unit, customer: str, idempotency_key: str) -> GrantRow | None:
     """Give the grant that a customer's key made, or None."""
     names = ("customer_id", "idempotency_key")
     found = rows_of(unit, unit.tables.credit_grants, names, [(customer, idempotency_key)])
-    return next(map(_grant, found), None)
+    return next(map(grant_of, found), None)
 
 
 def to_expire(unit: Unit, at: Instant, limit: int) -> tuple[GrantRow, ...]:
@@ -221,7 +222,7 @@ def to_expire(unit: Unit, at: Instant, limit: int) -> tuple[GrantRow, ...]:
     )
     if unit.dialect == "postgresql":
         query = query.with_for_update(skip_locked=True, of=table)
-    return tuple(map(_grant, unit.connection.execute(query).mappings()))
+    return tuple(map(grant_of, unit.connection.execute(query).mappings()))
 
 
 # --- moves ----------------------------------------------------------------------------------------
@@ -238,7 +239,7 @@ def move_grants(unit: Unit, moves: Sequence[CreditMove]) -> None:
     keys = sorted({(move.customer, move.grant) for move in moves})
     table = unit.tables.credit_grants
     rows = {
-        (row["customer_id"], row["id"]): _grant(row)
+        (row["customer_id"], row["id"]): grant_of(row)
         for row in rows_of(unit, table, ("customer_id", "id"), keys, lock=True)
     }
     left = {key: row.remaining for key, row in rows.items()}
@@ -304,7 +305,8 @@ def _last_numbers(unit: Unit, keys: Collection[tuple[str, str]]) -> dict[tuple[s
 # --- rows -----------------------------------------------------------------------------------------
 
 
-def _grant(row: RowMapping | Mapping[str, Any]) -> GrantRow:
+def grant_of(row: RowMapping | Mapping[str, Any]) -> GrantRow:
+    """Read a grant."""
     code, size = row["currency"], row["size"]
     grant = CreditGrant(
         id=row["id"],

@@ -3,7 +3,8 @@
 Its rows say first what they are: the `version` of what the customer has; which `meters` are kept,
 and until when usage is `closed`; the `days` of the roll-ups; an `edge` of a ragged day as events,
 one row for all that say the same; `corrected` where one of those was, or may have been; what is
-`reserved`, `expired`, `leased` and `granted`; the `latest` event of a level.
+`reserved`, `expired` and `leased`; whether units were ever `granted`; the `latest` event of a
+level.
 """
 
 from __future__ import annotations
@@ -66,9 +67,8 @@ _HEAD: Final = """SELECT 'version' AS what, CAST(NULL AS {moment}) AS at,
  WHERE customer_id = :customer AND meter = :meter AND state = 'open'
  UNION ALL SELECT 'leased', expires_at, CAST(size - reported AS text), NULL FROM {leases}
  WHERE customer_id = :customer AND meter = :meter AND closed_at IS NULL
- UNION ALL SELECT 'granted', NULL, CAST(remaining AS text), NULL FROM {grants}
- WHERE customer_id = :customer AND feature = :feature AND effective_at <= {at}
- AND (expires_at IS NULL OR expires_at > {at})"""
+ UNION ALL SELECT 'granted', NULL, NULL, NULL WHERE EXISTS (
+ SELECT 1 FROM {grants} WHERE customer_id = :customer AND feature IS NOT NULL)"""
 _MINE: Final = """d.meter_id = (SELECT id FROM {meters} WHERE digest = :digest AND state = 'ready')
  AND d.customer_id = :customer AND d.day < {after}"""
 _DAYS: Final = """SELECT 'days', NULL, {figure}, NULL FROM {days} d
@@ -91,12 +91,10 @@ class GateQuestion:
     """What is asked at a gate: what a meter of a customer comes to, and all that bears on it.
 
     It comes to the days `[first, after)` and the `edges`; for a level, to the last day before
-    `after`.  Without an `after` it is not asked what is used.  Grants count `at` that instant,
-    reservations are over `now`.
+    `after`.  Without an `after` it is not asked what is used.  Reservations are over `now`.
     """
 
     customer: str
-    feature: str
     meter: Meter
     at: Instant
     now: Instant
@@ -125,7 +123,7 @@ class GateFacts:
     plain: bool
     held: Sequence[Held]
     expired: bool
-    granted: Decimal
+    granted: bool
     latest: Instant | None
 
 
@@ -161,7 +159,7 @@ def _facts(asked: GateQuestion, rows: Mapping[str, Sequence[_Row]]) -> GateFacts
         plain=_is_plain(asked) and "corrected" not in rows and (bool(ready) or not asked.days),
         held=[Held(Decimal(size), at, leased) for (at, size, _), leased in held],
         expired="expired" in rows,
-        granted=exact_sum(ZERO, *(Decimal(figure) for _, figure, _ in rows.get("granted", ()))),
+        granted="granted" in rows,
         latest=rows["latest"][0][0] if "latest" in rows else None,
     )
 
@@ -192,10 +190,8 @@ def _given(asked: GateQuestion, dialect: Dialect) -> dict[str, str | int]:
     moment: Callable[[Instant], str | int] = micros if dialect == "sqlite" else str
     given: dict[str, str | int] = {
         "customer": asked.customer,
-        "feature": asked.feature,
         "meter": asked.meter.key,
         "digest": digest_of(asked.meter),
-        "at": moment(asked.at),
         "now": moment(asked.now),
     }
     if asked.edges or (asked.days and asked.first is None):
@@ -220,7 +216,7 @@ def _statement(tables: Tables, dialect: Dialect, shape: _Shape) -> TextClause:
         "moment": moment,
         "version": version_words(tables, dialect, ":customer"),
         "figure": "CAST(sum(d.n) AS text)" if kind == "count" else total,
-        **{name: cast.format(f":{name}", moment) for name in ("at", "now")},
+        "now": cast.format(":now", moment),
         **{name: cast.format(f":{name}", "date") for name in ("first", "after")},
         **{short: getattr(tables, name).fullname for short, name in _TABLES.items()},
     }

@@ -30,6 +30,7 @@ __all__ = [
     "hold_plan_grants",
     "last_before",
     "next_before",
+    "plan_grant_of",
     "plan_grants_of",
     "rolled_over",
 ]
@@ -97,7 +98,7 @@ def hold_plan_grants(unit: Unit, until: Instant, limit: int) -> tuple[PlanGrantR
     )
     if unit.dialect == "postgresql":
         query = query.with_for_update(of=table)
-    return tuple(_row(each) for each in unit.connection.execute(query).mappings())
+    return tuple(plan_grant_of(each) for each in unit.connection.execute(query).mappings())
 
 
 def next_before(unit: Unit, until: Instant) -> Instant | None:
@@ -150,7 +151,7 @@ def rolled_over(unit: Unit, row: PlanGrantRow) -> tuple[PlanGrantRow, ...]:
         c.rolled_from.is_not(None),
     )
     rows = unit.connection.execute(query.order_by(c.starts_at, c.grant_id)).mappings()
-    return tuple(map(_row, rows))
+    return tuple(map(plan_grant_of, rows))
 
 
 def every_rollover(unit: Unit) -> Iterator[PlanGrantRow]:
@@ -158,7 +159,7 @@ def every_rollover(unit: Unit) -> Iterator[PlanGrantRow]:
     c = unit.tables.plan_grants.c
     query = select(unit.tables.plan_grants).where(c.rolled_from.is_not(None))
     for row in mappings(unit, query.order_by(c.customer_id, c.grant_id)):
-        yield _row(row)
+        yield plan_grant_of(row)
 
 
 def plan_grants_of(
@@ -171,7 +172,7 @@ def plan_grants_of(
     query = select(table).where(among(unit, owner, keys))
     order = (table.c.starts_at, table.c.grant_id)
     for row in unit.connection.execute(query.order_by(*order)).mappings():
-        found[row["customer_id"], row["subscription_id"]].append(_row(row))
+        found[row["customer_id"], row["subscription_id"]].append(plan_grant_of(row))
     return found
 
 
@@ -194,7 +195,8 @@ def _waits(unit: Unit) -> ColumnElement[bool]:
     return or_(draft, late.exists())
 
 
-def _row(row: RowMapping | Mapping[str, Any]) -> PlanGrantRow:
+def plan_grant_of(row: RowMapping | Mapping[str, Any]) -> PlanGrantRow:
+    """Read where a grant comes from."""
     return PlanGrantRow(
         customer=row["customer_id"],
         grant=row["grant_id"],
