@@ -26,6 +26,7 @@ from tallystick.facade.customers import Customers
 from tallystick.facade.dunning import Dunnings
 from tallystick.facade.gate import Gate
 from tallystick.facade.invoices import Invoices
+from tallystick.facade.offline import Offline
 from tallystick.facade.overrides import Overrides
 from tallystick.facade.price_migrations import PriceMigrations
 from tallystick.facade.quotes import Quotes
@@ -42,6 +43,7 @@ from tallystick.storage.unit import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from sqlalchemy import URL, Connection
@@ -117,8 +119,14 @@ class Tallystick(Gate):
         schema: str | None = None,
         role_check: bool = False,
         signing_keys: Iterable[str | bytes] | None = None,
+        offline_units: int | None = None,
+        offline_spool: str | Path | None = None,
     ) -> None:
         """Open it.
+
+        With `offline_units` this process lets so many units pass while the database is away, each
+        on disk in the folder `offline_spool` before the answer, and counted later (`tally.offline`,
+        see docs/howto/limits.md); without it nothing is.
 
         `signing_keys` sign quotes: the first signs, each is accepted.  Where they are left out,
         those of TALLYSTICK_SIGNING_KEYS, separated by commas.
@@ -154,8 +162,13 @@ class Tallystick(Gate):
         self.seller = Sellers(self)
         self.taxes = Taxes(self)
         self.aio: AsyncTallystick = awaitable(self)
+        if offline_spool is not None and offline_units is None:
+            raise SetupError("offline_spool says where: say how much by offline_units as well")
+        self.offline: Offline | None = None
         if role_check:
             self._check_role()
+        if offline_units is not None:
+            self.offline = Offline(self, offline_units, offline_spool)
 
     # --- catalogue versions -------------------------------------------------------------------
 
@@ -369,6 +382,8 @@ class Tallystick(Gate):
     def close(self) -> None:
         """Close our connections, once `aio` has ended; a host's engine stays as it is."""
         end_threads(self.aio)
+        if self.offline is not None:
+            self.offline.close()
         if self._owns_engine:
             self.storage.close()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tallystick.app import gate, reservation
@@ -20,13 +22,13 @@ from tallystick.facade.reservation import Quantity, Reservation
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
-    from decimal import Decimal
 
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
     from tallystick.core.entitlement import Access
     from tallystick.core.period import Instant
+    from tallystick.storage.gates import ReservationRow
     from tallystick.storage.unit import Unit
 
 __all__ = ["Gate"]
@@ -73,7 +75,7 @@ class Gate(FromMemory):
         except StorageUnavailable:
             if connection is not None:
                 raise
-            return _away(one)
+            return self._away(one, plan)
         return answer
 
     def check_many(
@@ -98,7 +100,7 @@ class Gate(FromMemory):
         except StorageUnavailable:
             if connection is not None:
                 raise
-            return tuple(map(_away, questions))
+            return tuple(self._away(each, None) for each in questions)
 
     def check_all(
         self,
@@ -123,11 +125,25 @@ class Gate(FromMemory):
         self, asked: list[Asked], at: datetime | str | None, plan: str | None, host: _Host
     ) -> list[Access]:
         moment, shelf = _moment(at), self._plans()
-        return self._tally().act(
-            lambda unit, now: answers(unit, moment or now, now, asked, shelf, plan=plan),
-            connection=host,
-            reading=True,
-        )
+
+        def ask() -> list[Access]:
+            return self._tally().act(
+                lambda unit, now: answers(unit, moment or now, now, asked, shelf, plan=plan),
+                connection=host,
+                reading=True,
+            )
+
+        offline = self._tally().offline
+        return ask() if offline is None or host is not None else offline.asked(ask)
+
+    def _away(self, one: Asked, plan: str | None) -> Access:
+        """Answer without the ledger: no, unless the host lets some units pass."""
+        offline = self._tally().offline
+        if offline is None:
+            return denied(Given(key=one.feature, had=None, reason="dependency_away"), one.requested)
+        quantity = Decimal(one.requested)
+        wish = Wish(id="", customer=one.customer, feature=one.feature, quantity=quantity)
+        return offline.check(replace(wish, used=one.used, plan=plan))
 
     # --- using ------------------------------------------------------------------------------------
 
@@ -155,11 +171,18 @@ class Gate(FromMemory):
         """
         wish = self._wish(customer, feature, quantity, idempotency_key, at, used, plan, properties)
         shelf = self._plans()
-        return self._tally().act(
-            lambda unit, now: gate.use(unit, now, wish, shelf),
-            connection=connection,
-            repeatable=True,  # by the id of its event
-        )
+
+        def ask() -> Access:
+            return self._tally().act(
+                lambda unit, now: gate.use(unit, now, wish, shelf),
+                connection=connection,
+                repeatable=True,  # by the id of its event
+            )
+
+        offline = self._tally().offline
+        if offline is None or connection is not None:
+            return ask()
+        return offline.instead(wish, ask, lambda away: offline.use(wish, away))
 
     def set(
         self,
@@ -245,18 +268,35 @@ class Gate(FromMemory):
             prefix="rsv",
         )
         shelf = self._plans()
-        row, access = self._tally().act(
-            lambda unit, now: reservation.reserve(unit, now, wish, now + held, shelf),
-            connection=connection,
-            repeatable=True,
-        )
+
+        def ask() -> Reservation:
+            row, access = self._tally().act(
+                lambda unit, now: reservation.reserve(unit, now, wish, now + held, shelf),
+                connection=connection,
+                repeatable=True,
+            )
+            return self._reservation(row, row.token, row.expires_at, access)
+
+        offline = self._tally().offline
+        if offline is None or connection is not None:
+            return ask()
+
+        def without(away: StorageUnavailable) -> Reservation:
+            row = offline.hold(wish, self._tally().clock.now() + held, away)
+            return self._reservation(row.wish, row.token, row.expires_at, offline.check(row.wish))
+
+        return offline.instead(wish, ask, without)
+
+    def _reservation(
+        self, of: Wish | ReservationRow, token: int, expires_at: Instant, access: Access
+    ) -> Reservation:
         return Reservation(
-            id=row.id,
-            customer=row.customer,
-            feature=row.feature,
-            quantity=whole_number(row.quantity),
-            token=row.token,
-            expires_at=row.expires_at,
+            id=of.id,
+            customer=of.customer,
+            feature=of.feature,
+            quantity=whole_number(of.quantity),
+            token=token,
+            expires_at=expires_at,
             access=access,
             _gate=self,
         )
@@ -275,6 +315,9 @@ class Gate(FromMemory):
         Raises NotFound, ReservationOver, QuotaExceeded.
         """
         size = None if actual is None else quantity_of(actual, "actual")
+        offline = self._tally().offline
+        if offline is not None and connection is None and offline.holds(customer, id):
+            return offline.commit(customer, id, token, size)
         wish = Wish(
             id=id_at(id, "id"), customer=id_at(customer, "customer"), feature="", quantity=ZERO
         )
@@ -298,6 +341,10 @@ class Gate(FromMemory):
         Raises NotFound, ReservationOver.
         """
         owner, key = id_at(customer, "customer"), id_at(id, "id")
+        offline = self._tally().offline
+        if offline is not None and connection is None and offline.holds(owner, key):
+            offline.release(owner, key, token)
+            return
         self._tally().act(
             lambda unit, now: reservation.release(unit, now, owner, key, token),
             connection=connection,
@@ -350,10 +397,6 @@ def _question(each: Any) -> Asked:  # noqa: ANN401 - read strictly here
         raise refused_at("asked", text)
     customer, feature, *more = each
     return _asked(customer, feature, more[0] if more else 1, None)
-
-
-def _away(one: Asked) -> Access:
-    return denied(Given(key=one.feature, had=None, reason="dependency_away"), one.requested)
 
 
 def _count(used: _Count) -> Decimal | None:

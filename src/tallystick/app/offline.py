@@ -1,0 +1,135 @@
+"""Uses that were let pass while the database was away: as texts on disk, then counted once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tallystick.app.entitlement import meter_for
+from tallystick.app.gate import answer_after
+from tallystick.app.sent import event_text, tree_of_text, use_tree
+from tallystick.app.turn import (
+    CHANGE,
+    GATE_SOURCE,
+    Wish,
+    decided,
+    is_level,
+    looked_up,
+    recorded_before,
+    taken_again,
+    write_use,
+)
+from tallystick.core.access import access_to
+from tallystick.core.canonical_json import canonical_json
+from tallystick.core.event import parse_event
+from tallystick.core.number import plain
+from tallystick.core.text import refused_at
+from tallystick.errors import Conflict, InvalidInput, InvalidUsage
+from tallystick.storage.outbox import Notice, put_notices
+
+if TYPE_CHECKING:
+    from tallystick.app.entitlement import PlanShelf
+    from tallystick.app.turn import Turn
+    from tallystick.core.entitlement import Access
+    from tallystick.core.event import UsageEvent
+    from tallystick.core.period import Instant
+    from tallystick.storage.unit import Unit
+
+__all__ = ["OFFLINE", "count_offline", "text_of_use", "use_of_text"]
+
+OFFLINE: Final = "use.offline"
+"""The kind of a notice that a use was let pass while the database was away."""
+
+
+def text_of_use(wish: Wish, at: Instant) -> bytes:
+    """Write a use, let pass at an instant, as one line that `use_of_text` reads: nothing is lost.
+
+    Raises InvalidUsage for properties that no event can have.
+    """
+    tree = use_tree(
+        wish.customer,
+        wish.feature,
+        quantity=wish.quantity,
+        id=wish.id,
+        source=GATE_SOURCE,
+        occurred_at=at if wish.at is None else wish.at,
+        properties=wish.properties,
+    )
+    event = event_text(parse_event(tree, received_at=at)).encode()
+    return b'{"plan":%s,"event":%s}' % (canonical_json(wish.plan), event)
+
+
+def use_of_text(text: bytes, received_at: Instant) -> Wish:
+    """Read what `text_of_use` wrote.  Raises InvalidUsage for any other text."""
+    try:
+        tree: Any = tree_of_text(text)
+        plan, told = tree["plan"], tree["event"]
+        quantity: Any = told["properties"]["quantity"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidUsage("the text is no use that was let pass") from error
+    event = parse_event(told, received_at=received_at)
+    said = {name: value for name, value in event.properties.items() if name != "quantity"}
+    return Wish(
+        id=event.id,
+        customer=event.customer,
+        feature=event.type,
+        quantity=quantity,
+        at=event.occurred_at,
+        plan=plan,
+        properties=said,
+    )
+
+
+def count_offline(unit: Unit, now: Instant, wish: Wish, shelf: PlanShelf) -> Access:
+    """Count a use that was let pass at `wish.at`, whatever the limit says now; give what is left.
+
+    It is one event, by the id of the use: the same again counts nothing more.  What its meter
+    refuses as too late counts now.  The outbox is told of each, in the same transaction.
+
+    Raises InvalidInput where nothing counts the feature; Conflict where the id names another use.
+    """
+    _, given = looked_up(unit, now, wish, shelf)
+    meter = meter_for(given, shelf)
+    turn = taken_again(unit, now, wish, wish.feature if meter is None else meter.key, shelf)
+    if turn is None:
+        raise refused_at("feature", f"nothing counts {wish.feature} any more")
+    before = recorded_before(unit, wish)
+    if before is not None:
+        _refuse_other(turn, before)
+        return access_to(turn.given, turn.counted, 0, turn.at)
+    answer = decided(turn)
+    _write(turn)
+    after = answer_after(turn, answer, wish.quantity)
+    put_notices(unit, [_notice(turn, after)])
+    return after
+
+
+def _refuse_other(turn: Turn, before: UsageEvent) -> None:
+    meter, size = turn.meter, turn.wish.quantity
+    said = before.properties.get(CHANGE if is_level(meter) else meter.value)
+    if before.type != meter.event_type or (meter.aggregation != "count" and said != size):
+        raise Conflict(f"the key {turn.wish.id!r} was used for something else", id=turn.wish.id)
+
+
+def _write(turn: Turn) -> None:
+    """Write the event: a level now, what adds up in its time, or now where that is too late."""
+    size = turn.wish.quantity
+    try:
+        write_use(turn, size, None if is_level(turn.meter) else turn.wish.at)
+    except InvalidInput:
+        write_use(turn, size, None)
+
+
+def _notice(turn: Turn, after: Access) -> Notice:
+    return Notice(
+        customer=turn.wish.customer,
+        kind=OFFLINE,
+        cause=f"{turn.wish.feature}/{turn.wish.id}",
+        at=turn.now,
+        body={
+            "feature": turn.wish.feature,
+            "quantity": plain(turn.wish.quantity),
+            "used": str(after.used),
+            "limit": None if after.limit is None else str(after.limit),
+            "over": str(after.overage),
+        },
+    )
