@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from tallystick import Tallystick
-from tallystick.core.dialects import define_plans
+from tallystick.core.dialects import define_plans, read_catalog
 from tallystick.errors import (
     AccessDenied,
     Conflict,
@@ -318,6 +318,24 @@ def test_a_use_counts_when_it_was_let_pass(tally: Tallystick, away: Outage) -> N
     offline(tally).reconcile()
     assert used(tally) == 0
     assert tally.check("acme", "calls", at=START).used == 2
+
+
+def test_what_is_too_late_for_its_time_counts_now(
+    opened: Callable[..., Tallystick], away: Outage
+) -> None:
+    meter = {"key": "calls", "aggregation": "sum", "late_after": 1, "late": "refuse"}
+    quota = {"key": "calls", "limit": 3, "reset": "month"}
+    free = {"id": "free", "name": "Free", "interval": "month", "limits": [quota], "prices": []}
+    product = {"id": "app", "name": "App", "currency": "USD", "plans": [free]}
+    tree = {"dialect": "tallystick", "currency": "USD", "meters": [meter], "products": [product]}
+    with opened(catalog=read_catalog(tree)) as tally:
+        tally.publish(author="anna", at=datetime(2026, 1, 1, tzinfo=UTC))
+        away()
+        tally.use("acme", "calls", 2)
+        later(tally, days=30)
+        away.over()
+        assert offline(tally).reconcile() == 1
+        assert used(tally) == 2
 
 
 def test_two_ledgers_have_a_part_of_the_folder_each(

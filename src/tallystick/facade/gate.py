@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tallystick.app import gate, reservation
 from tallystick.app.entitlement import Asked, answers
 from tallystick.app.turn import Wish
-from tallystick.core.access import Given, denied, whole_number
+from tallystick.core.access import whole_number
 from tallystick.core.number import ZERO, quantity_of
 from tallystick.core.period import FIRST_YEAR, LAST_YEAR, instant, parse_instant
 from tallystick.core.property import shown
 from tallystick.core.text import id_at, refused_at
 from tallystick.errors import InvalidPeriod, StorageUnavailable
 from tallystick.facade.from_memory import FromMemory, length_of
-from tallystick.facade.reservation import Quantity, Reservation
+from tallystick.facade.offline import check_without
+from tallystick.facade.reservation import Quantity, Reservation, reservation_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
+    from decimal import Decimal
 
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
     from tallystick.core.entitlement import Access
     from tallystick.core.period import Instant
-    from tallystick.storage.gates import ReservationRow
     from tallystick.storage.unit import Unit
 
 __all__ = ["Gate"]
@@ -75,7 +75,7 @@ class Gate(FromMemory):
         except StorageUnavailable:
             if connection is not None:
                 raise
-            return self._away(one, plan)
+            return check_without(self._tally().offline, one, plan)
         return answer
 
     def check_many(
@@ -100,7 +100,7 @@ class Gate(FromMemory):
         except StorageUnavailable:
             if connection is not None:
                 raise
-            return tuple(self._away(each, None) for each in questions)
+            return tuple(check_without(self._tally().offline, each) for each in questions)
 
     def check_all(
         self,
@@ -125,6 +125,7 @@ class Gate(FromMemory):
         self, asked: list[Asked], at: datetime | str | None, plan: str | None, host: _Host
     ) -> list[Access]:
         moment, shelf = _moment(at), self._plans()
+        offline = None if host is not None else self._tally().offline
 
         def ask() -> list[Access]:
             return self._tally().act(
@@ -133,17 +134,7 @@ class Gate(FromMemory):
                 reading=True,
             )
 
-        offline = self._tally().offline
-        return ask() if offline is None or host is not None else offline.asked(ask)
-
-    def _away(self, one: Asked, plan: str | None) -> Access:
-        """Answer without the ledger: no, unless the host lets some units pass."""
-        offline = self._tally().offline
-        if offline is None:
-            return denied(Given(key=one.feature, had=None, reason="dependency_away"), one.requested)
-        quantity = Decimal(one.requested)
-        wish = Wish(id="", customer=one.customer, feature=one.feature, quantity=quantity)
-        return offline.check(replace(wish, used=one.used, plan=plan))
+        return ask() if offline is None else offline.asked(ask)
 
     # --- using ------------------------------------------------------------------------------------
 
@@ -171,6 +162,7 @@ class Gate(FromMemory):
         """
         wish = self._wish(customer, feature, quantity, idempotency_key, at, used, plan, properties)
         shelf = self._plans()
+        offline = None if connection is not None else self._tally().offline
 
         def ask() -> Access:
             return self._tally().act(
@@ -179,10 +171,7 @@ class Gate(FromMemory):
                 repeatable=True,  # by the id of its event
             )
 
-        offline = self._tally().offline
-        if offline is None or connection is not None:
-            return ask()
-        return offline.instead(wish, ask, lambda away: offline.use(wish, away))
+        return ask() if offline is None else offline.instead(wish, ask, offline.use)
 
     def set(
         self,
@@ -268,6 +257,7 @@ class Gate(FromMemory):
             prefix="rsv",
         )
         shelf = self._plans()
+        offline = None if connection is not None else self._tally().offline
 
         def ask() -> Reservation:
             row, access = self._tally().act(
@@ -275,31 +265,11 @@ class Gate(FromMemory):
                 connection=connection,
                 repeatable=True,
             )
-            return self._reservation(row, row.token, row.expires_at, access)
+            return reservation_of(self, row, access)
 
-        offline = self._tally().offline
-        if offline is None or connection is not None:
+        if offline is None:
             return ask()
-
-        def without(away: StorageUnavailable) -> Reservation:
-            row = offline.hold(wish, self._tally().clock.now() + held, away)
-            return self._reservation(row.wish, row.token, row.expires_at, offline.check(row.wish))
-
-        return offline.instead(wish, ask, without)
-
-    def _reservation(
-        self, of: Wish | ReservationRow, token: int, expires_at: Instant, access: Access
-    ) -> Reservation:
-        return Reservation(
-            id=of.id,
-            customer=of.customer,
-            feature=of.feature,
-            quantity=whole_number(of.quantity),
-            token=token,
-            expires_at=expires_at,
-            access=access,
-            _gate=self,
-        )
+        return offline.instead(wish, ask, partial(offline.reserve, self, held))
 
     def commit(
         self,

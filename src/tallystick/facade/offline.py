@@ -17,22 +17,26 @@ from tallystick.app.exits import guard, release
 from tallystick.app.offline import count_offline, text_of_use, use_of_text
 from tallystick.app.offline_room import Room
 from tallystick.app.spool import Spool
-from tallystick.core.access import whole_number
+from tallystick.app.turn import Wish
+from tallystick.core.access import Given, denied, whole_number
 from tallystick.core.access_denial import denial
 from tallystick.core.entitlement import Access, check_limit
 from tallystick.core.property import shown
 from tallystick.errors import SetupError, StorageUnavailable, TallystickError
+from tallystick.facade.reservation import Reservation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
+    from tallystick.app.entitlement import Asked
+    from tallystick.app.offline import LetPass
     from tallystick.app.offline_room import Held
-    from tallystick.app.turn import Wish
     from tallystick.core.catalog import Feature
-    from tallystick.core.period import Instant
+    from tallystick.facade.gate import Gate
     from tallystick.wiring import Tallystick
 
-__all__ = ["Offline"]
+__all__ = ["Offline", "check_without"]
 
 R = TypeVar("R")
 
@@ -78,7 +82,7 @@ class Offline:
         now = self._tally.clock.now()
         for text in self._spool.texts():
             with suppress(TallystickError):  # it is put aside when it is its turn
-                self._room.wait(use_of_text(text, now))
+                self._room.wait(use_of_text(text, now).wish)
         guard(self)
         with self._memory:
             self._count_beside()
@@ -104,7 +108,7 @@ class Offline:
     # --- asking -----------------------------------------------------------------------------------
 
     def instead(
-        self, wish: Wish, ask: Callable[[], R], without: Callable[[StorageUnavailable], R]
+        self, wish: Wish, ask: Callable[[], R], without: Callable[[Wish, StorageUnavailable], R]
     ) -> R:
         """Let the ledger decide; where it does not answer, or did not a second ago, do without.
 
@@ -113,7 +117,7 @@ class Offline:
         try:
             answer = self.asked(ask)
         except StorageUnavailable as away:
-            return without(away)
+            return without(wish, away)
         with self._memory:
             self._room.settled(wish.customer, wish.feature)
         return answer
@@ -191,11 +195,26 @@ class Offline:
 
     # --- reserving --------------------------------------------------------------------------------
 
-    def hold(self, wish: Wish, expires_at: Instant, away: StorageUnavailable) -> Held:
+    def reserve(
+        self, gate: Gate, length: timedelta, wish: Wish, away: StorageUnavailable
+    ) -> Reservation:
         """Hold so much in memory until it is committed or released, or the time is over.
 
         Raises as `use` does.
         """
+        held = self._hold(wish, length, away)
+        return Reservation(
+            id=held.wish.id,
+            customer=held.wish.customer,
+            feature=held.wish.feature,
+            quantity=whole_number(held.wish.quantity),
+            token=held.token,
+            expires_at=held.expires_at,
+            access=_answer(held.wish, Decimal(self.left), allowed=True),
+            _gate=gate,
+        )
+
+    def _hold(self, wish: Wish, length: timedelta, away: StorageUnavailable) -> Held:
         now = self._tally.clock.now()
         text_of_use(wish, now)  # or say so now
         with self._memory:
@@ -203,7 +222,7 @@ class Offline:
             if before is not None:
                 return before
             self._admit(wish, away)
-            return self._room.hold(replace(wish, at=wish.at or now), now, expires_at)
+            return self._room.hold(replace(wish, at=wish.at or now), now, now + length)
 
     def holds(self, customer: str, id_: str) -> bool:
         """Whether a reservation is one of these, and not the ledger's."""
@@ -261,8 +280,9 @@ class Offline:
         """Count one use; put it aside where the ledger refuses it for good."""
         wish = None
         try:
-            wish = use_of_text(text, self._tally.clock.now())
-            after = self._in_the_ledger(wish)
+            use = use_of_text(text, self._tally.clock.now())
+            wish = use.wish
+            after = self._in_the_ledger(use)
         except StorageUnavailable:
             raise
         except TallystickError as refused:
@@ -279,10 +299,10 @@ class Offline:
         )
         return True
 
-    def _in_the_ledger(self, wish: Wish) -> Access:
+    def _in_the_ledger(self, use: LetPass) -> Access:
         shelf = self._tally._plans()  # noqa: SLF001 - of the same ledger
         return self._tally.act(
-            lambda unit, now: count_offline(unit, now, wish, shelf), repeatable=True
+            lambda unit, now: count_offline(unit, now, use, shelf), repeatable=True
         )
 
     def _count_beside(self) -> None:
@@ -322,6 +342,21 @@ class Offline:
         """Let go of the parent's files in a forked child; a program need not call it."""
         self._spool.forget()
         self._closed, self._pid = True, 0  # the next call opens the child's own
+
+
+def check_without(offline: Offline | None, one: Asked, plan: str | None = None) -> Access:
+    """Answer while the database is away: no, unless the host lets some units pass."""
+    if offline is None:
+        return denied(Given(key=one.feature, had=None, reason="dependency_away"), one.requested)
+    wish = Wish(
+        id="",
+        customer=one.customer,
+        feature=one.feature,
+        quantity=Decimal(one.requested),
+        used=one.used,
+        plan=plan,
+    )
+    return offline.check(wish)
 
 
 def _counts(feature: Feature | None) -> bool:
