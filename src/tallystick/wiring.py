@@ -26,7 +26,7 @@ from tallystick.facade.customers import Customers
 from tallystick.facade.dunning import Dunnings
 from tallystick.facade.gate import Gate
 from tallystick.facade.invoices import Invoices
-from tallystick.facade.offline import Offline
+from tallystick.facade.offline import open_offline
 from tallystick.facade.overrides import Overrides
 from tallystick.facade.price_migrations import PriceMigrations
 from tallystick.facade.quotes import Quotes
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Catalog, Plan
     from tallystick.core.published import CatalogVersion
     from tallystick.facade.aio_types import AsyncTallystick
+    from tallystick.facade.offline import Offline
     from tallystick.ports import Clock, Ids
     from tallystick.storage.migrate import Migration
     from tallystick.storage.unit import Unit
@@ -125,8 +126,7 @@ class Tallystick(Gate):
         """Open it.
 
         With `offline_units` this process lets so many units pass while the database is away, each
-        on disk in the folder `offline_spool` before the answer, and counted later (`tally.offline`,
-        see docs/howto/limits.md); without it nothing is.
+        kept in the folder `offline_spool` and counted later: see `tally.offline`.
 
         `signing_keys` sign quotes: the first signs, each is accepted.  Where they are left out,
         those of TALLYSTICK_SIGNING_KEYS, separated by commas.
@@ -162,13 +162,10 @@ class Tallystick(Gate):
         self.seller = Sellers(self)
         self.taxes = Taxes(self)
         self.aio: AsyncTallystick = awaitable(self)
-        if offline_spool is not None and offline_units is None:
-            raise SetupError("offline_spool says where: say how much by offline_units as well")
         self.offline: Offline | None = None
         if role_check:
             self._check_role()
-        if offline_units is not None:
-            self.offline = Offline(self, offline_units, offline_spool)
+        self.offline = open_offline(self, offline_units, offline_spool)
 
     # --- catalogue versions -------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tallystick.facade.gate import Gate
     from tallystick.wiring import Tallystick
 
-__all__ = ["Offline", "check_without"]
+__all__ = ["Offline", "check_without", "open_offline"]
 
 R = TypeVar("R")
 
@@ -342,6 +342,13 @@ class Offline:
         """Let go of the parent's files in a forked child; a program need not call it."""
         self._spool.forget()
         self._closed, self._pid = True, 0  # the next call opens the child's own
+
+
+def open_offline(tally: Tallystick, units: int | None, folder: str | Path | None) -> Offline | None:
+    """Open what a host asks for, None where it does not.  Raises SetupError as `Offline` does."""
+    if units is None and folder is not None:
+        raise SetupError("offline_spool says where: say how much by offline_units as well")
+    return None if units is None else Offline(tally, units, folder)
 
 
 def check_without(offline: Offline | None, one: Asked, plan: str | None = None) -> Access:
