@@ -14,6 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from tallystick import Tallystick
+from tallystick.app import offline_spool as spool_module
+from tallystick.app.exits import release
+from tallystick.app.offline_spool import OfflineSpool
 from tallystick.core.dialects import define_plans, read_catalog
 from tallystick.errors import (
     AccessDenied,
@@ -88,7 +91,7 @@ class Outage:
 def away(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outage]:
     monkeypatch.setattr(unit_module, "_PAUSES", (0, 0, 0, 0))
     monkeypatch.setattr(offline_module, "_ASK_AGAIN", 1e-9)
-    monkeypatch.setattr(offline_module.Offline, "_count_beside", lambda _: None)
+    monkeypatch.setattr(OfflineSpool, "_count_beside", lambda _: None)
     outage = Outage(monkeypatch, storage)
     yield outage
     outage.over()
@@ -295,10 +298,11 @@ def test_a_crash_between_counting_and_forgetting_does_no_harm(
     def crash(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(offline(tally)._spool, "advance", crash)
+    monkeypatch.setattr(offline(tally)._kept._spool, "advance", crash)
     with pytest.raises(KeyboardInterrupt):
         offline(tally).reconcile()
     offline(tally).forget()  # as a process that is killed lets go
+    release(offline(tally))
     tally.offline = None
     with opened() as next_:
         assert offline(next_).waiting == 2
@@ -374,7 +378,8 @@ def test_it_is_counted_by_itself(
     opened: Callable[..., Tallystick], away: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr(offline_module, "_ASK_AGAIN", 0.01)
+    monkeypatch.setattr(offline_module, "_ASK_AGAIN", 1e-9)
+    monkeypatch.setattr(spool_module, "_EVERY", 0.01)
     monkeypatch.setattr(unit_module, "_PAUSES", (0, 0, 0, 0))
     with opened() as tally:
         tally.publish(author="anna")
@@ -434,6 +439,13 @@ def test_what_expires_is_given_back_and_not_committed(tally: Tallystick, away: O
     assert let_pass(tally) == UNITS
     with pytest.raises(ReservationOver):
         held.commit()
+    away.over()
+    offline(tally).reconcile()
+    away()
+    other = tally.reserve("other", "calls", expires_in=30)
+    other.commit()
+    later(tally, seconds=31)
+    assert other.commit().allowed, "the same again changes nothing"
 
 
 def test_more_than_was_held_goes_as_far_as_the_units(tally: Tallystick, away: Outage) -> None:
@@ -470,7 +482,7 @@ def test_where_the_disk_refuses_nothing_is_let_pass(
     away()
     held = tally.reserve("acme", "calls")
     with monkeypatch.context() as patch:
-        patch.setattr(offline(tally)._spool, "append", full)
+        patch.setattr(offline(tally)._kept._spool, "append", full)
         assert let_pass(tally) == 0
         with pytest.raises(StorageUnavailable, match="full"):
             held.commit()

@@ -131,7 +131,7 @@ class Room:
         Raises ReservationOver for another token, and once the time is over.
         """
         held = self._held.get((customer, id_))
-        if held is None or held.expires_at <= now:
+        if held is None or (held.actual is None and held.expires_at <= now):
             raise ReservationOver(f"the reservation {id_!r} is expired", id=id_, state="expired")
         if not compare_digest(str(held.token), str(token)):
             raise ReservationOver(f"the token of {id_!r} is another one", id=id_)

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
-from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from tallystick.app.delivery import refused_line, spool_folder
+from tallystick.app.delivery import spool_folder
 from tallystick.app.exits import guard, release
-from tallystick.app.offline import count_offline, text_of_use, use_of_text
-from tallystick.app.offline_room import Room
-from tallystick.app.spool import Spool
+from tallystick.app.offline import text_of_use
+from tallystick.app.offline_spool import OfflineSpool
 from tallystick.app.turn import Wish
 from tallystick.core.access import Given, denied, whole_number
 from tallystick.core.access_denial import denial
 from tallystick.core.entitlement import Access, check_limit
 from tallystick.core.property import shown
-from tallystick.errors import SetupError, StorageUnavailable, TallystickError
+from tallystick.errors import SetupError, StorageUnavailable
 from tallystick.facade.reservation import Reservation
 
 if TYPE_CHECKING:
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from tallystick.app.entitlement import Asked
-    from tallystick.app.offline import LetPass
     from tallystick.app.offline_room import Held
     from tallystick.core.catalog import Feature
     from tallystick.facade.gate import Gate
@@ -43,8 +40,6 @@ R = TypeVar("R")
 _LOG: Final = logging.getLogger(__name__)
 _ASK_AGAIN: Final = 1.0  # seconds: for so long nobody waits for a database that was away
 _MOST_UNITS: Final = 1_000_000_000
-_MOST_DISK: Final = 64_000_000
-_BATCH: Final = 200
 
 
 class Offline:
@@ -70,40 +65,40 @@ class Offline:
         self._tally, self.units = tally, units
         found = spool_folder(tally) if folder is None else Path(folder)
         self.folder = found / "offline"  # never among the events of a buffer
-        self._begin()
-
-    def _begin(self) -> None:
-        self._turn, self._memory = Lock(), Lock()  # of the counting, taken first; of the room
-        self._room = Room(self.units)
-        self._spool = Spool(self.folder, most_bytes=_MOST_DISK)
-        self._pid, self._closed, self._ended = os.getpid(), False, Event()
-        self._thread: Thread | None = None
+        self._opening, self._closed = Lock(), False
         self._asked_until, self._away = 0.0, StorageUnavailable("the database is away")
-        now = self._tally.clock.now()
-        for text in self._spool.texts():
-            with suppress(TallystickError):  # it is put aside when it is its turn
-                self._room.wait(use_of_text(text, now).wish)
-        guard(self)
-        with self._memory:
-            self._count_beside()
+        self._kept = self._begin()
 
-    def _open(self) -> None:
-        """Open a forked child's own part of the folder.  Raises SetupError once closed."""
-        if self._pid != os.getpid():
-            self._begin()
+    def _begin(self) -> OfflineSpool:
+        kept = OfflineSpool(self._tally, self.units, self.folder)
+        self._pid = os.getpid()
+        guard(self)
+        return kept
+
+    def _open(self) -> OfflineSpool:
+        """Give this process's part of the folder; a forked child opens its own.
+
+        Raises SetupError once it is closed.
+        """
         if self._closed:
             raise SetupError("the ledger is closed: open another one")
+        if self._pid != os.getpid():
+            with self._opening:
+                if self._pid != os.getpid():
+                    self._kept = self._begin()
+        return self._kept
 
     @property
     def waiting(self) -> int:
         """How many uses wait to be counted."""
-        return self._spool.waiting
+        return self._kept.waiting
 
     @property
     def left(self) -> int | Decimal:
         """How many units may still be let pass before something is counted."""
-        with self._memory:
-            return whole_number(self._room.left(self._tally.clock.now()))
+        kept = self._kept
+        with kept.memory:
+            return whole_number(kept.room.left(self._tally.clock.now()))
 
     # --- asking -----------------------------------------------------------------------------------
 
@@ -118,8 +113,8 @@ class Offline:
             answer = self.asked(ask)
         except StorageUnavailable as away:
             return without(wish, away)
-        with self._memory:
-            self._room.settled(wish.customer, wish.feature)
+        with self._kept.memory:
+            self._kept.room.settled(wish.customer, wish.feature)
         return answer
 
     def asked(self, ask: Callable[[], R]) -> R:
@@ -138,10 +133,10 @@ class Offline:
 
     def check(self, wish: Wish) -> Access:
         """Say whether so much would be let pass; takes nothing."""
-        with self._memory:
-            known = self._known(wish)
-            if known is not None and not known.allowed:
-                return known
+        known = self._known(wish)
+        if known is not None and not known.allowed:
+            return known
+        with self._kept.memory:
             room = self._left(wish)
         return _answer(wish, room, allowed=known is not None and wish.quantity <= room)
 
@@ -151,19 +146,14 @@ class Offline:
         Raises `away` where there is no room or nothing to count; what `Gate.use` raises where the
         plan that the host names does not include it; Conflict for an id of another use.
         """
-        text = text_of_use(wish, self._tally.clock.now())
-        with self._memory:
-            if not self._room.waits(wish):
+        kept, now = self._kept, self._tally.clock.now()
+        text_of_use(wish, now)  # or say so now
+        with kept.memory:
+            if not kept.room.waits(wish):
                 self._admit(wish, away)
-                self._spool.append([text])
-                self._waits(wish)
+                kept.keep(wish, now)
+                _tell("let pass", wish, self._left(wish))
             return _answer(wish, self._left(wish), allowed=True)
-
-    def _waits(self, wish: Wish) -> None:
-        """Note a use that is on the disk, tell of it, and see that it is counted."""
-        self._room.wait(wish)
-        _tell("let pass", wish, self._left(wish))
-        self._count_beside()
 
     def _admit(self, wish: Wish, away: StorageUnavailable) -> None:
         known = self._known(wish)
@@ -175,7 +165,8 @@ class Offline:
             raise away
 
     def _left(self, wish: Wish) -> Decimal:
-        return self._room.left(self._tally.clock.now(), wish.customer, wish.feature)
+        now = self._tally.clock.now()
+        return self._kept.room.left(now, wish.customer, wish.feature)
 
     def _known(self, wish: Wish) -> Access | None:
         """Say what is known without the ledger: by the plan that the host names, else by any.
@@ -215,49 +206,48 @@ class Offline:
         )
 
     def _hold(self, wish: Wish, length: timedelta, away: StorageUnavailable) -> Held:
-        now = self._tally.clock.now()
+        kept, now = self._kept, self._tally.clock.now()
         text_of_use(wish, now)  # or say so now
-        with self._memory:
-            before = self._room.held(wish.customer, wish.id)
+        with kept.memory:
+            before = kept.room.held(wish.customer, wish.id)
             if before is not None:
                 return before
             self._admit(wish, away)
-            return self._room.hold(replace(wish, at=wish.at or now), now, now + length)
+            return kept.room.hold(replace(wish, at=wish.at or now), now, now + length)
 
     def holds(self, customer: str, id_: str) -> bool:
         """Whether a reservation is one of these, and not the ledger's."""
-        self._open()
-        return self._room.held(customer, id_) is not None
+        return self._open().room.held(customer, id_) is not None
 
     def commit(self, customer: str, id_: str, token: int, actual: Decimal | None) -> Access:
         """Use what is held, or as much of it as was used; the same again changes nothing.
 
         Raises ReservationOver; StorageUnavailable for more than is held and left.
         """
-        now = self._tally.clock.now()
-        with self._memory:
-            held = self._room.open(customer, id_, token, now)
+        kept, now = self._kept, self._tally.clock.now()
+        with kept.memory:
+            held = kept.room.open(customer, id_, token, now)
             size = held.wish.quantity if actual is None else actual
             wish = replace(held.wish, quantity=size)
             if held.actual is None and size > held.wish.quantity:
-                more = replace(wish, quantity=size - held.wish.quantity)
-                self._admit(more, self._away)
-            done = self._room.commit(held, size)
+                self._admit(replace(wish, quantity=size - held.wish.quantity), self._away)
+            kept.room.commit(held, size)
             if held.actual is None and size:
                 try:
-                    self._spool.append([text_of_use(wish, now)])
+                    kept.keep(wish, now)
                 except StorageUnavailable:
-                    self._room.reopen(held)
+                    kept.room.reopen(held)
                     raise
-                self._waits(wish)
-            return _answer(done.wish, self._left(wish), allowed=True)
+                _tell("let pass", wish, self._left(wish))
+            return _answer(wish, self._left(wish), allowed=True)
 
     def release(self, customer: str, id_: str, token: int) -> None:
         """Give back what is held.  Raises ReservationOver where it was committed."""
-        with self._memory:
-            self._room.release(self._room.open(customer, id_, token, self._tally.clock.now()))
+        kept = self._kept
+        with kept.memory:
+            kept.room.release(kept.room.open(customer, id_, token, self._tally.clock.now()))
 
-    # --- counting ---------------------------------------------------------------------------------
+    # --- the end ----------------------------------------------------------------------------------
 
     def reconcile(self) -> int:
         """Count all that waits, and give how many uses it was.
@@ -265,83 +255,22 @@ class Offline:
         It is done by itself, within seconds of the database's return.  Raises StorageUnavailable:
         what is not counted then waits.
         """
-        self._open()
-        count = 0
-        with self._turn:
-            while self._spool.waiting:
-                taken = self._spool.take(_BATCH)
-                for text in taken.texts:
-                    count += self._counted(text)
-                self._spool.advance(taken)
-            self._asked_until = 0.0
+        count = self._open().reconcile()
+        self._asked_until = 0.0
         return count
-
-    def _counted(self, text: bytes) -> bool:
-        """Count one use; put it aside where the ledger refuses it for good."""
-        wish = None
-        try:
-            use = use_of_text(text, self._tally.clock.now())
-            wish = use.wish
-            after = self._in_the_ledger(use)
-        except StorageUnavailable:
-            raise
-        except TallystickError as refused:
-            _LOG.exception("a use that was let pass cannot be counted: %s", self.folder)
-            self._spool.reject([refused_line(text, refused.code, str(refused))])
-            if wish is not None:
-                with self._memory:
-                    self._room.dropped(wish)
-            return False
-        with self._memory:
-            over = self._room.counted(wish, after)
-        _LOG.warning(
-            "counted: %s %s of %s, %s over", wish.quantity, wish.feature, wish.customer, over
-        )
-        return True
-
-    def _in_the_ledger(self, use: LetPass) -> Access:
-        shelf = self._tally._plans()  # noqa: SLF001 - of the same ledger
-        return self._tally.act(
-            lambda unit, now: count_offline(unit, now, use, shelf), repeatable=True
-        )
-
-    def _count_beside(self) -> None:
-        """Have what waits counted by a thread, which ends when nothing does."""
-        if self._thread is None and self._spool.waiting and not self._closed:
-            self._thread = Thread(target=self._run, name="tallystick-offline", daemon=True)
-            self._thread.start()
-
-    def _run(self) -> None:
-        while not self._ended.wait(_ASK_AGAIN):
-            try:
-                self.reconcile()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
-                _LOG.warning("what was let pass waits to be counted: %s", error)
-            with self._memory:
-                if not self._spool.waiting:
-                    self._thread = None
-                    return
-
-    # --- the end ----------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Count what can be counted now; the rest stays in the folder for the next process."""
-        if self._closed or self._pid != os.getpid():
-            return
-        try:
-            self.reconcile()
-        except TallystickError as error:
-            _LOG.warning("%d uses stay in %s: %s", self.waiting, self.folder, error)
-        self._ended.set()
-        with self._turn, self._memory:
+        if not self._closed and self._pid == os.getpid():
+            self._kept.close()
             self._closed = True
-            self._spool.close()
-        release(self)
+            release(self)
 
     def forget(self) -> None:
         """Let go of the parent's files in a forked child; a program need not call it."""
-        self._spool.forget()
-        self._closed, self._pid = True, 0  # the next call opens the child's own
+        if self._pid:
+            self._kept.forget()
+        self._opening, self._pid = Lock(), 0  # the next call opens the child's own
 
 
 def open_offline(tally: Tallystick, units: int | None, folder: str | Path | None) -> Offline | None:
