@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, StreamingResponse
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
+from tallystick import Tallystick
 from tallystick.errors import Conflict, SetupError, StorageUnavailable
 from tallystick.integrations import worker
 from tallystick.integrations.fastapi import Billing, requires_scopes
+from tests.integrations.shop import PLANS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from tallystick import Tallystick
     from tallystick.testing.clock import FrozenClock
 
 ACME = {"x-org": "acme"}
@@ -384,6 +387,33 @@ def test_what_cannot_work_is_refused_when_the_program_starts(tally: Tallystick) 
     billing.init_app(app)
     with pytest.raises(SetupError, match="another Billing"):
         Billing(tally, customer=by_header).init_app(app)
+
+
+def test_a_gate_lets_so_many_pass_while_the_database_is_away(
+    tally: Tallystick, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    engine = tally.storage.engine
+    ledger = Tallystick(
+        engine,
+        catalog=PLANS,
+        default_plan="free",
+        clock=tally.clock,
+        offline_units=2,
+        offline_spool=tmp_path,
+    )
+    app, _ = program(ledger)
+
+    def gone(*_: object, **__: object) -> None:
+        raise OperationalError("connect", None, Exception("nobody is there"))
+
+    with ledger, TestClient(app, raise_server_exceptions=False) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, "connect", gone)
+            answers = [client.get("/search?n=1", headers=ACME) for _ in range(3)]
+        assert [each.status_code for each in answers] == [200, 200, 503]
+        assert ledger.offline is not None
+        ledger.offline.reconcile()
+        assert ledger.check("acme", "apiRequests").used == 2
 
 
 def test_the_host_s_own_count_is_asked(tally: Tallystick) -> None:
