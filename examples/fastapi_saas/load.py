@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import httpx
+import httpx2
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
     seconds: float
 
 
-async def ask(client: httpx.AsyncClient, tenant: dict[str, Any], feature: str, n: int) -> Answer:
+async def ask(client: httpx2.AsyncClient, tenant: dict[str, Any], feature: str, n: int) -> Answer:
     method, path = ("POST", f"/projects/p{n}") if feature == "projects" else ("GET", "/projects")
     headers = {"host": tenant["host"], "x-api-key": tenant["key"]}
     begun = time.perf_counter()
@@ -51,8 +51,8 @@ async def ask(client: httpx.AsyncClient, tenant: dict[str, Any], feature: str, n
 
 async def load(url: str, tenants: int, requests: int, callers: int) -> dict[str, Any]:
     """Have each tenant ask for projects, then for the API, from many callers at once."""
-    limits = httpx.Limits(max_connections=callers)
-    async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
+    limits = httpx2.Limits(max_connections=callers)
+    async with httpx2.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
         signing = [client.post(f"/signup/load-{secrets.token_hex(6)}") for _ in range(tenants)]
         known = [(await each).raise_for_status().json() for each in signing]
         turns = asyncio.Semaphore(callers)
@@ -135,9 +135,9 @@ def served(processes: int) -> Iterator[str]:
 def awaited(url: str, server: subprocess.Popen[bytes]) -> str:
     for _ in range(600):
         try:
-            if httpx.get(f"{url}/api/v1/plans").is_success:
+            if httpx2.get(f"{url}/api/v1/plans").is_success:
                 return url
-        except httpx.TransportError:
+        except httpx2.TransportError:
             if server.poll() is not None:
                 break
         time.sleep(0.1)
