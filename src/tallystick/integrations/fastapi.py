@@ -130,10 +130,8 @@ class Billing:
         describe_gates(app)
 
     async def _answer(self, request: Request, error: Exception) -> Response:
-        if (
-            isinstance(error, _DENIALS)
-            and getattr(request.state, "tallystick_denied", 0) is not error
-        ):
+        logged = getattr(request.state, "tallystick_denied", None) is error
+        if isinstance(error, _DENIALS) and not logged:
             await self._log(request, error)
         refusal = refusal_of(error, self.tally.clock.now())
         if refusal.internal:
