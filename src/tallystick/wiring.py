@@ -26,6 +26,7 @@ from tallystick.facade.customers import Customers
 from tallystick.facade.dunning import Dunnings
 from tallystick.facade.gate import Gate
 from tallystick.facade.invoices import Invoices
+from tallystick.facade.offline import open_offline
 from tallystick.facade.overrides import Overrides
 from tallystick.facade.price_migrations import PriceMigrations
 from tallystick.facade.quotes import Quotes
@@ -42,6 +43,7 @@ from tallystick.storage.unit import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from sqlalchemy import URL, Connection
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Catalog, Plan
     from tallystick.core.published import CatalogVersion
     from tallystick.facade.aio_types import AsyncTallystick
+    from tallystick.facade.offline import Offline
     from tallystick.ports import Clock, Ids
     from tallystick.storage.migrate import Migration
     from tallystick.storage.unit import Unit
@@ -117,8 +120,13 @@ class Tallystick(Gate):
         schema: str | None = None,
         role_check: bool = False,
         signing_keys: Iterable[str | bytes] | None = None,
+        offline_units: int | None = None,
+        offline_spool: str | Path | None = None,
     ) -> None:
         """Open it.
+
+        With `offline_units` this process lets so many units pass while the database is away, each
+        kept in the folder `offline_spool` and counted later: see `tally.offline`.
 
         `signing_keys` sign quotes: the first signs, each is accepted.  Where they are left out,
         those of TALLYSTICK_SIGNING_KEYS, separated by commas.
@@ -154,8 +162,10 @@ class Tallystick(Gate):
         self.seller = Sellers(self)
         self.taxes = Taxes(self)
         self.aio: AsyncTallystick = awaitable(self)
+        self.offline: Offline | None = None
         if role_check:
             self._check_role()
+        self.offline = open_offline(self, offline_units, offline_spool)
 
     # --- catalogue versions -------------------------------------------------------------------
 
@@ -369,6 +379,8 @@ class Tallystick(Gate):
     def close(self) -> None:
         """Close our connections, once `aio` has ended; a host's engine stays as it is."""
         end_threads(self.aio)
+        if self.offline is not None:
+            self.offline.close()
         if self._owns_engine:
             self.storage.close()
 

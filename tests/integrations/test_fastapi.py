@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, StreamingResponse
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
+from tallystick import Tallystick
 from tallystick.errors import Conflict, SetupError, StorageUnavailable
 from tallystick.integrations import worker
 from tallystick.integrations.fastapi import Billing, requires_scopes
+from tests.integrations.shop import PLANS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from tallystick import Tallystick
     from tallystick.testing.clock import FrozenClock
 
 ACME = {"x-org": "acme"}
@@ -249,6 +252,62 @@ def test_a_denial_is_logged_with_who_and_why(
     assert "secret" not in caplog.text
 
 
+def test_a_denial_that_a_handler_raises_is_logged_once(
+    tally: Tallystick, caplog: pytest.LogCaptureFixture
+) -> None:
+    billing = Billing(tally, customer=by_header, principal=signed_in, worker_every=None)
+    app = FastAPI(lifespan=billing.lifespan)
+
+    @app.post("/projects")
+    def create(request: Request) -> None:
+        tally.use(by_header(request), "projects", 3)
+
+    @app.get("/mine", dependencies=[requires_scopes("projects.read")])
+    def mine() -> None: ...
+
+    @app.post("/gated", dependencies=[billing.use("projects", 3)])
+    def gated() -> None: ...
+
+    with TestClient(app) as client, caplog.at_level(logging.WARNING, "tallystick.integrations"):
+        assert client.post("/projects", headers=ACME).status_code == 429
+        assert client.get("/mine", headers=ACME | {"x-scopes": "none"}).status_code == 403
+        assert client.get("/mine").status_code == 401
+        assert client.post("/gated", headers=ACME).status_code == 429
+    assert [each.getMessage() for each in caplog.records] == [
+        "denied: customer=acme feature=projects reason=QUOTA_EXCEEDED POST /projects",
+        "denied: customer=acme feature=- reason=FORBIDDEN GET /mine",
+        "denied: customer=- feature=- reason=UNAUTHORIZED GET /mine",
+        "denied: customer=acme feature=projects reason=QUOTA_EXCEEDED POST /gated",
+    ]
+
+
+def test_the_plan_may_be_kept_by_the_host(tally: Tallystick) -> None:
+    async def plan(request: Request) -> str | None:
+        return request.headers.get("x-plan")
+
+    billing = Billing(tally, customer=by_header, plan=plan, worker_every=None)
+    app = FastAPI(lifespan=billing.lifespan)
+
+    @app.post("/projects", dependencies=[billing.use("projects", 3)])
+    def create() -> None: ...
+
+    @app.get("/domains", dependencies=[billing.require_feature("customDomains")])
+    def domains() -> None: ...
+
+    with TestClient(app) as client:
+
+        def answers(path: str, method: str, **headers: str) -> int:
+            return client.request(method, path, headers=ACME | headers).status_code
+
+        assert answers("/projects", "POST") == 429, "the default plan"
+        assert answers("/domains", "GET") == 403
+        assert answers("/projects", "POST", **{"x-plan": "pro"}) == 200
+        assert answers("/domains", "GET", **{"x-plan": "pro"}) == 200
+        assert answers("/domains", "GET", **{"x-plan": "gold"}) == 403
+        assert answers("/projects", "POST", **{"x-plan": "gold"}) == 403
+    assert tally.check("acme", "projects", plan="pro").used == 3
+
+
 def test_the_lifespan_migrates_publishes_and_runs_the_worker(
     tally: Tallystick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -320,7 +379,7 @@ def test_what_cannot_work_is_refused_when_the_program_starts(tally: Tallystick) 
         billing.require_feature("nothing")
     with pytest.raises(SetupError, match="a scope is a word"):
         requires_scopes("two words")
-    for wrong in ({"expires_in": 0}, {"worker_every": 1.5}, {"principal": "me"}):
+    for wrong in ({"expires_in": 0}, {"worker_every": 1.5}, {"principal": "me"}, {"plan": "pro"}):
         with pytest.raises(SetupError):
             Billing(tally, customer=by_header, **wrong)
     app = FastAPI()
@@ -328,6 +387,33 @@ def test_what_cannot_work_is_refused_when_the_program_starts(tally: Tallystick) 
     billing.init_app(app)
     with pytest.raises(SetupError, match="another Billing"):
         Billing(tally, customer=by_header).init_app(app)
+
+
+def test_a_gate_lets_so_many_pass_while_the_database_is_away(
+    tally: Tallystick, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    engine = tally.storage.engine
+    ledger = Tallystick(
+        engine,
+        catalog=PLANS,
+        default_plan="free",
+        clock=tally.clock,
+        offline_units=2,
+        offline_spool=tmp_path,
+    )
+    app, _ = program(ledger)
+
+    def gone(*_: object, **__: object) -> None:
+        raise OperationalError("connect", None, Exception("nobody is there"))
+
+    with ledger, TestClient(app, raise_server_exceptions=False) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, "connect", gone)
+            answers = [client.get("/search?n=1", headers=ACME) for _ in range(3)]
+        assert [each.status_code for each in answers] == [200, 200, 503]
+        assert ledger.offline is not None
+        ledger.offline.reconcile()
+        assert ledger.check("acme", "apiRequests").used == 2
 
 
 def test_the_host_s_own_count_is_asked(tally: Tallystick) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tallystick.app.spool import Spool
     from tallystick.wiring import Tallystick
 
-__all__ = ["deliver", "spool_folder"]
+__all__ = ["deliver", "refused_line", "spool_folder"]
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -50,12 +50,13 @@ def _reject(refusals: Sequence[tuple[bytes, str, str]], spool: Spool, counts: Co
         return
     count, (_, _, first) = len(refusals), refusals[0]
     _LOG.warning("the ledger refused %d events; the first: %s", count, first)
-    written = spool.reject([_line(*each) for each in refusals])
+    written = spool.reject([refused_line(*each) for each in refusals])
     counts.rejected += count
     counts.unwritten += 0 if written else count
 
 
-def _line(text: bytes, code: str, message: str) -> bytes:
+def refused_line(text: bytes, code: str, message: str) -> bytes:
+    """Write a text that the ledger refused, and why, as a line of JSON."""
     why = f'{{"code":{encode_basestring(code)},"message":{encode_basestring(message)},"event":'
     return why.encode("utf-8", "backslashreplace") + text + b"}"
 

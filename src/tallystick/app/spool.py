@@ -185,6 +185,18 @@ class Spool:
 
     # --- taking -------------------------------------------------------------------------------
 
+    def texts(self) -> list[bytes]:
+        """Read all that waits, in its order; the queue is as it was."""
+        with self._lock:
+            places = [(segment.path, segment.size) for segment in self._segments]
+            start = self._offset
+        found: list[bytes] = []
+        for path, size in places:
+            lines = path.read_bytes()[start:size].split(b"\n")
+            found += [text for line in lines if (text := _text(line + b"\n")) is not None]
+            start = 0
+        return found
+
     def take(self, most: int) -> Taken:
         """Look at the first texts, at most so many; the queue is as it was until `advance`."""
         with self._lock:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from tallystick.app import gate, reservation
 from tallystick.app.answers import answers
 from tallystick.app.turn import Wish
-from tallystick.core.access import Given, denied, whole_number
 from tallystick.core.number import ZERO, quantity_of
 from tallystick.core.period import FIRST_YEAR, LAST_YEAR, instant, parse_instant
 from tallystick.core.text import id_at, refused_at
 from tallystick.errors import InvalidPeriod, StorageUnavailable
 from tallystick.facade.from_memory import FromMemory, length_of
+from tallystick.facade.offline import check_without
 from tallystick.facade.questions import Count, own_count, question_of, questions_of
-from tallystick.facade.reservation import Quantity, Reservation
+from tallystick.facade.reservation import Quantity, Reservation, reservation_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Gate"]
 
 _Host: TypeAlias = "Connection | Session | None"
-_Count: TypeAlias = Count
 
 _HELD: Final = 60  # seconds
 _MOST_QUESTIONS: Final = 20_000
@@ -54,7 +54,7 @@ class Gate(FromMemory):
         requested: Quantity = 1,
         *,
         at: datetime | str | None = None,
-        used: _Count = None,
+        used: Count = None,
         plan: str | None = None,
         connection: Connection | Session | None = None,
     ) -> Access:
@@ -73,7 +73,7 @@ class Gate(FromMemory):
         except StorageUnavailable:
             if connection is not None:
                 raise
-            return _away(one)
+            return check_without(self._tally().offline, one, plan)
         return answer
 
     def check_many(
@@ -98,7 +98,7 @@ class Gate(FromMemory):
         except StorageUnavailable:
             if connection is not None:
                 raise
-            return tuple(map(_away, questions))
+            return tuple(check_without(self._tally().offline, each) for each in questions)
 
     def check_all(
         self,
@@ -123,11 +123,16 @@ class Gate(FromMemory):
         self, asked: list[Asked], at: datetime | str | None, plan: str | None, host: _Host
     ) -> list[Access]:
         moment, shelf = _moment(at), self._plans()
-        return self._tally().act(
-            lambda unit, now: answers(unit, moment or now, now, asked, shelf, plan=plan),
-            connection=host,
-            reading=True,
-        )
+        offline = None if host is not None else self._tally().offline
+
+        def ask() -> list[Access]:
+            return self._tally().act(
+                lambda unit, now: answers(unit, moment or now, now, asked, shelf, plan=plan),
+                connection=host,
+                reading=True,
+            )
+
+        return ask() if offline is None else offline.asked(ask)
 
     # --- using ------------------------------------------------------------------------------------
 
@@ -139,7 +144,7 @@ class Gate(FromMemory):
         *,
         idempotency_key: str | None = None,
         at: datetime | str | None = None,
-        used: _Count = None,
+        used: Count = None,
         plan: str | None = None,
         properties: Mapping[str, object] | None = None,
         connection: Connection | Session | None = None,
@@ -155,11 +160,16 @@ class Gate(FromMemory):
         """
         wish = self._wish(customer, feature, quantity, idempotency_key, at, used, plan, properties)
         shelf = self._plans()
-        return self._tally().act(
-            lambda unit, now: gate.use(unit, now, wish, shelf),
-            connection=connection,
-            repeatable=True,  # by the id of its event
-        )
+        offline = None if connection is not None else self._tally().offline
+
+        def ask() -> Access:
+            return self._tally().act(
+                lambda unit, now: gate.use(unit, now, wish, shelf),
+                connection=connection,
+                repeatable=True,  # by the id of its event
+            )
+
+        return ask() if offline is None else offline.instead(wish, ask, offline.use)
 
     def set(
         self,
@@ -219,7 +229,7 @@ class Gate(FromMemory):
         *,
         expires_in: timedelta | int = _HELD,
         idempotency_key: str | None = None,
-        used: _Count = None,
+        used: Count = None,
         plan: str | None = None,
         properties: Mapping[str, object] | None = None,
         connection: Connection | Session | None = None,
@@ -245,21 +255,19 @@ class Gate(FromMemory):
             prefix="rsv",
         )
         shelf = self._plans()
-        row, access = self._tally().act(
-            lambda unit, now: reservation.reserve(unit, now, wish, now + held, shelf),
-            connection=connection,
-            repeatable=True,
-        )
-        return Reservation(
-            id=row.id,
-            customer=row.customer,
-            feature=row.feature,
-            quantity=whole_number(row.quantity),
-            token=row.token,
-            expires_at=row.expires_at,
-            access=access,
-            _gate=self,
-        )
+        offline = None if connection is not None else self._tally().offline
+
+        def ask() -> Reservation:
+            row, access = self._tally().act(
+                lambda unit, now: reservation.reserve(unit, now, wish, now + held, shelf),
+                connection=connection,
+                repeatable=True,
+            )
+            return reservation_of(self, row, access)
+
+        if offline is None:
+            return ask()
+        return offline.instead(wish, ask, partial(offline.reserve, self, held))
 
     def commit(
         self,
@@ -275,6 +283,9 @@ class Gate(FromMemory):
         Raises NotFound, ReservationOver, QuotaExceeded.
         """
         size = None if actual is None else quantity_of(actual, "actual")
+        offline = self._tally().offline
+        if offline is not None and connection is None and offline.holds(customer, id):
+            return offline.commit(customer, id, token, size)
         wish = Wish(
             id=id_at(id, "id"), customer=id_at(customer, "customer"), feature="", quantity=ZERO
         )
@@ -298,6 +309,10 @@ class Gate(FromMemory):
         Raises NotFound, ReservationOver.
         """
         owner, key = id_at(customer, "customer"), id_at(id, "id")
+        offline = self._tally().offline
+        if offline is not None and connection is None and offline.holds(owner, key):
+            offline.release(owner, key, token)
+            return
         self._tally().act(
             lambda unit, now: reservation.release(unit, now, owner, key, token),
             connection=connection,
@@ -313,7 +328,7 @@ class Gate(FromMemory):
         quantity: Quantity,
         key: str | None,
         at: datetime | str | None,
-        used: _Count,
+        used: Count,
         plan: str | None,
         properties: Mapping[str, object] | None,
         *,
@@ -333,10 +348,6 @@ class Gate(FromMemory):
             plan=None if plan is None else id_at(plan, "plan"),
             properties=properties,
         )
-
-
-def _away(one: Asked) -> Access:
-    return denied(Given(key=one.feature, had=None, reason="dependency_away"), one.requested)
 
 
 def _moment(at: object) -> Instant | None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Self, TypeAlias
 
+from tallystick.core.access import whole_number
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -15,8 +17,9 @@ if TYPE_CHECKING:
     from tallystick.core.entitlement import Access
     from tallystick.core.period import Instant
     from tallystick.facade.gate import Gate
+    from tallystick.storage.gates import ReservationRow
 
-__all__ = ["Quantity", "Reservation"]
+__all__ = ["Quantity", "Reservation", "reservation_of"]
 
 Quantity: TypeAlias = Decimal | int | str
 """A number from a caller: an int, a Decimal or a plain text; never a float."""
@@ -73,3 +76,17 @@ class Reservation:
             self.commit()
         else:
             self.release()
+
+
+def reservation_of(gate: Gate, row: ReservationRow, access: Access) -> Reservation:
+    """Put what is stored of a reservation into the hands of whoever made it."""
+    return Reservation(
+        id=row.id,
+        customer=row.customer,
+        feature=row.feature,
+        quantity=whole_number(row.quantity),
+        token=row.token,
+        expires_at=row.expires_at,
+        access=access,
+        _gate=gate,
+    )

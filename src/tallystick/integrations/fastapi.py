@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.errors import MissingExtra, SetupError, TallystickError
+from tallystick.errors import (
+    ForbiddenError,
+    MissingExtra,
+    QuotaExceeded,
+    SetupError,
+    TallystickError,
+    Unauthorized,
+    UnknownPlan,
+)
 
 try:
     from fastapi import APIRouter, Depends, FastAPI, Request
@@ -40,6 +49,7 @@ __all__ = ["Billing", "requires_scopes"]
 _KEY: Final = "tallystick.billing"
 _HOLDS: Final = "tallystick.holds"
 _DENIED: Final = (401, 402, 403, 429)
+_DENIALS: Final = (QuotaExceeded, ForbiddenError, Unauthorized, UnknownPlan)
 
 
 class Billing:
@@ -55,6 +65,7 @@ class Billing:
         tally: Tallystick,
         *,
         customer: CustomerOf,
+        plan: CustomerOf | None = None,
         principal: CustomerOf | None = None,
         expires_in: int | None = None,
         worker_every: int | None = 60,
@@ -63,6 +74,7 @@ class Billing:
         """Stand on a ledger.
 
         `customer` names who is billed for a request: an id, or None for nobody; it may be async.
+        `plan` names their plan where you keep it yourself; None leaves it to the subscription.
         `principal` names who asks, with their `scopes`, for `requires_scopes`.  What is held for a
         request goes back by itself after `expires_in` seconds (60).  The worker bills what is due
         every so many seconds; None leaves it out.  `author` stands at the catalogues that the
@@ -70,10 +82,10 @@ class Billing:
 
         Raises SetupError.
         """
-        if not callable(customer) or not (principal is None or callable(principal)):
-            raise SetupError("customer and principal are functions of a request")
+        if not callable(customer) or not all(f is None or callable(f) for f in (plan, principal)):
+            raise SetupError("customer, plan and principal are functions of a request")
         self.tally = tally
-        self._customer, self._principal = customer, principal
+        self._customer, self._plan, self._principal = customer, plan, principal
         self._expires_in = seconds_held(expires_in)
         self._every, self._author = seconds_between(worker_every), author
         self.router = add_routes(APIRouter(), tally)
@@ -117,11 +129,21 @@ class Billing:
         app.add_exception_handler(TallystickError, self._answer)
         describe_gates(app)
 
-    async def _answer(self, request: Request, error: Exception) -> Response:  # noqa: ARG002 - the shape of a handler
+    async def _answer(self, request: Request, error: Exception) -> Response:
+        logged = getattr(request.state, "tallystick_denied", None) is error
+        if isinstance(error, _DENIALS) and not logged:
+            await self._log(request, error)
         refusal = refusal_of(error, self.tally.clock.now())
         if refusal.internal:
             raise error  # for the log: the answer says not a word of it
         return Response(refusal.body, refusal.status, headers=refusal.headers)
+
+    async def _log(self, request: Request, error: TallystickError) -> None:
+        """Write down a denial that is no gate's: what a handler raised, or a scope that lacks."""
+        owner = None
+        with suppress(Exception):  # whoever it is, the denial is what is answered
+            owner = await asked_customer(self._customer, request)
+        _log_denial(error, owner, getattr(error, "feature", "-"), request)
 
     # --- gates ------------------------------------------------------------------------------------
 
@@ -159,8 +181,9 @@ class Billing:
         """Let only those pass whose plan includes a feature; uses nothing.  Raises SetupError."""
         check_feature(self.tally, feature)
 
-        async def ask(request: Request, owner: str) -> None:  # noqa: ARG001 - as `_gate` asks it
-            included(await self.tally.aio.check(owner, feature))
+        async def ask(request: Request, owner: str) -> None:
+            plan = await self._plan_of(request)
+            included(await self.tally.aio.check(owner, feature, plan=plan))
 
         return self._gate(feature, ask)
 
@@ -172,7 +195,8 @@ class Billing:
                     "the gates of this program are not set up: FastAPI(lifespan=billing.lifespan), "
                     "and in tests `with TestClient(app)`"
                 )
-            await holds.reserve(owner, need, need.of(request), self._expires_in)
+            plan = await self._plan_of(request)
+            await holds.reserve(owner, need, need.of(request), self._expires_in, plan)
 
         return self._gate(need.feature, reserve)
 
@@ -183,10 +207,17 @@ class Billing:
                 owner = await asked_customer(self._customer, request)
                 await ask(request, owner)
             except TallystickError as error:
-                log_denial(error, owner, feature, f"{request.method} {request.url.path}")
+                _log_denial(error, owner, feature, request)
                 raise
 
         return _dependency(gate)
+
+    async def _plan_of(self, request: Request) -> str | None:
+        """Ask the host for the plan; where it keeps none, the subscription says."""
+        found = None if self._plan is None else self._plan(request)
+        if inspect.isawaitable(found):
+            found = await found
+        return None if found is None else str(found)
 
     async def scopes(self, request: Request) -> Any:  # noqa: ANN401 - checked where they are compared
         """Give the scopes of who asks, None for nobody.  Raises SetupError without `principal`."""
@@ -194,7 +225,7 @@ class Billing:
             raise SetupError("who asks is not known: give Billing a principal= with scopes")
         try:
             found = self._principal(request)
-            if isinstance(found, asyncio.Future) or hasattr(found, "__await__"):
+            if inspect.isawaitable(found):
                 found = await found
         except KeyError:
             return None
@@ -215,6 +246,11 @@ def requires_scopes(*scopes: str) -> Any:  # noqa: ANN401 - as FastAPI's own Dep
         check_scopes(wanted, await billing.scopes(request) if wanted else None)
 
     return _dependency(gate)
+
+
+def _log_denial(error: TallystickError, owner: str | None, feature: str, request: Request) -> None:
+    request.state.tallystick_denied = error  # one line for each
+    log_denial(error, owner, feature, f"{request.method} {request.url.path}")
 
 
 def _dependency(gate: Callable[..., Awaitable[None]]) -> Dependency:

@@ -36,10 +36,22 @@ class Holds:
         self._held: list[Reservation] = []
         self._started = self._refused = False
 
-    async def reserve(self, customer: str, need: Need, amount: Any, expires_in: int) -> None:  # noqa: ANN401 - read strictly by the ledger
+    async def reserve(
+        self,
+        customer: str,
+        need: Need,
+        amount: Any,  # noqa: ANN401 - read strictly by the ledger
+        expires_in: int,
+        plan: str | None = None,
+    ) -> None:
         """Hold what is needed.  Raises what `tally.reserve` raises; nothing is held then."""
         held = await self._tally.aio.reserve(
-            customer, need.feature, amount, expires_in=expires_in, used=need.counted(customer)
+            customer,
+            need.feature,
+            amount,
+            expires_in=expires_in,
+            used=need.counted(customer),
+            plan=plan,
         )
         self._held.append(held)
 
