@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 from tallystick.errors import MissingExtra, SetupError, TallystickError
 
@@ -15,6 +15,7 @@ try:
 except ImportError as error:
     raise MissingExtra("tallystick.integrations.fastapi", "fastapi") from error
 
+from tallystick.facade.keys import Key
 from tallystick.integrations.answers import log_denial, refusal_of
 from tallystick.integrations.asgi import asked_customer
 from tallystick.integrations.fastapi_openapi import Shown, describe_gates
@@ -41,7 +42,7 @@ _HOLDS: Final = "tallystick.holds"
 _DENIED: Final = (401, 402, 403, 429)
 
 
-class Billing:
+class Billing(Generic[Key]):
     """Limits and prices of one ledger in a FastAPI program.
 
     `FastAPI(lifespan=billing.lifespan)` sets it up; a program with a lifespan of its own calls
@@ -51,7 +52,7 @@ class Billing:
 
     def __init__(
         self,
-        tally: Tallystick,
+        tally: Tallystick[Key],
         *,
         customer: CustomerOf,
         principal: CustomerOf | None = None,
@@ -126,7 +127,7 @@ class Billing:
 
     def use(
         self,
-        feature: str,
+        feature: Key,
         quantity: Amount = 1,
         *,
         count: Callable[[str], Quantity] | None = None,
@@ -143,7 +144,7 @@ class Billing:
 
     def quota(
         self,
-        feature: str,
+        feature: Key,
         quantity: Amount = 1,
         *,
         count: Callable[[str], Quantity] | None = None,
@@ -154,7 +155,7 @@ class Billing:
         """
         return self._held(need_of(self.tally, feature, quantity, count, quota=True))
 
-    def require_feature(self, feature: str) -> Any:  # noqa: ANN401 - as FastAPI's own Depends
+    def require_feature(self, feature: Key) -> Any:  # noqa: ANN401 - as FastAPI's own Depends
         """Let only those pass whose plan includes a feature; uses nothing.  Raises SetupError."""
         check_feature(self.tally, feature)
 
