@@ -38,7 +38,7 @@ class UnlockedBy(_Answer):
     """What would allow a denied use; price is null for "contact us"."""
 
     kind: Literal["plan", "add_on", "top_up"]
-    plan: str | None
+    plan: str
     name: str
     seats: int
     price: UnlockPrice | None
