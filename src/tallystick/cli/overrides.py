@@ -90,11 +90,12 @@ def _value(text: str) -> object:
 
 
 def _tell(customer: str, agreed: Mapping[str, Override], *, as_json: bool) -> None:
+    known = sorted(agreed.items())
     if as_json:
-        trees = [{"feature": key, **_tree(each)} for key, each in agreed.items()]
+        trees = [{"feature": key, **_tree(each)} for key, each in known]
         say_json({"customer": customer, "overrides": trees})
-    elif agreed:
-        rows = ([key, *_row(each)] for key, each in agreed.items())
+    elif known:
+        rows = ([key, *_row(each)] for key, each in known)
         say_table(["feature", "is", "limit", "value"], rows, right="limit")
     else:
         say(f"nothing is agreed with {customer}")
