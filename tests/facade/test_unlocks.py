@@ -129,6 +129,22 @@ def test_what_grants_nothing_now_is_not_named(tally: Tallystick) -> None:
     assert "each" not in {each for _, each, _ in named(tally)}, "once in a period is all"
 
 
+@pytest.mark.parametrize("size", [10**12, 10**17, "999999999999999999.999999999999"])
+def test_nobody_is_sold_more_seats_than_there_can_be(tally: Tallystick, size: Any) -> None:
+    tally.subscriptions.start("acme", "base")
+    later(tally, days=30, seconds=86_398)  # a second is left
+    answer = tally.check("acme", "calls", size)
+    assert (answer.allowed, answer.unlocks) == (False, ())
+
+
+def test_who_asks_for_a_time_before_is_told_no_more_than_that(tally: Tallystick) -> None:
+    tally.subscriptions.start("acme", "base")
+    tally.use("acme", "calls", 10)
+    later(tally, days=40)
+    told = tally.check("acme", "calls", 11, at=START + timedelta(days=1))
+    assert not told.allowed
+
+
 def test_who_has_no_subscription_cannot_top_up(database: Database) -> None:
     with Tallystick(database.url, catalog=PACKS, default_plan="base") as ledger:
         ledger.migrate()

@@ -150,20 +150,13 @@ class _Try:
         start, covered = (to_the_second(at), main.schedule), main.granted
         each = units_added(self.plan, key, 1, start, covered)
         had = replace(main, plan=self.plan, add_on=True, bar=None)
-        for seats in self._times(had, each, answer, counted) if each else ():
+        for seats in _times(had, each, answer, counted):
             units = units_added(self.plan, key, seats, start, covered)
             more = (*self.standing.had, replace(had, seats=seats))
             topped_up = replace(counted, granted=exact_sum(counted.granted, units))
-            if 1 <= seats <= MOST_SEATS and self._allowed(more, answer, topped_up, at):
+            if self._allowed(more, answer, topped_up, at):
                 return self._found("top_up", seats)
         return None
-
-    def _times(self, had: Had, each: Decimal, answer: Access, counted: Counted) -> tuple[int, ...]:
-        """Give how many seats may grant what is missing: one more where a part was rounded."""
-        if not _by_seat(had):
-            return (1,)
-        needed = -(-_missing(answer, counted) // Fraction(each))
-        return tuple(dict.fromkeys((1, needed, needed + 1)))
 
     def _beside(self) -> Had | None:
         """Give the plan that this one could stand beside as an add-on, where it could."""
@@ -202,6 +195,16 @@ class _Try:
 
 def _by_seat(had: Had) -> bool:
     return replace(had, seats=2).times == 2  # noqa: PLR2004 - two seats count twice
+
+
+def _times(had: Had, each: Decimal, answer: Access, counted: Counted) -> list[int]:
+    """Give how many seats may grant what is missing: one more where a part was rounded."""
+    if not each:
+        return []
+    if not _by_seat(had):
+        return [1]
+    needed = -(-_missing(answer, counted) // Fraction(each))
+    return [seats for seats in dict.fromkeys((1, needed, needed + 1)) if 1 <= seats <= MOST_SEATS]
 
 
 def _missing(answer: Access, counted: Counted) -> Fraction:
