@@ -84,8 +84,9 @@ def create_app(
     _add(app, "/", pricing_page(catalogs, docs=docs, usage=usage))
     for name, asset in assets().items():
         _add(app, f"/static/{name}", asset)
-    _add_usage(app, UsageRoutes(tally, keys or Keys()))
-    _add_entitlements(app, EntitlementRoutes(tally, keys or Keys()))
+    keys = keys or Keys()
+    _add_usage(app, UsageRoutes(tally, keys))
+    _add_entitlements(app, EntitlementRoutes(tally, keys))
     if demo is not None:
         app.router.routes.extend(demo.routes())
     if docs:

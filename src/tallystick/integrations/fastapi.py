@@ -47,7 +47,8 @@ class Billing(Generic[Key]):
 
     `FastAPI(lifespan=billing.lifespan)` sets it up; a program with a lifespan of its own calls
     `async with billing.lifespan(app)` inside it.  `app.include_router(billing.router)` answers
-    `GET /api/v1/plans`, and `/api/v1/usage` for callers with a key of TALLYSTICK_API_KEY.
+    `GET /api/v1/plans`, and for callers with a key of TALLYSTICK_API_KEY `/api/v1/usage` and
+    `/api/v1/entitlements`.
     """
 
     def __init__(

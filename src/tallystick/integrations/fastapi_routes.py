@@ -39,10 +39,10 @@ def add_routes(router: AnyRouter, tally: Tallystick) -> AnyRouter:
         lists = {PATH: PriceLists(tally.price_book, max_age=_MAX_AGE)}
         layer = PlansLayer(Response(status_code=404), lists, max_body=_MAX_BODY)
         router.routes.append(Route(PATH, _At(layer, PATH), include_in_schema=False))
-    usage = UsageRoutes(tally, Keys(os.environ.get(VARIABLE, "")))
+    keys = Keys(os.environ.get(VARIABLE, ""))
+    usage, access = UsageRoutes(tally, keys), EntitlementRoutes(tally, keys)
     events = BodyBound(request_response(usage.record), MOST_BYTES)
     router.routes.append(Route(EVENTS, events, methods=["POST"], include_in_schema=False))
-    access = EntitlementRoutes(tally, Keys(os.environ.get(VARIABLE, "")))
     answers = ((USAGE, usage.read), (CHECK, access.check), (ENTITLEMENTS, access.all))
     for path, route in answers:
         router.routes.append(Route(path, route, methods=["GET"], include_in_schema=False))
