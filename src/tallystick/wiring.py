@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from sqlalchemy import Engine
 
@@ -26,6 +26,7 @@ from tallystick.facade.customers import Customers
 from tallystick.facade.dunning import Dunnings
 from tallystick.facade.gate import Gate
 from tallystick.facade.invoices import Invoices
+from tallystick.facade.keys import Key
 from tallystick.facade.offline import open_offline
 from tallystick.facade.overrides import Overrides
 from tallystick.facade.price_migrations import PriceMigrations
@@ -98,7 +99,7 @@ def _letters(number: int, length: int) -> str:
     return "".join(_LETTERS[number >> 5 * place & 31] for place in reversed(range(length)))
 
 
-class Tallystick(Gate):
+class Tallystick(Gate[Key]):
     """One ledger: its database, its catalogue, its clock.
 
     `database` is an address (`sqlite:///app.db`, `sqlite://` in memory, `postgresql://…`) or a
@@ -112,7 +113,7 @@ class Tallystick(Gate):
         self,
         database: str | URL | Engine,
         *,
-        catalog: Catalog[str, str] | str | None = None,
+        catalog: Catalog[Any, Key] | str | None = None,
         default_plan: str | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
@@ -161,7 +162,7 @@ class Tallystick(Gate):
         self.price_migrations = PriceMigrations(self)
         self.seller = Sellers(self)
         self.taxes = Taxes(self)
-        self.aio: AsyncTallystick = awaitable(self)
+        self.aio: AsyncTallystick[Key] = awaitable(self)
         self.offline: Offline | None = None
         if role_check:
             self._check_role()
@@ -171,7 +172,7 @@ class Tallystick(Gate):
 
     def publish(
         self,
-        catalog: Catalog[str, str] | str | None = None,
+        catalog: Catalog[Any, Any] | str | None = None,
         *,
         author: str,
         onto: int | None = None,
@@ -279,7 +280,7 @@ class Tallystick(Gate):
 
     def backtest(
         self,
-        catalog: Catalog[str, str] | str,
+        catalog: Catalog[Any, Any] | str,
         *,
         since: datetime,
         until: datetime,
@@ -406,7 +407,7 @@ def _keys(given: Iterable[str | bytes] | None) -> tuple[bytes, ...]:
     return tuple(key for key in keys if key)
 
 
-def _opened(catalog: Catalog[str, str] | str | None) -> Catalog[str, str] | None:
+def _opened(catalog: Catalog[Any, Any] | str | None) -> Catalog[str, str] | None:
     if not isinstance(catalog, str):
         return catalog
     from tallystick.app.catalog import load_catalog  # noqa: PLC0415 - reads files, seldom needed

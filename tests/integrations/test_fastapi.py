@@ -181,6 +181,25 @@ def test_the_router_answers_the_price_list_and_guards_usage(client: TestClient) 
     assert client.post("/api/v1/plans").status_code == 405
     assert client.get("/api/v1/usage").json()["error"]["code"] == "SERVICE_UNAVAILABLE"
     assert client.get("/api/v1/usage/events").status_code == 405
+    for path in ("/api/v1/entitlements/check", "/api/v1/entitlements"):
+        assert client.get(path).json()["error"]["code"] == "SERVICE_UNAVAILABLE"
+
+
+def test_the_router_answers_entitlements_to_callers_with_a_key(
+    tally: Tallystick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TALLYSTICK_API_KEY", "a-key-of-the-tests")
+    billing = Billing(tally, customer=by_header, worker_every=None)
+    app = FastAPI(lifespan=billing.lifespan)
+    app.include_router(billing.router)
+    with TestClient(app) as client:
+        asked = {"customer": "acme", "feature": "projects"}
+        assert client.get("/api/v1/entitlements/check", params=asked).status_code == 401
+        key = {"Authorization": "Bearer a-key-of-the-tests"}
+        answer = client.get("/api/v1/entitlements/check", params=asked, headers=key)
+        assert answer.json()["data"]["remaining"] == 2
+        found = client.get("/api/v1/entitlements", params={"customer": "acme"}, headers=key)
+        assert len(found.json()["data"]["entitlements"]) == 3
 
 
 def test_the_router_may_stand_under_a_prefix(tally: Tallystick) -> None:

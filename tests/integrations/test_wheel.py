@@ -121,3 +121,25 @@ def test_the_program_of_the_readme_holds_its_limits(address: str) -> None:
     assert {"402", "403", "429"} <= set(document["paths"]["/projects"]["post"]["responses"])
     assert {"402", "403", "429"} <= set(document["paths"]["/search"]["get"]["responses"])
     assert "429" not in document["paths"]["/access"]["get"]["responses"]
+
+
+def test_the_fixture_is_there_wherever_the_wheel_is(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n", "utf-8")
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n\n"
+        "@pytest.fixture\ndef tallystick_catalog():\n    return None\n\n"
+        "def test_it(tallystick):\n"
+        "    with tallystick.at('2027-03-01'):\n"
+        "        assert tallystick.usage.record('acme', 'calls', id='e-1') == 'accepted'\n",
+        "utf-8",
+    )
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PY")}
+    done = subprocess.run(
+        [str(python), "-m", "pytest", "-q", str(tmp_path)],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr

@@ -24,6 +24,8 @@ from tallystick.app.customer import export_page
 from tallystick.core.number import plain
 from tallystick.core.period import Period
 from tallystick.errors import Conflict, QuotaExceeded, TallystickError
+from tallystick.http.api import create_app
+from tallystick.http.keys import Keys
 from tallystick.storage.owned import kind_of, owned_tables
 from tallystick.tenancy import QuotaMiddleware, Tenant, TenantMiddleware
 from tallystick.testing.clock import FrozenClock
@@ -172,6 +174,120 @@ def test_a_plan_that_the_host_keeps_and_nobody_knows_is_403(storage: Storage) ->
     asked = TestClient(TenantMiddleware(app, config=config, lookup_tenant=lambda _name: lost))
     answer = asked.get("/", headers={"X-Tenant-ID": "ten-a"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "UNKNOWN_PLAN")
+
+
+# --- every route of the service -----------------------------------------------------------------
+
+KEY = "key-of-the-tests-0123456789"
+EVENTS, USAGE = "/api/v1/usage/events", "/api/v1/usage"
+CHECK, ENTITLEMENTS = "/api/v1/entitlements/check", "/api/v1/entitlements"
+
+
+def event(who: str, quantity: int, id_: str = "evt-1", **more: object) -> dict[str, Any]:
+    body = {"id": id_, "customer": who, "type": "apiRequests", "occurred_at": AT.isoformat()}
+    return {**body, "properties": {"quantity": quantity}, **more}
+
+
+def sent(*events: dict[str, Any]) -> dict[str, Any]:
+    return {"json": list(events) if len(events) > 1 else events[0]}
+
+
+def asked(who: str, **more: str) -> dict[str, Any]:
+    return {"params": {"customer": who, **more}}
+
+
+def used(who: str, meter: str = "apiRequests", **more: str) -> dict[str, Any]:
+    period = {"from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z"}
+    return asked(who, meter=meter, **period, **more)
+
+
+REQUESTS: list[tuple[str, str, Callable[[str], dict[str, Any]]]] = [
+    ("POST", EVENTS, lambda who: sent(event(who, 2))),
+    ("POST", EVENTS, lambda who: sent(event(who, 2))),
+    ("POST", EVENTS, lambda who: sent(event(who, 9))),
+    ("POST", EVENTS, lambda who: sent(event(who, 3, "evt-2"), event(who, -1, "evt-3"))),
+    ("GET", USAGE, used),
+    ("GET", USAGE, lambda who: used(who, window="day")),
+    ("GET", CHECK, lambda who: asked(who, feature="apiRequests", requested="7")),
+    ("GET", CHECK, lambda who: asked(who, feature="apiRequests", requested="8")),
+    ("GET", CHECK, lambda who: asked(who, feature="projects")),
+    ("GET", ENTITLEMENTS, asked),
+    ("POST", EVENTS, lambda who: sent({"id": "fix-1", "customer": who, "void": "evt-1"})),
+    ("GET", USAGE, used),
+    ("GET", ENTITLEMENTS, asked),
+    ("GET", USAGE, lambda who: used(who, "nothing")),
+]
+"""Each route that asks whose rows are meant, with what it is asked, one after the other."""
+
+PUBLIC = {("GET", path) for path in ("/api/v1/plans", "/healthz", "/readyz")}
+PUBLIC |= {("OPTIONS", "/api/v1/plans")}
+
+
+def service(tally: Tallystick) -> TestClient:
+    assert tally.price_book is not None
+    app = create_app(tally.price_book, tally=tally, keys=Keys(KEY))
+    headers = {"Authorization": f"Bearer {KEY}"}
+    return TestClient(app, headers=headers, raise_server_exceptions=False)
+
+
+def told(client: TestClient, who: str, place: int) -> tuple[int, str]:
+    method, path, request = REQUESTS[place]
+    answer = client.request(method, path, **request(who))
+    text = re.sub("[0-9a-f]{64}", "DIGEST", answer.text)
+    return answer.status_code, text.replace(who, "WHO")
+
+
+def test_every_route_of_the_service_tells_each_what_it_would_be_told_alone(
+    storage: Storage,
+) -> None:
+    together = service(ledger(storage))
+    found: dict[str, list[tuple[int, str]]] = {each.id: [] for each in (A, B)}
+    for place in range(len(REQUESTS)):
+        for tenant in (A, B):
+            found[tenant.id].append(told(together, tenant.id, place))
+    with Tallystick("sqlite://") as lonely:
+        lonely.migrate()
+        alone = service(ledger(lonely.storage))
+        expected = [told(alone, A.id, place) for place in range(len(REQUESTS))]
+    assert found[A.id] == found[B.id] == expected
+    assert [status for status, _ in expected].count(200) >= 11
+    assert {404, 409} <= {status for status, _ in expected}
+
+
+def test_no_route_of_the_service_is_left_out(storage_sqlite_file: Storage) -> None:
+    """A new route must say here whose rows it is about."""
+    described = service(ledger(storage_sqlite_file)).get("/openapi.json").json()["paths"]
+    routes = {(method.upper(), path) for path, each in described.items() for method in each}
+    assert routes == {(method, path) for method, path, _ in REQUESTS} | PUBLIC
+
+
+@pytest.mark.parametrize("method_and_path", sorted(PUBLIC), ids=" ".join)
+def test_what_everyone_may_see_is_the_same_for_everyone(
+    storage_sqlite_file: Storage, method_and_path: tuple[str, str]
+) -> None:
+    tally = ledger(storage_sqlite_file)
+    client = service(tally)
+    before = client.request(*method_and_path)
+    tally.customers.create(A.id, name="Acme")
+    record(tally, A.id, 5)
+    after = client.request(*method_and_path, headers={"X-Tenant-ID": A.id})
+    assert (before.status_code, before.content) == (after.status_code, after.content)
+
+
+@pytest.mark.parametrize("place", range(len(REQUESTS)), ids=lambda n: f"{n} {REQUESTS[n][1]}")
+def test_on_sqlite_each_statement_of_a_route_names_the_customer(
+    storage_sqlite_file: Storage, place: int
+) -> None:
+    tally = ledger(storage_sqlite_file)
+    client = service(tally)
+    for who in (A.id, B.id):
+        record(tally, who, 1, "evt-0")
+        tally.use(who, "projects", idempotency_key="key-0")
+    with Watch(storage_sqlite_file) as watch:
+        told(client, A.id, place)
+    if place < len(REQUESTS) - 1:  # the last asks for a meter that there is not
+        assert watch.of_customers() != []
+    assert [each for each in watch.said if strays(watch, each)] == []
 
 
 # --- every table --------------------------------------------------------------------------------

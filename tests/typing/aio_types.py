@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 import textwrap
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 STUB = Path(__file__).parents[2] / "src" / "tallystick" / "facade" / "aio_types.pyi"
 HEAD = "# The types of `tally.aio`: written by `python -m tests.typing.aio_types`.\n"
 HOST = "AsyncConnection | AsyncSession | None"
+NAME = re.compile(r"\w+")
 RESULTS = {"Subscriptions": "Made", "Moves": "Foreseen"}
 """What the moves of a subscription give, and what their previews do: `R_co` there."""
 
@@ -34,7 +36,7 @@ def written() -> str:
     classes: list[str] = []
     name_of(ledger, classes, imports)
     lines = [f"from {home} import {name}" for name, home in sorted(imports.items())]
-    public = f"__all__ = {[text.split()[1].rstrip(':') for text in classes]}"
+    public = f"__all__ = {[NAME.findall(text)[1] for text in classes]}"
     return laid_out("\n".join([HEAD, *lines, "", public, "", *reversed(classes)]) + "\n")
 
 
@@ -52,7 +54,11 @@ def name_of(target: object, classes: list[str], imports: dict[str, str]) -> str:
                     signature(value, imports, RESULTS.get(type(target).__name__)), "    "
                 )
             )
-    classes.append(f"class {name}:\n" + "\n".join(body) + "\n")
+    text = "\n".join(body) + "\n"
+    generic = "Key" in NAME.findall(text)
+    if generic:
+        imports["Generic"] = "typing"
+    classes.append(f"class {name}{'(Generic[Key])' if generic else ''}:\n{text}")
     return name
 
 

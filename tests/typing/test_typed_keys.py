@@ -130,6 +130,7 @@ def test_the_programs_hold_what_they_claim(expected: dict[str, set[int]]) -> Non
     assert len(expected["wrong.py"]) == 14
     assert len(expected["nothing.py"]) == 2
     assert len(expected["awaited.py"]) == 5
+    assert len(expected["gates.py"]) == 20
     assert len(expected["crowded.py"]) == 2
     clean = {name for name, refused in expected.items() if not refused}
     assert clean == {

@@ -24,6 +24,7 @@ from tallystick.core.period import FIRST_YEAR, Period, cadence_of
 from tallystick.core.reading import readings_of
 from tallystick.core.schedule import Schedule
 from tallystick.core.subscription import LIVE, MAIN
+from tallystick.core.subscription_grants import granting
 from tallystick.core.subscription_moves import advance, next_at
 from tallystick.errors import UnknownPlan
 from tallystick.storage import catalogs, customers, dunning, subscriptions
@@ -170,8 +171,7 @@ def _had_of(
     subscription: Subscription, offers: _Known, access: Mapping[tuple[str, str], str]
 ) -> Iterator[Had]:
     start = subscription.started_at or subscription.clock
-    anchor = subscription.anchor or start
-    schedule = Schedule(start=start, anchor=anchor, zone=subscription.zone)
+    schedule = Schedule(start=start, anchor=subscription.anchor or start, zone=subscription.zone)
     bar, reads = _bar(subscription, access)
     billing = cadence_of(offers[subscription.plan])
     for item in subscription.items:
@@ -184,6 +184,7 @@ def _had_of(
             bar=bar,
             reads=reads,
             subscription=subscription.id,
+            granted=subscription.granted if granting(subscription) else None,
         )
 
 

@@ -15,6 +15,7 @@ from tallystick.cli import (
     customers,
     diff,
     dunning,
+    entitlements,
     foresee,
     init,
     invoice,
@@ -22,6 +23,7 @@ from tallystick.cli import (
     lint,
     meters,
     migrate,
+    overrides,
     plans,
     price_migrations,
     publish,
@@ -80,6 +82,7 @@ for command in (
     plans.plans,
     check.check,
     check.use,
+    entitlements.entitlements,
     bill.bill,
     diff.diff,
     schema.schema,
@@ -108,3 +111,4 @@ app.add_typer(quote.quote)
 app.add_typer(coupons.coupons)
 app.add_typer(credits_)
 app.add_typer(dunning.dunning)
+app.add_typer(overrides.overrides)

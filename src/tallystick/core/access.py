@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tallystick.core.override import Override
     from tallystick.core.period import Cadence, Instant
     from tallystick.core.schedule import Schedule
+    from tallystick.core.subscription import Granted
 
 __all__ = [
     "Bar",
@@ -74,7 +75,8 @@ class Had:
     """One plan that a customer has: the plan itself, or an add-on beside it.
 
     `schedule` is when its quotas start again, `billing` the cadence of its periods.  With a `bar`
-    it gives nothing now; where it `reads`, switches and configuration values stay.
+    it gives nothing now; where it `reads`, switches and configuration values stay.  `granted` is
+    what credits it was granted; None where no credits come now: without a subscription, in a trial.
     """
 
     plan: Plan[Any]
@@ -85,6 +87,7 @@ class Had:
     bar: Bar | None = None
     reads: bool = False
     subscription: str | None = None
+    granted: tuple[Granted, ...] | None = None
 
     @property
     def times(self) -> int:

@@ -1,7 +1,7 @@
-"""What would allow a use that was denied: the cheapest plan, and the cheapest add-on.
+"""What would allow a use that was denied: the cheapest plan, add-on and top-up.
 
-Each is tried: the plan or the add-on is put into the customer's hands, and the same question is
-asked again.  Only what then answers yes is named.
+Each is tried: it is put into the customer's hands, and the same question is asked again.  Only what
+then answers yes is named.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from tallystick.core.access import Had, Standing, access_to, given_of
 from tallystick.core.entitlement import UpTo
 from tallystick.core.list_price import list_price_per_year
 from tallystick.core.money import Money
+from tallystick.core.number import exact_sum
+from tallystick.core.period import to_the_second
 from tallystick.core.rating import rate
 from tallystick.core.rating.usage import Quantity
+from tallystick.core.subscription_grants import units_added
 from tallystick.core.terms import MOST_SEATS
 
 if TYPE_CHECKING:
@@ -38,10 +41,11 @@ class Unlock:
     """Something that can be bought, after which the same use is allowed.
 
     `plan` is its id: of the plan to change to, or of the add-on to have beside it, with so many
-    seats.  `price` is what its fees come to in one of its periods, None for "contact us".
+    seats.  A `top_up` is an add-on whose credits are units of the feature.  `price` is what its
+    fees come to in one of its periods, None for "contact us".
     """
 
-    kind: Literal["plan", "add_on"]
+    kind: Literal["plan", "add_on", "top_up"]
     plan: str
     name: str
     price: Money | None
@@ -63,6 +67,7 @@ def unlocked(
     kinds = (
         [found for each in tries if (found := each.as_plan(answer, counted, at))],
         [found for each in tries if (found := each.as_add_on(answer, counted, at))],
+        [found for each in tries if (found := each.as_top_up(answer, counted, at))],
     )
     best = [min(found, key=_order) for found in kinds if found]
     unlocks = tuple(found.unlock for found in sorted(best, key=_order))
@@ -127,18 +132,8 @@ class _Try:
 
     def as_add_on(self, answer: Access, counted: Counted, at: Instant) -> _Found | None:
         """Put it beside the plan, with as many seats as it takes."""
-        main, key = self.main, answer.feature
-        feature = self.plan.features.get(key)
-        fits = (
-            main is not None
-            and main.subscription is not None
-            and self.same is None
-            and main.plan.currency == self.plan.currency
-            and not self.plan.custom
-            and feature is not None
-            and not any(had.plan.id == self.plan.id for had in self.standing.had)
-        )
-        if not fits or main is None:
+        main, feature = self._beside(), self.plan.features.get(answer.feature)
+        if main is None or feature is None:
             return None
         had = replace(main, plan=self.plan, seats=1, add_on=True, bar=None)
         for seats in dict.fromkeys((1, self._seats(had, answer, counted))):
@@ -147,15 +142,41 @@ class _Try:
                 return self._found("add_on", seats)
         return None
 
+    def as_top_up(self, answer: Access, counted: Counted, at: Instant) -> _Found | None:
+        """Put it beside the plan for the units that it grants at once."""
+        main, key = self._beside(), answer.feature
+        if main is None or main.granted is None or key in self.plan.features:
+            return None
+        start, covered = (to_the_second(at), main.schedule), main.granted
+        each = units_added(self.plan, key, 1, start, covered)
+        had = replace(main, plan=self.plan, add_on=True, bar=None)
+        for seats in _times(had, each, answer, counted):
+            units = units_added(self.plan, key, seats, start, covered)
+            more = (*self.standing.had, replace(had, seats=seats))
+            topped_up = replace(counted, granted=exact_sum(counted.granted, units))
+            if self._allowed(more, answer, topped_up, at):
+                return self._found("top_up", seats)
+        return None
+
+    def _beside(self) -> Had | None:
+        """Give the plan that this one could stand beside as an add-on, where it could."""
+        main = self.main
+        fits = (
+            main is not None
+            and main.subscription is not None
+            and self.same is None
+            and main.plan.currency == self.plan.currency
+            and not self.plan.custom
+            and not any(had.plan.id == self.plan.id for had in self.standing.had)
+        )
+        return main if fits else None
+
     def _seats(self, had: Had, answer: Access, counted: Counted) -> int:
         """Give how many seats of the add-on lift the limit as far as is asked."""
         feature = self.plan.features[answer.feature]
-        by_seat = replace(had, seats=2).times == 2  # noqa: PLR2004 - two seats count twice
-        if not by_seat or feature.limit is None or feature.limit <= 0:
+        if not _by_seat(had) or feature.limit is None or feature.limit <= 0:
             return 1
-        wanted = Fraction(counted.used) + Fraction(counted.reserved) + Fraction(answer.requested)
-        missing = wanted - Fraction(answer.limit or 0)
-        return -(-missing // feature.limit)
+        return -(-_missing(answer, counted) // feature.limit)
 
     def _allowed(self, had: tuple[Had, ...], answer: Access, counted: Counted, at: Instant) -> bool:
         before = given_of(self.standing, answer.feature)
@@ -164,12 +185,32 @@ class _Try:
             return False  # counted in another way: what it would come to is not known here
         return access_to(given, counted, answer.requested, at).allowed
 
-    def _found(self, kind: Literal["plan", "add_on"], seats: int) -> _Found:
+    def _found(self, kind: Literal["plan", "add_on", "top_up"], seats: int) -> _Found:
         plan = self.plan
         price = None if plan.custom else _fees(plan, seats)
         per_year = Fraction(0) if plan.custom else list_price_per_year(plan, seats=seats)
         unlock = Unlock(kind=kind, plan=plan.id, name=plan.name, price=price, seats=seats)
         return _Found(unlock, plan.custom, plan.one_time and not plan.custom, per_year)
+
+
+def _by_seat(had: Had) -> bool:
+    return replace(had, seats=2).times == 2  # noqa: PLR2004 - two seats count twice
+
+
+def _times(had: Had, each: Decimal, answer: Access, counted: Counted) -> list[int]:
+    """Give how many seats may grant what is missing: one more where a part was rounded."""
+    if not each:
+        return []
+    if not _by_seat(had):
+        return [1]
+    needed = -(-_missing(answer, counted) // Fraction(each))
+    return [seats for seats in dict.fromkeys((1, needed, needed + 1)) if 1 <= seats <= MOST_SEATS]
+
+
+def _missing(answer: Access, counted: Counted) -> Fraction:
+    """Give how much more than the limit is asked for."""
+    wanted = Fraction(counted.used) + Fraction(counted.reserved) + Fraction(answer.requested)
+    return wanted - Fraction(answer.limit or 0)
 
 
 def _alike(before: Any, after: Any) -> bool:  # noqa: ANN401 - two Givens with a feature

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.core.calendar import next_boundary
 from tallystick.core.credit_cadence import RecurringGrant, granted
 from tallystick.core.money import Money
-from tallystick.core.number import EXACT
+from tallystick.core.number import EXACT, ZERO, exact_sum
 from tallystick.core.period import Period, cadence_of, instant_text
 from tallystick.core.proration import TimeShare, grant_share
 from tallystick.core.span import period_from
@@ -23,14 +23,16 @@ from tallystick.core.terms import item_plan
 from tallystick.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from decimal import Decimal
 
     from tallystick.core.catalog import Plan
     from tallystick.core.credit import Amount, CreditGrant
     from tallystick.core.period import Cadence, Instant
+    from tallystick.core.schedule import Schedule
     from tallystick.core.subscription import Item, Subscription
 
-__all__ = ["PlanGrant", "grant_due", "granting", "grants_next"]
+__all__ = ["PlanGrant", "grant_due", "granting", "grants_next", "units_added"]
 
 _GRANTING: Final = frozenset({"active", "past_due"})
 _LETTERS: Final = 26
@@ -83,13 +85,34 @@ def grant_due(
             continue
         end, whole = _period(now, plan, credit, at)
         covered.append(Granted(plan=plan.id, credit=credit.key, start=at, end=end))
-        share = TimeShare(Period(at, end).seconds, whole.seconds)
-        amount = _part(credit, item, share)
+        amount = _part(credit, item, _share(at, end, whole))
         if amount is not None:
             made.append(_grant(now, (item, plan, credit), Period(at, end), amount))
     if tuple(covered) == now.granted:
         return now, made
     return replace(now, granted=tuple(covered)), made
+
+
+def units_added(
+    plan: Plan[Any],
+    feature: str,
+    seats: int,
+    start: tuple[Instant, Schedule],
+    covered: Iterable[Granted],
+) -> Decimal:
+    """Give the units of a feature that a plan would grant as an add-on, from an instant on.
+
+    `start` is that instant, and the schedule of the subscription that it would be added to;
+    `covered` is what that one was granted.
+    """
+    at, schedule = start
+    known = {(each.plan, each.credit) for each in covered if each.end > at}
+    units = ZERO
+    for credit in plan.credits:
+        if credit.feature == feature and (plan.id, credit.key) not in known:
+            whole = period_from(at, schedule.origin, _cadence(plan, credit), schedule.zone)
+            units = exact_sum(units, _size(credit, seats, _share(at, *whole)))
+    return units
 
 
 def _credits(
@@ -115,18 +138,28 @@ def _period(
     return period_from(at, now.anchor or at, _cadence(plan, credit), now.zone)
 
 
+def _share(at: Instant, end: Instant, whole: Period) -> TimeShare:
+    return TimeShare(Period(at, end).seconds, whole.seconds)
+
+
 def _part(credit: RecurringGrant, item: Item, share: TimeShare) -> Amount | None:
     """Give what is granted for a share of a period; None where it comes to nothing.
 
     An add-on is granted as often as it is had.
     """
-    size = EXACT.multiply(credit.size, 1 if item.key == MAIN else item.seats)
-    money = isinstance(credit.amount, Money)
-    if share.part != share.whole:
-        size = grant_share(size, share, decimals=0 if money else _UNIT_DECIMALS)
+    size = _size(credit, 1 if item.key == MAIN else item.seats, share)
     if not size:
         return None
     return Money(int(size), credit.amount.currency) if isinstance(credit.amount, Money) else size
+
+
+def _size(credit: RecurringGrant, times: int, share: TimeShare) -> Decimal:
+    """Give the share of what is granted so many times, rounded once: minor units, or units."""
+    size = EXACT.multiply(credit.size, times)
+    if share.part == share.whole:
+        return size
+    money = isinstance(credit.amount, Money)
+    return grant_share(size, share, decimals=0 if money else _UNIT_DECIMALS)
 
 
 def _grant(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from tallystick.facade.aio_types import AsyncTallystick
+    from tallystick.facade.keys import Key
     from tallystick.wiring import Tallystick
 
 __all__ = ["Aio", "Threads", "awaitable", "end_threads"]
@@ -79,9 +80,9 @@ class Aio:
         raise AttributeError(f"{name!r} is no call: ask the ledger itself")
 
 
-def awaitable(tally: Tallystick) -> AsyncTallystick:
+def awaitable(tally: Tallystick[Key]) -> AsyncTallystick[Key]:
     """Give every call of a ledger, awaitable; no thread is started before the first."""
-    return cast("AsyncTallystick", Aio(tally, Threads()))
+    return cast("AsyncTallystick[Key]", Aio(tally, Threads()))
 
 
 def end_threads(aio: AsyncTallystick) -> None:

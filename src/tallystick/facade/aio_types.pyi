@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Generic, Unpack
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
@@ -47,8 +47,9 @@ from tallystick.core.seller import Seller
 from tallystick.core.snapshot import Entitlements
 from tallystick.core.subscription import AfterTrial, PauseMode, Subscription
 from tallystick.core.tax_rules import TaxRules, TaxRulesVersion
-from tallystick.facade.gate import _Count
+from tallystick.facade.keys import Key
 from tallystick.facade.lease import Lease
+from tallystick.facade.questions import Count
 from tallystick.facade.reservation import Quantity, Reservation
 from tallystick.files.events import EventFile
 from tallystick.storage.credits import GrantRow
@@ -78,10 +79,10 @@ __all__ = [
     "AsyncUsage",
 ]
 
-class AsyncTallystick:
+class AsyncTallystick(Generic[Key]):
     async def backtest(
         self,
-        catalog: Catalog[str, str] | str,
+        catalog: Catalog[Any, Any] | str,
         *,
         since: datetime,
         until: datetime,
@@ -98,11 +99,11 @@ class AsyncTallystick:
     async def check(
         self,
         customer: str,
-        feature: str,
+        feature: Key,
         requested: Quantity = ...,
         *,
         at: datetime | str | None = ...,
-        used: _Count = ...,
+        used: Count = ...,
         plan: str | None = ...,
         connection: AsyncConnection | AsyncSession | None = ...,
     ) -> Access: ...
@@ -116,7 +117,7 @@ class AsyncTallystick:
     ) -> dict[str, Access]: ...
     async def check_many(
         self,
-        asked: Iterable[tuple[str, str] | tuple[str, str, Quantity]],
+        asked: Iterable[tuple[str, Key] | tuple[str, Key, Quantity]],
         *,
         at: datetime | str | None = ...,
         connection: AsyncConnection | AsyncSession | None = ...,
@@ -149,7 +150,7 @@ class AsyncTallystick:
     async def give_back(
         self,
         customer: str,
-        feature: str,
+        feature: Key,
         quantity: Quantity = ...,
         *,
         idempotency_key: str | None = ...,
@@ -160,7 +161,7 @@ class AsyncTallystick:
     async def lease(
         self,
         customer: str,
-        feature: str,
+        feature: Key,
         size: int,
         *,
         expires_in: timedelta | int = ...,
@@ -177,7 +178,7 @@ class AsyncTallystick:
     price_migrations: AsyncPriceMigrations
     async def publish(
         self,
-        catalog: Catalog[str, str] | str | None = ...,
+        catalog: Catalog[Any, Any] | str | None = ...,
         *,
         author: str,
         onto: int | None = ...,
@@ -198,12 +199,12 @@ class AsyncTallystick:
     async def reserve(
         self,
         customer: str,
-        feature: str,
+        feature: Key,
         quantity: Quantity = ...,
         *,
         expires_in: timedelta | int = ...,
         idempotency_key: str | None = ...,
-        used: _Count = ...,
+        used: Count = ...,
         plan: str | None = ...,
         properties: Mapping[str, object] | None = ...,
         connection: AsyncConnection | AsyncSession | None = ...,
@@ -212,7 +213,7 @@ class AsyncTallystick:
     async def set(
         self,
         customer: str,
-        feature: str,
+        feature: Key,
         value: Quantity,
         *,
         idempotency_key: str | None = ...,
@@ -225,12 +226,12 @@ class AsyncTallystick:
     async def use(
         self,
         customer: str,
-        feature: str,
+        feature: Key,
         quantity: Quantity = ...,
         *,
         idempotency_key: str | None = ...,
         at: datetime | str | None = ...,
-        used: _Count = ...,
+        used: Count = ...,
         plan: str | None = ...,
         properties: Mapping[str, object] | None = ...,
         connection: AsyncConnection | AsyncSession | None = ...,

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from datetime import timedelta
 from decimal import Decimal
 from time import monotonic
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Generic, cast
 
 from tallystick.app import reservation
 from tallystick.app.entitlement import PlanShelf
@@ -17,6 +17,7 @@ from tallystick.core.property import shown
 from tallystick.core.snapshot import Entitlements
 from tallystick.core.text import id_at, refused_at
 from tallystick.errors import StorageUnavailable
+from tallystick.facade.keys import Key
 from tallystick.facade.lease import Lease
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _OLDEST: Final = 3_600
 _MOST_CUSTOMERS: Final = 10_000
 
 
-class FromMemory:
+class FromMemory(Generic[Key]):
     """What a process answers without asking the database each time."""
 
     def _tally(self) -> Tallystick:
@@ -91,7 +92,7 @@ class FromMemory:
     def lease(
         self,
         customer: str,
-        feature: str,
+        feature: Key,
         size: int,
         *,
         expires_in: timedelta | int = _HELD,

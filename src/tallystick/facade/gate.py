@@ -13,6 +13,7 @@ from tallystick.core.period import FIRST_YEAR, LAST_YEAR, instant, parse_instant
 from tallystick.core.text import id_at, refused_at
 from tallystick.errors import InvalidPeriod, StorageUnavailable
 from tallystick.facade.from_memory import FromMemory, length_of
+from tallystick.facade.keys import Key
 from tallystick.facade.offline import check_without
 from tallystick.facade.questions import Count, own_count, question_of, questions_of
 from tallystick.facade.reservation import Quantity, Reservation, reservation_of
@@ -38,7 +39,7 @@ _HELD: Final = 60  # seconds
 _MOST_QUESTIONS: Final = 20_000
 
 
-class Gate(FromMemory):
+class Gate(FromMemory[Key]):
     """What a ledger answers to "may they, now?", and how limits are used.
 
     A customer needs no row of their own: whoever has no subscription has the ledger's
@@ -50,7 +51,7 @@ class Gate(FromMemory):
     def check(
         self,
         customer: str,
-        feature: str,
+        feature: Key,
         requested: Quantity = 1,
         *,
         at: datetime | str | None = None,
@@ -78,7 +79,7 @@ class Gate(FromMemory):
 
     def check_many(
         self,
-        asked: Iterable[tuple[str, str] | tuple[str, str, Quantity]],
+        asked: Iterable[tuple[str, Key] | tuple[str, Key, Quantity]],
         *,
         at: datetime | str | None = None,
         connection: Connection | Session | None = None,
@@ -139,7 +140,7 @@ class Gate(FromMemory):
     def use(  # noqa: PLR0913 - each of these is one fact of a use
         self,
         customer: str,
-        feature: str,
+        feature: Key,
         quantity: Quantity = 1,
         *,
         idempotency_key: str | None = None,
@@ -174,7 +175,7 @@ class Gate(FromMemory):
     def set(
         self,
         customer: str,
-        feature: str,
+        feature: Key,
         value: Quantity,
         *,
         idempotency_key: str | None = None,
@@ -200,7 +201,7 @@ class Gate(FromMemory):
     def give_back(
         self,
         customer: str,
-        feature: str,
+        feature: Key,
         quantity: Quantity = 1,
         *,
         idempotency_key: str | None = None,
@@ -224,7 +225,7 @@ class Gate(FromMemory):
     def reserve(  # noqa: PLR0913 - each of these is one fact of a reservation
         self,
         customer: str,
-        feature: str,
+        feature: Key,
         quantity: Quantity = 1,
         *,
         expires_in: timedelta | int = _HELD,

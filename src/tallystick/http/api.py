@@ -1,4 +1,4 @@
-"""The service as one ASGI app: the price list, usage, its description, probes, and the pages."""
+"""The service as one ASGI app: prices, usage, entitlements, its description, probes, pages."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tallystick.errors import InvalidInput, TallystickError
 from tallystick.http import plans
 from tallystick.http.cached import Cached
 from tallystick.http.decode import MOST_BYTES
+from tallystick.http.entitlements import CHECK, ENTITLEMENTS, EntitlementRoutes
 from tallystick.http.guard import BodyBound, Guard, internal_error, problem_response
 from tallystick.http.keys import Keys
 from tallystick.http.openapi import describe
@@ -57,9 +58,9 @@ def create_app(
     list may be kept by a cache for `max_age` seconds; a request body over `max_body` bytes is
     refused with 413; one of usage events over 10 MB is.
 
-    Usage is recorded in and read from the ledger `tally`, by callers who have one of the `keys`.
-    Without either, the routes of usage answer 503.  A `demo` page shows a customer's usage and
-    invoices to anyone on this machine.
+    Usage is recorded in and read from the ledger `tally`, and access asked of it, by callers who
+    have one of the `keys`.  Without either, these routes answer 503.  A `demo` page shows a
+    customer's usage and invoices to anyone on this machine.
 
     Raises InvalidInput for what is no catalogue or one whose price list cannot be written.
     """
@@ -83,7 +84,9 @@ def create_app(
     _add(app, "/", pricing_page(catalogs, docs=docs, usage=usage))
     for name, asset in assets().items():
         _add(app, f"/static/{name}", asset)
-    _add_usage(app, UsageRoutes(tally, keys or Keys()))
+    keys = keys or Keys()
+    _add_usage(app, UsageRoutes(tally, keys))
+    _add_entitlements(app, EntitlementRoutes(tally, keys))
     if demo is not None:
         app.router.routes.extend(demo.routes())
     if docs:
@@ -111,6 +114,11 @@ def _add(app: FastAPI, path: str, answer: Cached) -> None:
 def _add_usage(app: FastAPI, usage: UsageRoutes) -> None:
     app.router.routes.append(Route(EVENTS, usage.record, methods=["POST"]))
     app.router.routes.append(Route(USAGE, usage.read, methods=["GET"]))
+
+
+def _add_entitlements(app: FastAPI, entitlements: EntitlementRoutes) -> None:
+    app.router.routes.append(Route(CHECK, entitlements.check, methods=["GET"]))
+    app.router.routes.append(Route(ENTITLEMENTS, entitlements.all, methods=["GET"]))
 
 
 def _probe(word: str) -> Cached:

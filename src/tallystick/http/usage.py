@@ -12,31 +12,29 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
 
-from tallystick import problems
 from tallystick.app.usage import Figure, Recorded, Window
 from tallystick.core.event import UsageEvent, parse_event
 from tallystick.core.number import plain
 from tallystick.core.period import Period, instant_text, parse_instant
 from tallystick.errors import (
     BadRequest,
-    InvalidInput,
     InvalidPeriod,
     InvalidUsage,
     StorageUnavailable,
-    Unauthorized,
 )
 from tallystick.http import decode
-from tallystick.http.guard import problem_response
-from tallystick.http.keys import VARIABLE, Keys
+from tallystick.http.keyed import admit, answer, unauthorized
+from tallystick.http.query import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from tallystick.http.decode import Form
+    from tallystick.http.keys import Keys
     from tallystick.wiring import Tallystick
 
 __all__ = ["EVENTS", "USAGE", "UsageRoutes"]
@@ -70,9 +68,9 @@ class UsageRoutes:
 
     async def record(self, request: Request) -> Response:
         """Answer `POST /api/v1/usage/events`."""
-        tally = self._admit(request)
+        tally = admit(request, self._tally, self._keys)
         if tally is None:
-            return _unauthorized()
+            return unauthorized()
         form = decode.form_of(request.headers.get("content-type", ""))
         try:
             body = await request.body()
@@ -90,45 +88,19 @@ class UsageRoutes:
 
     async def read(self, request: Request) -> Response:
         """Answer `GET /api/v1/usage`."""
-        tally = self._admit(request)
+        tally = admit(request, self._tally, self._keys)
         if tally is None:
-            return _unauthorized()
+            return unauthorized()
         asked = _Asked(request.query_params.multi_items())
         return _answer(await self._within(lambda: asked.answered(tally)))
-
-    def _admit(self, request: Request) -> Tallystick | None:
-        """Give the ledger to a caller with a key, and None to any other.
-
-        Raises StorageUnavailable where there is no ledger, or no key that could be right.
-        """
-        if self._tally is None:
-            raise StorageUnavailable(
-                "this service counts no usage: start it with --database, or TALLYSTICK_DATABASE_URL"
-            )
-        if not self._keys:
-            raise StorageUnavailable(
-                f"usage is closed to everyone until the service is started with {VARIABLE}"
-            )
-        sent = request.headers.getlist("authorization")
-        admitted = len(sent) == 1 and self._keys.admits(sent[0].encode("latin-1"))
-        return self._tally if admitted else None
 
     async def _within(self, act: Callable[[], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._workers, act)
 
 
-def _unauthorized() -> Response:
-    text = "send one of this service's API keys as `Authorization: Bearer KEY`"
-    return problem_response(problems.of(Unauthorized(text)))
-
-
 def _answer(data: Mapping[str, Any]) -> Response:
-    text = json.dumps({"ok": True, "data": data}, ensure_ascii=False, separators=(",", ":"))
-    return Response(
-        text.encode(errors="backslashreplace"),
-        media_type="application/json",
-        headers={"Cache-Control": "no-store"},
-    )
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return answer(text.encode(errors="backslashreplace"))
 
 
 # --- recording ------------------------------------------------------------------------------------
@@ -192,61 +164,42 @@ class _Asked:
     """The question a query string asks.  Raises InvalidInput, naming each parameter."""
 
     def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
-        self._given: dict[str, list[str]] = {}
-        self._bad: dict[str, list[str]] = {}
-        for name, value in pairs:
-            self._given.setdefault(name, []).append(value)
-        self._check()
-        self._start, self._end = self._time("from"), self._time("to")
+        self._query = Query(pairs, known=_PARAMETERS, needed=_NEEDED, lists=("group_by",))
+        start, end = self._time("from"), self._time("to")
         self._as_of = self._time("as_of")
         self._window = self._windows()
-        if self._bad or self._start is None or self._end is None:
-            raise _unread(self._bad)
+        self._query.check()
+        assert start is not None  # noqa: S101 - what is needed and not wrong is there
+        assert end is not None  # noqa: S101 - the same
         try:
-            self._period = Period(self._start, self._end)
+            self._period = Period(start, end)
         except InvalidPeriod as refused:
-            raise _unread({"to": [str(refused)]}) from None
-
-    def _check(self) -> None:
-        for name, values in self._given.items():
-            if name not in _PARAMETERS:
-                known = ", ".join(_PARAMETERS)
-                self._problem(name[:_LONGEST], f"is no parameter here; there are {known}")
-            elif len(values) > 1 and name != "group_by":
-                self._problem(name, f"is given {len(values)} times; give it once")
-        for name in _NEEDED:
-            value = self._given.get(name, [""])[0]
-            if not value:
-                self._problem(name, "is missing")
-            elif len(value) > _LONGEST:
-                self._problem(name, f"is longer than {_LONGEST} characters")
-
-    def _problem(self, name: str, text: str) -> None:
-        self._bad.setdefault(name, []).append(f"{name} {text}")
+            self._query.problem("to", f"cannot be read: {refused}")
+        self._query.check()
 
     def _time(self, name: str) -> datetime | None:
-        if name not in self._given or name in self._bad:
+        if name not in self._query or name in self._query.bad:
             return None
         try:
-            return parse_instant(self._given[name][0][:_LONGEST])
+            return parse_instant(self._query.text(name)[:_LONGEST])
         except InvalidPeriod as refused:
-            self._problem(name, f"cannot be read: {refused}")
+            self._query.problem(name, f"cannot be read: {refused}")
             return None
 
     def _windows(self) -> Window | None:
-        asked = self._given.get("window", [""])[0]
+        asked = self._query.text("window")
         known: tuple[Window, ...] = get_args(Window)
         for window in known:
             if asked == window:
                 return window
-        if "window" in self._given:
-            self._problem("window", f"is one of {', '.join(known)}")
+        if "window" in self._query:
+            self._query.problem("window", f"is one of {', '.join(known)}")
         return None
 
     def answered(self, tally: Tallystick) -> dict[str, Any]:
         """Ask the ledger.  Raises NotFound for a meter that there is not, InvalidInput."""
-        customer, meter = self._given["customer"][0], self._given["meter"][0]
-        parts = (part for text in self._given.get("group_by", ()) for part in text.split(","))
+        customer, meter = self._query.text("customer"), self._query.text("meter")
+        parts = (part for text in self._query.texts("group_by") for part in text.split(","))
         names = tuple(dict.fromkeys(part for part in parts if part))
         figures = tally.usage.read(
             customer,
@@ -262,11 +215,6 @@ class _Asked:
             **_bounds(self._period),
             "figures": [_figure(each, names) for each in figures],
         }
-
-
-def _unread(bad: Mapping[str, Sequence[str]]) -> InvalidInput:
-    texts = "; ".join(text for each in bad.values() for text in each)
-    return InvalidInput(f"the query cannot be read: {texts}"[:1000], bad)
 
 
 def _figure(figure: Figure, names: Sequence[str]) -> dict[str, Any]:

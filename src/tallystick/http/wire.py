@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from tallystick.http.wire_entitlements import CheckedAccess, Entitlements
+
 __all__ = [
     "ErrorEnvelope",
     "Health",
@@ -307,7 +309,8 @@ def schemas(*, usage: bool = False) -> dict[str, Any]:
     """Give the JSON Schemas of all shapes by name, as an OpenAPI document holds them."""
     found: dict[str, Any] = {}
     of_usage = (SentEvent, SentCloudEvent, RecordedUsage, UsageFigures) if usage else ()
-    for model in (PriceList, Health, ErrorEnvelope, *of_usage):
+    of_access = (CheckedAccess, Entitlements) if usage else ()
+    for model in (PriceList, Health, ErrorEnvelope, *of_usage, *of_access):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         found |= schema.pop("$defs", {})
         found[model.__name__] = schema

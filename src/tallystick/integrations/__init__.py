@@ -1,4 +1,4 @@
-"""Host frameworks: limits that hold in FastAPI, Starlette, Litestar, Flask and Celery.
+"""Host frameworks: limits that hold in FastAPI, Starlette, Litestar, Flask and Celery; flags.
 
 Each file needs its framework and nothing of the others.
 """

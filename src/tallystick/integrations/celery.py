@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tallystick.core.entitlement import Access
+    from tallystick.facade.keys import Key
     from tallystick.facade.reservation import Quantity
     from tallystick.wiring import Tallystick
 
@@ -28,8 +29,8 @@ R = TypeVar("R")
 
 
 def task_quota(
-    tally: Tallystick,
-    feature: str,
+    tally: Tallystick[Key],
+    feature: Key,
     quantity: Quantity | Callable[..., Quantity] = 1,
     *,
     customer: Callable[..., object],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 from tallystick.errors import (
     ForbiddenError,
@@ -24,6 +24,7 @@ try:
 except ImportError as error:
     raise MissingExtra("tallystick.integrations.fastapi", "fastapi") from error
 
+from tallystick.facade.keys import Key
 from tallystick.integrations.answers import log_denial
 from tallystick.integrations.asgi import asked_customer
 from tallystick.integrations.fastapi_openapi import Shown, describe_gates
@@ -52,17 +53,18 @@ _DENIED: Final = (401, 402, 403, 429)
 _DENIALS: Final = (QuotaExceeded, ForbiddenError, Unauthorized, UnknownPlan)
 
 
-class Billing:
+class Billing(Generic[Key]):
     """Limits and prices of one ledger in a FastAPI program.
 
     `FastAPI(lifespan=billing.lifespan)` sets it up; a program with a lifespan of its own calls
     `async with billing.lifespan(app)` inside it.  `app.include_router(billing.router)` answers
-    `GET /api/v1/plans`, and `/api/v1/usage` for callers with a key of TALLYSTICK_API_KEY.
+    `GET /api/v1/plans`, and for callers with a key of TALLYSTICK_API_KEY `/api/v1/usage` and
+    `/api/v1/entitlements`.
     """
 
     def __init__(
         self,
-        tally: Tallystick,
+        tally: Tallystick[Key],
         *,
         customer: CustomerOf,
         plan: CustomerOf | None = None,
@@ -149,7 +151,7 @@ class Billing:
 
     def use(
         self,
-        feature: str,
+        feature: Key,
         quantity: Amount = 1,
         *,
         count: Callable[[str], Quantity] | None = None,
@@ -166,7 +168,7 @@ class Billing:
 
     def quota(
         self,
-        feature: str,
+        feature: Key,
         quantity: Amount = 1,
         *,
         count: Callable[[str], Quantity] | None = None,
@@ -177,7 +179,7 @@ class Billing:
         """
         return self._held(need_of(self.tally, feature, quantity, count, quota=True))
 
-    def require_feature(self, feature: str) -> Any:  # noqa: ANN401 - as FastAPI's own Depends
+    def require_feature(self, feature: Key) -> Any:  # noqa: ANN401 - as FastAPI's own Depends
         """Let only those pass whose plan includes a feature; uses nothing.  Raises SetupError."""
         check_feature(self.tally, feature)
 

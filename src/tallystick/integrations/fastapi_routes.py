@@ -1,4 +1,4 @@
-"""The routes of the service, for a host's own program: the price list and usage."""
+"""The routes of the service, for a host's own program: the price list, usage and entitlements."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route, request_response
 
 from tallystick.http.decode import MOST_BYTES
+from tallystick.http.entitlements import CHECK, ENTITLEMENTS, EntitlementRoutes
 from tallystick.http.guard import BodyBound
 from tallystick.http.keys import VARIABLE, Keys
 from tallystick.http.plans import PATH, PlansLayer, PriceLists
@@ -29,19 +30,22 @@ _MAX_BODY: Final = 1_048_576
 
 
 def add_routes(router: AnyRouter, tally: Tallystick) -> AnyRouter:
-    """Have a router answer `/api/v1/plans` (of a ledger with a catalogue) and `/api/v1/usage`.
+    """Have a router answer `/api/v1/plans` (of a ledger with a catalogue), usage and entitlements.
 
-    Usage is for callers with a key of TALLYSTICK_API_KEY; without any it answers 503.
+    The last two are for callers with a key of TALLYSTICK_API_KEY; without any they answer 503.
     Raises InvalidInput for a catalogue whose price list cannot be written.
     """
     if tally.price_book is not None:
         lists = {PATH: PriceLists(tally.price_book, max_age=_MAX_AGE)}
         layer = PlansLayer(Response(status_code=404), lists, max_body=_MAX_BODY)
         router.routes.append(Route(PATH, _At(layer, PATH), include_in_schema=False))
-    usage = UsageRoutes(tally, Keys(os.environ.get(VARIABLE, "")))
+    keys = Keys(os.environ.get(VARIABLE, ""))
+    usage, access = UsageRoutes(tally, keys), EntitlementRoutes(tally, keys)
     events = BodyBound(request_response(usage.record), MOST_BYTES)
     router.routes.append(Route(EVENTS, events, methods=["POST"], include_in_schema=False))
-    router.routes.append(Route(USAGE, usage.read, methods=["GET"], include_in_schema=False))
+    answers = ((USAGE, usage.read), (CHECK, access.check), (ENTITLEMENTS, access.all))
+    for path, route in answers:
+        router.routes.append(Route(path, route, methods=["GET"], include_in_schema=False))
     return router
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from tallystick.core.currency import currency as currency_of
 from tallystick.core.price_list import VIEWS, price_list_body
@@ -17,6 +17,7 @@ from tallystick.errors import (
     TallystickError,
     Unauthorized,
 )
+from tallystick.facade.keys import Key
 from tallystick.integrations.answers import log_denial, succeeded
 from tallystick.integrations.holding import holding
 from tallystick.integrations.needs import (
@@ -51,7 +52,7 @@ _PLANS: Final = "/api/v1/plans"
 _MAX_AGE: Final = 300
 
 
-class Billing:
+class Billing(Generic[Key]):
     """Limits and prices of one ledger in a Flask program: `billing.init_app(app)`.
 
     `@billing.use("projects")` and `@billing.quota("apiRequests")` stand below `@app.route`.  In
@@ -61,7 +62,7 @@ class Billing:
 
     def __init__(
         self,
-        tally: Tallystick,
+        tally: Tallystick[Key],
         app: Flask | None = None,
         *,
         customer: Callable[[Any], object],
@@ -111,7 +112,7 @@ class Billing:
 
     def use(
         self,
-        feature: str,
+        feature: Key,
         quantity: Amount = 1,
         *,
         count: Callable[[str], Quantity] | None = None,
@@ -128,7 +129,7 @@ class Billing:
 
     def quota(
         self,
-        feature: str,
+        feature: Key,
         quantity: Amount = 1,
         *,
         count: Callable[[str], Quantity] | None = None,
@@ -139,12 +140,12 @@ class Billing:
         """
         return self._held(need_of(self.tally, feature, quantity, count, quota=True))
 
-    def require_feature(self, feature: str) -> Callable[[View], View]:
+    def require_feature(self, feature: Key) -> Callable[[View], View]:
         """Let only those pass whose plan includes a feature; uses nothing.  Raises SetupError."""
         check_feature(self.tally, feature)
         return require_feature(feature)
 
-    def check(self, feature: str) -> Access:
+    def check(self, feature: Key) -> Access:
         """Answer for the customer of this request.  Raises Unauthorized for nobody."""
         return self.tally.check(self._owner(), feature)
 
@@ -159,13 +160,15 @@ class Billing:
         return None if found is None else found.scopes
 
     def _held(self, need: Need) -> Callable[[View], View]:
+        tally: Tallystick = self.tally  # the key was read when the need was
+
         def around(view: View) -> View:
             @wraps(view)
             def gated(*args: Any, **named: Any) -> Response:  # noqa: ANN401 - of every view
                 owner = None
                 try:
                     owner = self._owner()
-                    held = self.tally.reserve(
+                    held = tally.reserve(
                         owner,
                         need.feature,
                         need.of(request),
@@ -191,7 +194,7 @@ class Billing:
             found = None
         return customer_from(found)
 
-    def _has(self, feature: str) -> bool:
+    def _has(self, feature: Key) -> bool:
         try:
             included(self.check(feature))
         except (RuleError, Unauthorized, StorageUnavailable):
