@@ -1,0 +1,59 @@
+"""The Django app: what `manage.py check` says, and the catalogue that `manage.py migrate` publishes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core import checks
+from django.db.models.signals import post_migrate
+
+from tallystick.errors import TallystickError
+from tallystick.integrations.django.ledger import tally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["TallystickConfig"]
+
+_MIDDLEWARE: Final = "tallystick.integrations.django.middleware.BillingMiddleware"
+
+
+class TallystickConfig(AppConfig):
+    """Tallystick in a Django project."""
+
+    name = "tallystick.integrations.django"
+    label = "tallystick"
+    verbose_name = "Billing"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Have the settings checked, and the catalogue published after each migration."""
+        checks.register(_check)
+        post_migrate.connect(_set_up, sender=self, dispatch_uid="tallystick")
+
+
+def _check(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:  # noqa: ANN401, ARG001 - the shape of a check
+    found: list[checks.CheckMessage] = []
+    try:
+        answering = tally.settings.customer is not None
+    except TallystickError as error:
+        return [checks.Error(str(error), id="tallystick.E001")]
+    if answering and _MIDDLEWARE not in settings.MIDDLEWARE:
+        hint = f"add {_MIDDLEWARE!r} at the end of MIDDLEWARE"
+        text = "who is not let through would be answered 500"
+        found.append(checks.Warning(text, hint=hint, id="tallystick.W001"))
+    return found
+
+
+def _set_up(*, using: str, **_: Any) -> None:  # noqa: ANN401 - the shape of a signal
+    """Bring the tables to this version (where migrations are left out, as some tests do) and publish.
+
+    A catalogue that says what the newest one says changes nothing.
+    """
+    if using != tally.settings.database:
+        return
+    tally.migrate()
+    if tally.price_book is not None:
+        tally.publish(author="manage.py migrate")

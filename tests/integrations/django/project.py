@@ -1,0 +1,110 @@
+"""A small Django project for the tests: settings in this process, the database of each test."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import django
+from django.conf import settings
+from django.db import connections
+from sqlalchemy import make_url
+
+from tallystick.testing.clock import FrozenClock
+from tests.integrations.shop import NOON, PLANS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["CLOCK", "by_header", "on", "set_up", "settings_of"]
+
+CLOCK = FrozenClock(NOON)
+MIDDLEWARE = "tallystick.integrations.django.middleware.BillingMiddleware"
+
+
+def by_header(request: Any) -> str:
+    return str(request.headers["x-org"])
+
+
+def set_up() -> None:
+    """Configure Django, once in a process."""
+    if settings.configured:
+        return
+    settings.configure(
+        SECRET_KEY="tests",
+        ALLOWED_HOSTS=["testserver"],
+        INSTALLED_APPS=[
+            "django.contrib.admin",
+            "django.contrib.auth",
+            "django.contrib.contenttypes",
+            "django.contrib.messages",
+            "django.contrib.sessions",
+            "tallystick.integrations.django",
+        ],
+        MIDDLEWARE=[
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.contrib.auth.middleware.AuthenticationMiddleware",
+            "django.contrib.messages.middleware.MessageMiddleware",
+            MIDDLEWARE,
+        ],
+        ROOT_URLCONF="tests.integrations.django.urls",
+        TEMPLATES=[
+            {
+                "BACKEND": "django.template.backends.django.DjangoTemplates",
+                "APP_DIRS": True,
+                "OPTIONS": {
+                    "context_processors": [
+                        "django.template.context_processors.request",
+                        "django.contrib.auth.context_processors.auth",
+                        "django.contrib.messages.context_processors.messages",
+                    ]
+                },
+            }
+        ],
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        USE_TZ=True,
+        TALLYSTICK={
+            "CATALOG": PLANS,
+            "DEFAULT_PLAN": "free",
+            "CUSTOMER": by_header,
+            "CLOCK": CLOCK,
+        },
+    )
+    django.setup()
+
+
+def settings_of(url: str, **options: Any) -> dict[str, Any]:
+    """Give the entry of DATABASES for an address."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        name = address.database or ":memory:"
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": options}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": address.database,
+        "USER": address.username or "",
+        "PASSWORD": address.password or "",
+        "HOST": address.host or address.query.get("host", ""),
+        "PORT": str(address.port or ""),
+        "OPTIONS": options,
+    }
+
+
+@contextmanager
+def on(url: str, **options: Any) -> Iterator[None]:
+    """Have Django's default connection be to a database, in every thread that begins now."""
+    _put(settings_of(url, **options))
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        _put({"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"})
+
+
+def _put(chosen: dict[str, Any]) -> None:
+    from tallystick.integrations.django import ledger  # noqa: PLC0415 - once Django is set up
+
+    connections.settings = connections.configure_settings({"default": chosen})
+    if hasattr(connections._connections, "default"):
+        del connections["default"]
+    ledger._lazy.forget()
