@@ -6,27 +6,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.databases import database
+from tests.databases import KINDS, database
 from tests.integrations.django import project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tallystick.integrations.django.ledger import Ledger
-    from tests.databases import Database
 
 __all__ = ["database"]
 
 project.set_up()
 
 
-@pytest.fixture
-def tally(database: Database) -> Iterator[Ledger]:
+@pytest.fixture(params=KINDS)
+def tally(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     """The project's ledger on each database, as `manage.py migrate` leaves it."""
-    from django.core.management import call_command  # noqa: PLC0415 - once Django is set up
+    with project.migrated(request.param, tmp_path) as ledger:
+        yield ledger
 
-    from tallystick.integrations.django import tally as ledger  # noqa: PLC0415 - the same
 
-    with project.on(database.url):
-        call_command("migrate", verbosity=0)
+@pytest.fixture(params=["sqlite-file", "postgresql"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    """The same where each thread has a connection of its own."""
+    with project.migrated(request.param, tmp_path) as ledger:
         yield ledger

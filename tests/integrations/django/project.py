@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import django
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connections
 from sqlalchemy import make_url
 
+from tallystick.integrations.django import ledger, tally
 from tallystick.testing.clock import FrozenClock
+from tests.databases import new_postgresql
 from tests.integrations.shop import NOON, PLANS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-__all__ = ["CLOCK", "by_header", "on", "set_up", "settings_of"]
+    from tallystick.integrations.django.ledger import Ledger
+    from tests.databases import Kind
+
+__all__ = ["CLOCK", "by_header", "migrated", "on", "set_up", "settings_of"]
 
 CLOCK = FrozenClock(NOON)
 MIDDLEWARE = "tallystick.integrations.django.middleware.BillingMiddleware"
@@ -91,19 +101,60 @@ def settings_of(url: str, **options: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def on(url: str, **options: Any) -> Iterator[None]:
+def on(url: str, **options: Any) -> Iterator[Ledger]:
     """Have Django's default connection be to a database, in every thread that begins now."""
     _put(settings_of(url, **options))
     try:
-        yield
+        yield tally
     finally:
         connections["default"].close()
         _put({"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"})
 
 
-def _put(chosen: dict[str, Any]) -> None:
-    from tallystick.integrations.django import ledger  # noqa: PLC0415 - once Django is set up
+@contextmanager
+def migrated(kind: Kind, folder: Path) -> Iterator[Ledger]:
+    """Have it be to a database of a kind that `manage.py migrate` has been run on."""
+    if kind == "postgresql":
+        with new_postgresql(_migrated_postgresql()) as url, on(url) as ledger:
+            yield ledger
+        return
+    file = folder / "django.db"
+    if kind == "sqlite-file":
+        file.write_bytes(_migrated_sqlite())
+    with on(f"sqlite:///{file}" if kind == "sqlite-file" else "sqlite://") as ledger:
+        if kind == "sqlite-memory":
+            source = sqlite3.connect(":memory:")
+            source.deserialize(_migrated_sqlite())
+            source.backup(_driver())
+            source.close()
+        yield ledger
 
+
+@functools.cache
+def _migrated_sqlite() -> bytes:
+    with on("sqlite://"):
+        call_command("migrate", verbosity=0)
+        image: bytes = _driver().serialize()
+        return image
+
+
+@functools.cache
+def _migrated_postgresql() -> str:
+    """Migrate one database that the others are copied from, which is quicker than migrating."""
+    opened = new_postgresql()
+    url = opened.__enter__()
+    atexit.register(opened.__exit__, None, None, None)
+    with on(url):
+        call_command("migrate", verbosity=0)
+    return str(make_url(url).database)
+
+
+def _driver() -> Any:
+    connections["default"].ensure_connection()
+    return connections["default"].connection
+
+
+def _put(chosen: dict[str, Any]) -> None:
     connections.settings = connections.configure_settings({"default": chosen})
     if hasattr(connections._connections, "default"):
         del connections["default"]

@@ -54,8 +54,13 @@ def engine_on(alias: str) -> Engine:
 
 
 def in_hosts_transaction(alias: str) -> bool:
-    """Whether the host is in a transaction of its own, which only it may end."""
-    return bool(connections[alias].in_atomic_block)
+    """Whether the host is in a transaction of its own, which only it may end.
+
+    Raises Django's TransactionManagementError for one that can only be rolled back any more.
+    """
+    host = connections[alias]
+    host.validate_no_broken_transaction()
+    return bool(host.in_atomic_block)
 
 
 @contextmanager
@@ -88,7 +93,6 @@ class _Shared:
         """Enter a block of `atomic`, once; tell whether a transaction began, not a savepoint."""
         if self._block is not None:
             return False
-        self._host.validate_no_broken_transaction()
         outermost = not self._host.in_atomic_block
         block = transaction.atomic(using=self._alias)
         with _as_the_driver_says():

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from asgiref.sync import markcoroutinefunction, sync_to_async
 
-from tallystick.errors import SetupError, TallystickError
+from tallystick.errors import (
+    RuleError,
+    SetupError,
+    StorageUnavailable,
+    TallystickError,
+    Unauthorized,
+)
 from tallystick.integrations.answers import log_denial, succeeded
 from tallystick.integrations.django.ledger import tally
 from tallystick.integrations.django.settings import NAME
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "access",
     "customer_of",
+    "has_feature",
     "passes",
     "quota",
     "require_feature",
@@ -66,6 +73,15 @@ def customer_of(request: HttpRequest) -> str:
 def access(request: HttpRequest, feature: str) -> Access:
     """Answer for the customer of a request.  Raises Unauthorized for nobody."""
     return tally.check(customer_of(request), feature)
+
+
+def has_feature(request: HttpRequest, feature: str) -> bool:
+    """Whether the plan of a request's customer includes a feature; nobody has none."""
+    try:
+        included(access(request, feature))
+    except (RuleError, Unauthorized, StorageUnavailable):
+        return False
+    return True
 
 
 def passes(request: HttpRequest, feature: str) -> None:
