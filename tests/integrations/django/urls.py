@@ -12,10 +12,15 @@ from django.urls import include, path
 from django.utils.decorators import method_decorator
 from django.views import View
 
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
 from tallystick.integrations.django import quota, require_feature, requires_scopes, tally, use
+from tallystick.integrations.django.rest import FeaturePermission, QuotaThrottle
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from rest_framework.request import Request
 
 PAGE = (
     '{% load tallystick %}{% if_feature "customDomains" %}yes{% else %}no{% endif_feature %}'
@@ -81,7 +86,41 @@ def raised(request: HttpRequest) -> Any:
     tally.use("acme", "projects", 3)
 
 
+class CustomDomains(FeaturePermission):
+    feature = "customDomains"
+
+
+class Searches(QuotaThrottle):
+    feature = "apiRequests"
+    quantity = staticmethod(lambda request: request.query_params.get("n", 1))
+
+
+class MoreSearches(Searches):
+    """Takes its quantity from its parent."""
+
+
+class RestDomains(APIView):
+    permission_classes = (CustomDomains,)
+
+    def get(self, request: Request) -> Response:
+        return Response("yours")
+
+
+class RestSearch(APIView):
+    throttle_classes = (MoreSearches,)
+
+    def get(self, request: Request) -> Response:
+        status = int(request.query_params.get("status", 200))
+        if status == 500:
+            raise RuntimeError("the view failed")
+        held = tally.check("acme", "apiRequests").reserved
+        return Response({"held": str(held)}, status=status)
+
+
 urlpatterns = [
+    path("rest/domains", RestDomains.as_view()),
+    path("rest/search", RestSearch.as_view()),
+    path("rest/atomic", transaction.atomic(RestSearch.as_view())),
     path("projects", create_project),
     path("atomic", create_atomic),
     path("later", create_later),

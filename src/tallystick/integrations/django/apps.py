@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -11,14 +11,12 @@ from django.db.models.signals import post_migrate
 
 from tallystick.errors import TallystickError
 from tallystick.integrations.django.ledger import tally
+from tallystick.integrations.django.middleware import MIDDLEWARE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["TallystickConfig"]
-
-_MIDDLEWARE: Final = "tallystick.integrations.django.middleware.BillingMiddleware"
-
 
 class TallystickConfig(AppConfig):
     """Tallystick in a Django project."""
@@ -40,8 +38,8 @@ def _check(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.Che
         answering = tally.settings.customer is not None
     except TallystickError as error:
         return [checks.Error(str(error), id="tallystick.E001")]
-    if answering and _MIDDLEWARE not in settings.MIDDLEWARE:
-        hint = f"add {_MIDDLEWARE!r} at the end of MIDDLEWARE"
+    if answering and MIDDLEWARE not in settings.MIDDLEWARE:
+        hint = f"add {MIDDLEWARE!r} at the end of MIDDLEWARE"
         text = "who is not let through would be answered 500"
         found.append(checks.Warning(text, hint=hint, id="tallystick.W001"))
     return found

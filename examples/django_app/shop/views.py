@@ -1,0 +1,55 @@
+"""The views of the shop."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.template import engines
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from tallystick.integrations.django import quota, require_feature, tally
+
+from .billing import customer
+from .models import Project
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+PAGE = """\
+{% load tallystick %}{% feature "projects" as projects %}
+{% if_feature "customDomains" %}Your domain{% else %}Domains come with Pro{% endif_feature %},
+{{ projects.remaining }} projects left
+"""
+
+
+@csrf_exempt
+@require_http_methods(["POST", "DELETE"])
+def projects(request: HttpRequest) -> HttpResponse:
+    owner, name = customer(request), json.loads(request.body or "{}").get("name", "first")
+    with transaction.atomic():  # both, or neither
+        if request.method == "DELETE":
+            get_object_or_404(Project, owner=owner, name=name).delete()
+            return JsonResponse({"left": tally.give_back(owner, "projects").remaining})
+        Project.objects.create(owner=owner, name=name)
+        left = tally.use(owner, "projects").remaining
+    return JsonResponse({"left": left}, status=201)
+
+
+@quota("apiRequests")
+async def search(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"ok": True})
+
+
+@csrf_exempt
+@require_feature("customDomains")
+def add_domain(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"ok": True})
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(engines["django"].from_string(PAGE).render({}, request))
