@@ -9,8 +9,8 @@ class Project(models.Model):
     """A project of an organisation."""
 
     owner = models.TextField()
-    name = models.TextField(unique=True)
+    name = models.TextField()
 
     def __str__(self) -> str:
         """Give its name."""
-        return self.name
+        return str(self.name)

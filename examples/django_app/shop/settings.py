@@ -1,4 +1,4 @@
-"""The settings of the shop; DATABASE_NAME and its like choose PostgreSQL."""
+"""The settings of the shop; with PGDATABASE it is on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "testserver"]
 ROOT_URLCONF = "shop.urls"
 USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -46,7 +47,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("SQLITE_FILE", HERE.parent / "django_app.db"),
+        "NAME": os.environ.get("SQLITE_FILE", HERE.parent / "django_app.sqlite3"),
         "OPTIONS": {"transaction_mode": "IMMEDIATE"},
     }
 }

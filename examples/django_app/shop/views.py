@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.http import HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404
 from django.template import engines
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -33,7 +32,7 @@ def projects(request: HttpRequest) -> HttpResponse:
     owner, name = customer(request), json.loads(request.body or "{}").get("name", "first")
     with transaction.atomic():  # both, or neither
         if request.method == "DELETE":
-            get_object_or_404(Project, owner=owner, name=name).delete()
+            Project.objects.filter(owner=owner, name=name).delete()
             return JsonResponse({"left": tally.give_back(owner, "projects").remaining})
         Project.objects.create(owner=owner, name=name)
         left = tally.use(owner, "projects").remaining
@@ -41,13 +40,13 @@ def projects(request: HttpRequest) -> HttpResponse:
 
 
 @quota("apiRequests")
-async def search(request: HttpRequest) -> HttpResponse:
+async def search(_request: HttpRequest) -> HttpResponse:
     return JsonResponse({"ok": True})
 
 
 @csrf_exempt
 @require_feature("customDomains")
-def add_domain(request: HttpRequest) -> HttpResponse:
+def add_domain(_request: HttpRequest) -> HttpResponse:
     return JsonResponse({"ok": True})
 
 

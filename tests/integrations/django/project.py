@@ -5,13 +5,13 @@ from __future__ import annotations
 import atexit
 import functools
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import django
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections, transaction
 from sqlalchemy import make_url
 
 from tallystick.integrations.django import ledger, tally
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tallystick.integrations.django.ledger import Ledger
     from tests.databases import Kind
 
-__all__ = ["CLOCK", "by_header", "migrated", "on", "set_up", "settings_of"]
+__all__ = ["CLOCK", "by_header", "migrated", "on", "set_up", "settings_of", "undone"]
 
 CLOCK = FrozenClock(NOON)
 MIDDLEWARE = "tallystick.integrations.django.middleware.BillingMiddleware"
@@ -154,6 +154,18 @@ def _migrated_postgresql() -> str:
     return str(make_url(url).database)
 
 
+class _Undone(Exception):
+    """Rolls a transaction back."""
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Be in a transaction of the project that fails in the end."""
+    with suppress(_Undone), transaction.atomic():
+        yield
+        raise _Undone
+
+
 def _driver() -> Any:
     connections["default"].ensure_connection()
     return connections["default"].connection
@@ -161,6 +173,6 @@ def _driver() -> Any:
 
 def _put(chosen: dict[str, Any]) -> None:
     connections.settings = connections.configure_settings({"default": chosen})
-    if hasattr(connections._connections, "default"):
+    with suppress(AttributeError):  # where this thread has not opened it yet
         del connections["default"]
     ledger._lazy.forget()

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.core import checks
-from django.db import transaction
-from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.template import Context, Template, TemplateSyntaxError
+from django.test import AsyncClient, Client, RequestFactory, override_settings
 
 from tallystick.errors import SetupError, StorageUnavailable
 from tallystick.integrations.django import quota, require_feature, use
-from tests.integrations.django.project import CLOCK, by_header
+from tests.integrations.django.project import CLOCK, by_header, undone
 from tests.integrations.shop import PLANS
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def test_who_is_nobody_is_answered_401(client: Client, tally: Ledger) -> None:
     for path in ("/projects", "/later", "/domains", "/domains/later"):
         answer = client.get(path)
         assert (answer.status_code, error_of(answer)["code"]) == (401, "UNAUTHORIZED")
-    assert client.get("/page").content == b"no 0" or client.get("/page").status_code == 401
+    assert client.get("/page").status_code == 401
 
 
 def test_features_are_asked_for(client: Client, tally: Ledger) -> None:
@@ -137,13 +136,10 @@ def test_what_could_not_be_committed_is_not_answered_as_done(
     assert (access.used, access.reserved) == (0, 0)
 
 
-def test_a_view_in_the_hosts_transaction_is_counted_with_it(
-    client: Client, tally: Ledger
-) -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+def test_a_view_in_the_hosts_transaction_is_counted_with_it(client: Client, tally: Ledger) -> None:
+    with undone():
         assert client.post("/projects", headers=ACME).status_code == 200
         assert tally.check("acme", "projects").used == 1
-        assert 1 / 0
     assert tally.check("acme", "projects").used == 0
 
 

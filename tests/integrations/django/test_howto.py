@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
@@ -50,7 +51,12 @@ class Project:
 
     def run(self, line: str) -> str:
         done = subprocess.run(
-            self.words(line), cwd=self.folder, env=self.env, capture_output=True, text=True, check=False
+            self.words(line),
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -70,7 +76,7 @@ class Project:
     def asked(self, line: str) -> int:
         """Do what a line of curl would, once there is a server."""
         words = shlex.split(line, comments=True)
-        headers = dict(each.split(": ") for w, each in zip(words, words[1:], strict=False) if w == "-H")
+        headers = dict(each.split(": ") for w, each in pairwise(words) if w == "-H")
         url = words[-1].replace(SERVED, self.address)
         request = Request(url, method="POST" if "POST" in words else "GET", headers=headers)  # noqa: S310 - of the howto
         for _ in range(600):
@@ -99,7 +105,9 @@ def play(project: Project, databases: dict[str, Any] | None) -> list[tuple[int, 
                 elif line == "cd shop":
                     project = Project(project.folder / "shop")
                     if databases is not None:
-                        project.write("shown: ends shop/settings.py", f"DATABASES = {databases!r}\n")
+                        project.write(
+                            "shown: ends shop/settings.py", f"DATABASES = {databases!r}\n"
+                        )
                 elif not line.startswith("pip install"):
                     said = project.run(line)
                     if line.startswith("pytest"):

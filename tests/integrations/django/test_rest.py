@@ -83,7 +83,10 @@ def test_what_could_not_be_committed_is_not_answered_as_done(
 
 def test_without_the_middleware_nothing_is_held(client: Client, tally: Ledger) -> None:
     with override_settings(MIDDLEWARE=[]):
-        assert Client(raise_request_exception=False).get("/rest/search", headers=ACME).status_code == 500
+        assert (
+            Client(raise_request_exception=False).get("/rest/search", headers=ACME).status_code
+            == 500
+        )
     assert left(tally) == (0, 0)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from tallystick import define_plans
 from tallystick.errors import QuotaExceeded, SetupError, StorageUnavailable, UnknownPlan
 from tallystick.integrations.django.connection import engine_on
+from tests.integrations.django.project import undone
 from tests.integrations.shop import plan
 
 if TYPE_CHECKING:
@@ -46,11 +47,10 @@ def test_outside_of_atomic_each_call_commits_by_itself(tally: Ledger) -> None:
 
 def test_what_is_rolled_back_was_not_used(tally: Ledger) -> None:
     tally.use("acme", "projects")
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with undone():
         Group.objects.create(name="theirs")
         tally.use("acme", "projects")
         assert used(tally) == 2
-        assert 1 / 0
     assert used(tally) == 1
     assert not Group.objects.exists()
 
@@ -69,9 +69,8 @@ def test_a_denied_use_undoes_nothing_of_the_host(tally: Ledger) -> None:
 def test_an_inner_block_that_is_rolled_back_takes_its_use_along(tally: Ledger) -> None:
     with transaction.atomic():
         tally.use("acme", "projects")
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
+        with undone():
             tally.use("acme", "projects")
-            assert 1 / 0
         assert used(tally) == 1
     assert used(tally) == 1
 
@@ -83,10 +82,9 @@ def test_what_is_to_run_on_commit_runs_once_the_use_is_committed(tally: Ledger) 
         tally.use("acme", "projects")
         assert seen == []
     assert seen == [1]
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with undone():
         transaction.on_commit(lambda: seen.append("never"))
         tally.use("acme", "projects")
-        assert 1 / 0
     assert seen == [1]
 
 
@@ -149,8 +147,6 @@ def test_a_unit_of_the_hosts_is_a_savepoint(tally: Ledger) -> None:
 def test_a_day_of_usage_is_read_whoever_opened_the_connection(tally: Ledger) -> None:
     tally.use("acme", "apiRequests", 2)
     assert tally.check("acme", "apiRequests").used == 2
-    tally.usage.rebuild()
-    assert tally.check("acme", "apiRequests").used == 2
     assert tally.verify().ok
 
 
@@ -160,10 +156,9 @@ def test_a_lease_is_refused(tally: Ledger) -> None:
 
 
 def test_aio_is_in_the_hosts_transaction(tally: Ledger) -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with undone():
         assert async_to_sync(tally.aio.use)("acme", "projects").used == 1
         assert used(tally) == 1
-        assert 1 / 0
     assert used(tally) == 0
 
 
@@ -208,9 +203,10 @@ def test_a_lost_connection_is_opened_anew(shared: Ledger) -> None:
 
     end()
     assert shared.use("acme", "projects", idempotency_key="again").used == 2
-    with pytest.raises(StorageUnavailable), transaction.atomic():
+    with undone():
         end()
-        shared.use("acme", "projects")
+        with pytest.raises(StorageUnavailable):
+            shared.use("acme", "projects")
     assert used(shared) == 2
 
 

@@ -11,7 +11,6 @@ from django.template import engines
 from django.urls import include, path
 from django.utils.decorators import method_decorator
 from django.views import View
-
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -92,7 +91,10 @@ class CustomDomains(FeaturePermission):
 
 class Searches(QuotaThrottle):
     feature = "apiRequests"
-    quantity = staticmethod(lambda request: request.query_params.get("n", 1))
+
+    @staticmethod
+    def quantity(request: Any) -> Any:
+        return request.query_params.get("n", 1)
 
 
 class MoreSearches(Searches):

@@ -6,13 +6,6 @@ tables.
 
 from __future__ import annotations
 
-from tallystick.errors import MissingExtra
-
-try:
-    import django as _django
-except ImportError as error:
-    raise MissingExtra("tallystick.integrations.django", "django") from error
-
 from tallystick.integrations.django.gates import (
     customer_of,
     quota,

@@ -1,4 +1,4 @@
-"""The Django app: what `manage.py check` says, and the catalogue that `manage.py migrate` publishes."""
+"""The Django app: what `manage.py check` says, and what `manage.py migrate` publishes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["TallystickConfig"]
+
 
 class TallystickConfig(AppConfig):
     """Tallystick in a Django project."""
@@ -46,9 +47,9 @@ def _check(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.Che
 
 
 def _set_up(*, using: str, **_: Any) -> None:  # noqa: ANN401 - the shape of a signal
-    """Bring the tables to this version (where migrations are left out, as some tests do) and publish.
+    """Publish the catalogue, where it is a new one.
 
-    A catalogue that says what the newest one says changes nothing.
+    The tables are brought to this version first: some tests leave migrations out.
     """
     if using != tally.settings.database:
         return

@@ -11,7 +11,7 @@ import sqlite3
 from contextlib import contextmanager
 from datetime import date
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.dialects import registry
@@ -72,8 +72,8 @@ def _as_the_driver_says() -> Iterator[None]:
         raise (error.__cause__ or error) from None
 
 
-class _Undone(Exception):  # noqa: N818 - it is no error: it tells `atomic` that a block is undone
-    """Nobody sees it."""
+class _Undone(Exception):
+    """Tells `atomic` that a block is undone; nobody sees it."""
 
 
 class _Shared:
@@ -146,14 +146,14 @@ class _Cursor(sqlite3.Cursor):
         self._shared = shared
         self.row_factory = _as_stored
 
-    def execute(self, statement: str, parameters: Any = ()) -> sqlite3.Cursor:  # noqa: ANN401 - as the driver's
+    def execute(self, statement: str, parameters: Any = ()) -> Self:  # noqa: ANN401 - as the driver's
         if statement in _BEGIN:
             self._shared.begin_as(_BEGIN[statement])
             return self
         self._shared.begin()
         return super().execute(statement, parameters)
 
-    def executemany(self, statement: str, parameters: Any) -> sqlite3.Cursor:  # noqa: ANN401 - as the driver's
+    def executemany(self, statement: str, parameters: Any) -> Self:  # noqa: ANN401 - as the driver's
         self._shared.begin()
         return super().executemany(statement, parameters)
 
@@ -223,7 +223,7 @@ class DjangoPostgreSQL(PGDialect_psycopg):
 
     supports_statement_cache = True
 
-    def on_connect(self) -> None:  # type: ignore[override]  # SQLAlchemy takes None for nothing
+    def on_connect(self) -> None:
         """Add nothing to it: it would be added again at each use."""
         return
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from tallystick.core.snapshot import Entitlements
 
+    _LazyLedger = LazyObject["Ledger"]
+else:
+    _LazyLedger = LazyObject
+
 __all__ = ["Ledger", "tally"]
 
 _building: Final = Lock()
@@ -73,8 +77,10 @@ class _WhereDjangoIs(Threads):
         return await sync_to_async(call)()
 
 
-class _Lazy(LazyObject):
+class _Lazy(_LazyLedger):
     """The ledger of the settings, made at its first use, and anew where a test changes them."""
+
+    _wrapped: Any
 
     def _setup(self) -> None:
         with _building:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inspect import getattr_static
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tallystick.errors import SetupError
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.views import APIView
 
-    from tallystick.integrations.needs import Amount, Need
+    from tallystick.integrations.needs import Need
 
 __all__ = ["FeaturePermission", "QuotaThrottle"]
 
@@ -52,18 +51,18 @@ class QuotaThrottle(BaseThrottle):
     """Uses `quantity` of the quota `feature` for each request that succeeds.
 
     `class Search(QuotaThrottle): feature = "apiRequests"`.  It is reserved before the view runs,
-    and committed or released by the middleware, as its answer says.
+    and committed or released by the middleware, as its answer says.  `quantity` may be a static
+    method of the request.
     """
 
     feature: ClassVar[str]
-    quantity: ClassVar[Amount] = 1
+    quantity: ClassVar[Any] = 1
     _need: ClassVar[Need]
 
     def __init_subclass__(cls, **named: Any) -> None:  # noqa: ANN401 - of every class
         """Read what it uses.  Raises SetupError for what the catalogue cannot give."""
         super().__init_subclass__(**named)
-        quantity = getattr_static(cls, "quantity")  # a function is no method of it
-        cls._need = need_of(tally, cls.feature, quantity, None, quota=True)
+        cls._need = need_of(tally, cls.feature, cls.quantity, None, quota=True)
 
     def allow_request(self, request: Request, view: APIView) -> bool:  # noqa: ARG002 - the shape of a throttle
         """Hold it for the request.

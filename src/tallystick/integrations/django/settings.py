@@ -58,7 +58,9 @@ def read_settings() -> Settings:
     known = {each.name.upper() for each in fields(Settings)}
     for key in given:
         if key not in known:
-            raise SetupError(f"{NAME} has no {shown(key)}; {did_you_mean(str(key), known)}".rstrip("; "))
+            raise SetupError(
+                f"{NAME} has no {shown(key)}; {did_you_mean(str(key), known)}".rstrip("; ")
+            )
     values = {key.lower(): _READ.get(key, _kept)(key, value) for key, value in given.items()}
     return Settings(**values)
 

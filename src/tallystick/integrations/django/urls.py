@@ -1,4 +1,4 @@
-"""`GET /api/v1/plans`, for a project's own urls: `path("", include("….integrations.django.urls"))`."""
+"""`GET /api/v1/plans`: `path("", include("tallystick.integrations.django.urls"))`."""
 
 from __future__ import annotations
 

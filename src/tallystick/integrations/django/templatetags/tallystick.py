@@ -1,4 +1,4 @@
-"""`{% if_feature "customDomains" %}…{% else %}…{% endif_feature %}` and `{% feature "projects" %}`."""
+"""`{% if_feature "customDomains" %}…{% endif_feature %}`, `{% feature "projects" as left %}`."""
 
 from __future__ import annotations
 
