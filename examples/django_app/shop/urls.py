@@ -11,6 +11,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("projects", views.projects),
     path("search", views.search),
+    path("rest/search", views.RestSearch.as_view()),
     path("domains", views.add_domain),
     path("", views.page),
     path("", include("tallystick.integrations.django.urls")),

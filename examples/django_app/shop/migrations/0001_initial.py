@@ -15,7 +15,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Project",
             fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.BigAutoField("ID", primary_key=True, serialize=False, auto_created=True),
+                ),
                 ("owner", models.TextField()),
                 ("name", models.TextField()),
             ],
