@@ -88,12 +88,12 @@ def set_up() -> None:
     django.setup()
 
 
-def settings_of(url: str, **options: Any) -> dict[str, Any]:
+def settings_of(url: str) -> dict[str, Any]:
     """Give the entry of DATABASES for an address."""
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
         name = address.database or ":memory:"
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": options}
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": name}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": address.database,
@@ -101,19 +101,18 @@ def settings_of(url: str, **options: Any) -> dict[str, Any]:
         "PASSWORD": address.password or "",
         "HOST": address.host or address.query.get("host", ""),
         "PORT": str(address.port or ""),
-        "OPTIONS": options,
     }
 
 
 @contextmanager
-def on(url: str, **options: Any) -> Iterator[Ledger]:
+def on(url: str, **others: str) -> Iterator[Ledger]:
     """Have Django's default connection be to a database, in every thread that begins now."""
-    _put(settings_of(url, **options))
+    _put({name: settings_of(each) for name, each in {"default": url, **others}.items()})
     try:
         yield tally
     finally:
-        connections["default"].close()
-        _put({"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"})
+        connections.close_all()
+        _put({"default": settings_of("sqlite://")})
 
 
 @contextmanager
@@ -172,7 +171,7 @@ def _driver() -> Any:
 
 
 def _put(chosen: dict[str, Any]) -> None:
-    connections.settings = connections.configure_settings({"default": chosen})
+    connections.settings = connections.configure_settings(chosen)
     with suppress(AttributeError):  # where this thread has not opened it yet
         del connections["default"]
     ledger._lazy.forget()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -27,7 +27,7 @@ def sold(tally: Ledger) -> Ledger:
     return tally
 
 
-def signed_in(**rights: bool) -> Client:
+def signed_in(**rights: Any) -> Client:
     user = User.objects.create_user("ann", password="ann", is_staff=True, **rights)
     client = Client()
     client.force_login(user)
@@ -61,7 +61,7 @@ def test_nothing_can_be_added_changed_or_deleted(sold: Ledger) -> None:
     client = signed_in(is_superuser=True)
     for page, model in PAGES.items():
         before = list(model.objects.values())
-        key = model.objects.first().pk
+        key = model.objects.earliest("pk").pk
         posts = [
             f"/admin/tallystick/{page}/add/",
             f"/admin/tallystick/{page}/{key}/change/",
@@ -70,9 +70,9 @@ def test_nothing_can_be_added_changed_or_deleted(sold: Ledger) -> None:
         assert [client.post(each, {"customer": "evil"}).status_code for each in posts] == [403] * 3
         assert list(model.objects.values()) == before
         with pytest.raises(SetupError):
-            model.objects.first().delete()
+            model.objects.earliest("pk").delete()
         with pytest.raises(SetupError):
-            model.objects.first().save()
+            model.objects.earliest("pk").save()
 
 
 def test_a_page_is_for_those_who_have_the_right(sold: Ledger) -> None:

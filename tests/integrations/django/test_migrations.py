@@ -1,49 +1,57 @@
-"""Our tables as Django makes them: by migrate, on the database that is named, without migrations."""
+"""Our tables as Django makes them: by migrate, on the database of the settings."""
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import connection, connections
+from django.db import connections, transaction
 from django.db.migrations.exceptions import IrreversibleError
 from django.db.migrations.loader import MigrationLoader
 from django.test import override_settings
-from sqlalchemy import inspect
+from sqlalchemy import text
 
 from tallystick.integrations.django.connection import engine_on
 from tallystick.storage.engine import open_engine
 from tallystick.storage.migrate import get_billing_migrations_dir, migrate
-from tests.integrations.django.project import CLOCK, migrated, on, settings_of
+from tests.databases import new_postgresql
+from tests.integrations.django.project import CLOCK, migrated, on
 from tests.integrations.shop import PLANS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlalchemy import Engine
+
     from tallystick.integrations.django.ledger import Ledger
     from tests.databases import Database
 
 
-def schema_of(engine: Any) -> dict[str, Any]:
-    """Give the tables of ours that a database has, with their columns, keys and checks."""
-    found = inspect(engine)
-    return {
-        name: (
-            [
-                (each["name"], str(each["type"]), each["nullable"])
-                for each in found.get_columns(name)
-            ],
-            found.get_pk_constraint(name),
-            found.get_foreign_keys(name),
-            sorted(map(str, found.get_check_constraints(name))),
-            sorted(map(str, found.get_indexes(name))),
-        )
-        for name in found.get_table_names()
-        if name.startswith("tallystick_")
-    }
+SCHEMA = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE name LIKE '%tallystick%'",
+    "postgresql": """
+        SELECT table_name, column_name || data_type || is_nullable FROM information_schema.columns
+            WHERE table_name LIKE 'tallystick%'
+        UNION ALL SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+            WHERE conrelid::regclass::text LIKE 'tallystick%'
+        UNION ALL SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+        UNION ALL SELECT indexname, indexdef FROM pg_indexes WHERE tablename LIKE 'tallystick%'
+        UNION ALL SELECT tablename, concat(rowsecurity) FROM pg_tables
+            WHERE tablename LIKE 'tallystick%'
+    """,
+}
+
+
+def schema_of(engine: Engine) -> list[tuple[str, str]]:
+    """Give all that stands in a database under our name."""
+    with engine.connect() as asked:
+        found = asked.execute(text(SCHEMA[engine.dialect.name])).all()
+    return sorted((str(name), str(each)) for name, each in found)
 
 
 def test_each_of_our_revisions_is_a_migration_of_django_in_the_same_order() -> None:
@@ -53,13 +61,9 @@ def test_each_of_our_revisions_is_a_migration_of_django_in_the_same_order() -> N
     (leaf,) = loader.graph.leaf_nodes("tallystick")
     plan = loader.graph.forwards_plan(leaf)
     assert [name for app, name in plan if app == "tallystick"] == ours
-    titles = {
-        name: (__import__(loader.disk_migrations[app, name].__module__, fromlist=[name]).__doc__)
-        for app, name in plan
-        if app == "tallystick"
-    }
-    for name, title in titles.items():
+    for name in ours:
         source = (get_billing_migrations_dir() / f"{name}.py").read_text("utf-8")
+        title = import_module(f"tallystick.integrations.django.migrations.{name}").__doc__
         assert source.removeprefix('"""').partition("\n")[0] == title
 
 
@@ -74,22 +78,24 @@ def test_the_models_of_the_admin_are_what_the_migrations_say() -> None:
 def test_django_makes_the_tables_that_our_own_command_makes(
     database: Database, tmp_path: Path
 ) -> None:
-    other = open_engine(f"sqlite:///{tmp_path / 'other.db'}")
-    with on(database.url):
+    with ExitStack() as stack:
+        url = f"sqlite:///{tmp_path / 'other.db'}"
+        if database.postgresql:
+            url = stack.enter_context(new_postgresql())
+        other = open_engine(url)
+        stack.callback(other.dispose)
+        migrate(other)
+        stack.enter_context(on(database.url))
         call_command("migrate", verbosity=0)
         made = schema_of(engine_on("default"))
-        assert len(made) > 40
-        if connection.vendor == "sqlite":
-            migrate(other)
-            assert made == schema_of(other)
+        assert len(made) > 100
+        assert made == schema_of(other)
         for model in apps.get_app_config("tallystick").get_models():
             assert list(model.objects.all()) == []
-    other.dispose()
 
 
+@pytest.mark.parametrize("database", ["sqlite-file", "postgresql"], indirect=True)
 def test_a_database_that_has_the_tables_already_is_taken_over(database: Database) -> None:
-    if not database.shared:
-        pytest.skip("nobody else can have made tables in a database of this one's memory")
     engine = open_engine(database.url)
     assert migrate(engine)
     engine.dispose()
@@ -125,23 +131,18 @@ def test_where_migrations_are_left_out_the_tables_are_made_all_the_same(database
 
 
 def test_the_ledger_can_have_a_database_of_its_own(tmp_path: Path) -> None:
-    both = {
-        "default": settings_of(f"sqlite:///{tmp_path / 'default.db'}"),
-        "billing": settings_of(f"sqlite:///{tmp_path / 'billing.db'}"),
-    }
+    urls = [f"sqlite:///{tmp_path / name}" for name in ("default.db", "billing.db")]
     given = {"CATALOG": PLANS, "DEFAULT_PLAN": "free", "CLOCK": CLOCK, "DATABASE": "billing"}
-    with on("sqlite://") as tally:
-        connections.settings = connections.configure_settings(both)
-        del connections["default"]
-        with override_settings(TALLYSTICK=given):
-            call_command("migrate", verbosity=0)
-            assert "tallystick_gates" not in connections["default"].introspection.table_names()
-            call_command("migrate", database="billing", verbosity=0)
+    with on(urls[0], billing=urls[1]) as tally, override_settings(TALLYSTICK=given):
+        call_command("migrate", verbosity=0)
+        assert "tallystick_gates" not in connections["default"].introspection.table_names()
+        call_command("migrate", database="billing", verbosity=0)
+        with transaction.atomic():  # of the other database: none of the ledger's
             assert tally.use("acme", "projects").used == 1
-            with connections["billing"].cursor() as cursor:
-                cursor.execute("SELECT count(*) FROM tallystick_usage_events")
-                assert cursor.fetchone() == (1,)
-        connections["billing"].close()
+            transaction.set_rollback(True)
+        with connections["billing"].cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM tallystick_usage_events")
+            assert cursor.fetchone() == (1,)
 
 
 def test_a_flush_publishes_again_what_is_kept(tmp_path: Path) -> None:
