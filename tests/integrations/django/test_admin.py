@@ -70,6 +70,12 @@ def test_nothing_can_be_added_changed_or_deleted(sold: Ledger) -> None:
         assert [client.post(each, {"customer": "evil"}).status_code for each in posts] == [403] * 3
         assert list(model.objects.values()) == before
         with pytest.raises(SetupError):
+            model.objects.all().delete()
+        with pytest.raises(SetupError):
+            model.objects.update(customer="evil")
+        with pytest.raises(SetupError):
+            model.objects.create(customer="evil")
+        with pytest.raises(SetupError):
             model.objects.earliest("pk").delete()
         with pytest.raises(SetupError):
             model.objects.earliest("pk").save()

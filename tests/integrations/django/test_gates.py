@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.core import checks
+from django.db import connections
 from django.template import Context, Template, TemplateSyntaxError
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 
@@ -196,7 +198,9 @@ def test_what_cannot_work_is_refused_when_the_program_starts() -> None:
 )
 def test_settings_that_cannot_be_are_named_by_the_check(given: Any, said: str) -> None:
     with override_settings(TALLYSTICK=given if given == 5 else {"CATALOG": PLANS} | given):
-        found = [each for each in checks.run_checks() if each.id == "tallystick.E001"]
+        found = [
+            each for each in checks.run_checks(tags=["tallystick"]) if each.id == "tallystick.E001"
+        ]
     assert len(found) == 1
     assert said in found[0].msg
 
@@ -212,3 +216,34 @@ def test_a_project_without_a_customer_is_told_so(client: Client, tally: Ledger) 
         assert client.post("/projects", headers=ACME).status_code == 500
     with shop(CUSTOMER="tests.integrations.django.project.by_header"):
         assert client.post("/projects", headers=ACME).status_code == 200
+
+
+@pytest.mark.parametrize(("status", "used"), [(200, 1), (404, 0), (500, 0)])
+@pytest.mark.parametrize("path", ["/projects", "/rest/search"])
+def test_where_each_request_is_a_transaction_a_use_is_part_of_it(
+    client: Client, tally: Ledger, path: str, status: int, used: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+        answer = client.get(f"{path}?status={status}", headers=ACME)
+    assert answer.status_code == status
+    assert status == 500 or answer["x-atomic"] == "True"
+    access = tally.check("acme", "projects" if path == "/projects" else "apiRequests")
+    assert (access.used, access.reserved) == (used, 0)
+
+
+def test_exactly_the_limit_passes_of_many_requests_at_once(shared: Ledger) -> None:
+    shared.customers.create("acme", name="Acme", currency="USD")
+    shared.subscriptions.start("acme", "pro")
+
+    def ask(_: int) -> list[int]:
+        try:
+            return [Client().post("/projects", headers=ACME).status_code for _ in range(8)]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = [each for found in threads.map(ask, range(8)) for each in found]
+    assert sorted(statuses) == [200] * 50 + [429] * 14
+    access = shared.check("acme", "projects")
+    assert (access.used, access.reserved) == (50, 0)

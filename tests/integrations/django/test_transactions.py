@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connection, connections, transaction
 from django.db.transaction import TransactionManagementError
 from sqlalchemy import text
@@ -15,12 +18,16 @@ from sqlalchemy import text
 from tallystick import define_plans
 from tallystick.errors import QuotaExceeded, SetupError, StorageUnavailable, UnknownPlan
 from tallystick.integrations.django.connection import engine_on
-from tests.integrations.django.project import undone
+from tests.databases import new_postgresql
+from tests.integrations.django.project import on, undone
 from tests.integrations.shop import plan
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tallystick.integrations.django.ledger import Ledger
     from tallystick.storage.unit import Unit
+    from tests.databases import Database
 
 CALLERS = 8
 
@@ -219,3 +226,38 @@ def _end(pid: int) -> None:
 def test_a_database_of_another_kind_or_name_is_refused() -> None:
     with pytest.raises(SetupError, match="DATABASES has no 'billing'"):
         engine_on("billing")
+
+
+def test_where_the_database_does_not_answer_nothing_is_allowed(tmp_path: Path) -> None:
+    with on(f"sqlite:///{tmp_path / 'no-such-folder' / 'x.db'}") as tally:
+        assert tally.check("acme", "projects").reason == "dependency_away"
+        with pytest.raises(StorageUnavailable):
+            tally.use("acme", "projects")
+    with new_postgresql() as url, on(url.replace("test_", "no_such_test_")) as tally:
+        assert tally.check("acme", "projects").reason == "dependency_away"
+
+
+def test_without_migrate_the_cure_is_named(database: Database) -> None:
+    with on(database.url) as tally:
+        with pytest.raises(SetupError, match=r"manage\.py migrate"):
+            tally.use("acme", "projects")
+        with transaction.atomic(), pytest.raises(SetupError, match=r"manage\.py migrate"):
+            tally.use("acme", "projects")
+
+
+def test_in_an_event_loop_django_says_so(tally: Ledger) -> None:
+    async def wrong() -> None:
+        tally.use("acme", "projects")
+
+    with pytest.raises(SynchronousOnlyOperation):
+        async_to_sync(wrong)()
+    assert used(tally) == 0
+
+
+def test_the_package_is_imported_without_django() -> None:
+    line = "import tallystick, sys; tallystick.Tallystick; print('django' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", line], capture_output=True, check=True, text=True)
+    assert done.stdout.strip() == "False"
+    line = "import sys; sys.modules['django'] = None; import tallystick.integrations.django"
+    done = subprocess.run([sys.executable, "-c", line], capture_output=True, check=False, text=True)
+    assert "pip install 'tallystick[django]'" in done.stderr

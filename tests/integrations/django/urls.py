@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpResponse, JsonResponse
 from django.template import engines
 from django.urls import include, path
@@ -27,12 +27,18 @@ PAGE = (
 )
 
 
+def atomic() -> dict[str, str]:
+    """Say whether the view is in a transaction."""
+    return {"x-atomic": str(connection.in_atomic_block)}
+
+
 def answered(request: HttpRequest) -> HttpResponse:
     """Answer as the query says; how much is held meanwhile stands in the answer."""
     status = int(request.GET.get("status", "200"))
     if status == 500:
         raise RuntimeError("the view failed")
-    return JsonResponse({"held": str(tally.check("acme", "projects").reserved)}, status=status)
+    body = {"held": str(tally.check("acme", "projects").reserved)}
+    return JsonResponse(body, status=status, headers=atomic())
 
 
 @use("projects")
@@ -116,7 +122,7 @@ class RestSearch(APIView):
         if status == 500:
             raise RuntimeError("the view failed")
         held = tally.check("acme", "apiRequests").reserved
-        return Response({"held": str(held)}, status=status)
+        return Response({"held": str(held)}, status=status, headers=atomic())
 
 
 urlpatterns = [

@@ -6,6 +6,16 @@ tables.
 
 from __future__ import annotations
 
+from tallystick.errors import MissingExtra, SetupError
+
+try:
+    from django import VERSION
+except ImportError as error:
+    raise MissingExtra("tallystick.integrations.django", "django") from error
+
+if VERSION < (5, 2):
+    raise SetupError("Django 5.2 or newer is needed")
+
 from tallystick.integrations.django.gates import (
     customer_of,
     quota,

@@ -29,7 +29,7 @@ class TallystickConfig(AppConfig):
 
     def ready(self) -> None:
         """Have the settings checked, and the catalogue published after each migration."""
-        checks.register(_check)
+        checks.register(_check, self.label)
         post_migrate.connect(_set_up, sender=self, dispatch_uid="tallystick")
 
 

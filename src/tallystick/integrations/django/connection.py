@@ -13,17 +13,13 @@ from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from django.db import DatabaseError, InterfaceError, connections, transaction
 from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from tallystick.errors import MissingExtra, SetupError
-
-try:
-    from django.db import DatabaseError, InterfaceError, connections, transaction
-except ImportError as error:
-    raise MissingExtra("tallystick.integrations.django", "django") from error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

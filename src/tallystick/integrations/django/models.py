@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from django.db.models import BigIntegerField, Model, TextField
+from django.db.models import BigIntegerField, Model, QuerySet, TextField
 
 from tallystick.errors import SetupError
 from tallystick.integrations.django.fields import Moment
 
 if TYPE_CHECKING:
-    from django_stubs_ext import StrOrPromise
+    _QuerySet = QuerySet[Any]
+else:
+    _QuerySet = QuerySet
 
 __all__ = ["Subscription", "UsageEvent"]
 
 
+def _refuse(*_: object, **__: object) -> NoReturn:
+    """Raise SetupError."""
+    raise SetupError("what is billed is changed by the ledger: tally.subscriptions, tally.use")
+
+
+class _Rows(_QuerySet):
+    update = delete = bulk_create = bulk_update = _refuse
+
+
 class _Read(Model):
-    """A row that Django reads; what changes it is the ledger."""
+    """A row that Django reads; what changes it is the ledger, and any other way is refused."""
+
+    objects = _Rows.as_manager()
+    save = delete = _refuse
 
     class Meta:
         """No table of its own."""
 
         abstract = True
-
-    def save(self, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 - of every model
-        """Refuse.  Raises SetupError."""
-        raise SetupError("what is billed is changed by the ledger: tally.subscriptions, tally.use")
-
-    def delete(self, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 - of every model
-        """Refuse.  Raises SetupError."""
-        raise SetupError("what was billed is not deleted: cancel it, or void it")
 
 
 class Subscription(_Read):
@@ -77,7 +83,7 @@ class UsageEvent(_Read):
         managed = False
         db_table = "tallystick_usage_events"
         default_permissions = ("view",)
-        verbose_name: StrOrPromise = "usage event"
+        verbose_name = "usage event"
         ordering: ClassVar = ["-seq"]
 
     def __str__(self) -> str:
