@@ -20,7 +20,7 @@ from tallystick.errors import QuotaExceeded, SetupError, StorageUnavailable, Unk
 from tallystick.integrations.django.connection import engine_on
 from tests.databases import new_postgresql
 from tests.integrations.django.project import on, undone
-from tests.integrations.shop import plan
+from tests.integrations.shop import NOON, plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,6 +155,60 @@ def test_a_day_of_usage_is_read_whoever_opened_the_connection(tally: Ledger) -> 
     tally.use("acme", "apiRequests", 2)
     assert tally.check("acme", "apiRequests").used == 2
     assert tally.verify().ok
+
+
+def test_many_events_at_once_are_part_of_the_hosts_transaction(tally: Ledger) -> None:
+    def record(since: int) -> None:
+        tally.usage.record_many(
+            {
+                "customer": "acme",
+                "source": "app",
+                "id": f"event-{number}",
+                "type": "apiRequests",
+                "occurred_at": NOON,
+                "properties": {"value": 1},
+            }
+            for number in range(since, since + 1_000)
+        )
+
+    with undone():
+        record(0)
+        assert used(tally, "apiRequests") == 1_000
+    assert used(tally, "apiRequests") == 0
+    record(0)
+    with transaction.atomic():
+        record(500)
+    assert used(tally, "apiRequests") == 1_500
+    assert tally.verify().ok
+
+
+def test_for_whom_the_hosts_transaction_is_stays_as_it_was(shared: Ledger) -> None:
+    if connection.vendor == "sqlite":
+        assert shared.storage.dialect == "sqlite"  # there is nothing to say
+        return
+    asked = "SELECT current_setting('tallystick.all_customers', true)"
+    with transaction.atomic(), connection.cursor() as cursor:
+        shared.use("acme", "projects")
+        assert cursor.execute(asked).fetchone()[0] in {None, ""}
+        with pytest.raises(QuotaExceeded):
+            shared.use("acme", "projects", 2)
+        assert cursor.execute(asked).fetchone()[0] in {None, ""}
+
+
+def test_a_connection_that_does_not_commit_is_the_hosts(shared: Ledger) -> None:
+    shared.use("acme", "projects")
+    if connection.vendor == "sqlite":
+        return
+    transaction.set_autocommit(False)
+    try:
+        shared.use("acme", "projects")
+        transaction.rollback()
+        assert used(shared) == 1
+        shared.use("acme", "projects")
+        transaction.commit()
+    finally:
+        transaction.set_autocommit(True)
+    assert used(shared) == 2
 
 
 def test_a_lease_is_refused(tally: Ledger) -> None:

@@ -44,9 +44,11 @@ def engine_on(alias: str) -> Engine:
         raise SetupError(f"the database is PostgreSQL or SQLite, not {vendor}")
     options = {"use_native_hstore": False} if vendor == "postgresql" else {}
     shared = _SharedPostgreSQL if vendor == "postgresql" else _SharedSQLite
-    return create_engine(
-        f"{_NAMES[vendor]}://", poolclass=NullPool, creator=lambda: shared(alias), **options
-    )
+    address = f"{_NAMES[vendor]}://"
+    try:
+        return create_engine(address, poolclass=NullPool, creator=lambda: shared(alias), **options)
+    except ImportError:  # Django speaks by psycopg 2
+        raise MissingExtra("PostgreSQL", "postgres") from None
 
 
 def in_hosts_transaction(alias: str) -> bool:
@@ -56,7 +58,11 @@ def in_hosts_transaction(alias: str) -> bool:
     """
     host = connections[alias]
     host.validate_no_broken_transaction()
-    return bool(host.in_atomic_block)
+    return _is_hosts(host)
+
+
+def _is_hosts(host: BaseDatabaseWrapper) -> bool:
+    return host.in_atomic_block or (host.connection is not None and not host.autocommit)
 
 
 @contextmanager
@@ -89,7 +95,7 @@ class _Shared:
         """Enter a block of `atomic`, once; tell whether a transaction began, not a savepoint."""
         if self._block is not None:
             return False
-        outermost = not self._host.in_atomic_block
+        outermost = not _is_hosts(self._host)
         block = transaction.atomic(using=self._alias)
         with _as_the_driver_says():
             block.__enter__()
@@ -196,22 +202,17 @@ class _SharedPostgreSQL(_Shared):
 @lru_cache
 def _cursor_type() -> Any:  # noqa: ANN401 - a class of the driver
     """Make a cursor that reads values as psycopg does, whatever Django chose for its own."""
-    try:
-        import psycopg  # noqa: PLC0415 - there only where PostgreSQL is used
-        from psycopg.types.datetime import TimestamptzLoader  # noqa: PLC0415 - the same
-        from psycopg.types.json import JsonbLoader  # noqa: PLC0415 - the same
-    except ImportError:
-        raise MissingExtra("PostgreSQL", "postgres") from None
+    from psycopg import Connection, Cursor  # noqa: PLC0415 - there only where PostgreSQL is used
+    from psycopg.types.datetime import TimestamptzLoader  # noqa: PLC0415 - the same
+    from psycopg.types.json import JsonbLoader  # noqa: PLC0415 - the same
 
-    class Cursor(psycopg.Cursor[Any]):
-        def __init__(self, connection: Any) -> None:  # noqa: ANN401 - psycopg 2 is refused
-            if not isinstance(connection, psycopg.Connection):
-                raise SetupError("Django uses psycopg 2: install tallystick[postgres] for 3")
+    class PlainCursor(Cursor[Any]):
+        def __init__(self, connection: Connection[Any]) -> None:
             super().__init__(connection)
             self.adapters.register_loader("jsonb", JsonbLoader)
             self.adapters.register_loader("timestamptz", TimestamptzLoader)
 
-    return Cursor
+    return PlainCursor
 
 
 class DjangoPostgreSQL(PGDialect_psycopg):

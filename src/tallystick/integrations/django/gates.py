@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,7 +24,7 @@ from tallystick.integrations.needs import check_feature, customer_from, included
 from tallystick.integrations.scopes import check_scopes, scopes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from django.http import HttpRequest
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from tallystick.integrations.holding import Work
     from tallystick.integrations.needs import Amount, Need
 
+    R = TypeVar("R")
     View = TypeVar("View", bound=Callable[..., Any])
 
 __all__ = [
@@ -89,14 +89,13 @@ def passes(request: HttpRequest, feature: str) -> None:
 
     Raises AccessDenied, PaymentNeeded, UnknownPlan, Unauthorized, StorageUnavailable.
     """
-    with _told(request, feature):
-        included(access(request, feature))
+    _gate(request, feature, lambda owner: included(tally.check(owner, feature)))
 
 
 def reserve(request: HttpRequest, need: Need) -> Reservation:
     """Hold what a request needs.  Raises what `tally.reserve` does, and Unauthorized."""
-    with _told(request, need.feature):
-        owner = customer_of(request)
+
+    def ask(owner: str) -> Reservation:
         return tally.reserve(
             owner,
             need.feature,
@@ -105,22 +104,18 @@ def reserve(request: HttpRequest, need: Need) -> Reservation:
             used=need.counted(owner),
         )
 
+    return _gate(request, need.feature, ask)
 
-@contextmanager
-def _told(request: HttpRequest, feature: str) -> Iterator[None]:
-    """Write down who is not let through."""
+
+def _gate(request: HttpRequest, feature: str, ask: Callable[[str], R]) -> R:
+    """Ask for the customer of a request, and write down who is not let through."""
+    owner = None
     try:
-        yield
+        owner = customer_of(request)
+        return ask(owner)
     except TallystickError as error:
-        log_denial(error, _named(request), feature, f"{request.method} {request.path}")
+        log_denial(error, owner, feature, f"{request.method} {request.path}")
         raise
-
-
-def _named(request: HttpRequest) -> str | None:
-    try:
-        return customer_of(request)
-    except TallystickError:
-        return None
 
 
 # --- decorators -----------------------------------------------------------------------------------

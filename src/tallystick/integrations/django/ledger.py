@@ -12,7 +12,7 @@ from django.utils.functional import LazyObject, empty
 
 from tallystick.errors import SetupError
 from tallystick.facade.aio import Threads, awaitable
-from tallystick.integrations.django.connection import engine_on, in_hosts_transaction
+from tallystick.integrations.django.connection import in_hosts_transaction
 from tallystick.integrations.django.settings import NAME, Settings, read_settings
 from tallystick.integrations.django.storage import DjangoStorage
 from tallystick.wiring import Tallystick
@@ -44,14 +44,14 @@ class Ledger(Tallystick):
 
         Raises SetupError, InvalidCatalog, CatalogNotFound, UnknownPlan.
         """
+        storage = DjangoStorage(settings.database)
         super().__init__(
-            engine_on(settings.database),
+            storage.engine,
             catalog=settings.catalog,
             default_plan=settings.default_plan,
             clock=settings.clock,
         )
-        self.settings = settings
-        self.storage = DjangoStorage(settings.database)
+        self.settings, self.storage = settings, storage
         self.aio = awaitable(self, _WhereDjangoIs())
 
     def lease(self, *_: object, **__: object) -> NoReturn:

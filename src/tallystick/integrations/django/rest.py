@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tallystick.errors import SetupError
+from tallystick.errors import MissingExtra
 from tallystick.integrations.django.gates import passes, reserve
 from tallystick.integrations.django.ledger import tally
 from tallystick.integrations.django.middleware import held_for
@@ -14,7 +14,7 @@ try:
     from rest_framework.permissions import BasePermission
     from rest_framework.throttling import BaseThrottle
 except ImportError as error:
-    raise SetupError("this needs Django REST framework: pip install djangorestframework") from error
+    raise MissingExtra("tallystick.integrations.django.rest", "django-rest") from error
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
