@@ -32,3 +32,10 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     """The same where each thread has a connection of its own."""
     with project.migrated(request.param, tmp_path) as ledger:
         yield ledger
+
+
+@pytest.fixture
+def on_postgresql(tmp_path: Path) -> Iterator[Ledger]:
+    """The same on PostgreSQL."""
+    with project.migrated("postgresql", tmp_path) as ledger:
+        yield ledger

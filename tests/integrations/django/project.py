@@ -77,6 +77,7 @@ def set_up() -> None:
             "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
             "UNAUTHENTICATED_USER": None,
         },
+        LOGGING_CONFIG=None,
         USE_TZ=True,
         TALLYSTICK={
             "CATALOG": PLANS,

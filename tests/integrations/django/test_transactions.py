@@ -182,33 +182,29 @@ def test_many_events_at_once_are_part_of_the_hosts_transaction(tally: Ledger) ->
     assert tally.verify().ok
 
 
-def test_for_whom_the_hosts_transaction_is_stays_as_it_was(shared: Ledger) -> None:
-    if connection.vendor == "sqlite":
-        assert shared.storage.dialect == "sqlite"  # there is nothing to say
-        return
+def test_for_whom_the_hosts_transaction_is_stays_as_it_was(on_postgresql: Ledger) -> None:
     asked = "SELECT current_setting('tallystick.all_customers', true)"
     with transaction.atomic(), connection.cursor() as cursor:
-        shared.use("acme", "projects")
+        on_postgresql.use("acme", "projects")
         assert cursor.execute(asked).fetchone()[0] in {None, ""}
         with pytest.raises(QuotaExceeded):
-            shared.use("acme", "projects", 2)
+            on_postgresql.use("acme", "projects", 2)
         assert cursor.execute(asked).fetchone()[0] in {None, ""}
 
 
-def test_a_connection_that_does_not_commit_is_the_hosts(shared: Ledger) -> None:
-    shared.use("acme", "projects")
-    if connection.vendor == "sqlite":
-        return
+def test_a_connection_that_does_not_commit_is_the_hosts(on_postgresql: Ledger) -> None:
+    on_postgresql.use("acme", "projects")
     transaction.set_autocommit(False)
     try:
-        shared.use("acme", "projects")
+        on_postgresql.use("acme", "projects")
         transaction.rollback()
-        assert used(shared) == 1
-        shared.use("acme", "projects")
+        assert used(on_postgresql) == 1
+        transaction.rollback()
+        on_postgresql.use("acme", "projects")
         transaction.commit()
     finally:
         transaction.set_autocommit(True)
-    assert used(shared) == 2
+    assert used(on_postgresql) == 2
 
 
 def test_a_lease_is_refused(tally: Ledger) -> None:
@@ -250,25 +246,26 @@ def test_exactly_the_limit_is_used_by_many_at_once(shared: Ledger) -> None:
     assert shared.verify().ok
 
 
-def test_a_lost_connection_is_opened_anew(shared: Ledger) -> None:
-    if connection.vendor != "postgresql":
-        connection.close()
-        assert shared.use("acme", "projects").used == 1
-        return
+def test_a_closed_connection_is_opened_anew(shared: Ledger) -> None:
     shared.use("acme", "projects")
+    connection.close()
+    assert shared.use("acme", "projects").used == 2
 
+
+def test_a_lost_connection_is_opened_anew(on_postgresql: Ledger) -> None:
     def end() -> None:
         pid = connection.connection.info.backend_pid
         with ThreadPoolExecutor(1) as other:
             other.submit(_end, pid).result()
 
+    on_postgresql.use("acme", "projects")
     end()
-    assert shared.use("acme", "projects", idempotency_key="again").used == 2
+    assert on_postgresql.use("acme", "projects", idempotency_key="again").used == 2
     with undone():
         end()
         with pytest.raises(StorageUnavailable):
-            shared.use("acme", "projects")
-    assert used(shared) == 2
+            on_postgresql.use("acme", "projects")
+    assert used(on_postgresql) == 2
 
 
 def _end(pid: int) -> None:
