@@ -39,9 +39,10 @@ CLOCKS: Final = {
 SECRET: Final = re.compile(r"(^|_)(signature|token|secret|api_?key|key_(hash|digest)|h?mac)$")
 NOUNS: Final = {"manager", "helper", "util", "utils", "base", "impl", "data", "info"}
 VERBS: Final = {"process", "handle", "manage", "do", "sync"}
-LIBRARY_NAMES: Final = {  # SQLAlchemy calls a column's type by these
+LIBRARY_NAMES: Final = {  # SQLAlchemy calls a column's type by these, Django a middleware
     "load_dialect_impl",
     "process_bind_param",
+    "process_exception",
     "process_result_value",
 }
 WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")

@@ -71,7 +71,7 @@ def matches(pattern: re.Pattern[str], files: Iterable[tuple[str, str]]) -> list[
     ]
 
 
-NOT_RUN = {"celery", "flask", "jwt", "openfeature", "parquet", "testing"}
+NOT_RUN = {"celery", "django", "django-rest", "flask", "jwt", "openfeature", "parquet", "testing"}
 
 
 def pins(kind: str) -> dict[str, str]:

@@ -47,6 +47,10 @@ class Threads:
                 self._pid = os.getpid()
             return self._pool
 
+    async def run(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - of every call
+        """Run a call in one of them."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool(), call)
+
     def close(self) -> None:
         """End them once what they do is done."""
         with self._lock:
@@ -80,9 +84,9 @@ class Aio:
         raise AttributeError(f"{name!r} is no call: ask the ledger itself")
 
 
-def awaitable(tally: Tallystick[Key]) -> AsyncTallystick[Key]:
+def awaitable(tally: Tallystick[Key], threads: Threads | None = None) -> AsyncTallystick[Key]:
     """Give every call of a ledger, awaitable; no thread is started before the first."""
-    return cast("AsyncTallystick[Key]", Aio(tally, Threads()))
+    return cast("AsyncTallystick[Key]", Aio(tally, Threads() if threads is None else threads))
 
 
 def end_threads(aio: AsyncTallystick) -> None:
@@ -98,7 +102,7 @@ def _awaited(call: Callable[..., Any], threads: Threads) -> Callable[..., Corout
     async def awaited(*args: Any, connection: Any = None, **named: Any) -> Any:  # noqa: ANN401 - of every call
         if connection is None:
             whole = partial(copy_context().run, call, *args, **named)
-            return await asyncio.get_running_loop().run_in_executor(threads.pool(), whole)
+            return await threads.run(whole)
         if not hasattr(connection, "run_sync"):
             text = f"is an AsyncConnection or an AsyncSession here, not {shown(connection)}"
             raise refused_at("connection", text)

@@ -1,6 +1,6 @@
-"""Host frameworks: limits that hold in FastAPI, Starlette, Litestar, Flask and Celery; flags.
+"""Host frameworks: limits that hold in FastAPI, Django, Starlette, Litestar, Flask, Celery; flags.
 
-Each file needs its framework and nothing of the others.
+Each file or folder needs its framework and nothing of the others.
 """
 
 from __future__ import annotations

@@ -5,10 +5,6 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from tallystick.core.currency import currency as currency_of
-from tallystick.core.price_list import VIEWS, price_list_body
-from tallystick.core.property import shown
-from tallystick.core.text import refused_at
 from tallystick.errors import (
     MissingExtra,
     RuleError,
@@ -27,6 +23,7 @@ from tallystick.integrations.needs import (
     need_of,
     seconds_held,
 )
+from tallystick.integrations.price_list import PLANS, price_list
 from tallystick.problems import refusal_of
 from tallystick.tenancy.scopes import check_scopes, scopes_of
 
@@ -48,8 +45,6 @@ if TYPE_CHECKING:
 __all__ = ["Billing", "require_feature", "requires_scopes"]
 
 _NAME: Final = "tallystick"
-_PLANS: Final = "/api/v1/plans"
-_MAX_AGE: Final = 300
 
 
 class Billing(Generic[Key]):
@@ -106,7 +101,7 @@ class Billing(Generic[Key]):
         app.jinja_env.tests["feature"] = self._has
         app.jinja_env.globals["feature"] = self.check
         if self.tally.price_book is not None:
-            app.add_url_rule(_PLANS, "tallystick_plans", self._plans)
+            app.add_url_rule(PLANS, "tallystick_plans", self._plans)
 
     # --- gates ------------------------------------------------------------------------------------
 
@@ -210,21 +205,10 @@ class Billing(Generic[Key]):
         return Response(refusal.body, refusal.status, headers=refusal.headers)
 
     def _plans(self) -> Response:
-        for name in ("view", "currency"):
-            if len(request.args.getlist(name)) > 1:
-                raise refused_at(name, "is given more than once; give it once")
-        view, asked = request.args.get("view", "compact"), request.args.get("currency")
-        if view not in VIEWS:
-            raise refused_at("view", f"is one of {', '.join(VIEWS)}, not {shown(view)}")
         book = self.tally.price_book
         assert book is not None  # noqa: S101 - the route is added only where there is one
-        currency = None if asked is None else currency_of(asked)
-        answer = Response(price_list_body(book, view, currency=currency), 200)
-        answer.headers["Content-Type"] = "application/json"
-        answer.headers["Cache-Control"] = f"public, max-age={_MAX_AGE}"
-        answer.headers["Access-Control-Allow-Origin"] = "*"
-        if currency is not None:
-            answer.headers["Vary"] = "Authorization"
+        body, headers = price_list(book, request.args.getlist)
+        answer = Response(body, 200, headers=headers)
         answer.add_etag()
         answer.make_conditional(request)
         return answer

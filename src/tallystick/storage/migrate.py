@@ -74,8 +74,12 @@ def migrations(engine: Engine, tables: Tables | None = None) -> tuple[Migration,
         return _compared(_applied(unit.connection, storage.tables))
 
 
-def migrate(engine: Engine, tables: Tables | None = None) -> tuple[Migration, ...]:
+def migrate(
+    engine: Engine, tables: Tables | None = None, *, up_to: str | None = None
+) -> tuple[Migration, ...]:
     """Apply what has not been applied yet, all or nothing; give what was.
+
+    `up_to` is the last revision that is wanted, where it is not the newest.
 
     Any number of processes may start at once: one applies, the others wait and find it done.
 
@@ -86,11 +90,12 @@ def migrate(engine: Engine, tables: Tables | None = None) -> tuple[Migration, ..
     with _alembic, storage.begin(ALL) as unit:
         _wait_for_others(unit)
         found = _compared(_applied(unit.connection, storage.tables))
-        pending = tuple(each for each in found if each.applied_at is None)
+        pending = tuple(each for each in _wanted(found, up_to) if each.applied_at is None)
         if pending:
             _refuse_strangers(unit.connection, storage.tables, found)
             _make_schema(unit)
-            command.upgrade(_configuration(storage.tables, connection=unit.connection), "head")
+            configuration = _configuration(storage.tables, connection=unit.connection)
+            command.upgrade(configuration, up_to or "head")
         unit.commit()
     return pending
 
@@ -143,6 +148,11 @@ def _compared(applied: Mapping[str, RowMapping]) -> tuple[Migration, ...]:
         else each
         for each in found
     )
+
+
+def _wanted(found: tuple[Migration, ...], up_to: str | None) -> tuple[Migration, ...]:
+    revisions = [each.revision for each in found]
+    return found if up_to is None else found[: revisions.index(up_to) + 1]
 
 
 def _refuse_strangers(connection: Connection, tables: Tables, found: tuple[Migration, ...]) -> None:

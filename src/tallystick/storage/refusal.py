@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["meaning", "translated"]
 
 _NOT_MIGRATED: Final = (
-    "the tables of Tallystick are not in this database: run `tallystick migrate`, or "
-    "Tallystick(...).migrate()"
+    "the tables of Tallystick are not in this database: run `tallystick migrate`, in Django "
+    "`manage.py migrate`, or Tallystick(...).migrate()"
 )
 _LOCKED: Final = "the database is in use by others for too long: try again"
 _SQLITE: Final = {  # primary result codes, see sqlite.org/rescode.html

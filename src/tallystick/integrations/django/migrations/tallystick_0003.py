@@ -1,0 +1,18 @@
+"""Taxes: the versions of the seller's tax rules, and which customers are exempt."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db.migrations import Migration as DjangoMigration
+
+from tallystick.integrations.django.operations import Apply
+
+__all__ = ["Migration"]
+
+
+class Migration(DjangoMigration):
+    """Applies the revision."""
+
+    dependencies: ClassVar = [("tallystick", "tallystick_0002")]
+    operations: ClassVar = [Apply("tallystick_0003")]

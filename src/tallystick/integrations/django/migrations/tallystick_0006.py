@@ -1,0 +1,18 @@
+"""Dunning: the ladders of unpaid invoices, and the outbox of what is to be told."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db.migrations import Migration as DjangoMigration
+
+from tallystick.integrations.django.operations import Apply
+
+__all__ = ["Migration"]
+
+
+class Migration(DjangoMigration):
+    """Applies the revision."""
+
+    dependencies: ClassVar = [("tallystick", "tallystick_0005")]
+    operations: ClassVar = [Apply("tallystick_0006")]

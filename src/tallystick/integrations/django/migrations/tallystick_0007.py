@@ -1,0 +1,18 @@
+"""Price migrations: each of them, and the subscriptions that it moves to another plan version."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db.migrations import Migration as DjangoMigration
+
+from tallystick.integrations.django.operations import Apply
+
+__all__ = ["Migration"]
+
+
+class Migration(DjangoMigration):
+    """Applies the revision."""
+
+    dependencies: ClassVar = [("tallystick", "tallystick_0006")]
+    operations: ClassVar = [Apply("tallystick_0007")]

@@ -1,0 +1,18 @@
+"""Parents: who pays for whom, and the sections of consolidated documents."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db.migrations import Migration as DjangoMigration
+
+from tallystick.integrations.django.operations import Apply
+
+__all__ = ["Migration"]
+
+
+class Migration(DjangoMigration):
+    """Applies the revision."""
+
+    dependencies: ClassVar = [("tallystick", "tallystick_0008")]
+    operations: ClassVar = [Apply("tallystick_0009")]

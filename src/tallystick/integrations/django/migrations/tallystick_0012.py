@@ -1,0 +1,18 @@
+"""Limits that hold: whose turn it is at one, and what is reserved of it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db.migrations import Migration as DjangoMigration
+
+from tallystick.integrations.django.operations import Apply
+
+__all__ = ["Migration"]
+
+
+class Migration(DjangoMigration):
+    """Applies the revision."""
+
+    dependencies: ClassVar = [("tallystick", "tallystick_0009")]
+    operations: ClassVar = [Apply("tallystick_0012")]

@@ -1,0 +1,5 @@
+"""Tags for Django's templates: `{% load tallystick %}`."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
