@@ -12,6 +12,10 @@ SPREAD := --numprocesses=auto --maxprocesses=4
 # Where tests are marked `proof`.  They run apart: what is forked and killed reports no coverage.
 PROOF_IN := tests/proof tests/mutants/test_mutants.py tests/app/test_buffer.py tests/cli/test_usage.py
 
+# What is played at length, by whole programs or pages, or read by checkers: coverage slows it down by
+# half and is reached without it.
+LONG_IN := tests/properties tests/stories tests/typing tests/test_docs.py
+
 # The catalogues of `make run`, and where it serves them.
 EXAMPLES := examples/products.yaml examples/plans.toml
 # A catalogue, a plan of it and a month of usage: shown by `make run`, kept in .tallystick/.
@@ -33,7 +37,8 @@ setup: ## Make .venv ready for work
 .PHONY: test
 test: setup lint types imports ## The gate: lint, types, imports, tests, samples, coverage, proof
 	@echo "• tests, doc samples, coverage"
-	@$(PYTEST) $(SPREAD) --ignore=tests/proof -m "not proof" --cov --cov-report=
+	@$(PYTEST) $(SPREAD) --ignore=tests/proof $(LONG_IN:%=--ignore=%) -m "not proof" --cov --cov-report=
+	@$(PYTEST) $(SPREAD) $(LONG_IN) -m "not proof"
 	@echo "• a share of the proof: crashes, kills, lost answers, a full disk"
 	@PROOF=share $(PYTEST) $(SPREAD) $(PROOF_IN) -m proof
 
@@ -64,6 +69,7 @@ test-browser: setup ## The tests in a real Chromium (installed as it can be); a 
 proof: setup ## All of the proof: every crash on both databases, many kills and lost answers
 	@echo "• crashes, kills, lost answers, a full disk"
 	@PROOF=full $(PYTEST) $(SPREAD) $(PROOF_IN) -m proof
+	@PROOF=full $(PYTEST) $(SPREAD) tests/stories/test_stories.py tests/storage/test_migrate.py
 
 .PHONY: mutants
 mutants: setup ## Put each known fault into a copy of the engine: the tests have to notice it

@@ -18,11 +18,8 @@ from __future__ import annotations
 import ast
 import doctest
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 import textwrap
 import tomllib
 from dataclasses import dataclass
@@ -31,6 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+
+from tests.commands import run_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,18 +141,9 @@ def run_console(sample: Sample, folder: Path) -> None:
             assert set(command.split("#")[0].split()[1:]) <= targets, f"{sample.where}: {command}"
         if command.split()[0] != "tallystick":
             continue
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        done = subprocess.run(
-            ["/bin/sh", "-c", command],
-            cwd=folder,
-            env={**os.environ, "PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        compare(f"{sample.where}: $ {command}", expected, done.stdout, done.returncode)
+        shown = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+        status, printed = run_command(command, folder, shown)
+        compare(f"{sample.where}: $ {command}", expected, printed, status)
 
 
 def compare(where: str, expected: str, printed: str, status: int) -> None:

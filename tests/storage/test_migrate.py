@@ -34,6 +34,7 @@ from tallystick.storage.migrate import (
 )
 from tallystick.storage.tables import Tables
 from tallystick.storage.unit import Storage
+from tests.proof.settings import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from tests.databases import Database
+
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = "tallystick_0001"
@@ -255,7 +257,7 @@ def test_a_crash_while_migrating_leaves_nothing_and_can_be_repeated(
     from tests.databases import new_postgresql  # noqa: PLC0415 - starts a server only where needed
 
     boundary, finished = 0, False
-    while not finished:  # all in one transaction: of the later statements every fifth will do
+    while not finished:  # all in one transaction: of the later statements some will do
         if kind == "postgresql":
             with new_postgresql() as url:
                 finished = crash_and_recover(url, boundary, after=after)
@@ -263,7 +265,7 @@ def test_a_crash_while_migrating_leaves_nothing_and_can_be_repeated(
             finished = crash_and_recover(
                 f"sqlite:///{tmp_path / f'{boundary}.db'}", boundary, after=after
             )
-        boundary += 1 if boundary < 20 else 5
+        boundary += 1 if boundary < times(6, 20) else times(19, 5)
     assert boundary > 60  # the statements of a migration, and its commit, were all reached
 
 
