@@ -54,9 +54,9 @@ OF_LIMITS: Final = (
     ),
     Mutant(
         "what has expired is committed all the same",
-        "app/reservation.py",
-        '    if row.state != "open":\n        raise _over(row)\n',
-        "",
+        "storage/gates.py",
+        "    changed = update(unit.tables.reservations).where(*mine)\n",
+        "    changed = update(unit.tables.reservations).where(*mine, c.token < 0)\n",
         (f"{_GATE}test_what_expires_is_given_back_once[sqlite-memory]",),
     ),
     Mutant(
