@@ -158,8 +158,8 @@ OF_LIMITS: Final = (
     Mutant(
         "what rolls over is no allowance until a run comes by",
         "app/unit_grants.py",
-        "        for row in rolls:\n            self._roll(row)\n",
-        "",
+        "            self._add(grant)\n            self.gone_on[row.source].append(grant.id)\n",
+        "            continue\n",
         (f"{_GRANTED}{_ROLLS}[sqlite-memory]",),
     ),
 )
