@@ -82,7 +82,7 @@ def test_what_a_killed_holder_held_comes_back_once(somewhere: Place, count: Coun
             # A holder may have committed and been killed before it said so.
             assert 0 <= committed - SIZE * len(told(children, "committed")) <= SIZE * KILLED_ONES
             assert committed + rest(tally, customer) + int(answer.reserved) == LIMIT
-            tally.clock.set(AT + timedelta(seconds=HELD))  # type: ignore[attr-defined]
+            tally.clock.set(AT + timedelta(seconds=HELD))  # type: ignore[attr-defined]  # a clock of the tests
             back += int(answer.reserved)
             assert rest(tally, customer) == answer.reserved
             assert tally.check(customer, "calls", plan=PLAN).used == LIMIT
