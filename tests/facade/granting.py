@@ -63,10 +63,13 @@ CATALOG = read_catalog(
 class Ledger:
     """A ledger whose clock is moved, with acme on one of the plans from the first of October."""
 
-    def __init__(self, url: str, plan_id: str = "api") -> None:
+    def __init__(self, url: str, plan_id: str = "api", *, role: bool = False) -> None:
         self.clock = FrozenClock(START)
-        self.tally = Tallystick(url, catalog=CATALOG, clock=self.clock, ids=CountedIds())
-        self.tally.migrate()
+        self.tally = Tallystick(
+            url, catalog=CATALOG, clock=self.clock, ids=CountedIds(), role_check=role
+        )
+        if not role:
+            self.tally.migrate()
         self.tally.publish(author="anna", at=day("2026-01-01"))
         self.tally.customers.create("acme", name="Acme", currency="USD")
         self.tally.subscriptions.start("acme", plan_id, id="s")

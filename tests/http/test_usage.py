@@ -329,6 +329,20 @@ def test_what_is_no_event_is_rejected_by_itself(sqlite: TestClient, tree: object
     assert data["rejected"][0]["code"] == "VALIDATION_ERROR"
 
 
+OURS = ("tenant_id", "status", "paid", "total", "number", "role", "balance", "created_at")
+
+
+@pytest.mark.parametrize("name", [*OURS, "is_admin", "customer_id", "received_at", "seq"])
+def test_what_only_we_say_is_not_taken_from_a_caller(sqlite: TestClient, name: str) -> None:
+    answer = send(sqlite, event(**{name: "paid"}))
+    assert answer.status_code == 422
+    assert name in answer.text
+    assert quantity(sqlite) == "0"
+    query = used(sqlite, **{name: "other"})
+    assert query.status_code in {200, 422}
+    assert "other" not in query.text
+
+
 @pytest.mark.parametrize("body", [b"", b"[", b"null", b"7", b'{"a":1}]', b"\xff\xfe[]"])
 def test_what_is_no_list_of_events_is_422(sqlite: TestClient, body: bytes) -> None:
     answer = send(sqlite, body)

@@ -193,7 +193,7 @@ class Limits:
             "remove": lambda _: setattr(self, "seats", 0),
             "cancel": self._cancel,
             "agree": lambda act: self.agreed.update({act["key"]: act["limit"]}),
-            "lift": lambda act: self.agreed.pop(act["key"]) and None,
+            "lift": self._lift,
             "grant": self._grant,
         }
         return acts[act["do"]](act) or "ok"
@@ -298,6 +298,9 @@ class Limits:
 
     def _cancel(self, _: Tree) -> None:
         self.plan, self.seats = None, 0
+
+    def _lift(self, act: Tree) -> None:
+        del self.agreed[act["key"]]
 
     def _grant(self, act: Tree) -> None:
         until = FOREVER if act["seconds"] is None else self.now + timedelta(seconds=act["seconds"])

@@ -431,4 +431,4 @@ LONG: Final[Life] = (
         """.strip().splitlines()
     ],
 )
-"""A life in which everything that may be asked is let pass once and refused once."""
+"""A life in which everything that may be asked is asked at the edges of limits and windows."""

@@ -89,6 +89,9 @@ ACTS: dict[str, Callable[[Tallystick, str], Any]] = {
     "use what is not left": lambda t, who: t.use(who, "projects").used,
     "give back": lambda t, who: t.give_back(who, "projects", idempotency_key="g-1").used,
     "set": lambda t, who: t.set(who, "projects", 2, idempotency_key="s-1").used,
+    "grant": lambda t, who: (
+        t.credits.grant(who, units=2, feature="apiRequests", idempotency_key="u-1").remaining
+    ),
     "check": lambda t, who: str(t.check(who, "apiRequests").used),
     "check all": lambda t, who: {k: str(v.used) for k, v in t.check_all(who).items()},
     "read": lambda t, who: plain(t.usage.quantity(who, "apiRequests", MONTH)),
