@@ -98,6 +98,7 @@ class QuotaMiddleware:
         tally: Any = None,  # noqa: ANN401 - a Tallystick, or what reserves like one
         default_plan: str | None = None,
         hold_seconds: int = 60,
+        lease: int | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Stand in front of `app`; see `quota.Quota`.
@@ -116,6 +117,7 @@ class QuotaMiddleware:
             tally=tally,
             default_plan=default_plan,
             hold_seconds=hold_seconds,
+            lease=lease,
         )
         if not _is_running():  # a framework that builds its stack late is told by its lifespan
             refuse_quota_outside(app)
@@ -195,6 +197,8 @@ class _Answer:
         if self._settled:
             return
         self._settled = True
+        if self._quota.settle_at_once(self._held, succeeded=succeeded):
+            return
         settling = asyncio.ensure_future(
             run_async(self._quota.settle(self._held, succeeded=succeeded))
         )

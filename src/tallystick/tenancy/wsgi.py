@@ -88,6 +88,7 @@ class QuotaMiddleware:
         tally: Any = None,  # noqa: ANN401 - a Tallystick, or what reserves like one
         default_plan: str | None = None,
         hold_seconds: int = 60,
+        lease: int | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Stand in front of `app`; see `quota.Quota`.
@@ -106,6 +107,7 @@ class QuotaMiddleware:
             tally=tally,
             default_plan=default_plan,
             hold_seconds=hold_seconds,
+            lease=lease,
         )
         refuse_quota_outside(app)
 
