@@ -140,6 +140,12 @@ class Quota:
 
     # --- asking ---------------------------------------------------------------------------------
 
+    def take_at_once(self, admission: Admission) -> Hold | None:
+        """Take a unit of a lease in memory; None where there is none, and `take` has to be run."""
+        if self.leased is None or admission.tenant is None or admission.customer_id is None:
+            return None
+        return self.leased.at_once(admission.customer_id, self.quota_key, plan_of(admission.tenant))
+
     def take(self, admission: Admission) -> Steps[Hold | None]:
         """Take a unit for a request; what is held of it, None where nothing is to be settled.
 
@@ -153,10 +159,6 @@ class Quota:
             yield from self._compare(tenant, customer, quantity_of(counted, "check_usage"))
             return None
         plan = plan_of(tenant)
-        if self.leased is not None:
-            at_once = self.leased.at_once(customer, self.quota_key, plan)
-            if at_once is not None:
-                return at_once
         source = _tally(self) if self.leased is None else self.leased
         options: dict[str, Any] = {} if plan is None else {"plan": plan}
         reserve = functools.partial(source.reserve, expires_in=self.hold_seconds, **options)
