@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from bench.measure import Result
 
-__all__ = ["run"]
+__all__ = ["Server", "run"]
 
 ROUNDS: Final = 9
 REQUESTS: Final = 1500
@@ -37,7 +37,7 @@ SERVER: Final = """
 import signal, time
 signal.signal(signal.SIGUSR1, lambda *_: print(time.process_time(), flush=True))
 from tallystick.http.server import serve
-from bench.http import bare, ours
+from {module} import {name}
 serve({name}(), announce=lambda line: print(line, flush=True), port=0)
 """
 
@@ -84,7 +84,7 @@ def bare() -> ASGIApp:
 
 def run() -> list[Result]:
     """Ask both in turns, and give the ratio of their rates."""
-    with _Server("ours") as mine, _Server("bare") as other:
+    with Server("bench.http", "ours") as mine, Server("bench.http", "bare") as other:
         assert mine.answer() == other.answer(), "both must send the same bytes"
         for server in (mine, other):
             server.rate(WARM_UP)
@@ -92,13 +92,16 @@ def run() -> list[Result]:
     return [compared("/api/v1/plans against bare ASGI, rate", ratios, goal=0.9, at_least=True)]
 
 
-class _Server:
-    """One server process and one keep-alive connection to it."""
+class Server:
+    """One server process of the app that a function of a module makes, and a connection to it."""
 
-    def __init__(self, name: str) -> None:
-        self._program = SERVER.format(name=name)
+    def __init__(self, module: str, name: str, request: bytes = REQUEST) -> None:
+        """Prepare it; `with` starts it.  The request is what it is asked, kept alive."""
+        self._program = SERVER.format(module=module, name=name)
+        self._request = request
 
     def __enter__(self) -> Self:
+        """Start the server, and connect."""
         self._process = subprocess.Popen(
             [sys.executable, "-c", self._program], stdout=subprocess.PIPE, text=True
         )
@@ -109,13 +112,14 @@ class _Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Hang up, and stop it."""
         self._socket.close()
         self._process.terminate()
         self._process.communicate(timeout=30)
 
     def answer(self) -> bytes:
         """Ask once; give the whole answer but for the date."""
-        self._socket.sendall(REQUEST)
+        self._socket.sendall(self._request)
         received = self._socket.recv(65_536)
         head, _, body = received.partition(b"\r\n\r\n")
         lines = head.split(b"\r\n")
@@ -129,7 +133,7 @@ class _Server:
         """Ask many times, one after the other; give requests per second of processor time."""
         before = self._spent()
         for _ in range(requests):
-            self._socket.sendall(REQUEST)
+            self._socket.sendall(self._request)
             left = self._size
             while left:
                 left -= len(self._socket.recv(65_536))

@@ -164,8 +164,8 @@ def compare(tally: Tallystick) -> None:
     many = tally.check_many(asked)
     for (customer, key), answer in zip(asked, many, strict=True):
         one = Asked(customer, key)
-        wanted = tally.act(lambda u, n, one=one: counted_by_events(u, tally, n, one), reading=True)  # type: ignore[misc]
-        found = tally.act(lambda u, n, one=one: at_gate(u, tally, n, one), reading=True)  # type: ignore[misc]
+        wanted = tally.act(lambda u, n, one=one: counted_by_events(u, tally, n, one), reading=True)  # type: ignore[misc]  # mypy cannot tell what it gives
+        found = tally.act(lambda u, n, one=one: at_gate(u, tally, n, one), reading=True)  # type: ignore[misc]  # mypy cannot tell what it gives
         assert found == wanted, (customer, key)
         assert answer == tally.check(customer, key), (customer, key)
         assert (answer.used, answer.reserved) == (wanted.used, wanted.reserved), (customer, key)

@@ -25,10 +25,34 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
     from tallystick.wiring import Tallystick
 
-__all__ = ["Lease"]
+__all__ = ["Lease", "LeaseHold"]
 
 _LOG: Final = logging.getLogger(__name__)
 _DRY: Final = 1.0  # seconds: for so long a denial is answered from memory
+
+
+class LeaseHold:
+    """Units of a block that somebody holds: commit them, or release them, once.
+
+    Neither asks the database.  Where the block has ended meanwhile they count as used, as nobody
+    else could have been given them.
+    """
+
+    __slots__ = ("_lease", "_number", "_quantity")
+
+    def __init__(self, lease: Lease, number: int, quantity: int) -> None:
+        """Hold so much of a lease's block of that number."""
+        self._lease, self._number, self._quantity = lease, number, quantity
+
+    def commit(self) -> None:
+        """Say that they were used."""
+        self._lease.settle(self._number, self._quantity, back=False)
+        self._quantity = 0
+
+    def release(self) -> None:
+        """Give them back."""
+        self._lease.settle(self._number, self._quantity, back=True)
+        self._quantity = 0
 
 
 class Lease:
@@ -58,7 +82,8 @@ class Lease:
         self._memory = Lock()  # of `_left`: held for a few instructions
         self._turn = Lock()  # of the block: held while the database is asked; taken first
         self._block: LeaseRow | None = None
-        self._left = self._returned = 0
+        self._left = self._returned = self._pending = 0
+        self._number = 1  # of the block, as this process counts them
         self._until = self._dry_until = 0.0
         self._dry_for = 0
         self._next = wish.id
@@ -80,7 +105,27 @@ class Lease:
             if type(quantity) is int and 0 < quantity <= self._left and monotonic() < self._until:
                 self._left -= quantity
                 return True
-        return self._use_of_next(quantity)
+        return bool(self._use_of_next(quantity))
+
+    def hold(self, quantity: int = 1, *, wait: bool = True) -> LeaseHold | None:
+        """Hold so much until it is known whether it is used; None where that is not allowed.
+
+        Without `wait` nobody is asked: it is None also where the next block has to be taken first.
+        A process that is killed, or a block that ends, counts what is held as used.
+
+        Raises what `use` raises.
+        """
+        number = self._from_memory(quantity, held=True) if type(quantity) is int else 0
+        if not number and wait:
+            number = self._use_of_next(quantity, held=True)
+        return LeaseHold(self, number, quantity) if number else None
+
+    def settle(self, number: int, quantity: int, *, back: bool) -> None:
+        """Count what was held of the block of that number as used, or have it `back`."""
+        with self._memory:
+            if number == self._number:
+                self._pending -= quantity
+                self._left += quantity if back else 0
 
     @property
     def left(self) -> int:
@@ -101,7 +146,8 @@ class Lease:
         """Let go of the parent's block in a forked child; a program need not call it."""
         self._ended.set()
         self._memory, self._turn = Lock(), Lock()
-        self._block, self._left = None, 0
+        self._block, self._left, self._pending = None, 0, 0
+        self._number += 1
 
     def __enter__(self) -> Self:
         """Give itself, to be closed at the end of the block."""
@@ -118,27 +164,29 @@ class Lease:
 
     # --- where the block does not answer ------------------------------------------------------
 
-    def _use_of_next(self, quantity: int) -> bool:
+    def _use_of_next(self, quantity: int, *, held: bool = False) -> int:
+        """Take it of the next block; give the number of that, 0 where it is denied."""
         if type(quantity) is not int or not 0 < quantity <= self.size:
             raise refused_at("quantity", f"is a whole number from 1 to {self.size:,}")
         with self._turn:
             if self._ended.is_set():
                 raise SetupError("the lease is closed: take another one")
-            if self._from_memory(quantity):
-                return True  # of the block that another thread took
+            if number := self._from_memory(quantity, held=held):
+                return number  # of the block that another thread took
             if monotonic() < self._dry_until and quantity >= self._dry_for:
-                return False
-            if self._renewed() and self._from_memory(quantity):
-                return True
+                return 0
+            if self._renewed() and (number := self._from_memory(quantity, held=held)):
+                return number
             self._dry_until, self._dry_for = monotonic() + _DRY, quantity
-            return False
+            return 0
 
-    def _from_memory(self, quantity: int) -> bool:
+    def _from_memory(self, quantity: int, *, held: bool) -> int:
         with self._memory:
-            if quantity > self._left or monotonic() >= self._until:
-                return False
+            if not 0 < quantity <= self._left or monotonic() >= self._until:
+                return 0
             self._left -= quantity
-            return True
+            self._pending += quantity if held else 0
+            return self._number
 
     def _renewed(self) -> bool:
         try:
@@ -175,14 +223,16 @@ class Lease:
         """
         with self._memory:
             self._returned += self._left
-            self._left = 0
+            self._left = self._pending = 0  # what is held now is told as used
+            self._number += 1
         if self._block is not None:
             self._report(self._block, close=True)
             self._block = None
 
     def _report(self, block: LeaseRow, *, close: bool = False) -> None:
         """Tell the ledger what is used by now, if it does not know."""
-        used = block.size - self._left - self._returned
+        with self._memory:
+            used = block.size - self._left - self._returned - self._pending
         if not close and used == block.reported:
             return
         wish = replace(self._wish, id=block.id, quantity=Decimal(used))

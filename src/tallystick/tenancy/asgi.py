@@ -120,16 +120,15 @@ class QuotaMiddleware:
 
     async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
         admission = admission_of(scope)
-        request = facts_of(scope)
-        tenant = None if admission.tenant is None else admission.tenant.id
-        try:
-            held = await run_async(self._quota.take(admission))
-        except SetupError:
-            raise
-        except TallystickError as error:
-            log_denial(error, request, tenant, self._quota.quota_key)
-            await _refuse(error, self._clock.now(), scope, receive, send)
-            return
+        held = self._quota.take_at_once(admission)
+        if held is None:
+            try:
+                held = await run_async(self._quota.take(admission))
+            except SetupError:
+                raise
+            except TallystickError as error:
+                await self._deny(error, admission, scope, receive, send)
+                return
         answer = _Answer(self._quota, held, send)
         try:
             await self.app(scope, receive, answer.send)
@@ -142,8 +141,19 @@ class QuotaMiddleware:
         if answer.refused is None:
             await answer.settle(succeeded=scope["type"] == "websocket")
         if answer.refused is not None:
-            log_denial(answer.refused, request, tenant, self._quota.quota_key)
-            await _refuse(answer.refused, self._clock.now(), scope, receive, send)
+            await self._deny(answer.refused, admission, scope, receive, send)
+
+    async def _deny(
+        self,
+        error: TallystickError,
+        admission: Admission,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        tenant = None if admission.tenant is None else admission.tenant.id
+        log_denial(error, facts_of(scope), tenant, self._quota.quota_key)
+        await _refuse(error, self._clock.now(), scope, receive, send)
 
 
 _WITHOUT: Final = (
@@ -175,6 +185,8 @@ class _Answer:
         if self._settled:
             return
         self._settled = True
+        if self._quota.settle_at_once(self._held, succeeded=succeeded):
+            return
         settling = asyncio.ensure_future(
             run_async(self._quota.settle(self._held, succeeded=succeeded))
         )

@@ -9,7 +9,7 @@ the same time may then all be told that there is room.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, Required, TypedDict
 
@@ -21,6 +21,7 @@ from tallystick.core.spelling import did_you_mean
 from tallystick.core.text import id_at
 from tallystick.core.usage_reset import next_usage_reset
 from tallystick.errors import SetupError
+from tallystick.tenancy.leased import Leased
 from tallystick.tenancy.steps import Call, Steps
 from tallystick.tenancy.tenant import Tenant, plan_of
 
@@ -72,6 +73,7 @@ class QuotaOptions(TypedDict, total=False):
     tally: Any  # a Tallystick, or what is Reserving like one
     default_plan: str | None
     hold_seconds: int
+    lease: int | None
     clock: Clock | None
 
 
@@ -91,7 +93,8 @@ class Quota:
     `check_usage(tenant_id)` is the host's count; without it `tally` counts.  The limit is `limit`
     where it is given (-1: none), else the plan's, by `catalog` or `tally`.  The plan is the one in
     the tenant's `metadata["plan"]`, else what `tally` knows of the customer's subscription, else
-    `default_plan`.  `hold_seconds` is how long a unit is held for a request that never ends.
+    `default_plan`.  `hold_seconds` is how long a unit is held for a request that never ends.  With
+    a `lease` of so many units requests are let through from memory, by blocks of that size.
 
     Raises SetupError for settings that do not fit together, and for a feature that no plan has or
     that never resets: that is a limit on what exists, which requests do not use up.
@@ -105,6 +108,8 @@ class Quota:
     tally: Reserving | None = None
     default_plan: str | None = None
     hold_seconds: int = 60
+    lease: int | None = None
+    leased: Leased | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse settings that do not fit together."""
@@ -120,6 +125,10 @@ class Quota:
         elif [self.limit, self.catalog, self.tally].count(None) != _ALL_BUT_ONE:
             raise SetupError("check_usage= goes with one of limit=, catalog= or tally=")
         self._refuse_feature()
+        if self.lease is not None:
+            if self.check_usage is not None:
+                raise SetupError("lease= is for what tally= counts: leave check_usage= out")
+            object.__setattr__(self, "leased", Leased(self.tally, self.lease))
 
     def _refuse_uncounted(self) -> None:
         if self.tally is None:
@@ -151,6 +160,12 @@ class Quota:
 
     # --- asking ---------------------------------------------------------------------------------
 
+    def take_at_once(self, admission: Admission) -> Hold | None:
+        """Take a unit of a lease in memory; None where there is none, and `take` has to be run."""
+        if self.leased is None or admission.tenant is None or admission.customer_id is None:
+            return None
+        return self.leased.at_once(admission.customer_id, self.quota_key, plan_of(admission.tenant))
+
     def take(self, admission: Admission) -> Steps[Hold | None]:
         """Take a unit for a request; what is held of it, None where nothing is to be settled.
 
@@ -163,8 +178,10 @@ class Quota:
             counted = yield Call(self.check_usage, (tenant.id,))
             yield from self._compare(tenant, customer, quantity_of(counted, "check_usage"))
             return None
-        options: dict[str, Any] = {"expires_in": self.hold_seconds, **_plan_option(tenant)}
-        reserve = functools.partial(_tally(self).reserve, **options)
+        plan = plan_of(tenant)
+        source = _tally(self) if self.leased is None else self.leased
+        options: dict[str, Any] = {} if plan is None else {"plan": plan}
+        reserve = functools.partial(source.reserve, expires_in=self.hold_seconds, **options)
         held: Hold = yield Call(reserve, (customer, self.quota_key, 1))
         return held
 
@@ -175,6 +192,13 @@ class Quota:
         """
         if held is not None:
             yield Call(held.commit if succeeded else held.release)
+
+    def settle_at_once(self, held: Hold | None, *, succeeded: bool) -> bool:
+        """Settle what needs nobody to be asked; False for what does, and then it is not settled."""
+        if held is None or self.leased is None:
+            return held is None
+        (held.commit if succeeded else held.release)()
+        return True
 
     def _compare(self, tenant: Tenant, customer: str, used: Decimal) -> Steps[None]:
         if self.limit is not None:
