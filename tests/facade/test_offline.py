@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -194,6 +195,28 @@ def test_so_many_are_let_pass_and_all_of_them_count(
     assert mine == [("1", "3", "3"), ("2", "2", "3"), ("1", "4", "3")]
 
 
+def test_many_threads_get_exactly_the_units(tally: Tallystick, away: Outage) -> None:
+    def one(number: int) -> bool:
+        try:
+            if number % 2:
+                tally.use("acme", "calls")
+            else:
+                with tally.reserve("acme", "calls"):
+                    pass
+        except StorageUnavailable:
+            return False
+        return True
+
+    away()
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(one, range(32))) == UNITS
+    many = tally.check_many([("acme", "calls"), ("acme", "sso")])
+    assert [(each.allowed, each.reason) for each in many] == [(False, "dependency_away")] * 2
+    away.over()
+    assert offline(tally).reconcile() == UNITS
+    assert used(tally) == UNITS
+
+
 def test_a_limit_is_never_passed_by_more_than_the_units_over_two_outages(
     tally: Tallystick, away: Outage
 ) -> None:
@@ -214,6 +237,21 @@ def test_a_limit_is_never_passed_by_more_than_the_units_over_two_outages(
     later(tally, days=30)
     assert let_pass(tally) == UNITS, "the quota has started again"
     away.over()
+
+
+def test_who_is_within_the_limit_again_owes_nothing(tally: Tallystick, away: Outage) -> None:
+    away()
+    tally.use("acme", "projects", UNITS)
+    away.over()
+    offline(tally).reconcile()
+    away()
+    assert let_pass(tally, "projects") == UNITS - 1, "one project is over the limit of three"
+    away.over()
+    offline(tally).reconcile()
+    tally.set("acme", "projects", 0)
+    tally.use("acme", "projects")
+    away()
+    assert let_pass(tally, "projects") == UNITS
 
 
 def test_what_is_paid_for_passes_no_limit(tally: Tallystick, away: Outage) -> None:
