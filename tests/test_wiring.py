@@ -10,9 +10,9 @@ from sqlalchemy import create_engine, func, insert, select
 
 from tallystick import Tallystick, UnknownPlan, define_plans
 from tallystick.errors import InvalidPeriod, SetupError
+from tallystick.system import SystemClock, SystemIds
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.ids import CountedIds
-from tallystick.wiring import SystemClock, SystemIds
 
 if TYPE_CHECKING:
     from pathlib import Path

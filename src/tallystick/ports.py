@@ -16,7 +16,7 @@ __all__ = ["Clock", "Ids", "TaxEngine"]
 
 
 class Clock(Protocol):
-    """What time it is: `wiring.SystemClock`, or `testing.clock.FrozenClock`."""
+    """What time it is: `system.SystemClock`, or `testing.clock.FrozenClock`."""
 
     def now(self) -> datetime:
         """Give the time, aware and in UTC."""
@@ -24,7 +24,7 @@ class Clock(Protocol):
 
 
 class Ids(Protocol):
-    """New names for our own rows: `wiring.SystemIds`, or `testing.ids.CountedIds`."""
+    """New names for our own rows: `system.SystemIds`, or `testing.ids.CountedIds`."""
 
     def new(self, prefix: str) -> str:
         """Give an id that was never given before, as `cus_…`; ids sort in the order of birth."""

@@ -1,13 +1,11 @@
 """Where the parts meet: settings become adapters, and adapters become Tallystick, the facade.
 
-The one file that knows every room below it, and the one that asks the system for the time.
+The one file that knows every room below it.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from sqlalchemy import Engine
@@ -41,9 +39,11 @@ from tallystick.storage.role import check_role
 from tallystick.storage.scope import ALL
 from tallystick.storage.tables import PREFIX, Tables
 from tallystick.storage.unit import Storage
+from tallystick.system import SystemClock, SystemIds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
     from pathlib import Path
     from types import TracebackType
 
@@ -63,40 +63,11 @@ if TYPE_CHECKING:
     from tallystick.storage.migrate import Migration
     from tallystick.storage.unit import Unit
 
-__all__ = ["SystemClock", "SystemIds", "Tallystick"]
+__all__ = ["Tallystick"]
 
 R = TypeVar("R")
 
 _SIGNING_KEYS: Final = "TALLYSTICK_SIGNING_KEYS"
-_LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # in their order, none like another
-_TIME_LETTERS: Final = 10  # 50 bits of milliseconds: good for 35,000 years
-_CHANCE_LETTERS: Final = 16  # 80 bits
-
-
-class SystemClock:
-    """The clock of this machine."""
-
-    def now(self) -> datetime:
-        """Give the time, in UTC."""
-        return datetime.now(UTC)
-
-
-class SystemIds:
-    """Ids of a time and 80 random bits: they sort by the millisecond and never meet."""
-
-    def __init__(self, clock: Clock | None = None) -> None:
-        """Take the time from a clock; the machine's if None."""
-        self._clock = SystemClock() if clock is None else clock
-
-    def new(self, prefix: str) -> str:
-        """Give a new id, as `cus_01jd8h3m5r…`."""
-        at = int(self._clock.now().timestamp() * 1000)
-        chance = secrets.randbits(5 * _CHANCE_LETTERS)
-        return f"{prefix}_{_letters(at, _TIME_LETTERS)}{_letters(chance, _CHANCE_LETTERS)}"
-
-
-def _letters(number: int, length: int) -> str:
-    return "".join(_LETTERS[number >> 5 * place & 31] for place in reversed(range(length)))
 
 
 class Tallystick(Gate[Key]):

@@ -77,7 +77,7 @@ def lint(
 
 
 def _now() -> Instant:
-    from tallystick.wiring import SystemClock
+    from tallystick.system import SystemClock
 
     return SystemClock().now()
 

@@ -110,7 +110,7 @@ def _import(
     dry_run: bool,
 ) -> None:
     from tallystick.app.imports import import_lines, tried
-    from tallystick.wiring import SystemClock
+    from tallystick.system import SystemClock
 
     if database is None and dry_run:  # the lines by themselves need none
         clock = SystemClock()

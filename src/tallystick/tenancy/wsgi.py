@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, Unpack
 
 from tallystick.errors import SetupError, TallystickError
 from tallystick.problems import refusal_of
+from tallystick.system import SystemClock
 from tallystick.tenancy.denials import log_denial, request_id_of
 from tallystick.tenancy.facts import RequestFacts
 from tallystick.tenancy.order import refuse_quota_outside
 from tallystick.tenancy.quota import QuotaOptions, read_quota
 from tallystick.tenancy.settings import Options, TenancyConfig, read_config
 from tallystick.tenancy.steps import run
-from tallystick.wiring import SystemClock
 
 if TYPE_CHECKING:
     from datetime import datetime
