@@ -16,14 +16,15 @@ from tests.databases import migrated
 from tests.oracle.granting import Granting
 from tests.oracle.limits import Limits
 from tests.proof.settings import FULL, times
-from tests.properties.limited import LONG, PLANS, Ledger, granted_lives, lives
+from tests.properties.limit_lives import LONG, granted_lives, lives
+from tests.properties.limited import PLANS, Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.databases import Kind
     from tests.oracle.limits import Tree
-    from tests.properties.limited import Life
+    from tests.properties.limit_lives import Life
 
 _LIVES: Final[dict[Kind, int]] = {"sqlite-memory": times(3, 600), "postgresql": times(1, 300)}
 _QUIET: Final = settings(
