@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.core import checks
+from django.core.wsgi import get_wsgi_application
 from django.db import connections
 from django.template import Context, Template, TemplateSyntaxError
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 
 from tallystick.errors import SetupError, StorageUnavailable
 from tallystick.integrations.django import quota, require_feature, use
+from tallystick.tenancy import Tenant
+from tallystick.tenancy.wsgi import TenantMiddleware, admission_of
 from tests.integrations.django.project import CLOCK, by_header, undone
 from tests.integrations.shop import PLANS
 
@@ -247,3 +250,27 @@ def test_exactly_the_limit_passes_of_many_requests_at_once(shared: Ledger) -> No
     assert sorted(statuses) == [200] * 50 + [429] * 14
     access = shared.check("acme", "projects")
     assert (access.used, access.reserved) == (50, 0)
+
+
+def test_who_is_billed_may_be_the_tenant_of_a_middleware_in_front(tally: Ledger) -> None:
+    def find(name: str) -> Tenant | None:
+        return Tenant(id="acme", slug="acme") if name == "acme" else None
+
+    def of_tenant(request: Any) -> object:
+        return admission_of(request.environ).customer_id
+
+    config = {"strategy": "shared", "resolution": "header"}
+    app = TenantMiddleware(get_wsgi_application(), config=config, lookup_tenant=find)
+
+    def ask(tenant: str) -> str:
+        told: list[str] = []
+        environ = RequestFactory().post("/projects", headers={"x-tenant-id": tenant}).environ
+        answer = app(environ, lambda status, *_: told.append(status))
+        b"".join(answer)
+        getattr(answer, "close", bool)()
+        return told[0]
+
+    with shop(CUSTOMER=of_tenant):
+        assert [ask("acme")[:3] for _ in range(3)] == ["200", "200", "429"]
+        assert ask("nobody") == "404 Not Found"
+    assert tally.check("acme", "projects").used == 2

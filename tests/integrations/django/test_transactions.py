@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,10 +14,16 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connection, connections, transaction
 from django.db.transaction import TransactionManagementError
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from tallystick import define_plans
-from tallystick.errors import QuotaExceeded, SetupError, StorageUnavailable, UnknownPlan
+from tallystick.errors import (
+    MissingExtra,
+    QuotaExceeded,
+    SetupError,
+    StorageUnavailable,
+    UnknownPlan,
+)
 from tallystick.integrations.django.connection import engine_on
 from tests.databases import new_postgresql
 from tests.integrations.django.project import on, undone
@@ -182,6 +189,26 @@ def test_many_events_at_once_are_part_of_the_hosts_transaction(tally: Ledger) ->
     assert tally.verify().ok
 
 
+def test_a_month_is_billed_and_what_a_host_undoes_is_billed_later(tally: Ledger) -> None:
+    tally.customers.create("acme", name="Acme", currency="USD")
+    tally.subscriptions.start("acme", "pro")
+    with undone():
+        assert tally.invoices.run(NOON).documents == 1
+    assert tally.invoices.run(NOON).documents == 1
+    assert tally.invoices.run(NOON + timedelta(days=65)).documents == 2
+    assert tally.invoices.run(NOON + timedelta(days=65)).documents == 0
+    assert tally.verify().ok
+
+
+def test_rows_may_wait_on_the_server(tally: Ledger) -> None:
+    tally.use("acme", "apiRequests")
+    with tally.storage.look() as unit:
+        events = unit.tables.usage_events
+        lazily = unit.connection.execution_options(yield_per=1)
+        (row,) = lazily.execute(select(events.c.customer_id, events.c.occurred_at))
+    assert row == ("acme", NOON)
+
+
 def test_for_whom_the_hosts_transaction_is_stays_as_it_was(on_postgresql: Ledger) -> None:
     asked = "SELECT current_setting('tallystick.all_customers', true)"
     with transaction.atomic(), connection.cursor() as cursor:
@@ -274,9 +301,16 @@ def _end(pid: int) -> None:
     connection.close()
 
 
-def test_a_database_of_another_kind_or_name_is_refused() -> None:
+def test_a_database_of_another_kind_or_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SetupError, match="DATABASES has no 'billing'"):
         engine_on("billing")
+    monkeypatch.setattr(connections["default"], "vendor", "oracle")
+    with pytest.raises(SetupError, match="PostgreSQL or SQLite, not oracle"):
+        engine_on("default")
+    monkeypatch.setattr(connections["default"], "vendor", "postgresql")
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra, match="postgres"):
+        engine_on("default")
 
 
 def test_where_the_database_does_not_answer_nothing_is_allowed(tmp_path: Path) -> None:

@@ -186,33 +186,42 @@ class _SharedPostgreSQL(_Shared):
         super().__init__(alias)
         self.isolation_level: Any = None
 
-    def cursor(self, *_: object) -> Any:  # noqa: ANN401 - of the driver
-        began = self.begin()
-        cursor = _cursor_type()(self._host.connection)
-        if began and self.isolation_level is not None:
+    def cursor(self, name: str | None = None) -> Any:  # noqa: ANN401 - of the driver
+        plain, on_server = _cursor_types()
+        if self.begin() and self.isolation_level is not None:
             level = self.isolation_level.name.replace("_", " ")
             mode = "READ ONLY" if self.read_only else "READ WRITE"
-            cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {level} {mode}")
-        return cursor
+            plain(self._host.connection).execute(f"SET TRANSACTION ISOLATION LEVEL {level} {mode}")
+        connection = self._host.connection
+        return plain(connection) if name is None else on_server(connection, name)
 
     def execute(self, *given: Any, **named: Any) -> Any:  # noqa: ANN401 - of the driver
         return self.cursor().execute(*given, **named)
 
 
 @lru_cache
-def _cursor_type() -> Any:  # noqa: ANN401 - a class of the driver
-    """Make a cursor that reads values as psycopg does, whatever Django chose for its own."""
-    from psycopg import Connection, Cursor  # noqa: PLC0415 - there only where PostgreSQL is used
+def _cursor_types() -> tuple[Any, Any]:
+    """Make cursors that read values as psycopg does, whatever Django chose for its own.
+
+    One takes every row at once, the other leaves them on the server until they are asked for.
+    """
+    from psycopg import Cursor, ServerCursor  # noqa: PLC0415 - there only where it is used
     from psycopg.types.datetime import TimestamptzLoader  # noqa: PLC0415 - the same
     from psycopg.types.json import JsonbLoader  # noqa: PLC0415 - the same
 
-    class PlainCursor(Cursor[Any]):
-        def __init__(self, connection: Connection[Any]) -> None:
-            super().__init__(connection)
+    class Plain(Cursor[Any]):
+        def __init__(self, *given: Any) -> None:  # noqa: ANN401 - of the driver
+            super().__init__(*given)
             self.adapters.register_loader("jsonb", JsonbLoader)
             self.adapters.register_loader("timestamptz", TimestamptzLoader)
 
-    return PlainCursor
+    class OnServer(ServerCursor[Any]):
+        def __init__(self, *given: Any) -> None:  # noqa: ANN401 - of the driver
+            super().__init__(*given)
+            self.adapters.register_loader("jsonb", JsonbLoader)
+            self.adapters.register_loader("timestamptz", TimestamptzLoader)
+
+    return Plain, OnServer
 
 
 class DjangoPostgreSQL(PGDialect_psycopg):
