@@ -59,7 +59,7 @@ DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def clock(tree: ast.Module, _source: str) -> Iterator[Breach]:
-    """Nobody asks the wall clock: a time is an argument, and wiring names the one clock."""
+    """Nobody asks the wall clock: a time is an argument; `tallystick.system` has the one clock."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and ast.unparse(node) in CLOCKS:
             yield node.lineno, f"{ast.unparse(node)} asks the wall clock"

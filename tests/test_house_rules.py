@@ -53,7 +53,7 @@ class Case:
 CASES = [
     Case(
         house.clock,
-        lambda name: in_package(name) and name != "src/tallystick/wiring.py",
+        lambda name: in_package(name) and name != "src/tallystick/system.py",
         (
             (
                 "from datetime import UTC, datetime\nnow = datetime.now(UTC)\n",
