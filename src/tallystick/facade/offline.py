@@ -66,14 +66,13 @@ class Offline:
         found = spool_folder(tally) if folder is None else Path(folder)
         self.folder = found / "offline"  # never among the events of a buffer
         self._opening, self._closed = Lock(), False
-        self._asked_until, self._away = 0.0, StorageUnavailable("the database is away")
-        self._kept = self._begin()
+        self._asked_until, self._away = 0.0, "the database is away"
+        self._begin()
 
-    def _begin(self) -> OfflineSpool:
-        kept = OfflineSpool(self._tally, self.units, self.folder)
-        self._pid = os.getpid()
+    def _begin(self) -> None:
+        self._kept = OfflineSpool(self._tally, self.units, self.folder)
+        self._pid = os.getpid()  # last: from here on any thread takes what is kept
         guard(self)
-        return kept
 
     def _open(self) -> OfflineSpool:
         """Give this process's part of the folder; a forked child opens its own.
@@ -85,7 +84,7 @@ class Offline:
         if self._pid != os.getpid():
             with self._opening:
                 if self._pid != os.getpid():
-                    self._kept = self._begin()
+                    self._begin()
         return self._kept
 
     @property
@@ -124,11 +123,11 @@ class Offline:
         """
         self._open()
         if self._asked_until and monotonic() < self._asked_until:
-            raise self._away
+            raise StorageUnavailable(self._away)
         try:
             return ask()
         except StorageUnavailable as away:
-            self._asked_until, self._away = monotonic() + _ASK_AGAIN, away
+            self._asked_until, self._away = monotonic() + _ASK_AGAIN, str(away)
             raise
 
     def check(self, wish: Wish) -> Access:
@@ -230,7 +229,8 @@ class Offline:
             size = held.wish.quantity if actual is None else actual
             wish = replace(held.wish, quantity=size)
             if held.actual is None and size > held.wish.quantity:
-                self._admit(replace(wish, quantity=size - held.wish.quantity), self._away)
+                more = replace(wish, quantity=size - held.wish.quantity)
+                self._admit(more, StorageUnavailable(self._away))
             kept.room.commit(held, size)
             if held.actual is None and size:
                 try:
