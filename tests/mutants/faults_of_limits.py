@@ -144,8 +144,8 @@ OF_LIMITS: Final = (
     Mutant(
         "units that an invoice let a grant pay are gone from the limit",
         "core/granted_units.py",
-        "return exact_sum(still, self.burned) if window is None else exact_sum(still, *paid)",
-        "return still",
+        "            return exact_sum(still, self.burned)\n",
+        "            return still\n",
         (f"{_GRANTED}{_PAID}[sqlite-memory]",),
     ),
     Mutant(

@@ -19,6 +19,7 @@ from tallystick.app.offers import Offers
 from tallystick.app.plan_credits import credit_rule, rolled, runs_on, source_of
 from tallystick.app.seller import settings_of
 from tallystick.app.sequence import in_sequence
+from tallystick.app.stopped import FAULTS
 from tallystick.app.usage_of_drafts import UsageOfDrafts
 from tallystick.core.access import allowance_window
 from tallystick.core.charge import Due
@@ -31,7 +32,6 @@ from tallystick.core.subscription_moves import advance, next_at
 from tallystick.core.subscription_spans import closed
 from tallystick.core.terms import prices_of
 from tallystick.core.units_billed import granted_units
-from tallystick.errors import TallystickError
 from tallystick.storage import invoices, subscriptions
 from tallystick.storage.invoice_rows import Draft
 from tallystick.storage.plan_grants import rolled_over
@@ -231,7 +231,7 @@ class _Purses:
                 continue
             try:
                 outcome = advance(before, until, self.offers)
-            except TallystickError:  # it is set aside, and nothing comes of it till somebody looks
+            except FAULTS:  # it is set aside, and nothing comes of it till somebody looks
                 continue
             grace = settings_of(self.unit).grace if grace is None else grace
             self.held[before.customer, before.id] = outcome.subscription
@@ -256,7 +256,7 @@ class _Purses:
             self._put_into(facts)
             try:
                 invoice = facts.reckoned(draft)
-            except TallystickError:  # it cannot be issued, so nothing is paid by it
+            except FAULTS:  # it cannot be issued, so nothing is paid by it
                 continue
             facts.follow(draft, invoice)
             facts.settle(invoice)

@@ -42,9 +42,11 @@ class UnitGrant:
 
         Units that were used in a time which the window is only a part of are left out.
         """
-        paid = (size for since, size in self.paid if window is not None and since >= window.start)
         still = self.left if self.grant.active_at(at) else ZERO
-        return exact_sum(still, self.burned) if window is None else exact_sum(still, *paid)
+        if window is None:
+            return exact_sum(still, self.burned)
+        paid = (size for since, size in self.paid if window.start <= since < window.end)
+        return exact_sum(still, *paid)
 
 
 def units_added(
