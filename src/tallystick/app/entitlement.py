@@ -247,10 +247,7 @@ def meter_for(given: Given, shelf: PlanShelf) -> Meter | None:
 
 
 def counts_of(
-    unit: Unit,
-    at: Instant,
-    now: Instant,
-    asked: Sequence[tuple[Asked, Given, Meter | None]],
+    unit: Unit, at: Instant, now: Instant, asked: Sequence[tuple[Asked, Given, Meter | None]]
 ) -> list[Counted]:
     """Give what is used, reserved and granted of each feature that is asked for, by its meter.
 
