@@ -13,12 +13,25 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.errors import TallystickError
+from tallystick.core.period import parse_instant
+from tallystick.errors import QuotaExceeded, TallystickError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
-__all__ = ["CHALLENGE", "NEUTRAL", "RETRY_AFTER", "STATUS", "Answer", "code_for", "envelope", "of"]
+__all__ = [
+    "CHALLENGE",
+    "NEUTRAL",
+    "RETRY_AFTER",
+    "STATUS",
+    "Answer",
+    "Refusal",
+    "code_for",
+    "envelope",
+    "of",
+    "refusal_of",
+]
 
 STATUS: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -59,6 +72,7 @@ _INTERNAL: Final = "INTERNAL_ERROR"
 _UNAUTHORIZED: Final = 401
 _CLIENT_ERRORS: Final = 400
 _SERVER_ERRORS: Final = 500
+_LONGEST_WAIT: Final = 366 * 86_400  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +138,46 @@ def of(error: Exception) -> Answer:
     if code == "VALIDATION_ERROR":
         details = {"fields": {"": [message]}, **details}
     return Answer(STATUS[code], envelope(code, message, details))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer to who is not let through, ready to be sent in any form.
+
+    Names of headers are in small letters.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def internal(self) -> bool:
+        """Whether it is ours to cure: then the error itself belongs into the log."""
+        return self.status == STATUS[_INTERNAL]
+
+
+def refusal_of(error: Exception, at: datetime) -> Refusal:
+    """Make the answer to an error: the one envelope, and how long to wait where that is known.
+
+    A quota that starts again says in how many whole seconds from `at`, rounded up: at least one,
+    at most a year.
+    """
+    answer = of(error)
+    body = answer.content
+    headers = {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        **{name.lower(): value for name, value in answer.headers.items()},
+    }
+    if isinstance(error, QuotaExceeded) and error.resets_at is not None:
+        headers["retry-after"] = str(_seconds_until(error.resets_at, at))
+    return Refusal(answer.status, headers, body)
+
+
+def _seconds_until(text: str, at: datetime) -> int:
+    left = parse_instant(text) - at
+    whole = left.days * 86_400 + left.seconds + (left.microseconds > 0)
+    return min(max(whole, 1), _LONGEST_WAIT)

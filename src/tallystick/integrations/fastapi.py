@@ -15,14 +15,15 @@ try:
 except ImportError as error:
     raise MissingExtra("tallystick.integrations.fastapi", "fastapi") from error
 
-from tallystick.integrations.answers import log_denial, refusal_of
+from tallystick.integrations.answers import log_denial
 from tallystick.integrations.asgi import asked_customer
 from tallystick.integrations.fastapi_openapi import Shown, describe_gates
 from tallystick.integrations.fastapi_routes import add_routes
 from tallystick.integrations.holds import Holds
 from tallystick.integrations.needs import check_feature, included, need_of, seconds_held
-from tallystick.integrations.scopes import check_scopes, scopes_of
 from tallystick.integrations.worker import run_worker, seconds_between, set_up
+from tallystick.problems import refusal_of
+from tallystick.tenancy.scopes import check_scopes, scopes_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -17,7 +17,7 @@ from tallystick.errors import (
     TallystickError,
     Unauthorized,
 )
-from tallystick.integrations.answers import log_denial, refusal_of, succeeded
+from tallystick.integrations.answers import log_denial, succeeded
 from tallystick.integrations.holding import holding
 from tallystick.integrations.needs import (
     check_feature,
@@ -26,7 +26,8 @@ from tallystick.integrations.needs import (
     need_of,
     seconds_held,
 )
-from tallystick.integrations.scopes import check_scopes, scopes_of
+from tallystick.problems import refusal_of
+from tallystick.tenancy.scopes import check_scopes, scopes_of
 
 try:
     from flask import Flask, Response, current_app, make_response, request

@@ -7,7 +7,8 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.errors import TallystickError
-from tallystick.integrations.answers import refusal_of, succeeded
+from tallystick.integrations.answers import succeeded
+from tallystick.problems import refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping

@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, Unpack
 
 from tallystick.errors import SetupError, TallystickError
+from tallystick.problems import refusal_of
+from tallystick.tenancy.denials import log_denial, request_id_of
 from tallystick.tenancy.facts import RequestFacts
 from tallystick.tenancy.order import quota_outside, refuse_quota_outside
-from tallystick.tenancy.quota import Hold, Quota
-from tallystick.tenancy.refusal import log_denial, refusal_of, request_id_of
+from tallystick.tenancy.quota import Hold, Quota, QuotaOptions, read_quota
 from tallystick.tenancy.settings import Options, TenancyConfig, read_config
 from tallystick.tenancy.steps import run_async
 from tallystick.wiring import SystemClock
@@ -87,38 +88,15 @@ class QuotaMiddleware:
     A request that is answered below 400 counts; any other, or one that fails, does not.
     """
 
-    def __init__(  # noqa: PLR0913 - each of these is one setting
-        self,
-        app: App,
-        *,
-        quota_key: str,
-        check_usage: Callable[..., Any] | None = None,
-        limit: int | None = None,
-        catalog: Any = None,  # noqa: ANN401 - a Catalog of any keys
-        tally: Any = None,  # noqa: ANN401 - a Tallystick, or what reserves like one
-        default_plan: str | None = None,
-        hold_seconds: int = 60,
-        lease: int | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        """Stand in front of `app`; see `quota.Quota`.
+    def __init__(self, app: App, **options: Unpack[QuotaOptions]) -> None:
+        """Stand in front of `app`; see `quota.QuotaOptions`.
 
         Raises SetupError, also where a TenantMiddleware stands inside: then nobody has said yet
         who asks.  Where the server is already running, that ends its start-up.
         """
         self.app = app
-        self._clock: Clock = clock or SystemClock()
-        self._quota = Quota(
-            quota_key=quota_key,
-            clock=self._clock,
-            check_usage=check_usage,
-            limit=limit,
-            catalog=catalog,
-            tally=tally,
-            default_plan=default_plan,
-            hold_seconds=hold_seconds,
-            lease=lease,
-        )
+        self._clock: Clock = options.get("clock") or SystemClock()
+        self._quota = read_quota(options, self._clock)
         if not _is_running():  # a framework that builds its stack late is told by its lifespan
             refuse_quota_outside(app)
 
@@ -270,7 +248,7 @@ async def _refuse(
         await send({"type": "websocket.close", "code": _POLICY, "reason": error.code})
         return
     refusal = refusal_of(error, at)
-    headers = [(name.encode(), value.encode("latin-1")) for name, value in refusal.headers]
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in refusal.headers.items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": refusal.body})
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, Required, TypedDict
 
 from tallystick.core.access_denial import denial
 from tallystick.core.entitlement import Access, check_limit
@@ -26,14 +26,14 @@ from tallystick.tenancy.steps import Call, Steps
 from tallystick.tenancy.tenant import Tenant, plan_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from decimal import Decimal
 
     from tallystick.core.catalog import Catalog, Reset
     from tallystick.ports import Clock
     from tallystick.tenancy.admission import Admission
 
-__all__ = ["Hold", "Quota", "Reserving"]
+__all__ = ["Hold", "Quota", "QuotaOptions", "Reserving", "read_quota"]
 
 _LONGEST_HOLD: Final = 86_400  # seconds
 _ALL_BUT_ONE: Final = 2
@@ -61,6 +61,26 @@ class Reserving(Protocol):
     def check(self, customer: str, feature: str, requested: int = 1, **options: Any) -> Access:  # noqa: ANN401 - `plan` and `used`
         """Say whether there is room, by the host's own count."""
         ...
+
+
+class QuotaOptions(TypedDict, total=False):
+    """What a QuotaMiddleware takes: the settings of its Quota; `clock` is the machine's."""
+
+    quota_key: Required[str]
+    check_usage: Callable[..., Any] | None
+    limit: int | None
+    catalog: Catalog[Any, Any] | None
+    tally: Any  # a Tallystick, or what is Reserving like one
+    default_plan: str | None
+    hold_seconds: int
+    lease: int | None
+    clock: Clock | None
+
+
+def read_quota(options: QuotaOptions, clock: Clock) -> Quota:
+    """Make the rules of a quota out of settings.  Raises SetupError as Quota does."""
+    settings: Mapping[str, Any] = {**options, "clock": clock}
+    return Quota(**settings)
 
 
 _CALENDAR: Final = Schedule(start=datetime(1900, 1, 1, tzinfo=UTC))  # a Monday

@@ -11,10 +11,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, Unpack
 
 from tallystick.errors import SetupError, TallystickError
+from tallystick.problems import refusal_of
+from tallystick.tenancy.denials import log_denial, request_id_of
 from tallystick.tenancy.facts import RequestFacts
 from tallystick.tenancy.order import refuse_quota_outside
-from tallystick.tenancy.quota import Quota
-from tallystick.tenancy.refusal import log_denial, refusal_of, request_id_of
+from tallystick.tenancy.quota import QuotaOptions, read_quota
 from tallystick.tenancy.settings import Options, TenancyConfig, read_config
 from tallystick.tenancy.steps import run
 from tallystick.wiring import SystemClock
@@ -77,38 +78,15 @@ class QuotaMiddleware:
     A request that is answered below 400 counts; any other, or one that fails, does not.
     """
 
-    def __init__(  # noqa: PLR0913 - each of these is one setting
-        self,
-        app: App,
-        *,
-        quota_key: str,
-        check_usage: Callable[..., Any] | None = None,
-        limit: int | None = None,
-        catalog: Any = None,  # noqa: ANN401 - a Catalog of any keys
-        tally: Any = None,  # noqa: ANN401 - a Tallystick, or what reserves like one
-        default_plan: str | None = None,
-        hold_seconds: int = 60,
-        lease: int | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        """Stand in front of `app`; see `quota.Quota`.
+    def __init__(self, app: App, **options: Unpack[QuotaOptions]) -> None:
+        """Stand in front of `app`; see `quota.QuotaOptions`.
 
         Raises SetupError, also where a TenantMiddleware stands inside: then nobody has said yet
         who asks.
         """
         self.app = app
-        self._clock: Clock = clock or SystemClock()
-        self._quota = Quota(
-            quota_key=quota_key,
-            clock=self._clock,
-            check_usage=check_usage,
-            limit=limit,
-            catalog=catalog,
-            tally=tally,
-            default_plan=default_plan,
-            hold_seconds=hold_seconds,
-            lease=lease,
-        )
+        self._clock: Clock = options.get("clock") or SystemClock()
+        self._quota = read_quota(options, self._clock)
         refuse_quota_outside(app)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -239,5 +217,7 @@ def _admitted(environ: Environ, admission: Admission) -> Environ:
 
 def _refuse(error: TallystickError, at: datetime, start_response: StartResponse) -> Iterable[bytes]:
     refusal = refusal_of(error, at)
-    start_response(f"{refusal.status} {HTTPStatus(refusal.status).phrase}", list(refusal.headers))
+    start_response(
+        f"{refusal.status} {HTTPStatus(refusal.status).phrase}", list(refusal.headers.items())
+    )
     return [refusal.body]
