@@ -66,7 +66,7 @@ def used_now(
         else:
             plain.append(_Plain(place, one, of.given, of.meter, of.days, of))
     found, corrected = _by_days(unit, at, now, plain)
-    others += corrected
+    others += corrected  # what the events say goes before what was found of these
     read = [(asked[place][0], asked[place][1].given, asked[place][1].meter) for place in others]
     return {**found, **dict(zip(others, counts_of(unit, at, now, read), strict=True))}
 
@@ -93,7 +93,7 @@ def _by_days(
         used = ZERO if known is None else _figure(meter, known, outside.get(place, ZERO))
         more = granted.get((one.customer, one.feature), ZERO) if given.counts else ZERO
         counts = Counted(exact_sum(used, lost), open_, more)
-        if counts != _NOTHING and place not in corrected:
+        if counts != _NOTHING:
             found[place] = counts
     return found, corrected
 
