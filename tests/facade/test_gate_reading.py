@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import event, select
 
 from tallystick import QuotaExceeded, Tallystick
+from tallystick.app import kept_standings
 from tallystick.app.entitlement import Asked, counts_of, meter_for, standings
 from tallystick.app.gate_count import counted_of, question_of
 from tallystick.core.access import given_of
 from tallystick.core.dialects import read_catalog
 from tallystick.core.period import Period
-from tallystick.errors import AccessDenied, Conflict
+from tallystick.errors import AccessDenied, Conflict, StorageUnavailable
 from tallystick.storage.gate_facts import facts_at
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.ids import CountedIds
@@ -320,3 +321,30 @@ def test_meters_that_another_process_has_added_are_kept_up(
     tally.use("acme", "calls", 7)
     assert tally.check("acme", "calls").used == 12
     assert not tally.verify().broken
+
+
+def test_a_quota_by_billing_period_unlocks_who_has_no_subscription(tally: Tallystick) -> None:
+    denied = tally.check("nobody", "calls")
+    assert (denied.reason, denied.upgrade_to) == ("no_subscription", "pro")
+
+
+def test_the_memory_is_bounded(tally: Tallystick, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_standings, "_MOST", 2)
+    for number in range(5):
+        assert not tally.check(f"c{number}", "calls").allowed
+    assert len(tally._plans().standings) == 2
+    assert tally.use("acme", "calls").allowed
+
+
+def test_who_changes_as_often_as_they_are_read_is_refused(
+    tally: Tallystick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tally.use("acme", "calls")
+    monkeypatch.setattr(kept_standings, "standing_versions", lambda _, ids: dict.fromkeys(ids, ()))
+    tally._plans().standings.clear()
+    for ask in (tally.use, tally.reserve):
+        with pytest.raises(StorageUnavailable):
+            ask("acme", "calls")
+    assert tally.check("acme", "calls").reason == "dependency_away"
+    monkeypatch.undo()
+    assert tally.check("acme", "calls").used == 1

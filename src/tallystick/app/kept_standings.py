@@ -85,5 +85,5 @@ def _known(shelf: PlanShelf, at: Instant, key: tuple[str, str | None]) -> Looked
 
 def _remember(shelf: PlanShelf, key: tuple[str, str | None], found: LookedUp) -> None:
     while len(shelf.standings) >= _MOST:
-        shelf.standings.pop(next(iter(shelf.standings)), None)
+        shelf.standings.popitem(last=False)
     shelf.standings[key] = found
