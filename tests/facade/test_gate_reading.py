@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import event, select
 
 from tallystick import QuotaExceeded, Tallystick
+from tallystick.app import kept_standings
 from tallystick.app.entitlement import Asked, counts_of, meter_for, standings
 from tallystick.app.gate_count import counted_of, question_of
 from tallystick.core.access import given_of
 from tallystick.core.dialects import read_catalog
 from tallystick.core.period import Period
-from tallystick.errors import AccessDenied, Conflict
+from tallystick.errors import AccessDenied, Conflict, StorageUnavailable
 from tallystick.storage.gate_facts import facts_at
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.ids import CountedIds
@@ -46,13 +47,14 @@ def plan(id_: str, most: int) -> dict[str, Any]:
     return {**base, "prices": [price], "limits": limits}
 
 
-def catalog(most: int) -> Any:
+def catalog(most: int, *meters: dict[str, Any]) -> Any:
     big = plan("big", most)
     big["limits"][1]["meter"] = "hits"
     return read_catalog(
         {
             "currency": "USD",
             "meters": [
+                *meters,
                 {"key": "hits", "event_type": "hits", "aggregation": "count"},
                 {
                     "key": "bytes",
@@ -77,8 +79,8 @@ def tally(storage: Storage) -> Iterator[Tallystick]:
     book = catalog(10_000)
     with Tallystick(storage.engine, catalog=book, clock=clock, ids=CountedIds()) as ledger:
         ledger.publish(author="anna", at=datetime(2026, 1, 1, tzinfo=UTC))
-        for customer in ("acme", "bond"):
-            ledger.customers.create(customer, name=customer)
+        for customer, zone in (("acme", None), ("bond", "America/New_York")):
+            ledger.customers.create(customer, name=customer, time_zone=zone)
             ledger.subscriptions.start(customer, "pro")
         yield ledger
 
@@ -223,6 +225,24 @@ def test_the_short_ways_say_what_the_events_say(tally: Tallystick, seed: int) ->
     assert not tally.verify().broken
 
 
+def test_what_lies_beyond_the_end_of_a_window_counts_in_the_next(tally: Tallystick) -> None:
+    """The last day of a window is read as a whole, less what comes after its end."""
+    end = tally.check("bond", "calls").resets_at
+    assert end == datetime(2026, 12, 10, 5, tzinfo=UTC)  # midnight in New York
+    clock: Any = tally.clock
+    clock.set(end - timedelta(minutes=20))
+    tally.use("bond", "calls", 3)
+    for minutes, quantity in ((19, 5), (21, 7)):
+        at = clock.now() + timedelta(minutes=minutes)
+        said = {"occurred_at": at, "quantity": quantity}
+        tally.usage.record("bond", "calls", id=f"ahead {minutes}", **said)
+    compare(tally)
+    assert tally.use("bond", "calls").used == 3 + 5 + 1
+    clock.set(end)
+    compare(tally)
+    assert tally.use("bond", "calls").used == 7 + 1
+
+
 # --- nothing stale decides ------------------------------------------------------------------------
 
 
@@ -279,13 +299,16 @@ def test_another_gate_is_taken_where_the_meter_is_another_one(
 
 
 def test_what_a_host_undoes_was_never_remembered(tally: Tallystick) -> None:
-    had = subscription(tally)
+    """It would have the very version of what is agreed instead."""
     tally.use("acme", "calls")
     with tally.storage.engine.connect() as host:
-        tally.subscriptions.pause(had, connection=host)
-        assert tally.check("acme", "calls", connection=host).reason == "paused"
+        tally.overrides.set("acme", "calls", limit=1, connection=host)
+        assert not tally.check("acme", "calls", connection=host).allowed
+        with pytest.raises(QuotaExceeded):
+            tally.use("acme", "calls", connection=host)
         host.rollback()
-    assert tally.check("acme", "calls").allowed
+    tally.overrides.set("acme", "calls", limit=5)
+    assert tally.check("acme", "calls").limit == 5
     assert tally.use("acme", "calls").used == 2
 
 
@@ -293,8 +316,35 @@ def test_meters_that_another_process_has_added_are_kept_up(
     tally: Tallystick, other: Tallystick
 ) -> None:
     tally.use("acme", "calls", 5)
-    more = catalog(20_000)
-    other.publish(more, author="bond")
-    tally.use("acme", "calls", 5)
-    assert tally.check("acme", "calls").used == 10
+    most = {"key": "most", "event_type": "calls", "aggregation": "max", "value": "quantity"}
+    other.publish(catalog(20_000, most), author="bond")
+    tally.use("acme", "calls", 7)
+    assert tally.check("acme", "calls").used == 12
     assert not tally.verify().broken
+
+
+def test_a_quota_by_billing_period_unlocks_who_has_no_subscription(tally: Tallystick) -> None:
+    denied = tally.check("nobody", "calls")
+    assert (denied.reason, denied.upgrade_to) == ("no_subscription", "pro")
+
+
+def test_the_memory_is_bounded(tally: Tallystick, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_standings, "_MOST", 2)
+    for number in range(5):
+        assert not tally.check(f"c{number}", "calls").allowed
+    assert len(tally._plans().standings) == 2
+    assert tally.use("acme", "calls").allowed
+
+
+def test_who_changes_as_often_as_they_are_read_is_refused(
+    tally: Tallystick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tally.use("acme", "calls")
+    monkeypatch.setattr(kept_standings, "standing_versions", lambda _, ids: dict.fromkeys(ids, ()))
+    tally._plans().standings.clear()
+    for ask in (tally.use, tally.reserve):
+        with pytest.raises(StorageUnavailable):
+            ask("acme", "calls")
+    assert tally.check("acme", "calls").reason == "dependency_away"
+    monkeypatch.undo()
+    assert tally.check("acme", "calls").used == 1

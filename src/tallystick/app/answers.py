@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick.app.entitlement import explained, meter_for, on_offer
 from tallystick.app.gate_count import counted_of, question_of
-from tallystick.app.kept_standings import looked_up, looked_up_all
+from tallystick.app.kept_standings import MOST_LOOKS, changing, looked_up, looked_up_all
 from tallystick.app.prepared import prepared_for
 from tallystick.app.used_now import used_now
 from tallystick.core.access import Counted, access_to, given_of
@@ -69,7 +69,7 @@ def _one(
 ) -> Access:
     """Answer one question: what is remembered counts if its version is the one that is read."""
     had = looked_up(unit, at, one.customer, shelf, plan)
-    while True:
+    for _ in range(MOST_LOOKS):
         given = given_of(had.standing, one.feature)
         meter, counted = meter_for(given, shelf), _NOTHING
         if meter is not None:
@@ -81,6 +81,8 @@ def _one(
         elif had.sure:
             break
         had = looked_up(unit, at, one.customer, shelf, plan, sure=True)
+    else:
+        raise changing(one.customer)
     answer = access_to(given, counted, one.requested, at)
     if answer.allowed:
         return answer

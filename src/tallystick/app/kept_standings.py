@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick.app.entitlement import standings
 from tallystick.app.plan_shelf import LookedUp
+from tallystick.errors import StorageUnavailable
 from tallystick.storage.standing_version import standing_versions
 
 if TYPE_CHECKING:
@@ -19,9 +20,17 @@ if TYPE_CHECKING:
     from tallystick.core.period import Instant
     from tallystick.storage.unit import Unit
 
-__all__ = ["looked_up", "looked_up_all"]
+__all__ = ["MOST_LOOKS", "changing", "looked_up", "looked_up_all"]
+
+MOST_LOOKS: Final = 6
+"""How often what a customer has is read again where it changes under the reader's hands."""
 
 _MOST: Final = 10_000
+
+
+def changing(customer: str) -> StorageUnavailable:
+    """Make the error of what changed as often as it was read; to try again may help."""
+    return StorageUnavailable(f"what {customer!r} has is being changed: try again", again=True)
 
 
 def looked_up(
@@ -76,5 +85,5 @@ def _known(shelf: PlanShelf, at: Instant, key: tuple[str, str | None]) -> Looked
 
 def _remember(shelf: PlanShelf, key: tuple[str, str | None], found: LookedUp) -> None:
     while len(shelf.standings) >= _MOST:
-        shelf.standings.pop(next(iter(shelf.standings)), None)
+        shelf.standings.popitem(last=False)
     shelf.standings[key] = found

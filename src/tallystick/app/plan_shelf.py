@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -72,7 +73,7 @@ class PlanShelf:
     default_plan: str | None = None
     known: dict[str, Plan[Any]] = field(default_factory=dict)
     meters: dict[int, _Meters] = field(default_factory=dict)
-    standings: dict[tuple[str, str | None], LookedUp] = field(default_factory=dict)
+    standings: OrderedDict[tuple[str, str | None], LookedUp] = field(default_factory=OrderedDict)
     kept: tuple[int, Mapping[str, Sequence[KeptMeter]]] = (0, {})
 
     def meters_in(self, catalog: Catalog[Any, Any]) -> Mapping[str, Meter]:

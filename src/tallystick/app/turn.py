@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tallystick.app import usage as using
 from tallystick.app.entitlement import Asked, explained, meter_for, on_offer
 from tallystick.app.gate_count import counted_of, question_of
-from tallystick.app.kept_standings import looked_up
+from tallystick.app.kept_standings import MOST_LOOKS, changing, looked_up
 from tallystick.app.recording_alone import recorded_alone
 from tallystick.app.sent import use_tree
 from tallystick.core.access import Given, access_to, given_of, whole_number
@@ -171,7 +171,7 @@ def _taken(
     unit.as_customer(wish.customer)
     at = now if wish.at is None else wish.at
     had = looked_up(unit, at, wish.customer, shelf, wish.plan)
-    while True:
+    for _ in range(MOST_LOOKS):
         given, meter = chosen(had.standing)
         if meter is not None:
             one = Asked(wish.customer, wish.feature, wish.quantity, wish.used)
@@ -189,6 +189,7 @@ def _taken(
         elif had.sure:
             return given
         had = looked_up(unit, at, wish.customer, shelf, wish.plan, sure=True)
+    raise changing(wish.customer)
 
 
 def decided(turn: Turn) -> Access:

@@ -67,7 +67,7 @@ def used_now(
         else:
             plain.append(_Plain(place, one, of.given, of.meter, of.days, of))
     found, corrected = _by_days(unit, at, now, plain)
-    others += corrected
+    others += corrected  # what the events say goes before what was found of these
     read = [(asked[place][0], asked[place][1].given, asked[place][1].meter) for place in others]
     return {**found, **dict(zip(others, counts_of(unit, at, now, read), strict=True))}
 
@@ -98,7 +98,7 @@ def _by_days(
         known = days.get((one.customer, span, of.digest))
         used = ZERO if known is None else _figure(meter, known, outside.get(place, ZERO))
         counts = Counted(exact_sum(used, lost), open_, granted.get(place, ZERO))
-        if counts != _NOTHING and place not in corrected:
+        if counts != _NOTHING:
             found[place] = counts
     return found, corrected
 

@@ -16,7 +16,7 @@ from tallystick.core.entitlement import UpTo
 from tallystick.core.list_price import list_price_per_year
 from tallystick.core.money import Money
 from tallystick.core.number import exact_sum
-from tallystick.core.period import to_the_second
+from tallystick.core.period import cadence_of, to_the_second
 from tallystick.core.rating import rate
 from tallystick.core.rating.usage import Quantity
 from tallystick.core.subscription_grants import units_added
@@ -122,7 +122,8 @@ class _Try:
             return None
         kept = tuple(had for had in self.standing.had if had.subscription is not None)
         if old is None or old not in kept:
-            had = (*kept, Had(plan=self.plan, schedule=self.schedule))
+            billing = cadence_of(self.plan)
+            had = (*kept, Had(plan=self.plan, schedule=self.schedule, billing=billing))
         else:
             new = replace(old, plan=self.plan, bar=None)
             had = tuple(new if each is old else each for each in kept)
