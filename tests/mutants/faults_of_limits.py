@@ -104,8 +104,8 @@ OF_LIMITS: Final = (
     Mutant(
         "a gauge is committed on what there was",
         "app/turn.py",
-        "at = now if wish.at is None or is_level(meter) else wish.at",
-        "at = now if wish.at is None else wish.at",
+        "question_of(one, given, meter, now if is_level(meter) else at, now)",
+        "question_of(one, given, meter, at, now)",
         (f"{_GATE}test_a_gauge_is_committed_on_top_of_what_there_is_by_then[sqlite-memory]",),
     ),
     Mutant(
@@ -133,12 +133,8 @@ OF_LIMITS: Final = (
     Mutant(
         "nobody waits at a gate",
         "storage/gates.py",
-        '        " ON CONFLICT (customer_id, meter) DO UPDATE SET tokens = d.tokens RETURNING'
-        ' limit_seen"\n    )\n    given = {"customer": customer, "meter": meter}\n'
-        "    seen: str | None = unit.connection.execute(text(words), given).scalar_one()\n",
-        '        " ON CONFLICT (customer_id, meter) DO NOTHING RETURNING limit_seen"\n    )\n'
-        '    given = {"customer": customer, "meter": meter}\n'
-        "    seen: str | None = unit.connection.execute(text(words), given).scalar()\n",
+        'row = "CAST(:customer AS text), CAST(:meter AS text), 0"',
+        'row = "CAST(:customer AS text), CAST(:meter AS text) || random(), 0"',
         (f"{_GATE}{_ALL}[postgresql-calls]",),
     ),
     Mutant(
