@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from tests.mutants.faults_of_credits import OF_CREDITS
 from tests.mutants.faults_of_documents import OF_DOCUMENTS
 from tests.mutants.faults_of_figures import OF_FIGURES
+from tests.mutants.faults_of_gates import OF_GATES
 from tests.mutants.faults_of_limits import OF_LIMITS
-from tests.mutants.faults_of_memory import OF_MEMORY
 from tests.mutants.faults_of_taxes import OF_TAXES
 from tests.mutants.faults_of_time import OF_TIME
 
@@ -24,7 +24,7 @@ FAULTS: Final[tuple[Mutant, ...]] = (
     *OF_CREDITS,
     *OF_TAXES,
     *OF_LIMITS,
-    *OF_MEMORY,
+    *OF_GATES,
 )
 """Each fault that a billing engine is known to have had."""
 

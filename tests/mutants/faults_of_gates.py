@@ -1,4 +1,4 @@
-"""Faults in what is remembered at limits, and counted in short ways."""
+"""Faults in what limits remember and count."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Final
 
 from tests.mutants.mutant import Mutant
 
-__all__ = ["OF_MEMORY"]
+__all__ = ["OF_GATES"]
 
 _READING: Final = "tests/facade/test_gate_reading.py::"
 _HELD: Final = "tests/facade/test_lease_hold.py::"
 
-OF_MEMORY: Final = (
+OF_GATES: Final = (
     Mutant(
         "what is remembered is believed at a gate",
         "app/turn.py",
