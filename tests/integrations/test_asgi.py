@@ -77,6 +77,35 @@ def test_a_limit_a_quota_and_a_feature_in_starlette(client: TestClient) -> None:
     assert client.get("/domains").status_code == 401
 
 
+def test_the_plan_may_be_kept_by_the_host(tally: Tallystick) -> None:
+    tally.migrate()
+    tally.publish(author="ops")
+
+    async def plan(caller: Caller) -> str | None:
+        return caller.headers.get("x-plan")
+
+    async def answer(_: Request) -> JSONResponse:
+        return JSONResponse({})
+
+    def kept(kind: Any, feature: str, *more: Any) -> Middleware:
+        return Middleware(kind, tally, feature, *more, customer=by_header, plan=plan)
+
+    routes = [
+        Route("/projects", answer, middleware=[kept(Use, "projects", 3)]),
+        Route("/domains", answer, middleware=[kept(RequireFeature, "customDomains")]),
+    ]
+    client = TestClient(Starlette(routes=routes))
+
+    def answers(path: str, **more: str) -> int:
+        return client.get(path, headers=ACME | more).status_code
+
+    assert (answers("/projects"), answers("/domains")) == (429, 403), "the default plan"
+    pro, gold = {"x-plan": "pro"}, {"x-plan": "gold"}
+    assert (answers("/projects", **pro), answers("/domains", **pro)) == (200, 200)
+    assert (answers("/projects", **gold), answers("/domains", **gold)) == (403, 403)
+    assert tally.check("acme", "projects", plan="pro").used == 3
+
+
 def test_a_header_that_is_sent_twice_names_nobody(client: TestClient) -> None:
     answer = client.get("/projects", headers=[("x-org", "acme"), ("x-org", "other")])
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BAD_REQUEST")

@@ -9,7 +9,7 @@ import pytest
 from celery import Celery
 
 from tallystick import QuotaExceeded
-from tallystick.errors import SetupError, Unauthorized
+from tallystick.errors import SetupError, Unauthorized, UnknownPlan
 from tallystick.integrations.celery import task_quota
 
 if TYPE_CHECKING:
@@ -89,6 +89,22 @@ def test_nobody_and_too_much_never_begin(render: Any, tally: Tallystick) -> None
     tally.use("acme", "apiRequests", 3)
     with pytest.raises(QuotaExceeded):
         render.apply(["acme", "fails"]).get()
+
+
+def test_the_plan_may_be_kept_by_the_host(tally: Tallystick) -> None:
+    tally.migrate()
+    tally.publish(author="ops")
+
+    @task_quota(tally, "projects", 3, customer=lambda _: "acme", plan=lambda plan: plan)
+    def create(plan: str | None) -> str:
+        return plan or "the default"
+
+    assert create("pro") == "pro"
+    with pytest.raises(QuotaExceeded):
+        create(None)
+    with pytest.raises(UnknownPlan):
+        create("gold")
+    assert tally.check("acme", "projects", plan="pro").used == 3
 
 
 def test_outside_of_a_worker_each_call_counts(tally: Tallystick) -> None:

@@ -175,3 +175,32 @@ def test_what_cannot_work_is_refused_when_the_program_starts(tally: Tallystick) 
         app.test_client().get("/", headers=ACME)
     with pytest.raises(SetupError, match="another Billing"):
         Billing(tally, program(tally), customer=by_header)
+
+
+def test_the_plan_may_be_kept_by_the_host(tally: Tallystick) -> None:
+    app = Flask("shop")
+    billing = Billing(tally, customer=by_header, plan=lambda asked: asked.headers.get("x-plan"))
+
+    @app.post("/projects")
+    @billing.use("projects", 3)
+    def create() -> str:
+        return "made"
+
+    @app.get("/domains")
+    @billing.require_feature("customDomains")
+    def domains() -> str:
+        return render_template_string(PAGE)
+
+    billing.init_app(app)
+    client = app.test_client()
+
+    def answers(method: str, path: str, **more: str) -> int:
+        return int(client.open(path, method=method, headers=ACME | more).status_code)
+
+    assert answers("POST", "/projects") == 429, "the default plan"
+    assert answers("GET", "/domains") == 403
+    assert answers("POST", "/projects", **{"x-plan": "pro"}) == 200
+    assert client.get("/domains", headers=ACME | {"x-plan": "pro"}).text.startswith("yes ")
+    assert answers("GET", "/domains", **{"x-plan": "gold"}) == 403
+    assert answers("POST", "/projects", **{"x-plan": "gold"}) == 403
+    assert tally.check("acme", "projects", plan="pro").used == 3

@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from tallystick.integrations.needs import Amount
     from tallystick.wiring import Tallystick
 
-__all__ = ["App", "Caller", "CustomerOf", "Quota", "RequireFeature", "Use", "asked_customer"]
+__all__ = [
+    "App",
+    "Caller",
+    "CustomerOf",
+    "Quota",
+    "RequireFeature",
+    "Use",
+    "asked_customer",
+    "asked_plan",
+]
 
 Message: TypeAlias = "MutableMapping[str, Any]"
 App: TypeAlias = Callable[
@@ -90,6 +99,14 @@ async def asked_customer(customer: CustomerOf, request: object) -> str:
     return customer_from(found)
 
 
+async def asked_plan(plan: CustomerOf | None, request: object) -> str | None:
+    """Give the plan that a host names for a request; where it keeps none, None."""
+    found = None if plan is None else plan(request)
+    if inspect.isawaitable(found):
+        found = await found
+    return None if found is None else str(found)
+
+
 class Use:
     """Uses so much of a feature for each request that succeeds: 2xx and 3xx.
 
@@ -108,17 +125,19 @@ class Use:
         quantity: Amount = 1,
         *,
         customer: CustomerOf,
+        plan: CustomerOf | None = None,
         count: Callable[[str], Quantity] | None = None,
         expires_in: int | None = None,
     ) -> None:
         """Stand in front of `app`; `customer` names who asks from a `Caller`.
 
+        `plan` names their plan where you keep it yourself; None leaves it to the subscription.
         `count` gives the host's own count of a customer.  What is held goes back by itself
         `expires_in` seconds later (60), so choose more than the slowest answer takes.
 
         Raises SetupError.
         """
-        self._app, self._tally, self._customer = app, tally, customer
+        self._app, self._tally, self._customer, self._plan = app, tally, customer, plan
         self._need = need_of(tally, feature, quantity, count, quota=self._quota)
         self._expires_in = seconds_held(expires_in)
 
@@ -130,7 +149,8 @@ class Use:
         caller, owner, holds = Caller(scope), None, Holds(self._tally, send)
         try:
             owner = await asked_customer(self._customer, caller)
-            await holds.reserve(owner, self._need, self._need.of(caller), self._expires_in)
+            plan = await asked_plan(self._plan, caller)
+            await holds.reserve(owner, self._need, self._need.of(caller), self._expires_in, plan)
         except TallystickError as error:
             log_denial(error, owner, self._need.feature, f"{caller.method} {caller.path}")
             await send_refusal(error, self._tally, send)
@@ -153,13 +173,22 @@ class Quota(Use):
 class RequireFeature:
     """Lets only those pass whose plan includes a feature; uses nothing."""
 
-    def __init__(self, app: App, tally: Tallystick, feature: str, *, customer: CustomerOf) -> None:
-        """Stand in front of `app`; `customer` names who asks from a `Caller`.
+    def __init__(
+        self,
+        app: App,
+        tally: Tallystick,
+        feature: str,
+        *,
+        customer: CustomerOf,
+        plan: CustomerOf | None = None,
+    ) -> None:
+        """Stand in front of `app`; `customer` and `plan` are those of `Use`.
 
         Raises SetupError.
         """
         check_feature(tally, feature)
-        self._app, self._tally, self._feature, self._customer = app, tally, feature, customer
+        self._app, self._tally, self._feature = app, tally, feature
+        self._customer, self._plan = customer, plan
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - the shape of every ASGI app
         """Let a request pass, or answer it."""
@@ -167,7 +196,8 @@ class RequireFeature:
             caller, owner = Caller(scope), None
             try:
                 owner = await asked_customer(self._customer, caller)
-                included(await self._tally.aio.check(owner, self._feature))
+                plan = await asked_plan(self._plan, caller)
+                included(await self._tally.aio.check(owner, self._feature, plan=plan))
             except TallystickError as error:
                 log_denial(error, owner, self._feature, f"{caller.method} {caller.path}")
                 await send_refusal(error, self._tally, send)

@@ -26,7 +26,7 @@ except ImportError as error:
 
 from tallystick.facade.keys import Key
 from tallystick.integrations.answers import log_denial
-from tallystick.integrations.asgi import asked_customer
+from tallystick.integrations.asgi import asked_customer, asked_plan
 from tallystick.integrations.fastapi_openapi import Shown, describe_gates
 from tallystick.integrations.fastapi_routes import add_routes
 from tallystick.integrations.holds import Holds
@@ -184,7 +184,7 @@ class Billing(Generic[Key]):
         check_feature(self.tally, feature)
 
         async def ask(request: Request, owner: str) -> None:
-            plan = await self._plan_of(request)
+            plan = await asked_plan(self._plan, request)
             included(await self.tally.aio.check(owner, feature, plan=plan))
 
         return self._gate(feature, ask)
@@ -197,7 +197,7 @@ class Billing(Generic[Key]):
                     "the gates of this program are not set up: FastAPI(lifespan=billing.lifespan), "
                     "and in tests `with TestClient(app)`"
                 )
-            plan = await self._plan_of(request)
+            plan = await asked_plan(self._plan, request)
             await holds.reserve(owner, need, need.of(request), self._expires_in, plan)
 
         return self._gate(need.feature, reserve)
@@ -213,13 +213,6 @@ class Billing(Generic[Key]):
                 raise
 
         return _dependency(gate)
-
-    async def _plan_of(self, request: Request) -> str | None:
-        """Ask the host for the plan; where it keeps none, the subscription says."""
-        found = None if self._plan is None else self._plan(request)
-        if inspect.isawaitable(found):
-            found = await found
-        return None if found is None else str(found)
 
     async def scopes(self, request: Request) -> Any:  # noqa: ANN401 - checked where they are compared
         """Give the scopes of who asks, None for nobody.  Raises SetupError without `principal`."""

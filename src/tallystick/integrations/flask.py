@@ -61,22 +61,24 @@ class Billing(Generic[Key]):
         app: Flask | None = None,
         *,
         customer: Callable[[Any], object],
+        plan: Callable[[Any], object] | None = None,
         principal: Callable[[Any], Any] | None = None,
         expires_in: int | None = None,
         author: str = "flask",
     ) -> None:
         """Stand on a ledger.
 
-        `customer` names who is billed for a request: an id, or None for nobody.  `principal` names
-        who asks, with their `scopes`, for `requires_scopes`.  What is held for a request goes back
-        by itself after `expires_in` seconds (60).
+        `customer` names who is billed for a request: an id, or None for nobody.  `plan` names their
+        plan where you keep it yourself; None leaves it to the subscription.  `principal` names who
+        asks, with their `scopes`, for `requires_scopes`.  What is held for a request goes back by
+        itself after `expires_in` seconds (60).
 
         Raises SetupError.
         """
-        if not callable(customer) or not (principal is None or callable(principal)):
-            raise SetupError("customer and principal are functions of a request")
+        if not callable(customer) or not all(f is None or callable(f) for f in (plan, principal)):
+            raise SetupError("customer, plan and principal are functions of a request")
         self.tally = tally
-        self._customer, self._principal = customer, principal
+        self._customer, self._plan, self._principal = customer, plan, principal
         self._expires_in, self._author = seconds_held(expires_in), author
         if app is not None:
             self.init_app(app)
@@ -142,7 +144,7 @@ class Billing(Generic[Key]):
 
     def check(self, feature: Key) -> Access:
         """Answer for the customer of this request.  Raises Unauthorized for nobody."""
-        return self.tally.check(self._owner(), feature)
+        return self.tally.check(self._owner(), feature, plan=self._plan_of())
 
     def scopes(self) -> Any:  # noqa: ANN401 - checked where they are compared
         """Give the scopes of who asks, None for nobody.  Raises SetupError without `principal`."""
@@ -169,6 +171,7 @@ class Billing(Generic[Key]):
                         need.of(request),
                         expires_in=self._expires_in,
                         used=need.counted(owner),
+                        plan=self._plan_of(),
                     )
                 except TallystickError as error:
                     log_denial(error, owner, need.feature, f"{request.method} {request.path}")
@@ -188,6 +191,11 @@ class Billing(Generic[Key]):
         except KeyError:  # a header, a field of the session that is not there
             found = None
         return customer_from(found)
+
+    def _plan_of(self) -> str | None:
+        """Ask the host for the plan; where it keeps none, the subscription says."""
+        found = None if self._plan is None else self._plan(request)
+        return None if found is None else str(found)
 
     def _has(self, feature: Key) -> bool:
         try:
@@ -221,7 +229,8 @@ def require_feature(feature: str) -> Callable[[View], View]:
         billing, owner = _billing(), None
         try:
             owner = billing._owner()  # noqa: SLF001 - of the same file
-            included(billing.tally.check(owner, feature))
+            plan = billing._plan_of()  # noqa: SLF001 - the same
+            included(billing.tally.check(owner, feature, plan=plan))
         except TallystickError as error:
             log_denial(error, owner, feature, f"{request.method} {request.path}")
             raise

@@ -252,6 +252,22 @@ def test_exactly_the_limit_passes_of_many_requests_at_once(shared: Ledger) -> No
     assert (access.used, access.reserved) == (50, 0)
 
 
+def test_the_plan_may_be_kept_by_the_project(client: Client, tally: Ledger) -> None:
+    def by_plan(request: Any) -> object:
+        return request.headers.get("x-plan")
+
+    def answers(method: str, path: str, **more: str) -> int:
+        return int(client.generic(method, path, headers=ACME | more).status_code)
+
+    with shop(PLAN=by_plan):
+        assert [answers("POST", "/projects", **{"x-plan": "pro"}) for _ in range(3)] == [200] * 3
+        assert answers("POST", "/projects") == 429, "the default plan"
+        assert answers("POST", "/projects", **{"x-plan": "gold"}) == 403
+        assert answers("GET", "/domains", **{"x-plan": "pro"}) == 200
+        assert answers("GET", "/domains") == 403
+    assert tally.check("acme", "projects", plan="pro").used == 3
+
+
 def test_who_is_billed_may_be_the_tenant_of_a_middleware_in_front(tally: Ledger) -> None:
     def find(name: str) -> Tenant | None:
         return Tenant(id="acme", slug="acme") if name == "acme" else None

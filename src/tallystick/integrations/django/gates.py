@@ -42,6 +42,7 @@ __all__ = [
     "customer_of",
     "has_feature",
     "passes",
+    "plan_of",
     "quota",
     "require_feature",
     "requires_scopes",
@@ -70,9 +71,15 @@ def customer_of(request: HttpRequest) -> str:
     return customer_from(found)
 
 
+def plan_of(request: HttpRequest) -> str | None:
+    """Give the plan that `TALLYSTICK["PLAN"]` names; None leaves it to the subscription."""
+    found = None if tally.settings.plan is None else tally.settings.plan(request)
+    return None if found is None else str(found)
+
+
 def access(request: HttpRequest, feature: str) -> Access:
     """Answer for the customer of a request.  Raises Unauthorized for nobody."""
-    return tally.check(customer_of(request), feature)
+    return tally.check(customer_of(request), feature, plan=plan_of(request))
 
 
 def has_feature(request: HttpRequest, feature: str) -> bool:
@@ -89,7 +96,11 @@ def passes(request: HttpRequest, feature: str) -> None:
 
     Raises AccessDenied, PaymentNeeded, UnknownPlan, Unauthorized, StorageUnavailable.
     """
-    _gate(request, feature, lambda owner: included(tally.check(owner, feature)))
+
+    def ask(owner: str) -> None:
+        included(tally.check(owner, feature, plan=plan_of(request)))
+
+    _gate(request, feature, ask)
 
 
 def reserve(request: HttpRequest, need: Need) -> Reservation:
@@ -102,6 +113,7 @@ def reserve(request: HttpRequest, need: Need) -> Reservation:
             need.of(request),
             expires_in=tally.settings.expires_in,
             used=need.counted(owner),
+            plan=plan_of(request),
         )
 
     return _gate(request, need.feature, ask)

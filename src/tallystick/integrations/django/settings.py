@@ -33,14 +33,15 @@ class Settings:
     """What a project says of its ledger; each field is a key, in capitals.
 
     `catalog` is a Catalog, the path of its file, or where to import it from (`"shop.plans.PLANS"`);
-    `customer` and `principal` are functions of a request, or where to import them from.
-    `database` is an alias of DATABASES.  What is held for a request goes back by itself after
-    `expires_in` seconds.
+    `customer`, `plan` (where the project keeps it itself) and `principal` are functions of a
+    request, or where to import them from.  `database` is an alias of DATABASES.  What is held for a
+    request goes back by itself after `expires_in` seconds.
     """
 
     catalog: Catalog[str, str] | str | None = None
     default_plan: str | None = None
     customer: Callable[[Any], object] | None = None
+    plan: Callable[[Any], object] | None = None
     principal: Callable[[Any], Any] | None = None
     database: str = DEFAULT_DB_ALIAS
     expires_in: int = 60
@@ -101,6 +102,7 @@ _READ: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "CATALOG": _catalog,
     "CLOCK": _imported,
     "CUSTOMER": _function,
+    "PLAN": _function,
     "PRINCIPAL": _function,
     "DATABASE": _alias,
     "EXPIRES_IN": lambda _, value: seconds_held(value),
