@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import house
+from tests.compiled import share_compiled
 from tests.proof.report import missing, print_report
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ settings.register_profile("search", deadline=None, max_examples=2000, print_blob
 
 def pytest_configure() -> None:
     """Forget what the caller's shell happens to say about Tallystick and about terminals."""
+    share_compiled()
     for name in list(os.environ):
         ours = name.startswith("TALLYSTICK_") and name not in KEPT_SETTINGS
         if ours or name in TERMINAL_SETTINGS:

@@ -37,7 +37,7 @@ from tallystick.storage.engine import open_engine
 from tallystick.storage.migrate import migrate, migrations
 from tallystick.storage.role import check_role
 from tallystick.storage.scope import ALL
-from tallystick.storage.tables import PREFIX, Tables
+from tallystick.storage.tables import PREFIX, tables_of
 from tallystick.storage.unit import Storage
 from tallystick.system import SystemClock, SystemIds
 
@@ -113,7 +113,7 @@ class Tallystick(Gate[Key]):
         self.ids: Ids = SystemIds(self.clock) if ids is None else ids
         self._owns_engine = not isinstance(database, Engine)
         engine = database if isinstance(database, Engine) else open_engine(database)
-        self.storage = Storage(engine, Tables(tables, schema))
+        self.storage = Storage(engine, tables_of(tables, schema))
         self.price_book = _opened(catalog)
         self.default_plan = default_plan
         self.signing_keys = _keys(signing_keys)

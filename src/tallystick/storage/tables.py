@@ -7,7 +7,7 @@ columns mean stands with the values of `tallystick.core`; here stands what the d
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from sqlalchemy import (
@@ -37,7 +37,7 @@ from tallystick.storage.parent_tables import make_parent_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
 
-__all__ = ["PREFIX", "Tables"]
+__all__ = ["PREFIX", "Tables", "tables_of"]
 
 PREFIX: Final = "tallystick_"
 """What the names of our tables start with, unless the host chooses another."""
@@ -123,6 +123,15 @@ class Tables:
     def __repr__(self) -> str:
         """Show where they are."""
         return f"Tables(prefix={self.prefix!r}, schema={self.schema!r})"
+
+
+@lru_cache(maxsize=32)
+def tables_of(prefix: str = PREFIX, schema: str | None = None) -> Tables:
+    """Give the tables of a prefix and schema, built once: nobody changes them.
+
+    What SQLAlchemy has compiled for them is good for every ledger on an engine.  Raises SetupError.
+    """
+    return Tables(prefix, schema)
 
 
 def _check_names(prefix: str, schema: str | None) -> None:

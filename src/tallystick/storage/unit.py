@@ -23,7 +23,7 @@ from tallystick.errors import SetupError, StorageUnavailable
 from tallystick.storage.engine import give_functions
 from tallystick.storage.refusal import meaning, translated
 from tallystick.storage.scope import ALL, NOBODY, bind, bound, one_customer
-from tallystick.storage.tables import Tables
+from tallystick.storage.tables import Tables, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -231,7 +231,7 @@ class Storage:
         if engine.dialect.name not in {"postgresql", "sqlite"}:
             raise SetupError(f"the database is PostgreSQL or SQLite, not {engine.dialect.name}")
         self.engine = engine
-        self.tables = Tables() if tables is None else tables
+        self.tables = tables_of() if tables is None else tables
         if self.tables.schema is not None and engine.dialect.name == "sqlite":
             raise SetupError("SQLite has no schemas: choose a prefix instead")
 
