@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from tests import house
 from tests.compiled import share_compiled
 from tests.proof.report import missing, print_report
+from tests.proof.settings import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -53,9 +54,10 @@ settings.register_profile(
 settings.register_profile("search", deadline=None, max_examples=2000, print_blob=True)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Forget what the caller's shell happens to say about Tallystick and about terminals."""
-    share_compiled()
+    if not WHOLE and not any("proof" in each for each in config.args):
+        share_compiled()  # the proof puts its crashes into the dialect of an engine
     for name in list(os.environ):
         ours = name.startswith("TALLYSTICK_") and name not in KEPT_SETTINGS
         if ours or name in TERMINAL_SETTINGS:
