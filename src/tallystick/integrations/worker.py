@@ -42,7 +42,7 @@ async def set_up(tally: Tallystick, author: str) -> None:
 
 
 async def run_worker(tally: Tallystick, every: int) -> None:
-    """Bill what is due, and again so many seconds later, until it is cancelled.
+    """Bill what is due and finish payments, and again so many seconds later, until cancelled.
 
     Any number of processes may do so at once.  A run that fails is logged, and the next one tries
     again.
@@ -51,7 +51,9 @@ async def run_worker(tally: Tallystick, every: int) -> None:
         wait = every
         try:
             run = await tally.aio.invoices.run(limit=_AT_ONCE)
-            wait = 0 if run.documents >= _AT_ONCE else every
+            paid = await tally.aio.payments.run(limit=_AT_ONCE)
+            more = run.documents >= _AT_ONCE or paid.asked >= _AT_ONCE
+            wait = 0 if more else every
         except Exception:  # noqa: BLE001 - whatever it is, the next run bills once it is cured
             _log.exception("what is due was not billed; it is tried again in %s seconds", every)
         await asyncio.sleep(wait)
