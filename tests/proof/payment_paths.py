@@ -1,4 +1,4 @@
-"""The write paths of payments that are swept: what a person at the bank says, and a run of workers.
+"""The write paths of payments that are swept: a transfer that a person sees, and gives back.
 
 What happens around the calls of a provider that keeps things itself is in test_providers.py.
 """
@@ -51,19 +51,8 @@ def _give_back(tally: Tallystick, acknowledge: Acknowledge) -> None:
     assert tally.invoices.get(FIRST).refunded == 400
 
 
-def _give_up(tally: Tallystick, acknowledge: Acknowledge) -> None:
-    """Ask for a transfer of what is paid otherwise then; a run gives it up."""
-    tally.payments.collect(FIRST, provider="manual", idempotency_key="transfer", at=day(1))
-    acknowledge("intents", "transfer")
-    tally.invoices.pay(FIRST, method="cash", idempotency_key="cash", at=day(1))
-    acknowledge("payments", "cash")
-    tally.payments.run(at=day(3))
-    assert not tally.payments.list(state="waiting").items
-
-
 PAYMENT_PATHS: Final = (
     WritePath("payments: collect", _collect, owing, long=True),
     WritePath("payments: refund", _give_back, _paid, long=True),
-    WritePath("payments: give up", _give_up, owing, long=True),
 )
 """Every write path of payments."""

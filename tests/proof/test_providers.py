@@ -14,7 +14,7 @@ import pytest
 
 from tallystick.testing.clock import FrozenClock
 from tallystick.wiring import Tallystick
-from tests.bank import PAYS, Bank
+from tests.bank import PAYS, PAYS_LATER, Bank
 from tests.proof.billing_calls import BEGIN, day
 from tests.proof.children import KILLED, run
 from tests.proof.injector import Injector, install
@@ -37,7 +37,7 @@ FAULTS: dict[str, list[Fault | None]] = {
     "silent before": ["silent before"],
     "silent after": ["silent after"],
 }
-LEAST = {"collect": 80, "refund": 100}
+LEAST = {"collect": 80, "refund": 100, "give up": 100}
 """The boundaries that each path meets at least: one that shrinks is a sweep that lies."""
 
 
@@ -88,7 +88,18 @@ def refund(tally: Tallystick) -> None:
     tally.payments.run(at=day(2.5))
 
 
-PATHS: dict[str, Callable[[Tallystick], None]] = {"collect": collect, "refund": refund}
+def give_up(tally: Tallystick) -> None:
+    """Begin to collect what is paid otherwise then: a worker gives it up at the provider."""
+    tally.payments.collect(FIRST, provider="bank", idempotency_key="k", at=day(1))
+    tally.invoices.pay(FIRST, method="cash", idempotency_key="cash", at=day(1))
+    tally.payments.run(at=day(2))
+
+
+PATHS: dict[str, Callable[[Tallystick], None]] = {
+    "collect": collect,
+    "refund": refund,
+    "give up": give_up,
+}
 
 
 def acting(town: Town, act: Callable[[Tallystick], None], plan: Any, at: int | None) -> Any:
@@ -117,6 +128,8 @@ def expected(name: str) -> tuple[int, int, list[tuple[str, int]]]:
     """Give what must be there: objects at the bank, what it moved, what we have recorded."""
     if name == "collect":
         return 1, 1000, [("payment", 1000)]
+    if name == "give up":
+        return 1, 0, [("payment", 1000)]
     return 2, 600, [("payment", 1000), ("refund", 400)]
 
 
@@ -135,6 +148,8 @@ def test_a_crash_anywhere_pays_nothing_twice(
     act, plan, tally = PATHS[name], FAULTS[fault], town.tally
     if name == "refund":
         collect(tally)
+    if name == "give up":
+        tally.customers.update("acme", provider_id=PAYS_LATER)
     town.keep()
     act(tally)  # what it reads once and remembers is never counted
     town.restore()
@@ -157,9 +172,11 @@ def test_a_crash_anywhere_pays_nothing_twice(
         tally.payments.run(at=day(3))  # a worker alone, once the lease is over
         assert not tally.payments.list(state="open").items, where
         begun = tally.payments.list(limit=100).items
-        if len(begun) == expected(name)[0]:
+        if len(begun) == expected(name)[0] and name != "give up":
             assert found(town) == expected(name), f"{where}: the worker did not finish it"
         act(tally)  # the caller asks again
+        tally.payments.run(at=day(6))
+        assert not tally.payments.list(state="waiting").items, where
         assert found(town) == expected(name), where
         assert tally.verify().ok, where
         tally.close()

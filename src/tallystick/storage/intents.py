@@ -69,14 +69,14 @@ def add_intent(unit: Unit, intent: Intent) -> None:
         ) from None
 
 
-def put_intent(unit: Unit, intent: Intent, token: int) -> bool:
-    """Keep how an intent stands, unless it was asked or closed by another since try `token`.
+def put_intent(unit: Unit, intent: Intent, tries: int) -> bool:
+    """Keep how an intent stands, unless it was asked or closed by another since so many `tries`.
 
     False where it was, and then nothing is changed.
     """
     table = unit.tables.intents
     mine = (table.c.customer_id == intent.customer, table.c.id == intent.id)
-    asked = update(table).where(*mine, table.c.attempts == token, _live(unit))
+    asked = update(table).where(*mine, table.c.attempts == tries, _live(unit))
     try:
         with unit.savepoint():
             done = unit.connection.execute(asked.values(_changing(intent)))
