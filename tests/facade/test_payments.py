@@ -555,6 +555,17 @@ def test_verify_sees_what_is_not_as_it_should_be(
     assert {each.name for each in tally.verify().broken} == {"payment intents"}
 
 
+def test_verify_sees_that_more_was_given_back_than_came(tally: Tallystick, bank: Bank) -> None:
+    paid = tally.payments.collect(FIRST, provider="bank", at=LATER)
+    back = tally.payments.refund(paid.id, "4.00", at=LATER)
+    assert tally.verify().ok
+    with tally.begin() as unit:
+        mine = unit.tables.intents.c.id == back.id
+        unit.connection.execute(update(unit.tables.intents).where(mine).values(amount=1001))
+        unit.commit()
+    assert "refund intents" in {each.name for each in tally.verify().broken}
+
+
 def test_an_intent_by_id_that_another_worker_has_is_left_to_it(
     tally: Tallystick, bank: Bank
 ) -> None:
