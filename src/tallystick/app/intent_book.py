@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
 
-__all__ = ["aside_of", "book", "keep", "owes", "retry_intent", "way_of"]
+__all__ = ["aside_of", "book", "hold", "keep", "owes", "retry_intent", "way_of"]
 
 _LONGEST_WORDS: Final = 1_000
 _MATCH: Final = "MISMATCH"
@@ -53,7 +53,7 @@ def book(unit: Unit, at: Instant, intent: Intent, outcome: Outcome, *, method: s
     closed, nothing is changed.  What does not match what was asked, and what the books refuse, is
     set aside with the reason: no money counts that is not what was asked for.
     """
-    held = _hold(unit, intent)
+    held = hold(unit, intent, refund=intent.kind == "refund")
     wrong = mismatch(intent, outcome) or _of_another(unit, intent, outcome)
     if wrong is not None:
         refusal = Conflict(f"{intent.provider} answered with {wrong}")
@@ -74,9 +74,9 @@ def book(unit: Unit, at: Instant, intent: Intent, outcome: Outcome, *, method: s
     return done
 
 
-def _hold(unit: Unit, intent: Intent) -> Document:
+def hold(unit: Unit, intent: Intent, *, refund: bool) -> Document:
     """Lock what the books of an intent touch, in the order in which everyone locks it."""
-    if intent.kind == "refund":
+    if refund:
         series.hold_series(unit, [SERIES])
     balances.hold(unit, [(intent.customer, intent.amount.currency.code)])
     return hold_document(unit, intent.invoice)
@@ -164,7 +164,7 @@ def retry_intent(unit: Unit, at: Instant, found: Intent) -> Intent:
     """
     if found.set_aside is None:
         raise NotFound("payment intent that is set aside", found.id)
-    held = _hold(unit, found)
+    held = hold(unit, found, refund=found.kind == "refund")
     now = replace(found, set_aside=None)
     if found.state == "succeeded":
         now = replace(now, surplus=_beyond(held, found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from tallystick.app.customer import get_customer
-from tallystick.app.intent_book import book, owes, way_of
+from tallystick.app.intent_book import book, hold, owes, way_of
 from tallystick.app.invoice import get_document, hold_document
 from tallystick.app.invoice_credit import refund_invoice
 from tallystick.core.given import paid_amount_at
@@ -148,7 +148,7 @@ def begin_refund(  # noqa: PLR0917 - what it is made of
     Raises NotFound; CurrencyMismatch, InvalidInput; Conflict where less of it is left, another
     refund of the invoice is under way, or the provider declares no refunds.
     """
-    held = hold_document(unit, of.invoice)
+    held = hold(unit, of, refund=True)
     given = None if amount is None else paid_amount_at(amount, "amount", of.amount.currency)
     known = _known(unit, held, "refund", given, provider, key, of.id)
     if known is not None:
