@@ -15,6 +15,7 @@ from tallystick.app.intent_book import book
 from tallystick.app.intent_run import LEASE, claim_intent, finish_intent
 from tallystick.core.intent import ProviderAccount, Succeeded
 from tallystick.errors import Conflict, InvalidInput, NotFound, SetupError
+from tallystick.system import SystemIds
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.ids import CountedIds
 from tests.bank import DECLINES, PAYS, PAYS_LATER, Bank
@@ -260,6 +261,38 @@ def test_two_workers_at_once_send_one(tally: Tallystick, bank: Bank, database: D
         each.join()
     assert sorted(asked) == [0, 0, 0, 1]
     assert len(bank.calls) == 1
+
+
+def test_many_callers_at_once_collect_once(
+    tally: Tallystick, bank: Bank, database: Database
+) -> None:
+    if not database.shared:
+        pytest.skip("another process sees nothing of it")
+    came: list[str] = []
+    barrier = threading.Barrier(6)
+
+    def ask(number: int) -> None:
+        with opened(database.url, bank) as own:
+            own.ids = SystemIds()
+            barrier.wait()
+            try:
+                done = own.payments.collect(
+                    FIRST, provider="bank", idempotency_key=f"k{number % 3}", at=LATER
+                )
+            except Conflict:
+                came.append("conflict")
+            else:
+                came.append(done.id)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(came) == 6
+    assert len(set(came) - {"conflict"}) == 1
+    assert (bank.moved(), len(bank.objects()), left(tally)) == (1000, 1, 0)
+    assert tally.verify().ok
 
 
 def test_an_answer_that_comes_after_its_lease_is_dropped(tally: Tallystick, bank: Bank) -> None:
