@@ -74,9 +74,13 @@ def _named(name: str) -> Provider:
 def _name_of(provider: Any) -> str:  # noqa: ANN401 - what a host gives is looked at here
     abilities = getattr(provider, "abilities", None)
     account = getattr(provider, "account", None)
-    whole = isinstance(abilities, Abilities) and isinstance(account, ProviderAccount)
-    if not whole or not all(callable(getattr(provider, call, None)) for call in _CALLS):
+    calls = all(callable(getattr(provider, call, None)) for call in _CALLS)
+    if (
+        not isinstance(abilities, Abilities)
+        or not isinstance(account, ProviderAccount)
+        or not calls
+    ):
         raise SetupError(
             f"{shown(provider)} is no provider: it needs abilities, account, {', '.join(_CALLS)}"
         )
-    return provider.abilities.name
+    return abilities.name

@@ -32,7 +32,7 @@ from tallystick.core.intent import (
 )
 from tallystick.core.money import Money
 from tallystick.core.provider import Abilities
-from tallystick.errors import Conflict, NotFound, OutcomeUnknown
+from tallystick.errors import Conflict, NotFound, OutcomeUnknown, SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ class ProviderContract:
 
     def open_provider(self) -> Provider:
         """Give the provider, in its test mode.  Each test opens one."""
-        raise NotImplementedError
+        raise SetupError(f"{type(self).__name__} opens no provider: write its open_provider")
 
     def payer(self, *, pays: bool) -> str | None:  # noqa: ARG002 - for who overrides it
         """Give what it calls a customer whose payment goes through, or is declined; None for none.
