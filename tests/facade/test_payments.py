@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from tallystick import Money, Tallystick, currency
+from tallystick.app import intent_book
 from tallystick.app.intent_book import book
 from tallystick.app.intent_run import LEASE, claim_intent, finish_intent
 from tallystick.core.intent import ProviderAccount, Succeeded
@@ -166,6 +167,23 @@ def test_a_dead_provider_is_left_in_peace_and_one_poisoned_intent_blocks_nobody(
     assert tally.payments.run(at=LATER).silent == 3
     assert tally.payments.run(at=LATER).succeeded == 3
     assert tally.payments.run(at=LATER + timedelta(minutes=1)).succeeded == 3
+
+
+def test_an_answer_that_cannot_be_kept_is_set_aside_and_blocks_nobody(
+    tally: Tallystick, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_: object, **__: object) -> None:
+        raise AssertionError("a fault of ours")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(intent_book, "pay_invoice", fault)
+        done = tally.payments.collect(FIRST, provider="bank", at=LATER)
+    assert (done.state, "a fault of ours" in str(done.set_aside)) == ("open", True)
+    assert (left(tally), tally.verify().ok) == (1000, True)
+    assert tally.payments.run(at=LATER + timedelta(days=1)).asked == 0
+    tally.payments.retry(done.id, at=LATER)
+    assert tally.payments.run(at=LATER).succeeded == 1
+    assert (bank.moved(), len(bank.objects()), left(tally)) == (1000, 1, 0)
 
 
 def test_a_key_the_provider_may_have_forgotten_is_not_sent_again(

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from tallystick.app.intent_book import aside_of, book, keep, owes
 from tallystick.app.invoice import get_document
-from tallystick.app.stopped import words_of
+from tallystick.app.stopped import FAULTS, words_of
 from tallystick.core.intent import Canceled, Charge, asked_of, outcome_of, wait_after_silence
 from tallystick.core.period import to_the_second
-from tallystick.errors import Conflict, RuleError
+from tallystick.errors import Conflict, RuleError, StorageUnavailable
 from tallystick.storage import intents
 
 if TYPE_CHECKING:
@@ -112,7 +112,14 @@ def finish_intent(
     if claim is None or claim.intent.closed_at is not None or claim.intent.set_aside is not None:
         return None if claim is None else claim.intent
     outcome = _answer(provider, claim)
-    return storage.attempt(lambda unit: _keep(unit, now(), claim, outcome), repeatable=True)
+    try:
+        return storage.attempt(lambda unit: _keep(unit, now(), claim, outcome), repeatable=True)
+    except StorageUnavailable:
+        raise
+    except FAULTS as fault:
+        _log.exception("the answer for %s cannot be kept", claim.intent.id)
+        why = fault  # its name ends with this block, and the transaction may be tried again
+        return storage.attempt(lambda unit: _left(unit, claim.intent, why, now()), repeatable=True)
 
 
 def claim_intent(
