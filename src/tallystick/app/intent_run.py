@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from tallystick.app.intent_book import aside_of, book, keep, owes
 from tallystick.app.invoice import get_document
 from tallystick.app.stopped import FAULTS, words_of
-from tallystick.core.intent import Canceled, Charge, asked_of, outcome_of, wait_after_silence
+from tallystick.core.intent import Charge, asked_of, outcome_of, wait_after_silence
 from tallystick.core.period import to_the_second
 from tallystick.errors import Conflict, RuleError, StorageUnavailable
 from tallystick.storage import intents
@@ -137,7 +137,10 @@ def claim_intent(
         return None
     over = cancel or _is_over(unit, found)
     if over and found.state == "open" and not found.attempts:
-        return Claim(book(unit, at, found, Canceled()), "cancel")
+        over_now = replace(found, state="canceled", closed_at=to_the_second(at))
+        return Claim(
+            keep(unit, found, over_now), "cancel"
+        )  # the books, and their locks, are not asked
     if _is_forgotten(found, at, abilities.key_hours):
         return Claim(_left(unit, found, _FORGOTTEN, at), "send")
     leased = replace(
