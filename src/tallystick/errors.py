@@ -37,6 +37,7 @@
     │   ├── MethodNotAllowed
     │   └── PayloadTooLarge
     ├── StorageUnavailable      the database does not answer now: the same again later
+    ├── OutcomeUnknown          a provider did not answer: the same again with the same key
     └── SetupError              the installation or its settings: the operator can cure it
         ├── MissingExtra        an optional dependency is not installed
         ├── CatalogNotFound     no catalogue file where one was looked for
@@ -76,6 +77,7 @@ __all__ = [
     "MissingExtra",
     "NotFound",
     "OutOfBounds",
+    "OutcomeUnknown",
     "PayloadTooLarge",
     "PaymentNeeded",
     "PriceCapExceeded",
@@ -461,6 +463,19 @@ class StorageUnavailable(TallystickError):
     def details(self) -> dict[str, object]:
         """Say whether what was asked may have been done after all."""
         return {"outcome": "unknown"} if self.unknown else {}
+
+
+class OutcomeUnknown(TallystickError):
+    """A provider did not answer: what was asked may or may not have been done.
+
+    The same is asked again with the same key.
+    """
+
+    code = "SERVICE_UNAVAILABLE"
+
+    def details(self) -> dict[str, object]:
+        """Say that it may have been done after all."""
+        return {"outcome": "unknown"}
 
 
 class SetupError(TallystickError):

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tallystick.core.intent import Charge, Outcome, ProviderAccount, Refund
+    from tallystick.core.provider import Abilities
     from tallystick.core.tax_decision import TaxDecision, TaxQuestion
 
-__all__ = ["Clock", "Ids", "TaxEngine"]
+__all__ = ["Clock", "Ids", "Provider", "TaxEngine"]
 
 
 class Clock(Protocol):
@@ -28,6 +30,53 @@ class Ids(Protocol):
 
     def new(self, prefix: str) -> str:
         """Give an id that was never given before, as `cus_…`; ids sort in the order of birth."""
+        ...
+
+
+class Provider(Protocol):
+    """Who takes the money: `providers.manual`, or one of a third party.
+
+    That one is found by its name in the entry points of the group `tallystick.providers`: a
+    function without arguments that gives the provider.  It is never called inside a transaction.
+    To the same key it gives the same object for ever, whoever asks, and however often; what it
+    cannot tell it never guesses.  `testing.provider_contract` checks all of this.
+
+    Each call raises OutcomeUnknown where no answer came: it may or may not have had its effect.
+    """
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it declares that it can do."""
+        ...
+
+    @property
+    def account(self) -> ProviderAccount:
+        """Whose account it works on, and whether the money is real; known without a call."""
+        ...
+
+    def collect(self, charge: Charge) -> Outcome:
+        """Collect money, or begin to; a refusal is Declined.  Raises OutcomeUnknown."""
+        ...
+
+    def refund(self, refund: Refund) -> Outcome:
+        """Give money back, or begin to; more than was collected is Declined.
+
+        Raises OutcomeUnknown; Conflict where it declares no refunds.
+        """
+        ...
+
+    def look_up(self, asked: Charge | Refund, reference: str) -> Outcome:
+        """Say how an object of its own stands now.
+
+        Raises OutcomeUnknown; NotFound where there is none.
+        """
+        ...
+
+    def cancel(self, asked: Charge | Refund, reference: str) -> Outcome:
+        """Give up what is waiting; what moved already is Succeeded, as `look_up` says it.
+
+        Raises OutcomeUnknown; NotFound where there is none.
+        """
         ...
 
 

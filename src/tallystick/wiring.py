@@ -27,12 +27,14 @@ from tallystick.facade.invoices import Invoices
 from tallystick.facade.keys import Key
 from tallystick.facade.offline import open_offline
 from tallystick.facade.overrides import Overrides
+from tallystick.facade.payments import Payments
 from tallystick.facade.price_migrations import PriceMigrations
 from tallystick.facade.quotes import Quotes
 from tallystick.facade.seller import Sellers
 from tallystick.facade.subscriptions import Subscriptions
 from tallystick.facade.taxes import Taxes
 from tallystick.facade.usage import Usage
+from tallystick.providers.known import providers_of
 from tallystick.storage.engine import open_engine
 from tallystick.storage.migrate import migrate, migrations
 from tallystick.storage.role import check_role
@@ -59,7 +61,7 @@ if TYPE_CHECKING:
     from tallystick.core.published import CatalogVersion
     from tallystick.facade.aio_types import AsyncTallystick
     from tallystick.facade.offline import Offline
-    from tallystick.ports import Clock, Ids
+    from tallystick.ports import Clock, Ids, Provider
     from tallystick.storage.migrate import Migration
     from tallystick.storage.unit import Unit
 
@@ -92,6 +94,7 @@ class Tallystick(Gate[Key]):
         schema: str | None = None,
         role_check: bool = False,
         signing_keys: Iterable[str | bytes] | None = None,
+        providers: Iterable[Provider | str] | None = None,
         offline_units: int | None = None,
         offline_spool: str | Path | None = None,
     ) -> None:
@@ -102,6 +105,9 @@ class Tallystick(Gate[Key]):
 
         `signing_keys` sign quotes: the first signs, each is accepted.  Where they are left out,
         those of TALLYSTICK_SIGNING_KEYS, separated by commas.
+
+        `providers` take the money, each given itself or by the name of its entry point; where they
+        are left out, those of TALLYSTICK_PROVIDERS, separated by commas.  `manual` is always there.
 
         `role_check` connects at once and refuses a PostgreSQL role that may do more than it needs:
         an owner of the tables, a superuser, one with BYPASSRLS (see `tallystick role`).
@@ -121,6 +127,7 @@ class Tallystick(Gate[Key]):
             if self.price_book is None:
                 raise SetupError("a default plan needs a catalogue: pass catalog= as well")
             self.price_book[default_plan]  # UnknownPlan, now rather than at the first customer
+        self.providers: Mapping[str, Provider] = providers_of(providers)
         self.customers = Customers(self)
         self.usage = Usage(self)
         self.subscriptions = Subscriptions(self)
@@ -130,6 +137,7 @@ class Tallystick(Gate[Key]):
         self.overrides = Overrides(self)
         self.quotes = Quotes(self)
         self.dunning = Dunnings(self)
+        self.payments = Payments(self)
         self.price_migrations = PriceMigrations(self)
         self.seller = Sellers(self)
         self.taxes = Taxes(self)

@@ -9,6 +9,7 @@ from tests.mutants.faults_of_documents import OF_DOCUMENTS
 from tests.mutants.faults_of_figures import OF_FIGURES
 from tests.mutants.faults_of_gates import OF_GATES
 from tests.mutants.faults_of_limits import OF_LIMITS
+from tests.mutants.faults_of_payments import OF_PAYMENTS
 from tests.mutants.faults_of_taxes import OF_TAXES
 from tests.mutants.faults_of_time import OF_TIME
 
@@ -25,6 +26,7 @@ FAULTS: Final[tuple[Mutant, ...]] = (
     *OF_TAXES,
     *OF_LIMITS,
     *OF_GATES,
+    *OF_PAYMENTS,
 )
 """Each fault that a billing engine is known to have had."""
 

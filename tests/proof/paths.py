@@ -20,6 +20,7 @@ from tests.proof.billing_paths import BILLING_PATHS
 from tests.proof.credit_paths import CREDIT_PATHS
 from tests.proof.dunning_paths import DUNNING_PATHS
 from tests.proof.gate_paths import GATE_PATHS
+from tests.proof.payment_paths import PAYMENT_PATHS
 from tests.proof.usage_calls import event, ready, record, record_many
 from tests.proof.write_path import WritePath
 
@@ -198,6 +199,7 @@ PATHS: Final = {
         *CREDIT_PATHS,
         *DUNNING_PATHS,
         *GATE_PATHS,
+        *PAYMENT_PATHS,
     )
 }
 """Every write path of this version, by its name."""

@@ -101,6 +101,7 @@ class _Asking:
 
 
 def _liken(found: Mapping[str, _Rows]) -> None:
+    _liken_intents(found)
     events = _ranks(found, "usage_events", "seq")
     meters = _ranks(found, "meters", "id")
     entries = _ranks(found, "journal", "id")
@@ -128,6 +129,16 @@ def _liken(found: Mapping[str, _Rows]) -> None:
                 row["id"] = chance[row["id"]]
             for column in row.keys() & _CLOCKS:
                 del row[column]
+
+
+def _liken_intents(found: Mapping[str, _Rows]) -> None:
+    """Show the chance part of an intent's id by its caller's key, wherever it stands."""
+    for intent in found.get("intents", []):
+        chance, told = intent["id"].partition("_")[2], f"of {intent['idempotency_key']}"
+        for row in (row for rows in found.values() for row in rows):
+            for column, value in row.items():
+                if isinstance(value, str) and chance in value:
+                    row[column] = value.replace(chance, told)
 
 
 def _ranks(found: Mapping[str, _Rows], table: str, column: str) -> dict[Any, str]:

@@ -11,6 +11,7 @@ from tallystick.core.credit import CreditGrant
 from tallystick.core.credit_moves import TopUpRule
 from tallystick.core.currency import CODES, currency
 from tallystick.core.dunning import Ladder, Rung
+from tallystick.core.intent import Intent, ProviderAccount, key_of
 from tallystick.core.money import Money
 from tallystick.core.override import Override
 from tallystick.core.parent import Parent
@@ -19,6 +20,7 @@ from tallystick.storage import (
     balances,
     dunning,
     gates,
+    intents,
     invoice_items,
     invoices,
     leases,
@@ -85,6 +87,7 @@ def fill_billing(unit: Unit, customer: str, count: int) -> None:
                 customer=customer, id=id_, invoice=id_, amount=eur(1), at=AT, method="transfer"
             ),
         )
+        intents.add_intent(unit, _intent(customer, id_))
         post(
             unit,
             [
@@ -198,6 +201,22 @@ def _fill_gates(unit: Unit, customer: str, id_: str) -> None:
     )
     leases.add_lease(unit, leased)
     overrides.add_override(unit, customer, id_, Override(limit=7), AT)
+
+
+def _intent(customer: str, id_: str) -> Intent:
+    return Intent(
+        customer=customer,
+        id=id_,
+        kind="collect",
+        invoice=id_,
+        provider="manual",
+        account=ProviderAccount("manual", live=True),
+        amount=eur(1),
+        key=key_of(id_),
+        label=id_,
+        created_at=AT,
+        next_at=AT,
+    )
 
 
 def _migration(id_: str) -> PriceMigration:

@@ -56,7 +56,9 @@ RULES = "tallystick_0008"
 PARENTS = "tallystick_0009"
 LIMITS = "tallystick_0012"
 LEASES = "tallystick_0014"
+INTENTS = "tallystick_0015"
 EVERY = [FIRST, BILLING, TAXES, COUPONS, CREDITS, DUNNING, MOVES, RULES, PARENTS, LIMITS, LEASES]
+EVERY.append(INTENTS)
 # An applied migration is never edited: a released one never changes here either.
 FROZEN = {
     FIRST: "e31b3608bd8fdcd8b13d2f56eda2060febf19868966db678465396417f2f8aec",
@@ -70,6 +72,7 @@ FROZEN = {
     PARENTS: "4bee1276ac402508620473f53f0cf56945f7df70c4b5674f647f9b13e8b4dcb4",
     LIMITS: "5fbb3d6244470506a221de4697f4b6513ad6776afe85be2b54cb4f6f22da5db8",
     LEASES: "232666c52a80113c20af6d87cd78150f7803a53af75fa0fbb4f85e89f44b82c9",
+    INTENTS: "cda6cfd87f46ee47ba99bd961c9df52f72485e4ed2404b816bf126498a8d93d6",
 }
 
 

@@ -29,7 +29,7 @@ from tallystick.core.property import shown
 from tallystick.core.settlement import noted, refunded
 from tallystick.core.text import id_at, refused_at, text_at
 from tallystick.errors import Conflict
-from tallystick.storage import balances, invoice_settlement, invoices, series
+from tallystick.storage import balances, intents, invoice_settlement, invoices, series
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -295,6 +295,13 @@ def _settle(unit: Unit, at: Instant, held: Document, note: Invoice) -> int:
 def _pay_out(unit: Unit, at: Instant, held: Document, amount: Money, way: Way) -> None:
     """Pay out what is to the customer's credit."""
     invoice = held.invoice
+    live = intents.live_intent(unit, invoice.customer, invoice.id, "refund")
+    if live is not None:
+        raise Conflict(
+            f"a refund of {_name(held)} is being asked of {live.provider!r} ({live.id!r}): wait for"
+            " the answer",
+            intent=live.id,
+        )
     try:
         balances.take(unit, [(invoice.customer, amount)])
     except Conflict:

@@ -24,6 +24,7 @@ from tallystick.cli import (
     meters,
     migrate,
     overrides,
+    payments,
     plans,
     price_migrations,
     publish,
@@ -107,6 +108,7 @@ app.add_typer(tax.tax)
 app.add_typer(subscriptions.subscriptions)
 app.add_typer(price_migrations.prices)
 app.add_typer(invoice.invoice)
+app.add_typer(payments.payments)
 app.add_typer(quote.quote)
 app.add_typer(coupons.coupons)
 app.add_typer(credits_)

@@ -13,12 +13,14 @@ import typer
 from tallystick.cli.arguments import AsJson, Usage, ends_well
 from tallystick.cli.ledger import over_ledger
 from tallystick.cli.output import say, say_json, warn
+from tallystick.cli.payments import tell_finished
 from tallystick.cli.times import At, moment_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tallystick.app.billing import Run, SetAside
+    from tallystick.app.intent_run import Finished
     from tallystick.wiring import Tallystick
 
 __all__ = ["run", "worker"]
@@ -163,7 +165,7 @@ def worker(
     ] = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Bill what is due, for ever; any number of workers may run at once.
+    """Bill what is due and finish payment intents, for ever; any number of workers may run.
 
     SIGTERM and Ctrl-C end it after the batch it is at.  Cron can do the same: tallystick worker
     --once
@@ -173,13 +175,16 @@ def worker(
     stop = _Stop()
     with _ends_at_signals(stop):
         while not stop.asked:
-            done = _one_round(tally, stop)
+            done, paid = _one_round(tally, stop), _one_payment_round(tally, stop)
             if done is not None and done.did_work:
                 _tell(done, as_json=as_json)
-            elif once:
+            if paid is not None and paid.asked:
+                tell_finished(paid, as_json=as_json)
+            if (done is not None and done.did_work) or (paid is not None and paid.answered):
+                continue
+            if once:
                 return
-            else:
-                stop.wait(every)
+            stop.wait(every)
 
 
 def _one_round(tally: Tallystick, stop: _Stop) -> Run | None:
@@ -195,6 +200,17 @@ def _one_round(tally: Tallystick, stop: _Stop) -> Run | None:
     except StorageUnavailable as away:
         warn(f"{away}; trying again later")
     return total
+
+
+def _one_payment_round(tally: Tallystick, stop: _Stop) -> Finished | None:
+    """Go on with payment intents; None where the database was away."""
+    from tallystick.errors import StorageUnavailable
+
+    try:
+        return tally.payments.run(stop=lambda: stop.asked)
+    except StorageUnavailable as away:
+        warn(f"{away}; trying again later")
+        return None
 
 
 def _tell(done: Run, *, as_json: bool) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "paid",
     "refunded",
     "shared_credit",
+    "surplus",
     "voided",
 ]
 
@@ -108,6 +109,11 @@ def paid(amount: Money, *, written_off: bool = False) -> tuple[Transfer, ...]:
 def refunded(amount: Money) -> tuple[Transfer, ...]:
     """Give the entries of a refund: what credit notes put to the customer's credit is paid out."""
     return _some(Transfer("balance", "cash", amount))
+
+
+def surplus(amount: Money) -> tuple[Transfer, ...]:
+    """Give the entries of money that came beyond what was owed: it is to the customer's credit."""
+    return _some(Transfer("cash", "balance", amount))
 
 
 def credits_bought(amount: Money) -> tuple[Transfer, ...]:

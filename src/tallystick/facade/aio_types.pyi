@@ -16,6 +16,7 @@ from tallystick.app.explain import Trace
 from tallystick.app.forecast import Forecast
 from tallystick.app.foresight import Foreseen, ToCome
 from tallystick.app.imports import BadLine, Imported
+from tallystick.app.intent_run import Finished
 from tallystick.app.meters import KeptMeter
 from tallystick.app.price_migration import MigrationPreview
 from tallystick.app.price_migration_run import MigrationRun, MigrationUndone
@@ -29,6 +30,7 @@ from tallystick.core.catalog import Catalog, Plan
 from tallystick.core.credit import Category
 from tallystick.core.customer import Customer, CustomerFields
 from tallystick.core.entitlement import Access
+from tallystick.core.intent import Intent, IntentState
 from tallystick.core.invoice import Invoice, InvoiceStatus
 from tallystick.core.meter import Meter
 from tallystick.core.money import Money
@@ -70,6 +72,7 @@ __all__ = [
     "AsyncInvoices",
     "AsyncMoves",
     "AsyncOverrides",
+    "AsyncPayments",
     "AsyncPriceMigrations",
     "AsyncQuotes",
     "AsyncSellers",
@@ -172,6 +175,7 @@ class AsyncTallystick(Generic[Key]):
     async def migrate(self) -> tuple[Migration, ...]: ...
     async def migrations(self) -> tuple[Migration, ...]: ...
     overrides: AsyncOverrides
+    payments: AsyncPayments
     async def plan(
         self, ref: str, *, connection: AsyncConnection | AsyncSession | None = ...
     ) -> Plan[str]: ...
@@ -679,6 +683,61 @@ class AsyncPriceMigrations:
     async def undo(
         self, id: str, *, at: datetime | None = ..., tell: Callable[[MigrationUndone], object] = ...
     ) -> MigrationUndone: ...
+
+class AsyncPayments:
+    async def cancel(self, id: str, *, at: datetime | None = ...) -> Intent: ...
+    async def collect(
+        self,
+        invoice: str,
+        amount: Money | str | None = ...,
+        *,
+        provider: str,
+        idempotency_key: str | None = ...,
+        at: datetime | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Intent: ...
+    async def confirm(
+        self,
+        id: str,
+        *,
+        method: str = ...,
+        at: datetime | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Intent: ...
+    async def get(
+        self, id: str, *, connection: AsyncConnection | AsyncSession | None = ...
+    ) -> Intent: ...
+    async def list(
+        self,
+        *,
+        customer: str | None = ...,
+        invoice: str | None = ...,
+        state: IntentState | None = ...,
+        set_aside: bool = ...,
+        limit: int = ...,
+        starting_after: str | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Page[Intent]: ...
+    async def refund(
+        self,
+        id: str,
+        amount: Money | str | None = ...,
+        *,
+        reason: str | None = ...,
+        idempotency_key: str | None = ...,
+        at: datetime | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Intent: ...
+    async def retry(
+        self,
+        id: str,
+        *,
+        at: datetime | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Intent: ...
+    async def run(
+        self, at: datetime | None = ..., *, limit: int | None = ..., stop: Callable[[], bool] = ...
+    ) -> Finished: ...
 
 class AsyncOverrides:
     async def lift(

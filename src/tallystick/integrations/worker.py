@@ -1,19 +1,22 @@
-"""The worker of a host's program: bills what is due, again and again."""
+"""The worker of a host's program: bills what is due and finishes payments, again and again."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from tallystick.core.property import shown
 from tallystick.errors import SetupError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from tallystick.wiring import Tallystick
 
 __all__ = ["run_worker", "seconds_between", "set_up"]
 
+R = TypeVar("R")
 _log: Final = logging.getLogger("tallystick.integrations")
 _LONGEST: Final = 86_400
 _AT_ONCE: Final = 500  # documents: a program that ends waits for no more than these
@@ -42,16 +45,22 @@ async def set_up(tally: Tallystick, author: str) -> None:
 
 
 async def run_worker(tally: Tallystick, every: int) -> None:
-    """Bill what is due, and again so many seconds later, until it is cancelled.
+    """Bill what is due and finish payments, and again so many seconds later, until cancelled.
 
-    Any number of processes may do so at once.  A run that fails is logged, and the next one tries
-    again.
+    Any number of processes may do so at once.  A run that fails is logged, holds up no other, and
+    is tried again.
     """
     while True:
-        wait = every
-        try:
-            run = await tally.aio.invoices.run(limit=_AT_ONCE)
-            wait = 0 if run.documents >= _AT_ONCE else every
-        except Exception:  # noqa: BLE001 - whatever it is, the next run bills once it is cured
-            _log.exception("what is due was not billed; it is tried again in %s seconds", every)
-        await asyncio.sleep(wait)
+        billed = await _tried(tally.aio.invoices.run, "what is due was not billed", every)
+        paid = await _tried(tally.aio.payments.run, "payments were not gone on with", every)
+        more = billed is not None and billed.documents >= _AT_ONCE
+        more = more or (paid is not None and paid.asked >= _AT_ONCE)
+        await asyncio.sleep(0 if more else every)
+
+
+async def _tried(run: Callable[..., Awaitable[R]], sentence: str, every: int) -> R | None:
+    try:
+        return await run(limit=_AT_ONCE)
+    except Exception:  # noqa: BLE001 - whatever it is, the next run goes on once it is cured
+        _log.exception("%s; it is tried again in %s seconds", sentence, every)
+        return None

@@ -1,18 +1,86 @@
-"""The providers that come with Tallystick, by the name a catalogue calls them."""
+"""The providers that come with Tallystick, and those of third parties, by their names."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import os
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.core.intent import ProviderAccount
+from tallystick.core.property import shown
+from tallystick.core.provider import Abilities
+from tallystick.errors import SetupError
 from tallystick.providers.manual import ABILITIES as MANUAL
+from tallystick.providers.manual import Manual
 from tallystick.providers.stripe.abilities import ABILITIES as STRIPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from tallystick.core.provider import Abilities
+    from tallystick.ports import Provider
 
-__all__ = ["ABILITIES"]
+__all__ = ["ABILITIES", "GROUP", "providers_of"]
 
 ABILITIES: Final[Mapping[str, Abilities]] = {each.name: each for each in (MANUAL, STRIPE)}
 """What each provider declares of itself, by name."""
+
+GROUP: Final = "tallystick.providers"
+"""The group of entry points in which a third party names its provider."""
+
+_SETTING: Final = "TALLYSTICK_PROVIDERS"
+_OURS: Final[Mapping[str, Callable[[], Provider]]] = {"manual": Manual}
+_CALLS: Final = ("collect", "refund", "look_up", "cancel")
+
+
+def providers_of(asked: Iterable[Provider | str] | None) -> dict[str, Provider]:
+    """Give providers by their names: those that are asked for, and `manual` in any case.
+
+    A text is the name of one of ours, or of an entry point of the group.  Where None are asked for,
+    those that TALLYSTICK_PROVIDERS names, separated by commas.
+
+    Raises SetupError for one that is not installed or is none, and for two of one name.
+    """
+    if isinstance(asked, str):
+        raise SetupError("providers is a list of providers, or of their names")
+    if asked is None:
+        names = os.environ.get(_SETTING, "").split(",")
+        asked = [name.strip() for name in names if name.strip()]
+    found: dict[str, Provider] = {}
+    for each in asked:
+        provider = _named(each) if isinstance(each, str) else each
+        name = _name_of(provider)
+        if name in found:
+            raise SetupError(f"two providers are called {name!r}: leave one out")
+        found[name] = provider
+    return {"manual": Manual(), **found}
+
+
+def _named(name: str) -> Provider:
+    made: Any = _OURS.get(name)
+    if made is None:
+        entry = next(iter(entry_points(group=GROUP, name=name)), None)
+        if entry is None:
+            raise SetupError(
+                f"there is no provider {shown(name)}: no package that is installed has it among its"
+                f" entry points {GROUP!r}"
+            )
+        made = entry.load()
+    provider: Provider = made()
+    if _name_of(provider) != name:
+        raise SetupError(f"the provider {name!r} calls itself {_name_of(provider)!r}")
+    return provider
+
+
+def _name_of(provider: Any) -> str:  # noqa: ANN401 - what a host gives is looked at here
+    abilities = getattr(provider, "abilities", None)
+    account = getattr(provider, "account", None)
+    calls = all(callable(getattr(provider, call, None)) for call in _CALLS)
+    if (
+        not isinstance(abilities, Abilities)
+        or not isinstance(account, ProviderAccount)
+        or not calls
+    ):
+        raise SetupError(
+            f"{shown(provider)} is no provider: it needs abilities, account, {', '.join(_CALLS)}"
+        )
+    return abilities.name

@@ -32,6 +32,7 @@ from tallystick.storage.coupon_tables import make_coupon_tables
 from tallystick.storage.credit_rule_tables import make_credit_rule_tables
 from tallystick.storage.credit_tables import make_credit_tables
 from tallystick.storage.gate_tables import make_gate_tables
+from tallystick.storage.intent_tables import make_intents
 from tallystick.storage.lease_tables import make_lease_tables
 from tallystick.storage.parent_tables import make_parent_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
@@ -103,12 +104,12 @@ class Tables:
         self.price_migrations = moved.price_migrations
         self.price_moves = moved.price_moves
         families = make_parent_tables(self.metadata, prefix)
-        self.customer_parents = families.customer_parents
-        self.invoice_sections = families.invoice_sections
+        self.customer_parents, self.invoice_sections = families
         limits = make_gate_tables(self.metadata, prefix)
         self.gates, self.reservations = limits.gates, limits.reservations
         leased = make_lease_tables(self.metadata, prefix)
         self.leases, self.entitlement_overrides = leased.leases, leased.entitlement_overrides
+        self.intents = make_intents(self.metadata, prefix)
 
     @property
     def version_table(self) -> str:

@@ -1,0 +1,97 @@
+"""Faults in what providers are asked for, and in what their answers do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.mutants.mutant import Mutant
+
+__all__ = ["OF_PAYMENTS"]
+
+_PAYMENTS: Final = "tests/facade/test_payments.py::"
+_MATCH: Final = f"{_PAYMENTS}test_what_is_not_what_was_asked_pays_nothing"
+
+OF_PAYMENTS: Final = (
+    Mutant(
+        "the key is of the try",
+        "core/intent.py",
+        "            key=intent.key,\n            invoice=intent.invoice,\n"
+        "            customer=intent.customer,\n            amount=intent.amount,\n"
+        "            label",
+        '            key=f"{intent.key}/{intent.attempts}",\n            invoice=intent.invoice,\n'
+        "            customer=intent.customer,\n            amount=intent.amount,\n"
+        "            label",
+        (f"{_PAYMENTS}test_silence_is_asked_again_with_the_same_key",),
+    ),
+    Mutant(
+        "paid by amount alone, in whatever currency",
+        "core/intent.py",
+        '("currency", outcome.amount.currency.code, intent.amount.currency.code),',
+        '("currency", 0, 0),',
+        (_MATCH,),
+    ),
+    Mutant(
+        "paid by a test",
+        "core/intent.py",
+        '("live", outcome.account.live, intent.account.live),',
+        '("live", 0, 0),',
+        (_MATCH,),
+    ),
+    Mutant(
+        "paid on another account",
+        "core/intent.py",
+        '("account", outcome.account.id, intent.account.id),',
+        '("account", 0, 0),',
+        (_MATCH,),
+    ),
+    Mutant(
+        "one object pays two invoices",
+        "app/intent_book.py",
+        "if other is None or other.id == intent.id:",
+        "if other is None or other:",
+        (f"{_PAYMENTS}test_one_object_pays_one_invoice",),
+    ),
+    Mutant(
+        "a late answer is kept",
+        "storage/intents.py",
+        "asked = update(table).where(*mine, table.c.attempts == tries, _live(unit))",
+        "asked = update(table).where(*mine)",
+        (f"{_PAYMENTS}test_an_answer_that_comes_after_its_lease_is_dropped",),
+    ),
+    Mutant(
+        "a lease holds nobody off",
+        "storage/intents.py",
+        "free = or_(c.leased_until.is_(None), c.leased_until <= at)",
+        "free = c.id == c.id",
+        (f"{_PAYMENTS}test_an_answer_that_comes_after_its_lease_is_dropped",),
+    ),
+    Mutant(
+        "a key is believed for ever",
+        "app/intent_run.py",
+        "return at - intent.first_sent_at >= timedelta(hours=hours)",
+        "return False",
+        (f"{_PAYMENTS}test_a_key_the_provider_may_have_forgotten_is_not_sent_again",),
+    ),
+    Mutant(
+        "what was paid otherwise is collected too",
+        "app/intent_run.py",
+        "return not owes(document) or document.left < intent.amount.minor",
+        "return False",
+        (f"{_PAYMENTS}test_what_was_paid_otherwise_is_not_collected_too",),
+    ),
+    Mutant(
+        "a refund is asked for and made by hand",
+        "app/invoice_credit.py",
+        '    if live is not None:\n        raise Conflict(\n            f"a refund of',
+        '    if live is not None and not live:\n        raise Conflict(\n            f"a refund of',
+        (f"{_PAYMENTS}test_while_a_refund_is_asked_for_nobody_refunds_by_hand",),
+    ),
+    Mutant(
+        "nothing counts as given back",
+        "storage/intents.py",
+        'counts = c.state.in_(["open", "waiting", "succeeded"])',
+        'counts = c.state.in_(["declined"])',
+        (f"{_PAYMENTS}test_a_refund_gives_back_what_was_collected_never_more",),
+    ),
+)
+"""Each with the tests that notice it."""
