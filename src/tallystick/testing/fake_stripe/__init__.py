@@ -1,0 +1,15 @@
+"""A stand-in for Stripe, for tests and for trying out: the official SDK talks to it.
+
+Its figures are written from Stripe's documentation; it uses no reckoning of the engine, so that it
+can disagree with it.  What it does not support, it says so (501): it never invents an answer.
+Needs the extra `stripe`.
+"""
+
+from __future__ import annotations
+
+from tallystick.testing.fake_stripe.account import Account
+from tallystick.testing.fake_stripe.app import FakeStripe
+from tallystick.testing.fake_stripe.faults import Fault, Seen
+from tallystick.testing.fake_stripe.server import running, talking_to
+
+__all__ = ["Account", "FakeStripe", "Fault", "Seen", "running", "talking_to"]

@@ -1,0 +1,78 @@
+"""The fake Stripe as an ASGI application."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Final
+
+from tallystick.testing.clock import FrozenClock
+from tallystick.testing.fake_stripe.account import Account
+from tallystick.testing.fake_stripe.asking import Asked, Desk, Reply
+from tallystick.testing.fake_stripe.faults import Seen
+from tallystick.testing.fake_stripe.routes import ROUTES
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from tallystick.ports import Clock
+
+__all__ = ["FakeStripe"]
+
+_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_JSON: Final = "application/json"
+
+
+class FakeStripe:
+    """A Stripe account in memory, in test mode, that the official SDK can talk to.
+
+    `account` is its state, to be looked into and to be set up; its time stands still at
+    2026-01-01 where no other clock is given.
+    """
+
+    def __init__(self, clock: Clock | None = None, *, api_key: str = "sk_test_fake") -> None:
+        """Open it with a secret key of your choice."""
+        self.account = Account(clock or FrozenClock(_START), api_key)
+        self._desk, self._lock = Desk(self.account, ROUTES), RLock()
+
+    def answer(self, asked: Asked) -> Reply:
+        """Answer one call, while no other is answered."""
+        with self._lock:
+            return self._desk.answer(asked)
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        """Speak ASGI (HTTP only)."""
+        if scope["type"] != "http":
+            return
+        reply = self.answer(await _read(scope, receive))
+        if reply.seen is Seen.SILENCE:
+            while (await receive())["type"] != "http.disconnect":
+                continue
+            return
+        await _send(reply, send)
+
+
+async def _read(
+    scope: MutableMapping[str, Any], receive: Callable[[], Awaitable[MutableMapping[str, Any]]]
+) -> Asked:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    query = scope["query_string"].decode("ascii", "replace")
+    return Asked(scope["method"], scope["path"], query, headers, body)
+
+
+async def _send(reply: Reply, send: Callable[[MutableMapping[str, Any]], Awaitable[None]]) -> None:
+    whole = len(reply.body) + (reply.seen is Seen.CUT)
+    headers = {"content-type": _JSON, "content-length": str(whole), **dict(reply.headers)}
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": pairs})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
