@@ -29,7 +29,7 @@ def _object(value: Any, where: str) -> Iterator[str]:
         for number, part in enumerate(value["data"]):
             yield from _object(part, f"{where}[{number}]")
         return
-    yield from _fields(value, get_object_class("v1", value["object"]), where)
+    yield from _fields(value, get_object_class("V1", value["object"]), where)
 
 
 def _fields(value: dict[str, Any], shape: Any, where: str) -> Iterator[str]:

@@ -38,7 +38,8 @@ def test_a_form_becomes_a_tree() -> None:
 
 
 @pytest.mark.parametrize(
-    "form", ["a=1&a=2", "a=1&a[b]=2", "a[b]=1&a=2", "[a]=1", "a[b=1", "a" + "[x]" * 12 + "=1", "%ff=1"]
+    "form",
+    ["a=1&a=2", "a=1&a[b]=2", "a[b]=1&a=2", "[a]=1", "a[b=1", "a" + "[x]" * 12 + "=1", "%ff=1"],
 )
 def test_a_form_that_is_none_is_refused(form: str) -> None:
     with pytest.raises(Refused):
@@ -112,9 +113,7 @@ def test_pages_run_in_both_directions_without_gaps(client: StripeClient) -> None
     assert not last.has_more
 
 
-@pytest.mark.parametrize(
-    "params", [{"limit": 0}, {"limit": 101}, {"starting_after": "prod_gone"}]
-)
+@pytest.mark.parametrize("params", [{"limit": 0}, {"limit": 101}, {"starting_after": "prod_gone"}])
 def test_a_page_that_cannot_be_is_refused(client: StripeClient, params: Any) -> None:
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.products.list(params)
@@ -194,7 +193,12 @@ def created(client: StripeClient, **more: Any) -> Callable[[], Any]:
     ],
 )
 def test_a_fault_strikes_before_or_after_and_the_key_tells_the_same(
-    client: StripeClient, fake: FakeStripe, fault: Fault, error: type[Exception], there: int, then: int
+    client: StripeClient,
+    fake: FakeStripe,
+    fault: Fault,
+    error: type[Exception],
+    there: int,
+    then: int,
 ) -> None:
     fake.account.faults.add(fault)
     with pytest.raises(error):

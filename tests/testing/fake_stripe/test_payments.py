@@ -140,7 +140,10 @@ def test_refunds_never_give_back_more_than_was_taken(client: StripeClient) -> No
     charge = client.v1.charges.list({"payment_intent": intent}).data[0]
     assert misfits(raw(client.v1.charges.retrieve(charge.id))) == []
     assert (charge.amount_refunded, charge.refunded) == (2000, True)
-    assert [r.amount for r in client.v1.refunds.list({"payment_intent": intent}).data] == [1500, 500]
+    assert [r.amount for r in client.v1.refunds.list({"payment_intent": intent}).data] == [
+        1500,
+        500,
+    ]
 
 
 def test_a_payment_that_failed_has_nothing_to_give_back(client: StripeClient) -> None:

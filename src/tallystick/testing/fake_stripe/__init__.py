@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from tallystick.testing.fake_stripe.account import Account
 from tallystick.testing.fake_stripe.app import FakeStripe
+from tallystick.testing.fake_stripe.delivery import Delivery, send
 from tallystick.testing.fake_stripe.faults import Fault, Seen
 from tallystick.testing.fake_stripe.server import running, talking_to
 
-__all__ = ["Account", "FakeStripe", "Fault", "Seen", "running", "talking_to"]
+__all__ = ["Account", "Delivery", "FakeStripe", "Fault", "Seen", "running", "send", "talking_to"]

@@ -26,7 +26,9 @@ class Account:
     `objects["price"]["price_1Fake…"]` is a price; `calls` lists what was asked, as
     `POST /v1/prices`, with the status of its answer; `cards` is the test card behind each payment
     method, `pending` the endpoint and the event of each delivery that waits; `most_per_second`
-    says how many calls a second of its clock may bring.
+    says how many calls a second of its clock may bring.  `secrets` are those of the webhook
+    endpoints; `prorations` wait for the next invoice of a subscription, `noticed` are those whose
+    end of trial was announced, `coupons` is what each discount took its terms from.
     """
 
     def __init__(self, clock: Clock, api_key: str = TEST_KEY, site: str = "") -> None:
@@ -39,6 +41,10 @@ class Account:
         self.faults = FaultPlan()
         self.most_per_second: int | None = None
         self.pending: list[tuple[str, str]] = []
+        self.secrets: dict[str, str] = {}
+        self.prorations: dict[str, list[Thing]] = {}
+        self.noticed: set[str] = set()
+        self.coupons: dict[str, Thing] = {}
         self.request: Thing = {"id": None, "idempotency_key": None}
         self._numbers = count(1)
 

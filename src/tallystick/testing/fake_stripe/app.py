@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.fake_stripe.account import Account
 from tallystick.testing.fake_stripe.asking import Asked, Desk, Reply
+from tallystick.testing.fake_stripe.delivery import Delivery, send, take_deliveries
 from tallystick.testing.fake_stripe.faults import Seen
 from tallystick.testing.fake_stripe.routes import ROUTES
+from tallystick.testing.fake_stripe.subscription_time import pass_time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["FakeStripe"]
 
 _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_TAKEN: Final = 2
 _JSON: Final = "application/json"
 
 
@@ -38,7 +41,30 @@ class FakeStripe:
     def answer(self, asked: Asked) -> Reply:
         """Answer one call, while no other is answered."""
         with self._lock:
+            self.catch_up()
             return self._desk.answer(asked)
+
+    def catch_up(self) -> None:
+        """Do what has fallen due by the account's clock; each call does so first."""
+        with self._lock:
+            pass_time(self.account, self.account.now(), None)
+
+    def deliveries(self) -> list[Delivery]:
+        """Take the deliveries that wait: send each with `send`, in any order, twice, or never."""
+        with self._lock:
+            return take_deliveries(self.account)
+
+    def deliver(self) -> list[int]:
+        """Send what waits, and give the answers; what is not taken (2xx) waits again."""
+        taken = self.deliveries()
+        statuses = [send(delivery) for delivery in taken]
+        with self._lock:
+            self.account.pending[:0] = [
+                (delivery.endpoint, delivery.event)
+                for delivery, status in zip(taken, statuses, strict=True)
+                if status // 100 != _TAKEN
+            ]
+        return statuses
 
     async def __call__(
         self,

@@ -52,10 +52,7 @@ def new_charge(account: Account, intent: Thing, method: Thing, card: Card, at: i
             "paid": taken,
             "payment_intent": intent["id"],
             "payment_method": method["id"],
-            "payment_method_details": {
-                "type": method["type"],
-                method["type"]: {"last4": card.last4, "brand": card.brand},
-            },
+            "payment_method_details": _details(method),
             "receipt_email": intent["receipt_email"],
             "refunded": False,
             "refunds": whole([], f"/v1/charges/{wanted}/refunds"),
@@ -64,6 +61,21 @@ def new_charge(account: Account, intent: Thing, method: Thing, card: Card, at: i
     )
     emit(account, f"charge.{status}", charge, at=at)
     return charge
+
+
+def _details(method: Thing) -> Thing:
+    kind = method["type"]
+    left_out = (
+        "display_brand",
+        "generated_from",
+        "networks",
+        "three_d_secure_usage",
+        "status_details",
+    )
+    shown = {name: value for name, value in method[kind].items() if name not in left_out}
+    if kind == "card":
+        shown |= {"network": shown["brand"], "three_d_secure": None}
+    return {"type": kind, kind: shown}
 
 
 def _outcome(card: Card) -> Thing:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tallystick.testing.fake_stripe.account import Account, Thing
     from tallystick.testing.fake_stripe.route import Answer, Call
 
-__all__ = ["limit_of", "listing", "page", "whole"]
+__all__ = ["filtered", "limit_of", "listing", "page", "whole"]
 
 _USUAL: Final = 10
 _MOST: Final = 100
@@ -58,12 +58,19 @@ def listing(kind: str, **where: Callable[[Thing], object]) -> Answer:
     """
 
     def answer(account: Account, call: Call) -> Thing:
-        params = call.params
-        wanted = {k: v for k, v in params.items() if k not in _PAGING}
-        found = [t for t in reversed(account.of(kind).values()) if _fits(t, wanted, where)]
-        return page(found, params, call.path)
+        return page(filtered(account.of(kind).values(), call.params, where), call.params, call.path)
 
     return answer
+
+
+def filtered(
+    things: Iterable[Thing],
+    params: Thing,
+    where: Mapping[str, Callable[[Thing], object]] | None = None,
+) -> list[Thing]:
+    """Give the things that the filters among the parameters let pass, newest first."""
+    wanted = {name: value for name, value in params.items() if name not in _PAGING}
+    return [thing for thing in reversed(list(things)) if _fits(thing, wanted, where or {})]
 
 
 _PAGING: Final = frozenset(("ending_before", "limit", "starting_after"))
@@ -85,6 +92,8 @@ def _fits(thing: Thing, wanted: Thing, where: Mapping[str, Callable[[Thing], obj
             fits = has in value
         elif isinstance(value, dict) and isinstance(has, int) and value.keys() <= _COMPARED.keys():
             fits = all(_COMPARED[sign](has, bound) for sign, bound in value.items())
+        elif isinstance(has, dict) and not isinstance(value, dict):
+            fits = value in has
         elif isinstance(value, dict) and isinstance(has, dict):
             fits = all(has.get(key) == part for key, part in value.items())
         else:

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from tallystick.testing.fake_stripe.account import Account, Thing
     from tallystick.testing.fake_stripe.route import Call
 
-__all__ = ["ROUTES", "authenticated", "new_intent", "pay", "settled"]
+__all__ = ["LEAST", "ROUTES", "authenticated", "new_intent", "pay", "settled"]
 
 _DECLINED: Final = 402
-_LEAST: Final = {"usd": 50, "eur": 50, "gbp": 30, "jpy": 50, "chf": 50, "cad": 50, "aud": 50}
+LEAST: Final = {"usd": 50, "eur": 50, "gbp": 30, "jpy": 50, "chf": 50, "cad": 50, "aud": 50}
+"""The least that can be charged in a currency; 1 in those that are not here."""
 _LARGEST: Final = 99_999_999
 _OPEN: Final = frozenset(("requires_payment_method", "requires_confirmation", "requires_action"))
 _NULLS: Final = (
@@ -37,11 +38,11 @@ _NULLS: Final = (
 def new_intent(account: Account, params: Thing, at: int) -> Thing:
     """Ask for an amount.  Raises Refused for one that Stripe does not take."""
     amount, currency = params["amount"], params["currency"].lower()
-    if not _LEAST.get(currency, 1) <= amount <= _LARGEST:
-        small = amount < _LEAST.get(currency, 1)
+    if not LEAST.get(currency, 1) <= amount <= _LARGEST:
+        small = amount < LEAST.get(currency, 1)
         code = "amount_too_small" if small else "amount_too_large"
         raise Refused(
-            f"Amount must be at least {_LEAST.get(currency, 1)}, at most {_LARGEST}",
+            f"Amount must be at least {LEAST.get(currency, 1)}, at most {_LARGEST}",
             code=code,
             param="amount",
         )

@@ -8,6 +8,7 @@ from tallystick.testing.fake_stripe import (
     charge,
     coupon,
     customer,
+    invoice,
     meter,
     payment_intent,
     payment_method,
@@ -15,6 +16,9 @@ from tallystick.testing.fake_stripe import (
     product,
     promotion_code,
     refund,
+    subscription_change,
+    test_clock,
+    webhook,
 )
 
 __all__ = ["ROUTES"]
@@ -30,6 +34,10 @@ _NOUNS: Final = (
     charge,
     refund,
     meter,
+    invoice,
+    subscription_change,
+    test_clock,
+    webhook,
 )
 ROUTES: Final = tuple(route for noun in _NOUNS for route in noun.ROUTES)
 """What is not here is answered by 501, with its name."""
