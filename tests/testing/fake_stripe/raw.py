@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from stripe import StripeObject
+from typing import Any
 
 
-def raw(thing: StripeObject) -> dict[str, Any]:
+def raw(thing: Any) -> dict[str, Any]:
     """Give an answer's own JSON, before the SDK makes numbers and objects of it."""
-    response = thing.last_response
-    assert response is not None
-    return dict(response.data)
+    return dict(thing.last_response.data)

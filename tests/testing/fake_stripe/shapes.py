@@ -12,7 +12,7 @@ from stripe._object_classes import get_object_class
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SIMPLE = {str: str, int: int, bool: bool, float: (int, float), Decimal: str}
+SIMPLE: dict[Any, Any] = {str: str, int: int, bool: bool, float: (int, float), Decimal: str}
 
 
 def misfits(answer: object, where: str = "") -> list[str]:
@@ -39,7 +39,7 @@ def _fields(value: dict[str, Any], shape: Any, where: str) -> Iterator[str]:
     for name, hint in hints.items():
         if name in value:
             yield from _value(value[name], hint, f"{where}.{name}")
-        elif not _optional(hint) and name not in {"deleted"}:
+        elif not _optional(hint) and name != "deleted":
             yield f"{where}.{name} is missing"
 
 
@@ -47,7 +47,7 @@ def _optional(hint: Any) -> bool:
     return "Optional" in str(hint) or type(None) in get_args(hint)
 
 
-def _value(value: Any, hint: Any, where: str) -> Iterator[str]:
+def _value(value: Any, hint: Any, where: str) -> Iterator[str]:  # noqa: C901 - a table of types
     if isinstance(hint, str | ForwardRef) or hint is Any:
         return
     origin, inner = get_origin(hint), get_args(hint)

@@ -14,32 +14,30 @@ from tests.testing.fake_stripe.raw import raw
 from tests.testing.fake_stripe.shapes import misfits
 
 if TYPE_CHECKING:
-    from stripe import StripeClient
-
     from tallystick.testing.fake_stripe import FakeStripe
 
 MONTH: dict[str, Any] = {"interval": "month"}
 
 
-def price_of(client: StripeClient, **params: Any) -> stripe.Price:
+def price_of(client: Any, **params: Any) -> Any:
     if "product" not in params:
         params["product"] = client.v1.products.create({"name": "Zovi"}).id
     return client.v1.prices.create({"currency": "usd", **params})
 
 
 @pytest.fixture
-def meter(client: StripeClient) -> str:
+def meter(client: Any) -> str:
     created = client.v1.billing.meters.create(
         {"display_name": "Calls", "event_name": "call", "default_aggregation": {"formula": "sum"}}
     )
     assert misfits(raw(created)) == []
-    return created.id
+    return str(created.id)
 
 
 # --- products -----------------------------------------------------------------------------------
 
 
-def test_a_product_is_created_changed_and_archived(client: StripeClient) -> None:
+def test_a_product_is_created_changed_and_archived(client: Any) -> None:
     product = client.v1.products.create({"name": "Zovi", "metadata": {"a": "1", "b": "2"}})
     assert misfits(raw(product)) == []
     changed = client.v1.products.update(
@@ -51,7 +49,7 @@ def test_a_product_is_created_changed_and_archived(client: StripeClient) -> None
     assert client.v1.products.list({"active": True}).data == []
 
 
-def test_a_product_with_prices_cannot_be_deleted(client: StripeClient) -> None:
+def test_a_product_with_prices_cannot_be_deleted(client: Any) -> None:
     price = price_of(client, unit_amount=5)
     with pytest.raises(stripe.InvalidRequestError, match="prices"):
         client.v1.products.delete(str(price.product))
@@ -93,23 +91,21 @@ SHAPES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("params", SHAPES, ids=range(len(SHAPES)))
-def test_each_kind_of_price_has_the_shape_of_the_sdk(
-    client: StripeClient, params: dict[str, Any]
-) -> None:
+def test_each_kind_of_price_has_the_shape_of_the_sdk(client: Any, params: dict[str, Any]) -> None:
     price = price_of(client, **params, expand=["tiers"])
     assert misfits(raw(price)) == []
     assert price.type == ("recurring" if "recurring" in params else "one_time")
     assert ("tiers" in raw(client.v1.prices.retrieve(price.id))) is False
 
 
-def test_a_fraction_of_a_minor_unit_is_kept_exactly(client: StripeClient) -> None:
+def test_a_fraction_of_a_minor_unit_is_kept_exactly(client: Any) -> None:
     price = price_of(client, unit_amount_decimal=Decimal("0.125"), recurring=MONTH)
     assert price.unit_amount is None
     assert price.unit_amount_decimal == Decimal("0.125")
     assert raw(price)["unit_amount_decimal"] == "0.125"
 
 
-def test_a_metered_price_needs_its_meter(client: StripeClient, meter: str) -> None:
+def test_a_metered_price_needs_its_meter(client: Any, meter: str) -> None:
     usage: dict[str, Any] = {**MONTH, "usage_type": "metered"}
     price = price_of(client, unit_amount=2, recurring={**usage, "meter": meter})
     assert misfits(raw(price)) == []
@@ -158,7 +154,7 @@ def test_a_metered_price_needs_its_meter(client: StripeClient, meter: str) -> No
     ids=str,
 )
 def test_a_price_that_stripe_does_not_take_is_refused(
-    client: StripeClient, fake: FakeStripe, params: dict[str, Any]
+    client: Any, fake: FakeStripe, params: dict[str, Any]
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError):
         price_of(client, **params)
@@ -169,7 +165,7 @@ def test_a_price_that_stripe_does_not_take_is_refused(
     "params",
     [{"unit_amount": 5}, {"currency": "eur"}, {"recurring": MONTH}, {"product": "prod_x"}],
 )
-def test_what_a_price_costs_is_never_edited(client: StripeClient, params: Any) -> None:
+def test_what_a_price_costs_is_never_edited(client: Any, params: Any) -> None:
     price = price_of(client, unit_amount=4, tax_behavior="exclusive")
     with pytest.raises(stripe.InvalidRequestError, match="unknown parameter"):
         client.v1.prices.update(price.id, params)
@@ -178,7 +174,7 @@ def test_what_a_price_costs_is_never_edited(client: StripeClient, params: Any) -
     assert client.v1.prices.update(price.id, {"active": False, "nickname": "old"}).active is False
 
 
-def test_a_lookup_key_has_one_price_and_moves_only_when_told_to(client: StripeClient) -> None:
+def test_a_lookup_key_has_one_price_and_moves_only_when_told_to(client: Any) -> None:
     old = price_of(client, unit_amount=4, lookup_key="pro", recurring=MONTH)
     with pytest.raises(stripe.InvalidRequestError, match="lookup key"):
         price_of(client, unit_amount=5, lookup_key="pro")
@@ -192,7 +188,7 @@ def test_a_lookup_key_has_one_price_and_moves_only_when_told_to(client: StripeCl
     assert [p.id for p in listed.data] == [old.id]
 
 
-def test_no_new_price_of_an_archived_product(client: StripeClient) -> None:
+def test_no_new_price_of_an_archived_product(client: Any) -> None:
     product = client.v1.products.create({"name": "Old", "active": False}).id
     with pytest.raises(stripe.InvalidRequestError, match="not active"):
         price_of(client, unit_amount=4, product=product)
@@ -201,7 +197,7 @@ def test_no_new_price_of_an_archived_product(client: StripeClient) -> None:
 # --- coupons and their codes --------------------------------------------------------------------
 
 
-def test_a_coupon_and_its_code(client: StripeClient, fake: FakeStripe) -> None:
+def test_a_coupon_and_its_code(client: Any, fake: FakeStripe) -> None:
     coupon = client.v1.coupons.create(
         {"percent_off": 25.5, "duration": "repeating", "duration_in_months": 3, "id": "Q"}
     )
@@ -244,13 +240,13 @@ def test_a_coupon_and_its_code(client: StripeClient, fake: FakeStripe) -> None:
     ],
     ids=str,
 )
-def test_a_coupon_that_stripe_does_not_take_is_refused(client: StripeClient, params: Any) -> None:
+def test_a_coupon_that_stripe_does_not_take_is_refused(client: Any, params: Any) -> None:
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.coupons.create(params)
     assert client.v1.coupons.list().data == []
 
 
-def test_a_coupon_runs_out_with_its_codes(client: StripeClient, fake: FakeStripe) -> None:
+def test_a_coupon_runs_out_with_its_codes(client: Any, fake: FakeStripe) -> None:
     end = fake.account.now() + 60
     client.v1.coupons.create({"percent_off": 5, "redeem_by": end, "id": "Q"})
     made: Any = {"promotion": {"type": "coupon", "coupon": "Q"}}

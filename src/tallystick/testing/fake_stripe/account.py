@@ -28,7 +28,8 @@ class Account:
     method, `pending` the endpoint and the event of each delivery that waits; `most_per_second`
     says how many calls a second of its clock may bring.  `secrets` are those of the webhook
     endpoints; `prorations` wait for the next invoice of a subscription, `noticed` are those whose
-    end of trial was announced, `coupons` is what each discount took its terms from.
+    end of trial was announced, `coupons` is what each discount took its terms from,
+    `wanted` what each checkout session was made from.
     """
 
     def __init__(self, clock: Clock, api_key: str = TEST_KEY, site: str = "") -> None:
@@ -43,6 +44,7 @@ class Account:
         self.pending: list[tuple[str, str]] = []
         self.secrets: dict[str, str] = {}
         self.prorations: dict[str, list[Thing]] = {}
+        self.wanted: dict[str, Thing] = {}
         self.noticed: set[str] = set()
         self.coupons: dict[str, Thing] = {}
         self.request: Thing = {"id": None, "idempotency_key": None}

@@ -7,10 +7,12 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.testing.clock import FrozenClock
-from tallystick.testing.fake_stripe.account import Account
+from tallystick.testing.fake_stripe.account import Account, Thing
 from tallystick.testing.fake_stripe.asking import Asked, Desk, Reply
+from tallystick.testing.fake_stripe.checkout import complete, expire_due, settle
 from tallystick.testing.fake_stripe.delivery import Delivery, send, take_deliveries
 from tallystick.testing.fake_stripe.faults import Seen
+from tallystick.testing.fake_stripe.pages import Shown, page_at
 from tallystick.testing.fake_stripe.routes import ROUTES
 from tallystick.testing.fake_stripe.subscription_time import pass_time
 
@@ -48,6 +50,25 @@ class FakeStripe:
         """Do what has fallen due by the account's clock; each call does so first."""
         with self._lock:
             pass_time(self.account, self.account.now(), None)
+            expire_due(self.account)
+
+    def pay(self, session: str, card: str = "pm_card_visa", code: str = "") -> Thing:
+        """Pay a checkout session as a customer does on its page.  Raises Refused."""
+        with self._lock:
+            self.catch_up()
+            return complete(self.account, self.account.get("checkout.session", session), card, code)
+
+    def settle(self, payment_intent: str, *, arrives: bool = True) -> None:
+        """Let a payment that takes days arrive, or come back.  Raises Refused."""
+        with self._lock:
+            intent = self.account.get("payment_intent", payment_intent)
+            settle(self.account, intent, arrives=arrives)
+
+    def show(self, asked: Asked) -> Shown | None:
+        """Answer a browser; None where the path is none of a page."""
+        with self._lock:
+            self.catch_up()
+            return page_at(self.account, asked.method, asked.path, asked.body)
 
     def deliveries(self) -> list[Delivery]:
         """Take the deliveries that wait: send each with `send`, in any order, twice, or never."""
@@ -75,7 +96,12 @@ class FakeStripe:
         """Speak ASGI (HTTP only)."""
         if scope["type"] != "http":
             return
-        reply = self.answer(await _read(scope, receive))
+        asked = await _read(scope, receive)
+        shown = self.show(asked)
+        if shown is not None:
+            await _send_page(shown, send)
+            return
+        reply = self.answer(asked)
         if reply.seen is Seen.SILENCE:
             while (await receive())["type"] != "http.disconnect":
                 continue
@@ -102,3 +128,14 @@ async def _send(reply: Reply, send: Callable[[MutableMapping[str, Any]], Awaitab
     pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": pairs})
     await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+
+
+async def _send_page(
+    shown: Shown, send: Callable[[MutableMapping[str, Any]], Awaitable[None]]
+) -> None:
+    body = shown.html.encode()
+    pairs = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    if shown.location is not None:
+        pairs.append((b"location", shown.location.encode("ascii", "replace")))
+    await send({"type": "http.response.start", "status": shown.status, "headers": pairs})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,4 +1,4 @@
-"""Deliveries of events: signed as Stripe signs them; repeated, reordered and dropped as you like."""
+"""Deliveries of events, signed as Stripe signs them: to be repeated, reordered and dropped."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def _start(account: Account, given: Thing, customer: str, at: int) -> str:
     else:
         raise Refused("A discount is a coupon or a promotion_code.", param="discounts")
     months = coupon["duration_in_months"]
-    discount = {
+    discount: Thing = {
         "id": account.new_id("di"),
         "object": "discount",
         "checkout_session": None,

@@ -24,8 +24,8 @@ def emit(
     held: Thing = {"object": shown(account, thing)}
     if before is not None:
         held["previous_attributes"] = before
-    wanted = [e for e in account.of("webhook_endpoint").values() if _wants(e, kind)]
-    event = {
+    wanted: list[Thing] = [e for e in account.of("webhook_endpoint").values() if _wants(e, kind)]
+    event: Thing = {
         "id": account.new_id("evt"),
         "object": "event",
         "api_version": stripe.api_version,

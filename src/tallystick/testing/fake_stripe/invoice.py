@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from tallystick.testing.fake_stripe.account import Account, Thing
     from tallystick.testing.fake_stripe.route import Call
 
-__all__ = ["ROUTES", "advance_invoice", "collect", "default_method", "draft", "finalize", "paid"]
+__all__ = [
+    "ROUTES",
+    "advance_invoice",
+    "collect",
+    "draft",
+    "failed",
+    "finalize",
+    "intent_of",
+    "paid",
+]
 
 HOUR: Final = 60 * 60
 DAY: Final = 24 * HOUR
@@ -226,8 +235,11 @@ def collect(
     status = intent_of(account, invoice)["status"]
     if status == "succeeded":
         paid(account, invoice, at)
+    elif status == "processing":
+        # A payment that takes days is trusted meanwhile.
+        _follow(account, invoice, {"incomplete"}, "active", at)
     elif why is not None or status == "requires_action":
-        _failed(account, invoice, at)
+        failed(account, invoice, at)
         if why is None:
             emit(account, "invoice.payment_action_required", invoice, at=at)
     return why
@@ -257,7 +269,8 @@ def paid(account: Account, invoice: Thing, at: int, *, outside: bool = False) ->
     _follow(account, invoice, {"incomplete", "past_due", "unpaid"}, "active", at)
 
 
-def _failed(account: Account, invoice: Thing, at: int) -> None:
+def failed(account: Account, invoice: Thing, at: int) -> None:
+    """Let an attempt to be paid have failed: it is repeated later, or was the last."""
     tries = invoice["attempt_count"]
     automatic = invoice["billing_reason"] == "subscription_cycle" and tries <= len(_RETRIES)
     invoice["next_payment_attempt"] = at + _RETRIES[tries - 1] if automatic else None
@@ -359,7 +372,7 @@ def _create_item(account: Account, call: Call) -> Thing:
         if invoice["status"] != "draft" or invoice["customer"] != customer["id"]:
             raise Refused("Items are added to a draft of the same customer.", param="invoice")
     amount, quantity, price = _worth(account, params)
-    currency = (price or params).get("currency", customer["currency"] or "usd").lower()
+    currency = str((price or params).get("currency") or customer["currency"] or "usd").lower()
     if invoice is not None and invoice["currency"] != currency:
         raise Refused("The invoice has another currency.", param="currency")
     details = price and {"price": price["id"], "product": price["product"]}

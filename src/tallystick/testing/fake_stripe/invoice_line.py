@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tallystick.testing.fake_stripe.tariff import cost, whole
 
@@ -15,8 +15,8 @@ __all__ = ["line_of_item", "line_of_period", "proration_lines"]
 
 
 def _line(
-    account: Account, amount: int, period: tuple[int, int], price: Thing | None, **more: Any
-) -> Thing:  # noqa: ANN401 - fields of JSON
+    account: Account, amount: int, period: tuple[int, int], price: Thing | None, **more: object
+) -> Thing:
     unit = None if price is None else price["unit_amount_decimal"]
     details = price and {"price": price["id"], "product": price["product"]}
     return {

@@ -229,7 +229,7 @@ def _update(account: Account, call: Call) -> Thing:
     old, new = price["tax_behavior"], params.get("tax_behavior", price["tax_behavior"])
     if old not in {"unspecified", new}:
         raise Refused("tax_behavior cannot be changed once it is set.", param="tax_behavior")
-    after = {
+    after: Thing = {
         k: params[k] for k in ("active", "metadata", "nickname", "tax_behavior") if k in params
     }
     if "lookup_key" in params:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ROUTES", "new_product"]
 
-_NEW: Final = {
+_NEW: Final[Thing] = {
     **dict.fromkeys(("default_price", "description", "package_dimensions", "shippable")),
     **dict.fromkeys(("statement_descriptor", "tax_code", "unit_label", "url")),
     "active": True,

@@ -6,12 +6,14 @@ from typing import Final
 
 from tallystick.testing.fake_stripe import (
     charge,
+    checkout,
     coupon,
     customer,
     invoice,
     meter,
     payment_intent,
     payment_method,
+    portal,
     price,
     product,
     promotion_code,
@@ -38,6 +40,8 @@ _NOUNS: Final = (
     subscription_change,
     test_clock,
     webhook,
+    checkout,
+    portal,
 )
 ROUTES: Final = tuple(route for noun in _NOUNS for route in noun.ROUTES)
 """What is not here is answered by 501, with its name."""

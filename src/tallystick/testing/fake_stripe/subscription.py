@@ -150,10 +150,25 @@ def new_item(account: Account, given: Thing, subscription: str, at: int, where: 
         "current_period_start": at,
         "discounts": [],
         "metadata": merged(None, given),
+        "plan": plan_of(price),
         "price": price,
         "subscription": subscription,
         "tax_rates": [],
         **({} if metered else {"quantity": given.get("quantity", 1)}),
+    }
+
+
+def plan_of(price: Thing) -> Thing:
+    """Give a recurring price as the plan that Stripe still shows beside it."""
+    recurring, package = price["recurring"], price["transform_quantity"]
+    same = ("active", "billing_scheme", "created", "currency", "id", "livemode", "metadata")
+    return {
+        **{name: price[name] for name in (*same, "nickname", "product", "tiers_mode")},
+        **recurring,
+        "object": "plan",
+        "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"],
+        "transform_usage": package,
     }
 
 

@@ -21,6 +21,7 @@ from tallystick.testing.fake_stripe.subscription import (
     licensed_lines,
     new_item,
     new_subscription,
+    plan_of,
     set_period,
 )
 from tallystick.testing.fake_stripe.subscription_time import cancel, end_trial, renewal_lines
@@ -65,7 +66,7 @@ def _update(account: Account, call: Call) -> Thing:
     at = account.now(subscription["test_clock"])
     _check_method(account, subscription, params)
     items = _after(account, subscription, params.get("items", []), at)
-    plain = {name: params[name] for name in _PLAIN if name in params}
+    plain: Thing = {name: params[name] for name in _PLAIN if name in params}
     if params.get("cancel_at_period_end") or params.get("cancel_at"):
         plain["canceled_at"] = at
     elif "cancel_at_period_end" in params or "cancel_at" in params:
@@ -135,7 +136,7 @@ def _changed_item(account: Account, item: Thing, given: Thing, where: str) -> Th
     metered = metered or price["recurring"]["usage_type"] == "metered"
     quantity = given.get("quantity", item.get("quantity", 1))
     after = {name: value for name, value in item.items() if name != "quantity"}
-    after |= {"price": price, "metadata": merged(item["metadata"], given)}
+    after |= {"price": price, "plan": plan_of(price), "metadata": merged(item["metadata"], given)}
     return after if metered else {**after, "quantity": quantity}
 
 
@@ -172,7 +173,7 @@ def _same(was: Thing, now: Thing) -> bool:
     return was["price"]["id"] == now["price"]["id"] and was.get("quantity") == now.get("quantity")
 
 
-def _bill_change(  # noqa: PLR0913 - a change with all that it brings
+def _bill_change(
     account: Account, subscription: Thing, params: Thing, lines: list[Thing], at: int, *, now: bool
 ) -> None:
     if not lines:
@@ -295,7 +296,7 @@ def _list(account: Account, call: Call) -> Thing:
 def _has(subscription: Thing, status: str) -> bool:
     has = subscription["status"]
     groups = {"all": True, "ended": has in _OVER, "live": has != "canceled"}
-    return groups.get(status, bool(has == status))
+    return bool(groups.get(status, has == status))
 
 
 def _prices(subscription: Thing) -> dict[str, bool]:

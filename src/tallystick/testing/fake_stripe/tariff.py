@@ -36,7 +36,8 @@ def _packed(price: Thing, quantity: Decimal) -> Decimal:
     if package is None:
         return quantity
     rounding = ROUND_CEILING if package["round"] == "up" else ROUND_FLOOR
-    return (quantity / package["divide_by"]).to_integral_value(rounding)
+    packs = quantity / Decimal(package["divide_by"])
+    return packs.to_integral_value(rounding)
 
 
 def _volume(tiers: list[Thing], quantity: Decimal) -> Fraction:

@@ -35,7 +35,7 @@ _DEEPEST: Final = 4
 
 def shown(account: Account, thing: Thing, expand: Iterable[str] = ()) -> Thing:
     """Give a copy as it is answered.  Raises Refused for what cannot be expanded."""
-    copy = _stripped(account, thing)
+    copy: Thing = _stripped(account, thing)
     for path in sorted(expand):
         names = path.split(".")
         if len(names) - (names[0] == "data") > _DEEPEST:
