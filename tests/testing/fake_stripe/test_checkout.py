@@ -51,14 +51,7 @@ def browse(url: str, **form: str) -> tuple[int, str, str | None]:
 @pytest.fixture
 def monthly(client: Any) -> str:
     product = client.v1.products.create({"name": "Zovi <Daily>"}).id
-    price = client.v1.prices.create(
-        {
-            "product": product,
-            "currency": "usd",
-            "unit_amount": 999,
-            "recurring": {"interval": "month"},
-        }
-    )
+    price = client.v1.prices.create({"product": product, **MONTHLY})
     return str(price.id)
 
 
@@ -67,6 +60,11 @@ def once(client: Any) -> str:
     product = client.v1.products.create({"name": "Book"}).id
     price = client.v1.prices.create({"product": product, "currency": "usd", "unit_amount": 2000})
     return str(price.id)
+
+
+@pytest.fixture
+def prices(monthly: str, once: str) -> dict[str, str]:
+    return {"subscription": monthly, "payment": once}
 
 
 def open_session(client: Any, price: str, mode: str = "subscription", **more: Any) -> Any:
@@ -123,9 +121,9 @@ def test_a_payment_is_made_and_a_customer_with_it(client: Any, fake: FakeStripe,
 @pytest.mark.parametrize("card", ["pm_card_chargeDeclined", "pm_card_chargeCustomerFail"])
 @pytest.mark.parametrize("mode", ["subscription", "payment"])
 def test_a_declined_card_leaves_the_session_open(
-    client: Any, fake: FakeStripe, monthly: str, once: str, card: str, mode: str
+    client: Any, fake: FakeStripe, prices: dict[str, str], card: str, mode: str
 ) -> None:
-    session = open_session(client, monthly if mode == "subscription" else once, mode)
+    session = open_session(client, prices[mode], mode)
     status, page, _ = browse(session.url, card=card)
     assert status == 402
     assert "declined" in page
@@ -138,9 +136,9 @@ def test_a_declined_card_leaves_the_session_open(
 @pytest.mark.parametrize("arrives", [True, False])
 @pytest.mark.parametrize("mode", ["subscription", "payment"])
 def test_a_payment_that_takes_days(
-    client: Any, fake: FakeStripe, monthly: str, once: str, mode: str, arrives: bool
+    client: Any, fake: FakeStripe, prices: dict[str, str], mode: str, arrives: bool
 ) -> None:
-    session = open_session(client, monthly if mode == "subscription" else once, mode)
+    session = open_session(client, prices[mode], mode)
     fake.pay(session.id, "pm_usBankAccount_success")
     meanwhile = client.v1.checkout.sessions.retrieve(session.id)
     assert (meanwhile.status, meanwhile.payment_status) == ("complete", "unpaid")

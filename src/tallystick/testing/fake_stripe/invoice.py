@@ -276,8 +276,7 @@ def failed(account: Account, invoice: Thing, at: int) -> None:
     invoice["next_payment_attempt"] = at + _RETRIES[tries - 1] if automatic else None
     emit(account, "invoice.payment_failed", invoice, at=at)
     last = invoice["billing_reason"] == "subscription_cycle" and not automatic
-    if invoice["billing_reason"] != "subscription_create":
-        _follow(account, invoice, {"active", "trialing"}, "past_due", at)
+    _follow(account, invoice, {"active", "trialing"}, "past_due", at)
     if last:
         _follow(account, invoice, {"past_due"}, "canceled", at)
 

@@ -49,8 +49,13 @@ def _stripped(account: Account, thing: Any) -> Any:  # noqa: ANN401 - a value of
         return [_stripped(account, part) for part in thing]
     if not isinstance(thing, dict):
         return thing
-    hidden = ON_REQUEST.get(thing.get("object", ""), ())
+    hidden = _hidden(thing)
     return {k: _stripped(account, v) for k, v in thing.items() if k not in hidden}
+
+
+def _hidden(thing: Thing) -> tuple[str, ...]:
+    kind = thing.get("object")  # within an event, it is the object itself
+    return ON_REQUEST.get(kind, ()) if isinstance(kind, str) else ()
 
 
 def _expand(account: Account, copy: Any, kept: Any, names: list[str]) -> None:  # noqa: ANN401 - JSON
@@ -61,7 +66,7 @@ def _expand(account: Account, copy: Any, kept: Any, names: list[str]) -> None:  
     if copy is None or not names:
         return
     name, *rest = names
-    if name in ON_REQUEST.get(copy.get("object", ""), ()) and name not in copy:
+    if name in _hidden(copy) and name not in copy:
         copy[name] = _stripped(account, deepcopy(kept.get(name)))
     if name not in copy:
         raise Refused(f"This property cannot be expanded ({name}).", param="expand")
