@@ -62,7 +62,7 @@ def _value(value: Any, hint: Any, where: str) -> Iterator[str]:  # noqa: C901 - 
     elif hint in SIMPLE:
         if not isinstance(value, SIMPLE[hint]) or (hint is int and isinstance(value, bool)):
             yield f"{where} is {value!r}, not {hint.__name__}"
-    elif isinstance(value, dict) and "object" in value:
+    elif isinstance(value, dict) and isinstance(value.get("object"), str):
         yield from _object(value, where)
     elif isinstance(hint, type) and issubclass(hint, StripeObject) and hint.__annotations__:
         yield from _fields(value, hint, where) if isinstance(value, dict) else [f"{where} is flat"]
@@ -77,7 +77,7 @@ def _one_of(value: Any, options: tuple[Any, ...], where: str) -> Iterator[str]:
     if literals:
         yield from _value(value, literals[0], where)
         return
-    if isinstance(value, dict) and "object" in value:
+    if isinstance(value, dict) and isinstance(value.get("object"), str):
         yield from _object(value, where)
         return
     tried = [list(_value(value, o, where)) for o in options if o is not type(None)]

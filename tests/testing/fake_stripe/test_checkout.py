@@ -28,6 +28,7 @@ BACK = {
     "success_url": "http://shop.example/done?s={CHECKOUT_SESSION_ID}",
     "cancel_url": "http://shop.example/",
 }
+MONTHLY = {"currency": "usd", "unit_amount": 999, "recurring": {"interval": "month"}}
 
 
 class Browser(urllib.request.HTTPRedirectHandler):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.fake_stripe.account import Account, Thing
 from tallystick.testing.fake_stripe.asking import Asked, Desk, Reply
-from tallystick.testing.fake_stripe.checkout import complete, expire_due, settle
+from tallystick.testing.fake_stripe.checkout_payment import complete, expire_due, settle
 from tallystick.testing.fake_stripe.delivery import Delivery, send, take_deliveries
 from tallystick.testing.fake_stripe.faults import Seen
 from tallystick.testing.fake_stripe.pages import Shown, page_at

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from tallystick.testing.fake_stripe.cards import CARDS
-from tallystick.testing.fake_stripe.checkout import complete, pay_invoice
+from tallystick.testing.fake_stripe.checkout_payment import complete, pay_invoice
 from tallystick.testing.fake_stripe.events import emit
 from tallystick.testing.fake_stripe.form import read_form
 from tallystick.testing.fake_stripe.refusal import Refused
