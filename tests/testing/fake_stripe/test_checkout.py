@@ -173,6 +173,34 @@ def test_a_trial_costs_nothing_today(client: Any, fake: FakeStripe, monthly: str
     assert (done.payment_status, done.subscription.status) == ("no_payment_required", "trialing")
 
 
+def test_a_trial_needs_no_card_where_none_is_required(
+    client: Any, fake: FakeStripe, monthly: str
+) -> None:
+    trial: dict[str, Any] = {"subscription_data": {"trial_period_days": 7}}
+    session = open_session(client, monthly, payment_method_collection="if_required", **trial)
+    fake.pay(session.id, "")
+    done = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["subscription"]})
+    assert done.subscription.status == "trialing"
+    assert done.subscription.default_payment_method is None
+    for needs in (open_session(client, monthly, **trial), open_session(client, monthly)):
+        with pytest.raises(Refused, match="No such payment method"):
+            fake.pay(needs.id, "")
+
+
+def test_a_declined_checkout_leaves_nothing_but_the_payment(
+    client: Any, fake: FakeStripe, monthly: str
+) -> None:
+    client.v1.coupons.create({"percent_off": 10, "id": "Q", "max_redemptions": 1})
+    session = open_session(client, monthly, discounts=[{"coupon": "Q"}])
+    with pytest.raises(Refused, match="declined"):
+        fake.pay(session.id, "pm_card_chargeCustomerFail")
+    assert client.v1.coupons.retrieve("Q").times_redeemed == 0
+    assert fake.account.of("invoice") == {}
+    assert not [kind for kind in kinds(fake) if kind.startswith(("customer.sub", "invoice"))]
+    fake.pay(session.id)
+    assert client.v1.coupons.retrieve("Q").valid is False
+
+
 def test_what_is_shown_with_a_coupon_is_what_is_charged(
     client: Any, fake: FakeStripe, monthly: str
 ) -> None:

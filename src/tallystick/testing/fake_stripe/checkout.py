@@ -55,47 +55,45 @@ def _create(account: Account, call: Call) -> Thing:
     if not at + _LEAST <= expires <= at + _DAY:
         raise Refused("expires_at is 30 minutes to 24 hours ahead.", param="expires_at")
     wanted = account.new_id("cs_test")
-    session = account.add(
-        {
-            "id": wanted,
-            "object": _KIND,
-            **dict.fromkeys(_NULLS),
-            "allow_promotion_codes": params.get("allow_promotion_codes"),
-            "automatic_tax": {
-                **dict.fromkeys(("liability", "provider", "status")),
-                "enabled": False,
-            },
-            "cancel_url": params.get("cancel_url"),
-            "client_reference_id": params.get("client_reference_id"),
-            "created": at,
-            "currency": lines[0]["currency"],
-            "custom_fields": [],
-            "custom_text": dict.fromkeys(_TEXTS),
-            "customer": params.get("customer"),
-            "customer_creation": "always" if params["mode"] == "payment" else None,
-            "customer_details": None,
-            "customer_email": params.get("customer_email"),
-            "discounts": [{"coupon": None, "promotion_code": None, **d} for d in discounts],
-            "expires_at": expires,
-            "line_items": whole(lines, f"/v1/checkout/sessions/{wanted}/line_items"),
-            "livemode": False,
-            "metadata": merged(None, params),
-            "mode": params["mode"],
-            "payment_method_collection": params.get("payment_method_collection", "always"),
-            "payment_method_options": {},
-            "payment_method_types": ["card"],
-            "payment_status": "unpaid",
-            "phone_number_collection": {"enabled": False},
-            "shipping_options": [],
-            "status": "open",
-            "success_url": params["success_url"],
-            "ui_mode": "hosted_page",
-            "url": f"{account.site}/pay/{wanted}",
-        }
-    )
+    session: Thing = {
+        "id": wanted,
+        "object": _KIND,
+        **dict.fromkeys(_NULLS),
+        "allow_promotion_codes": params.get("allow_promotion_codes"),
+        "automatic_tax": {
+            **dict.fromkeys(("liability", "provider", "status")),
+            "enabled": False,
+        },
+        "cancel_url": params.get("cancel_url"),
+        "client_reference_id": params.get("client_reference_id"),
+        "created": at,
+        "currency": lines[0]["currency"],
+        "custom_fields": [],
+        "custom_text": dict.fromkeys(_TEXTS),
+        "customer": params.get("customer"),
+        "customer_creation": "always" if params["mode"] == "payment" else None,
+        "customer_details": None,
+        "customer_email": params.get("customer_email"),
+        "discounts": [{"coupon": None, "promotion_code": None, **d} for d in discounts],
+        "expires_at": expires,
+        "line_items": whole(lines, f"/v1/checkout/sessions/{wanted}/line_items"),
+        "livemode": False,
+        "metadata": merged(None, params),
+        "mode": params["mode"],
+        "payment_method_collection": params.get("payment_method_collection", "always"),
+        "payment_method_options": {},
+        "payment_method_types": params.get("payment_method_types", ["card"]),
+        "payment_status": "unpaid",
+        "phone_number_collection": {"enabled": False},
+        "shipping_options": [],
+        "status": "open",
+        "success_url": params["success_url"],
+        "ui_mode": "hosted_page",
+        "url": f"{account.site}/pay/{wanted}",
+    }
     account.wanted[wanted] = params
     add_up(account, session)
-    return session
+    return account.add(session)
 
 
 _TEXTS: Final = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")

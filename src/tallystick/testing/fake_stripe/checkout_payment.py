@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.testing.fake_stripe.coupon import redeeming
 from tallystick.testing.fake_stripe.customer import new_customer
 from tallystick.testing.fake_stripe.discount import off, start_discounts
 from tallystick.testing.fake_stripe.events import emit
@@ -11,7 +12,7 @@ from tallystick.testing.fake_stripe.invoice import collect, failed, intent_of, p
 from tallystick.testing.fake_stripe.payment_intent import authenticated, new_intent, pay, settled
 from tallystick.testing.fake_stripe.payment_method import attach, method_of
 from tallystick.testing.fake_stripe.refusal import Refused
-from tallystick.testing.fake_stripe.subscription import bill_start, new_subscription
+from tallystick.testing.fake_stripe.subscription import started
 
 if TYPE_CHECKING:
     from tallystick.testing.fake_stripe.account import Account, Thing
@@ -24,15 +25,9 @@ _KIND: Final = "checkout.session"
 def add_up(account: Account, session: Thing) -> None:
     """Reckon what a session asks for today, with its discount; that redeems nothing."""
     lines, given = session["line_items"]["data"], session["discounts"]
-    counts = [(c, c["times_redeemed"]) for kind in _COUNTED for c in account.of(kind).values()]
     chosen = [{k: v for k, v in one.items() if v} for one in given]
-    try:
+    with redeeming(account, kept=False):
         discounts = start_discounts(account, chosen, session["customer"] or "", session["created"])
-    except Refused:
-        del account.of(_KIND)[session["id"]]
-        raise
-    for thing, times in counts:
-        thing["times_redeemed"] = times
     shown = [_discountable(line) for line in lines]
     for discount in discounts:
         for line, amount in zip(
@@ -58,9 +53,6 @@ def _has_trial(account: Account, session: Thing) -> bool:
     return bool(data.get("trial_period_days") or data.get("trial_end"))
 
 
-_COUNTED: Final = ("coupon", "promotion_code")
-
-
 def _discountable(line: Thing) -> Thing:
     return {
         "amount": line["amount_subtotal"],
@@ -73,6 +65,8 @@ def _discountable(line: Thing) -> Thing:
 def complete(account: Account, session: Thing, card: str, code: str = "") -> Thing:
     """Pay a session with a test card, as a customer does on its page, with a code if it asks.
 
+    Without a card ("") where nothing is due today and none has to be given.
+
     Raises Refused for a card that is declined (the session stays open) and for a session that is
     over.
     """
@@ -80,7 +74,8 @@ def complete(account: Account, session: Thing, card: str, code: str = "") -> Thi
         raise Refused(f"This session is {session['status']}.")
     if code and session["allow_promotion_codes"]:
         _use_code(account, session, code)
-    method = method_of(account, card, "payment_method")
+    free = session["payment_method_collection"] == "if_required" and session["amount_total"] == 0
+    method = None if free and not card else method_of(account, card, "payment_method")
     customer = account.of("customer").get(session["customer"] or "")
     if customer is None:
         customer = new_customer(
@@ -120,13 +115,13 @@ def _use_code(account: Account, session: Thing, code: str) -> None:
     add_up(account, session)
 
 
-def _pay(account: Account, session: Thing, method: Thing, customer: Thing) -> None:
+def _pay(account: Account, session: Thing, method: Thing | None, customer: Thing) -> None:
     at = account.now(customer["test_clock"])
     given = account.wanted[session["id"]]
     if session["mode"] == "subscription":
         _subscribe(account, session, method, customer, given.get("subscription_data", {}))
         return
-    if session["amount_total"] == 0:
+    if session["amount_total"] == 0 or method is None:
         session["payment_status"] = "no_payment_required"
         return
     asked: dict[str, Any] = {"amount": session["amount_total"], "currency": session["currency"]}
@@ -148,22 +143,24 @@ def _redeem(account: Account, session: Thing, customer: str, at: int) -> list[st
 
 
 def _subscribe(
-    account: Account, session: Thing, method: Thing, customer: Thing, data: Thing
+    account: Account, session: Thing, method: Thing | None, customer: Thing, data: Thing
 ) -> None:
     lines = session["line_items"]["data"]
     once = [_given(line) for line in lines if not line["price"]["recurring"]]
-    attach(account, method, customer["id"])
+    paying = {}
+    if method is not None:
+        attach(account, method, customer["id"])
+        paying = {"default_payment_method": method["id"]}
     params = {
         **data,
+        **paying,
         "customer": customer["id"],
-        "default_payment_method": method["id"],
         "discounts": [{k: v for k, v in one.items() if v} for one in session["discounts"]],
         "items": [_given(line) for line in lines if line["price"]["recurring"]],
         "add_invoice_items": once,
         "payment_behavior": "error_if_incomplete",
     }
-    subscription = new_subscription(account, params)
-    bill_start(account, subscription, params)
+    subscription = started(account, params)
     invoice = account.of("invoice")[subscription["latest_invoice"]]
     at = invoice["created"]
     if invoice["status"] == "open" and intent_of(account, invoice)["status"] == "requires_action":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from tallystick.testing.fake_stripe.events import emit
@@ -11,10 +12,12 @@ from tallystick.testing.fake_stripe.refusal import Refused
 from tallystick.testing.fake_stripe.route import Route
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tallystick.testing.fake_stripe.account import Account, Thing
     from tallystick.testing.fake_stripe.route import Call
 
-__all__ = ["ROUTES", "redeem", "refresh"]
+__all__ = ["ROUTES", "redeem", "redeeming", "refresh"]
 
 _EVERYTHING: Final = 100
 _LONGEST_NAME: Final = 40
@@ -35,6 +38,20 @@ def redeem(account: Account, coupon: Thing, param: str) -> None:
         raise Refused(f"Coupon expired: {coupon['id']}", code="coupon_expired", param=param)
     coupon["times_redeemed"] += 1
     refresh(account)
+
+
+@contextmanager
+def redeeming(account: Account, *, kept: bool = True) -> Iterator[None]:
+    """Let what a block redeems count, unless it is refused or is not to be `kept`."""
+    before = [(t, dict(t)) for k in ("coupon", "promotion_code") for t in account.of(k).values()]
+    counts = False
+    try:
+        yield
+        counts = kept
+    finally:
+        if not counts:
+            for thing, was in before:
+                thing.update(was)
 
 
 def _create(account: Account, call: Call) -> Thing:

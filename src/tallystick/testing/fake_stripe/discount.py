@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from tallystick.testing.fake_stripe.cadence import months_after
-from tallystick.testing.fake_stripe.coupon import redeem
+from tallystick.testing.fake_stripe.coupon import redeem, redeeming
 from tallystick.testing.fake_stripe.promotion_code import redeem_code
 from tallystick.testing.fake_stripe.refusal import Refused, unsupported
 from tallystick.testing.fake_stripe.tariff import whole
@@ -25,13 +25,8 @@ def start_discounts(
     Raises Refused for one that is used up, run out, or someone else's.
     """
     chosen = [one for one in given or [] if isinstance(one, dict)]
-    before = {c["id"]: c["times_redeemed"] for c in account.of("coupon").values()}
-    try:
+    with redeeming(account):
         return [_start(account, one, customer, at) for one in chosen]
-    except Refused:
-        for wanted, times in before.items():  # what was counted before the one that is refused
-            account.of("coupon")[wanted]["times_redeemed"] = times
-        raise
 
 
 def _start(account: Account, given: Thing, customer: str, at: int) -> str:

@@ -11,7 +11,7 @@ from tallystick.testing.fake_stripe.view import shown
 if TYPE_CHECKING:
     from tallystick.testing.fake_stripe.account import Account, Thing
 
-__all__ = ["emit"]
+__all__ = ["emit", "retract"]
 
 
 def emit(
@@ -43,3 +43,11 @@ def emit(
 def _wants(endpoint: Thing, kind: str) -> bool:
     chosen = endpoint["enabled_events"]
     return endpoint["status"] == "enabled" and ("*" in chosen or kind in chosen)
+
+
+def retract(account: Account, gone: set[str | None]) -> None:
+    """Take back what was said of objects that never came to be."""
+    events = account.of("event")
+    for wanted in [e["id"] for e in events.values() if e["data"]["object"].get("id") in gone]:
+        del events[wanted]
+    account.pending = [(end, event) for end, event in account.pending if event in events]

@@ -141,6 +141,7 @@ def _form(fields: str, verb: str) -> str:
     options = "".join(
         f'<option value="{card.name}">{card.number} {card.name}</option>' for card in CARDS
     )
+    options += '<option value="">none: nothing is due today</option>'
     return (
         f'<form method="post"><p><label>Test card <select name="card">{options}</select></label>'
         f"</p>{fields}<button>{verb}</button></form>"

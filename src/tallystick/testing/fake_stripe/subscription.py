@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.testing.fake_stripe.cadence import after, boundary
+from tallystick.testing.fake_stripe.coupon import redeeming
 from tallystick.testing.fake_stripe.discount import start_discounts
-from tallystick.testing.fake_stripe.events import emit
+from tallystick.testing.fake_stripe.events import emit, retract
 from tallystick.testing.fake_stripe.invoice import collect, draft, finalize
 from tallystick.testing.fake_stripe.invoice_line import line_of_period
 from tallystick.testing.fake_stripe.metadata import merged
@@ -19,7 +20,17 @@ from tallystick.testing.fake_stripe.tariff import whole as rounded
 if TYPE_CHECKING:
     from tallystick.testing.fake_stripe.account import Account, Thing
 
-__all__ = ["bill_start", "licensed_lines", "new_item", "new_subscription", "set_period"]
+__all__ = [
+    "check_items",
+    "check_price",
+    "licensed_lines",
+    "new_item",
+    "new_subscription",
+    "next_end",
+    "plan_of",
+    "set_period",
+    "started",
+]
 
 DAY: Final = 24 * 60 * 60
 MOST_ITEMS: Final = 20
@@ -100,6 +111,8 @@ def _check_terms(account: Account, params: Thing, customer: Thing) -> None:
         raise Refused(
             "send_invoice has days_until_due, and nothing else has.", param="days_until_due"
         )
+    if not isinstance(params.get("cancel_at", 0), int):
+        raise unsupported("subscriptions with such a cancel_at")
     chosen = params.get("default_payment_method")
     if chosen is not None:
         method = account.given("payment_method", chosen, "default_payment_method")
@@ -230,11 +243,26 @@ def next_end(subscription: Thing, start: int) -> int:
     return after(subscription["billing_cycle_anchor"], recurring, start)
 
 
-def bill_start(account: Account, subscription: Thing, params: Thing) -> None:
-    """Bill the first period, or note the trial; the status says whether it was paid.
+def started(account: Account, params: Thing) -> Thing:
+    """Begin a subscription and bill its first period, or note its trial.
 
-    Raises Refused where it has to be paid at once and is not: nothing of it remains then.
+    The status says whether it was paid.  Raises Refused for terms that cannot be, and where it has
+    to be paid at once and is not: nothing of it remains then but the payment that failed.
     """
+    with redeeming(account):
+        subscription = new_subscription(account, params)
+        try:
+            _bill_start(account, subscription, params)
+        except Refused:
+            gone = {subscription["id"], subscription["latest_invoice"]}
+            account.of("subscription").pop(subscription["id"])
+            account.of("invoice").pop(subscription["latest_invoice"], None)
+            retract(account, gone)
+            raise
+    return subscription
+
+
+def _bill_start(account: Account, subscription: Thing, params: Thing) -> None:
     at = subscription["created"]
     customer = account.of("customer")[subscription["customer"]]
     note = "Trial period for" if subscription["status"] == "trialing" else ""
@@ -263,8 +291,6 @@ def bill_start(account: Account, subscription: Thing, params: Thing) -> None:
     if invoice["status"] == "open" and automatic and behavior != "default_incomplete":
         why = collect(account, invoice, at, off=params.get("off_session", False))
         if why is not None and behavior == "error_if_incomplete":
-            del account.of("subscription")[subscription["id"]]
-            invoice["status"] = "void"
             raise why
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tallystick.testing.fake_stripe.cadence import boundary
+from tallystick.testing.fake_stripe.coupon import redeeming
 from tallystick.testing.fake_stripe.discount import start_discounts
 from tallystick.testing.fake_stripe.events import emit
 from tallystick.testing.fake_stripe.invoice import collect, draft, finalize
@@ -15,7 +16,6 @@ from tallystick.testing.fake_stripe.refusal import Refused, missing, unsupported
 from tallystick.testing.fake_stripe.route import Route
 from tallystick.testing.fake_stripe.search import searching
 from tallystick.testing.fake_stripe.subscription import (
-    bill_start,
     check_items,
     check_price,
     licensed_lines,
@@ -23,6 +23,7 @@ from tallystick.testing.fake_stripe.subscription import (
     new_subscription,
     plan_of,
     set_period,
+    started,
 )
 from tallystick.testing.fake_stripe.subscription_time import cancel, end_trial, renewal_lines
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["ROUTES"]
 
 _OVER: Final = frozenset(("canceled", "incomplete_expired"))
-_COUNTED: Final = ("coupon", "promotion_code")
 _PLAIN: Final = (
     *("cancel_at", "cancel_at_period_end", "default_payment_method", "description", "metadata"),
     *("pause_collection",),
@@ -41,13 +41,7 @@ _PLAIN: Final = (
 
 
 def _create(account: Account, call: Call) -> Thing:
-    subscription = new_subscription(account, call.params)
-    try:
-        bill_start(account, subscription, call.params)
-    except Refused:
-        account.of("subscription").pop(subscription["id"], None)
-        raise
-    return subscription
+    return started(account, call.params)
 
 
 def _retrieve(account: Account, call: Call) -> Thing:
@@ -72,12 +66,12 @@ def _update(account: Account, call: Call) -> Thing:
     elif "cancel_at_period_end" in params or "cancel_at" in params:
         plain["canceled_at"] = None
     merged(subscription["metadata"], params)
-    if "discounts" in params:
-        given = params["discounts"]
-        plain["discounts"] = start_discounts(account, given, subscription["customer"], at)
     if isinstance(plain.get("pause_collection"), dict):
         plain["pause_collection"] = {"resumes_at": None, **plain["pause_collection"]}
     lines, anew = _prorated(account, subscription, items, params, at)
+    if "discounts" in params:
+        given = params["discounts"]
+        plain["discounts"] = start_discounts(account, given, subscription["customer"], at)
     before = changed(subscription, plain)
     if "items" in params:
         before["items"] = {"data": [dict(i) for i in subscription["items"]["data"]]}
@@ -266,11 +260,9 @@ def _shown(
     account: Account, subscription: Thing, lines: list[Thing], at: int, params: Thing
 ) -> Thing:
     discounts, given = subscription["discounts"], params.get("discounts", [])
-    counts = [(c, c["times_redeemed"]) for kind in _COUNTED for c in account.of(kind).values()]
     if "discounts" in params:
-        discounts = start_discounts(account, given, subscription["customer"], at)
-    for thing, times in counts:  # a preview redeems nothing
-        thing["times_redeemed"] = times
+        with redeeming(account, kept=False):
+            discounts = start_discounts(account, given, subscription["customer"], at)
     return draft(
         account,
         account.of("customer")[subscription["customer"]],
