@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -160,6 +161,16 @@ def test_a_key_is_forgotten_after_a_day_and_not_used_up_by_a_bad_parameter() -> 
         clock.advance(timedelta(hours=24))
         client.v1.products.create({"name": "b"}, {"idempotency_key": "k"})
     assert len(fake.account.of("product")) == 2
+
+
+def test_many_callers_with_one_key_have_one_effect(client: Any, fake: FakeStripe) -> None:
+    def create(_number: int) -> str:
+        return str(client.v1.products.create({"name": "a"}, {"idempotency_key": "k"}).id)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(create, range(16)))
+    assert len(found) == 1
+    assert set(fake.account.of("product")) == found
 
 
 def test_a_refusal_by_rule_is_kept_for_its_key(client: Any) -> None:

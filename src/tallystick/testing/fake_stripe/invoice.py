@@ -56,67 +56,22 @@ def draft(  # noqa: PLR0913 - what an invoice is made of
 ) -> Thing:
     """Draft an invoice of lines; one that is not `kept` is a preview, and leaves no trace."""
     wanted = account.new_id("in")
-    settings = subscription or {}
-    method = settings.get("collection_method", "charge_automatically")
-    periods = [line["period"] for line in lines]
+    starts = [line["period"]["start"] for line in lines]
     invoice: Thing = {
         "id": wanted,
         "object": "invoice",
-        **dict.fromkeys(_NULLS),
-        "amount_overpaid": 0,
-        "amount_paid": 0,
-        "attempt_count": 0,
-        "attempted": False,
+        **_fresh(),
+        **_of_customer(customer),
+        **_of_subscription(subscription, at),
         "auto_advance": reason != "manual",
-        "automatic_tax": {
-            **dict.fromkeys(("disabled_reason", "liability", "provider", "status")),
-            "enabled": False,
-        },
-        "automatically_finalizes_at": None,
         "billing_reason": reason,
-        "collection_method": method,
         "created": at,
         "currency": currency,
-        "customer": customer["id"],
-        "customer_email": customer["email"],
-        "customer_name": customer["name"],
-        "customer_tax_exempt": customer["tax_exempt"],
-        "customer_tax_ids": [],
-        "default_payment_method": settings.get("default_payment_method"),
-        "default_tax_rates": [],
-        "description": None,
         "discounts": list(discounts or []),
-        "due_date": at + settings["days_until_due"] * DAY if method == "send_invoice" else None,
-        "effective_at": None,
-        "issuer": {"type": "self"},
         "lines": whole(lines, f"/v1/invoices/{wanted}/lines"),
-        "livemode": False,
-        "metadata": {},
-        "parent": subscription
-        and {
-            "quote_details": None,
-            "subscription_details": {
-                "metadata": dict(subscription["metadata"]),
-                "subscription": subscription["id"],
-            },
-            "type": "subscription_details",
-        },
-        "payment_settings": {
-            "default_mandate": None,
-            "payment_method_options": None,
-            "payment_method_types": None,
-        },
         "payments": whole([], f"/v1/invoice_payments?invoice={wanted}"),
-        "period_end": max((p["start"] for p in periods), default=at),
-        "period_start": min((p["start"] for p in periods), default=at),
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
-        "starting_balance": customer["balance"],
-        "status": "draft",
-        "status_transitions": dict.fromkeys(
-            ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
-        ),
-        "test_clock": customer["test_clock"],
+        "period_end": max(starts, default=at),
+        "period_start": min(starts, default=at),
         **(more or {}),
     }
     for line in lines:
@@ -125,6 +80,67 @@ def draft(  # noqa: PLR0913 - what an invoice is made of
     if kept:
         emit(account, "invoice.created", account.add(invoice), at=at)
     return invoice
+
+
+def _fresh() -> Thing:
+    return {
+        **dict.fromkeys(_NULLS),
+        "amount_overpaid": 0,
+        "amount_paid": 0,
+        "attempt_count": 0,
+        "attempted": False,
+        "automatic_tax": {
+            **dict.fromkeys(("disabled_reason", "liability", "provider", "status")),
+            "enabled": False,
+        },
+        "automatically_finalizes_at": None,
+        "default_tax_rates": [],
+        "description": None,
+        "effective_at": None,
+        "issuer": {"type": "self"},
+        "livemode": False,
+        "metadata": {},
+        "payment_settings": dict.fromkeys(
+            ("default_mandate", "payment_method_options", "payment_method_types")
+        ),
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
+        "status": "draft",
+        "status_transitions": dict.fromkeys(
+            ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
+        ),
+    }
+
+
+def _of_customer(customer: Thing) -> Thing:
+    return {
+        "customer": customer["id"],
+        "customer_email": customer["email"],
+        "customer_name": customer["name"],
+        "customer_tax_exempt": customer["tax_exempt"],
+        "customer_tax_ids": [],
+        "starting_balance": customer["balance"],
+        "test_clock": customer["test_clock"],
+    }
+
+
+def _of_subscription(subscription: Thing | None, at: int) -> Thing:
+    terms = subscription or {}
+    method = terms.get("collection_method", "charge_automatically")
+    parent = subscription and {
+        "quote_details": None,
+        "subscription_details": {
+            "metadata": dict(subscription["metadata"]),
+            "subscription": subscription["id"],
+        },
+        "type": "subscription_details",
+    }
+    return {
+        "collection_method": method,
+        "default_payment_method": terms.get("default_payment_method"),
+        "due_date": at + terms["days_until_due"] * DAY if method == "send_invoice" else None,
+        "parent": parent,
+    }
 
 
 def add_up(account: Account, invoice: Thing) -> None:
