@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.testing.fake_stripe.coupon import redeeming
 from tallystick.testing.fake_stripe.customer import new_customer
 from tallystick.testing.fake_stripe.discount import off, start_discounts
-from tallystick.testing.fake_stripe.events import emit
+from tallystick.testing.fake_stripe.events import emit, retract
 from tallystick.testing.fake_stripe.invoice import collect, failed, intent_of, paid
 from tallystick.testing.fake_stripe.payment_intent import authenticated, new_intent, pay, settled
 from tallystick.testing.fake_stripe.payment_method import attach, method_of
@@ -86,6 +86,7 @@ def complete(account: Account, session: Thing, card: str, code: str = "") -> Thi
     except Refused:
         if session["customer"] is None:
             del account.of("customer")[customer["id"]]
+            retract(account, {customer["id"]})
         raise
     session |= {
         "customer": customer["id"],

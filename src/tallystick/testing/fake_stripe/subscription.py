@@ -119,6 +119,8 @@ def _check_terms(account: Account, params: Thing, customer: Thing) -> None:
         if method["customer"] != customer["id"]:
             raise missing("payment_method", chosen, "default_payment_method", 400)
     for one in params.get("add_invoice_items", []):
+        for name in one.keys() - {"metadata", "price", "quantity"}:
+            raise unsupported(f"add_invoice_items with {name}")
         price = account.given("price", one.get("price", ""), "add_invoice_items")
         if price["type"] != "one_time":
             raise Refused(
