@@ -173,6 +173,20 @@ def test_a_trial_costs_nothing_today(client: Any, fake: FakeStripe, monthly: str
     assert (done.payment_status, done.subscription.status) == ("no_payment_required", "trialing")
 
 
+def test_what_is_sold_once_is_due_in_a_trial_too(
+    client: Any, fake: FakeStripe, prices: dict[str, str]
+) -> None:
+    items = [{"price": price, "quantity": 1} for price in prices.values()]
+    trial: Any = {"line_items": items, "subscription_data": {"trial_period_days": 7}}
+    session = open_session(client, prices["subscription"], **trial)
+    assert session.amount_total == 2000
+    fake.pay(session.id)
+    (invoice,) = fake.account.of("invoice").values()
+    assert invoice["amount_paid"] == 2000
+    (subscription,) = fake.account.of("subscription").values()
+    assert subscription["status"] == "trialing"
+
+
 def test_a_trial_needs_no_card_where_none_is_required(
     client: Any, fake: FakeStripe, monthly: str
 ) -> None:

@@ -37,10 +37,10 @@ def add_up(account: Account, session: Thing) -> None:
                 "amount_discount": amount,
                 "amount_total": line["amount_subtotal"] - amount,
             }
-    taken = sum(line["amount_discount"] for line in lines)
-    subtotal = sum(line["amount_subtotal"] for line in lines)
-    if _has_trial(account, session):
-        subtotal, taken = 0, 0
+    trial = _has_trial(account, session)
+    due = [line for line in lines if not (trial and line["price"]["recurring"])]
+    taken = sum(line["amount_discount"] for line in due)
+    subtotal = sum(line["amount_subtotal"] for line in due)
     session |= {
         "amount_subtotal": subtotal,
         "amount_total": subtotal - taken,
