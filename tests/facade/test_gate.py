@@ -114,6 +114,7 @@ def test_who_has_no_subscription_has_the_default_plan(tally: Tallystick) -> None
 def test_without_a_default_plan_there_is_nothing(storage: Storage) -> None:
     with opened(storage.engine, default_plan=None) as ledger:
         ledger.publish(author="anna")
+        assert ledger.check_all("nobody knows them") == {}
         answer = ledger.check("acme", "projects")
         assert answer.reason == "no_subscription"
         assert [each.plan for each in answer.unlocks] == ["free"]

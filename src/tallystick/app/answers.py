@@ -43,6 +43,8 @@ def answers(
     plan: str | None = None,
 ) -> list[Access]:
     """Answer many questions at once, each with what would unlock it where it is denied."""
+    if not asked:
+        return []
     if len(asked) == 1:
         return [_one(unit, at, now, asked[0], shelf, plan=plan)]
     had = looked_up_all(unit, at, {one.customer for one in asked}, shelf, plan)
