@@ -10,7 +10,7 @@ from tallystick.providers.stripe.settings import StripeSettings, settings_from
 
 KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
 LIVE = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
-SECRET = "whsec_C0ffeeC0ffeeC0ffee"  # noqa: S105 - of nobody
+SECRET = "whsec_C0ffeeC0ffeeC0ffee"
 
 
 def test_settings_are_read_from_the_environment() -> None:
