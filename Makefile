@@ -95,8 +95,8 @@ fix: setup ## Let ruff mend and format what it can
 
 .PHONY: lock
 lock: setup ## Compile requirements/*.txt again (UPGRADE=1: to the newest versions)
-	@$(LOCK) --extra documents --extra server --extra postgres --extra tax --group dev --output-file requirements/dev.txt
-	@$(LOCK) --extra documents --extra server --extra postgres --extra tax --group build \
+	@$(LOCK) --extra documents --extra server --extra postgres --extra stripe --extra tax --group dev --output-file requirements/dev.txt
+	@$(LOCK) --extra documents --extra server --extra postgres --extra stripe --extra tax --group build \
 		--constraint requirements/dev.txt --output-file requirements/run.txt
 
 .PHONY: clean
