@@ -39,7 +39,7 @@ _PLAN_FIELDS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """All that is wanted, in the order of the catalogue, what is skipped, and what Stripe cannot."""
+    """All that is wanted, in catalogue order, what is skipped, and what Stripe cannot express."""
 
     wanted: tuple[Wanted, ...]
     skipped: tuple[Skipped, ...]
