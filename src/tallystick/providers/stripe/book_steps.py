@@ -30,6 +30,7 @@ __all__ = ["Change", "Steps", "locked_price", "steps_of"]
 Change: TypeAlias = tuple[str, Any, Any]
 """The name of something, what it is at Stripe, and what it shall be."""
 
+_NEW: Final = "a new one"
 _NOT_ARCHIVED: Final = frozenset({"meter", "coupon"})  # usage and discounts that run need them
 
 
@@ -90,6 +91,11 @@ class _Steps:
     steps: list[Step] = field(default_factory=list)
     kept: list[tuple[Found, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    ids: dict[tuple[Kind, str], str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with the ids of what was found; what a step replaces has another id after it."""
+        self.ids = {key: found.id for key, found in self.matches.found.items()}
 
     def read(self, wanted: Wanted) -> None:
         """Give the steps of one that is wanted."""
@@ -212,11 +218,10 @@ class _Steps:
         return ids_of(self.lock, wanted.kind).get(wanted.key) == found.id
 
     def differences(self, wanted: Wanted, found: Found) -> tuple[Change, ...]:
-        told = differences(wanted, found, {k: f.id for k, f in self.matches.found.items()})
-        product = self.matches.found.get(("product", wanted.product or ""))
-        moved = product is not None and wanted.kind == "price" and found.product != product.id
-        if moved and found.metadata.get(OWN) == wanted.key:
-            told = (*told, ("product", found.product, product.id if product else None))
+        told = differences(wanted, found, self.ids)
+        product = self.ids.get(("product", wanted.product or ""))
+        if product not in {None, found.product} and found.metadata.get(OWN) == wanted.key:
+            told = (*told, ("product", found.product, product))
         return told
 
     def of(self, kind: Kind, id_: str) -> Found | None:
@@ -235,6 +240,7 @@ class _Steps:
         changes: tuple[Change, ...] = (),
         instead: Found | None = None,
     ) -> None:
+        self.ids[wanted.kind, wanted.key] = _NEW if found is None else found.id
         self.steps.append(
             Step(
                 verb=verb,
