@@ -198,9 +198,13 @@ class _Steps:
         return max(same, key=lambda each: (each.lookup == wanted.lookup, each.active), default=None)
 
     def changes(self, wanted: Wanted, found: Found) -> tuple[Change, ...]:
-        """Give what may be changed and differs: of what was made by hand only the plan's name."""
+        """Give what may be changed and differs.
+
+        Of what was made by hand that is only the plan's name, where it names another plan.
+        """
         ours = found.metadata.get(OWN) == wanted.key or wanted.kind == "meter"
-        names = wanted.words.keys() if ours else wanted.words.keys() & {PLAN}
+        named = {PLAN} if found.words.get(PLAN) is not None else set()
+        names = wanted.words.keys() if ours else wanted.words.keys() & named
         told = [
             (name, found.words.get(name), wanted.words[name])
             for name in sorted(names)
