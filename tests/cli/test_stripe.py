@@ -215,3 +215,43 @@ def test_each_command_says_what_it_is_for(command: str) -> None:
     told = run("stripe", command, "--help")
     assert told.exit_code == 0
     assert "--json" in told.stdout
+
+
+# --- coming from elsewhere ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["billing.yaml", "billing.json"])
+def test_an_account_is_imported_pulled_and_then_nothing_differs(
+    fake: FakeStripe, tmp_path: Path, name: str
+) -> None:
+    client = client_of(fake)
+    product = client.v1.products.create({"name": "Zovi: «Daily»"}).id
+    every = {"interval": "month", "interval_count": 3}
+    price = client.v1.prices.create(
+        {"product": product, "currency": "usd", "unit_amount": 2499, "recurring": every}
+    ).id
+    assert run("stripe", "import", name).exit_code == 0
+    assert run("stripe", "pull").exit_code == 0
+    assert run("stripe", "drift").exit_code == 0
+    (plan,) = plans()
+    assert (plan["intervalCount"], plan["price"], plan["priceVariantId"]) == (3, 24.99, price)
+    written = (tmp_path / name).read_text()
+    again = run("stripe", "import", name)
+    assert again.exit_code == 2
+    assert "here already" in again.stderr
+    assert (tmp_path / name).read_text() == written
+
+
+def test_what_an_import_leaves_out_is_named(fake: FakeStripe) -> None:
+    client = client_of(fake)
+    product = client.v1.products.create({"name": "Zovi"}).id
+    month: dict[str, Any] = {"product": product, "recurring": {"interval": "month"}}
+    client.v1.prices.create({**month, "currency": "usd", "unit_amount": 999})
+    client.v1.prices.create({**month, "currency": "usd", "unit_amount": 1999})
+    euro = client.v1.prices.create({**month, "currency": "eur", "unit_amount": 899}).id
+    told = run("stripe", "import", "billing.yaml", "--json")
+    assert told.exit_code == 1
+    tree = json.loads(told.stdout)
+    assert (tree["file"], tree["plans"]) == ("billing.yaml", 2)
+    assert [each["provider_id"] for each in tree["left_out"]] == [euro]
+    assert run("stripe", "import", "billing.toml").exit_code == 2
