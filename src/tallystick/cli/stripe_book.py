@@ -11,7 +11,7 @@ from tallystick.cli.output import say, say_json, warn
 from tallystick.errors import InvalidCatalog, SetupError, TallystickError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from tallystick.app.catalog import Opened
@@ -52,7 +52,7 @@ def plan(
     file, `x` only taken out of it. Exit status: 0, or 1 where something cannot be settled without
     you.
     """
-    comparison, _ = _compared(file, environment, live=live)
+    comparison = _compared(file, environment, live=live)[0]
     _show(comparison, as_json=as_json)
     if comparison.problems:
         raise typer.Exit(1)
@@ -72,7 +72,7 @@ def apply(
     from tallystick.files import write_lock
     from tallystick.providers.stripe.book_run import applied
 
-    comparison, found = _compared(file, environment, live=live)
+    comparison, found, book = _compared(file, environment, live=live)
     _refuse(comparison.problems, found)
     path, done = _lock_path(found, environment), list[Any]()
 
@@ -82,9 +82,7 @@ def apply(
             say(*step_words(step))
 
     try:
-        applied(
-            open_book(live=live), comparison, keep=lambda lock: write_lock(path, lock), tell=tell
-        )
+        applied(book, comparison, keep=lambda lock: write_lock(path, lock), tell=tell)
     except TallystickError:
         warn(f"{len(done)} of {len(comparison.steps)} steps are done: the same command goes on")
         raise
@@ -132,6 +130,7 @@ def pull(
         raise typer.Exit(1)
 
 
+@ends_well
 def drift(
     file: _File = None, environment: Environment = None, live: Live = False, as_json: AsJson = False
 ) -> None:
@@ -139,24 +138,11 @@ def drift(
 
     Exit status: 0 where nothing does, 1 where something does, 2 where it could not be told.
     """
-    _drift(file, environment, live=live, as_json=as_json)
-
-
-def _ends_with_two(command: Callable[..., None]) -> Callable[..., None]:
-    @ends_well
-    def run(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - those of the command
-        try:
-            command(*args, **kwargs)
-        except TallystickError as error:
-            warn(f"error: {error}")
-            raise typer.Exit(2) from None
-
-    return run
-
-
-@_ends_with_two
-def _drift(file: str | None, environment: str | None, *, live: bool, as_json: bool) -> None:
-    comparison, _ = _compared(file, environment, live=live)
+    try:
+        comparison = _compared(file, environment, live=live)[0]
+    except (TallystickError, OSError) as error:
+        warn(f"error: {error}")
+        raise typer.Exit(2) from None
     _show(comparison, as_json=as_json)
     if comparison.steps or comparison.problems:
         raise typer.Exit(1)
@@ -195,7 +181,7 @@ def open_book(*, live: bool, named: bool = True) -> Book:
 
 def _compared(
     file: str | None, environment: str | None, *, live: bool
-) -> tuple[Comparison, Opened]:
+) -> tuple[Comparison, Opened, Book]:
     from tallystick.files import lock_path, read_lock
     from tallystick.providers.stripe.book_run import compared
 
@@ -204,7 +190,7 @@ def _compared(
     book = open_book(live=live)
     lock = read_lock(lock_path(found.path, name))
     try:
-        return compared(book, catalog, lock, environment=name, at=_now()), found
+        return compared(book, catalog, lock, environment=name, at=_now()), found, book
     except InvalidCatalog as refused:
         _refuse(refused.problems, found)
         raise

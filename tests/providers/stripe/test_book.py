@@ -165,6 +165,22 @@ def test_a_price_that_somebody_pays_stays_until_nobody_does() -> None:
     assert shop.apply(dearer) == ()
 
 
+def test_a_line_that_is_gone_is_archived_once_nobody_pays_it() -> None:
+    shop = Shop()
+    two = catalog_of(plan_of("pro", flat("pro", "9.99")), plan_of("old", flat("old", "5")))
+    shop.apply(two)
+    old = shop.price("old")["id"]
+    paid = subscribe(shop, old)
+    assert shop.apply(BASIC) == ("forget price old",)
+    assert shop.lock is not None
+    assert shop.lock.retired == {old}
+    assert shop.apply(BASIC) == ()
+    client_of(shop.fake).v1.subscriptions.cancel(paid)
+    assert shop.apply(BASIC) == ("archive price",)
+    assert shop.lock.retired == frozenset()
+    assert shop.apply(BASIC) == ()
+
+
 def test_the_price_a_product_shows_first_gives_way_to_the_new_one() -> None:
     shop = Shop()
     shop.apply(BASIC)
@@ -509,6 +525,17 @@ def test_the_lock_file_of_another_account_is_refused() -> None:
     with pytest.raises(Conflict, match="acct_1Other"):
         two.apply(BASIC)
     assert two.of("price") == []
+
+
+def test_two_prices_of_ours_that_nothing_tells_apart_are_named() -> None:
+    shop = Shop()
+    shop.apply(BASIC)
+    subscribe(shop, shop.price("pro")["id"])
+    shop.apply(catalog_of(plan_of("pro", flat("pro", "10.99"))))
+    shop.price("pro")["lookup_key"] = None
+    shop.lock = None
+    with pytest.raises(InvalidCatalog, match="could each be it"):
+        shop.apply(BASIC)
 
 
 def test_what_another_environment_made_in_the_account_is_not_taken() -> None:

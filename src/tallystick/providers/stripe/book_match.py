@@ -137,7 +137,10 @@ class _Matcher:
             self.problem(wanted, own, "was made for another environment of this account")
         named = [each for each in free if each.id == wanted.named]
         keyed = [each for each in free if each.lookup == wanted.lookup]
-        return next(iter(named or keyed or free), None)
+        found = named or keyed or [each for each in free if each.active] or free
+        if len(found) > 1:
+            self.problem(wanted, found, "could each be it")
+        return found[0] if len(found) == 1 else None
 
     def match_priced(self, wanted: Sequence[Wanted], held: Sequence[Found]) -> None:
         """Find prices made by hand: first those that are just as wanted, then the only ones left.
