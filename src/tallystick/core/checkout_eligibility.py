@@ -72,7 +72,7 @@ def _of_rules(
     plan: Plan[Any], product: Product[Any], buyer: Buyer, request: CheckoutRequest, at: Instant
 ) -> Iterator[NotAvailable]:
     facts = facts_of(buyer, product.group, request)
-    told = {}  # what product and plan both ask for is told once
+    told: dict[str, None] = {}  # what product and plan both ask for is told once
     for business_rules in (product.business_rules, plan.business_rules):
         rule = eligibility_of(business_rules)
         if rule is not None:

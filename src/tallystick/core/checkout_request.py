@@ -22,7 +22,7 @@ from tallystick.errors import InvalidInput
 if TYPE_CHECKING:
     from tallystick.core.currency import Currency
 
-__all__ = ["FIELDS", "MOST_CODES", "MOST_PLANS", "biller_at", "read_request", "wishes_of"]
+__all__ = ["MOST_CODES", "MOST_PLANS", "biller_at", "check_fields", "read_request", "wishes_of"]
 
 MOST_PLANS: Final = 20
 """How many plans are looked at at once."""
@@ -36,6 +36,7 @@ _LONGEST_TEXT: Final = 500
 _MOST_TOLD: Final = 20
 _WISH: Final = ("plan", "quantity", "add_ons")
 _ADD_ON: Final = ("plan", "quantity")
+_PAIR: Final = len(_ADD_ON)
 _PRICED: Final = frozenset(
     {
         *("amount", "amount_due", "cost", "currency", "discount", "discount_total", "price"),
@@ -57,7 +58,7 @@ def read_request(tree: Mapping[str, object]) -> CheckoutRequest:
     Raises InvalidInput with every field that is wrong, at most 20 of them.
     """
     bad: _Problems = {}
-    _unknown(tree, FIELDS, "", bad)
+    _unknown(tree, tuple(_READERS), "", bad)
     read = {
         name: _taken(reader, tree[name], name, bad)
         for name, reader in _READERS.items()
@@ -65,10 +66,24 @@ def read_request(tree: Mapping[str, object]) -> CheckoutRequest:
     }
     if "plans" not in tree:
         _note(bad, "plans", "is missing: name the plans to look at")
+    _refuse(bad)
+    return CheckoutRequest(**read)
+
+
+def check_fields(tree: Mapping[str, object], known: Iterable[str]) -> None:
+    """Refuse an object with other fields than those known; amounts and prices by their reason.
+
+    Raises InvalidInput with every field that is wrong, at most 20 of them.
+    """
+    bad: _Problems = {}
+    _unknown(tree, known, "", bad)
+    _refuse(bad)
+
+
+def _refuse(bad: _Problems) -> None:
     if bad:
         told = "; ".join(f"{path} {texts[0]}" for path, texts in list(bad.items())[:3])
         raise InvalidInput(f"a checkout that cannot be read: {told}"[:1000], bad)
-    return CheckoutRequest(**read)
 
 
 def wishes_of(plans: object, quantities: object = None) -> object:
@@ -158,8 +173,7 @@ def _plans(value: object, path: str, bad: _Problems) -> tuple[PlanWish, ...]:
 
 def _wish(value: object, path: str, bad: _Problems) -> PlanWish:
     if isinstance(value, PlanWish):
-        add_ons = [{"plan": name, "quantity": many} for name, many in value.add_ons]
-        value = {"plan": value.plan, "quantity": value.quantity, "add_ons": add_ons}
+        value = {"plan": value.plan, "quantity": value.quantity, "add_ons": list(value.add_ons)}
     plan, quantity = _named(value, _WISH, path, bad)
     given = value.get("add_ons") if isinstance(value, Mapping) else None
     add_ons = () if given is None else _add_ons(given, f"{path}.add_ons", bad)
@@ -183,9 +197,11 @@ def _add_ons(value: object, path: str, bad: _Problems) -> tuple[tuple[str, int],
 
 
 def _named(value: object, known: Iterable[str], path: str, bad: _Problems) -> tuple[str, int]:
-    """Read a plan by its id alone, or an object of its id and its quantity."""
+    """Read a plan by its id alone, a pair of its id and quantity, or an object of the two."""
     if isinstance(value, str):
         return _plan_id(value, path), 1
+    if isinstance(value, tuple) and len(value) == _PAIR:
+        value = dict(zip(_ADD_ON, value, strict=True))
     if not isinstance(value, Mapping):
         raise refused_at(path, f"is a plan's id or an object, not {shown(value)}")
     _unknown(value, known, path, bad)
@@ -250,6 +266,3 @@ _READERS: Final[Mapping[str, Callable[[object, str, _Problems], Any]]] = FrozenD
         "stated": _attributes,
     }
 )
-
-FIELDS: Final = tuple(_READERS)
-"""The fields of a request."""

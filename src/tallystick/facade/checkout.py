@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.app.checkout_resolve import quote_resolved, resolve
 from tallystick.core.checkout_request import biller_at, read_request, wishes_of
 from tallystick.core.given import ids_at
+from tallystick.facade.quotes import signing_keys
 from tallystick.providers.known import ABILITIES
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Checkouts:
         names = ids_at(identities, "identities")
         billed = biller_at(biller)
         quoting = customer is not None and billed == "tallystick"
-        keys = self._tally.quotes.keys if quoting else ()
+        keys = signing_keys(self._tally) if quoting else ()
 
         def act(unit: Unit, at: Instant) -> tuple[ResolvedPlan, ...]:
             found = resolve(
