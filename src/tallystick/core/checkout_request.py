@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
 
-from tallystick.core.bad_number import BadNumber
 from tallystick.core.checkout import Biller, CheckoutRequest, PlanWish
 from tallystick.core.coupon import LONGEST_CODE
 from tallystick.core.currency import currency as currency_of
@@ -213,16 +212,14 @@ def _named(value: object, known: Iterable[str], path: str, bad: _Problems) -> tu
 def _plan_id(value: object, path: str) -> str:
     name = id_at(value, path)
     if "@" in name:
-        raise refused_at(path, f"is a plan's id: {shown(name)} names a version, and the newest is")
+        raise refused_at(path, f"is a plan's id, not one of its versions as {shown(name)} is")
     return name
 
 
 def _quantity(value: object, path: str, _: _Problems) -> int:
     """Read a number of seats; no text, no fraction, no truth value, nothing left to guess."""
-    if isinstance(value, BadNumber):
-        raise refused_at(path, f"is a whole number from 1 to {MOST_SEATS:,}: {value}")
     if type(value) is not int or not 1 <= value <= MOST_SEATS:  # bool is an int too
-        raise refused_at(path, f"is a whole number from 1 to {MOST_SEATS:,}, not {shown(value)}")
+        raise refused_at(path, f"is a whole number from 1 to {MOST_SEATS:,}, in digits alone")
     return value
 
 
