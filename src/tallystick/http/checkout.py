@@ -12,6 +12,7 @@ from tallystick.core.checkout_request import check_fields
 from tallystick.core.checkout_tree import resolved_tree
 from tallystick.core.given import ids_at
 from tallystick.core.text import id_at, refused_at
+from tallystick.errors import StorageUnavailable
 from tallystick.http.json_body import object_of
 from tallystick.http.keyed import admit, answer, unauthorized
 from tallystick.http.query import Query
@@ -38,7 +39,10 @@ _MOST_IDENTITIES: Final = 10
 
 
 class CheckoutRoutes:
-    """The routes of checkout over a ledger; without a ledger or without a key they answer 503."""
+    """The routes of checkout over a ledger.
+
+    Without a ledger, without an API key or without one that signs quotes they answer 503.
+    """
 
     def __init__(self, tally: Tallystick | None, keys: Keys) -> None:
         """Stand on a ledger; nothing is connected to before the first request."""
@@ -49,6 +53,10 @@ class CheckoutRoutes:
         tally = admit(request, self._tally, self._keys)
         if tally is None:
             return unauthorized()
+        if not tally.signing_keys:
+            raise StorageUnavailable(
+                "this route is closed until the service is started with TALLYSTICK_SIGNING_KEYS"
+            )
         query = Query(request.query_params.multi_items(), known=("currency",), needed=())
         query.check()
         tree = await object_of(request)
