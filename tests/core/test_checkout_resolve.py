@@ -315,6 +315,16 @@ def test_a_coupon_that_acts_already_acts_once() -> None:
     assert found.left_out == ()
 
 
+def test_a_promotion_acts_in_its_time_and_currency() -> None:
+    ended = promotion(percent_coupon("ended"), ended_at=AT)
+    euros = promotion(fixed_coupon("euros", "5.00 EUR"))
+    found = resolved(shop(), buyer=Buyer(customer=ANNA, promotions=[ended, euros]))
+    assert found.taken == ()
+    assert [(each.coupon, each.reasons) for each in found.left_out] == [
+        (euros.coupon, ("currency",))
+    ]
+
+
 def test_a_minimum_is_held_against_what_is_bought() -> None:
     big = code("big", "10", minimum=(fixed_coupon("_", "40.00 USD").off[0],))  # type: ignore[index]  # fixed amounts are a tuple
     assert resolved(shop(big), codes=["big"]).taken == ()
