@@ -212,6 +212,7 @@ def test_what_is_stated_never_becomes_what_is_known() -> None:
     )
     for said in claims:
         assert not resolved(sold, **said).available
+        assert not resolved(sold, buyer=Buyer(), **said).available
     assert not resolved(sold, buyer=Buyer()).available, "nothing is known of a stranger"
 
 
