@@ -18,6 +18,7 @@ from tallystick.core.meter import meters_of
 from tallystick.core.period import instant
 from tallystick.errors import SetupError
 from tallystick.facade.aio import awaitable, end_threads
+from tallystick.facade.checkout import Checkouts
 from tallystick.facade.coupons import Coupons
 from tallystick.facade.credits import Credits
 from tallystick.facade.customers import Customers
@@ -136,6 +137,7 @@ class Tallystick(Gate[Key]):
         self.credits = Credits(self)
         self.overrides = Overrides(self)
         self.quotes = Quotes(self)
+        self.checkouts = Checkouts(self)
         self.dunning = Dunnings(self)
         self.payments = Payments(self)
         self.price_migrations = PriceMigrations(self)
