@@ -144,7 +144,7 @@ def acting(town: Town, act: Callable[[Tallystick], None], at: int | None) -> Any
 
         stripe.RequestsClient.request = request  # type: ignore[method-assign]  # of this child alone
         # Nothing is said on the connections of the parent.
-        town.tally.providers["stripe"] = Stripe(town.settings)
+        town.tally.providers = {"stripe": Stripe(town.settings)}
         install(town.tally.storage.engine, injector)
         act(town.tally)
         report({"met": injector.met})
