@@ -63,6 +63,7 @@ class Checkout:
     """A quote on its way to a subscription.
 
     `key` is made of our id and sent with every try; `attempts` counts them as those of an intent.
+    `request` is the digest of what was asked for, so that a repeat with its key is known.
     `payer` is what the provider called the customer when it began, `reference` what it calls the
     page, `payment` the payment, `refund` what it gave back by.  A page that is `closing` is to be
     closed, because another took its place.  `biller` is whose invoices it is about.  `reason` is
@@ -76,6 +77,7 @@ class Checkout:
     account: ProviderAccount
     amount: Money
     key: str
+    request: str
     success_url: str
     cancel_url: str
     created_at: Instant

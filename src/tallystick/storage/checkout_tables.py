@@ -48,6 +48,7 @@ def make_checkouts(metadata: MetaData, prefix: str) -> Table:
         needed("currency"),
         needed("key", Key),
         Column("idempotency_key", Key),
+        needed("request"),
         needed("success_url"),
         needed("cancel_url"),
         needed("created_at", Moment),

@@ -44,6 +44,7 @@ MADE: Final = (
         currency TEXT NOT NULL,
         key {key} NOT NULL,
         idempotency_key {key},
+        request TEXT NOT NULL,
         success_url TEXT NOT NULL,
         cancel_url TEXT NOT NULL,
         created_at {moment} NOT NULL,
