@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import update
 
 from tallystick import Money, Tallystick, currency
 from tallystick.app.asking import LEASE
@@ -464,3 +465,20 @@ def test_a_customer_looks_after_what_they_have(shop: Shop) -> None:
         shop.tally.checkouts.portal("nobody", back)
     with pytest.raises(Conflict, match="no portal"):
         shop.tally.checkouts.portal("acme", back, provider="manual")
+
+
+# --- proof ----------------------------------------------------------------------------------------
+
+
+def test_what_is_not_true_is_found(shop: Shop) -> None:
+    tally = shop.tally
+    opened = shop.open()
+    shop.pay(opened)
+    tally.checkouts.refresh(opened.id)
+    assert tally.verify().ok
+    for values in ({"payment": "pi_other"}, {"subscription_id": "sub_other"}):
+        with tally.begin() as unit:
+            unit.connection.execute(update(unit.tables.checkouts).values(values))
+            unit.commit()
+    broken = {each.name for each in tally.verify().broken}
+    assert broken == {"checkouts", "checkout payments"}
