@@ -24,7 +24,8 @@ def _resolve() -> dict[str, Any]:
         "description": (
             "An answer is 200 also where it is no, with the reasons. Prices, amounts and discounts "
             "come from the catalogue alone: a body that names any is refused. Of a code that is "
-            "refused nothing is told but that. Nothing is stored."
+            "refused nothing is told but that, and after 50 in vain on a day nothing at all. "
+            "Nothing else is stored."
         ),
         "tags": ["checkout"],
         "security": _KEY,
@@ -42,6 +43,6 @@ def _resolve() -> dict[str, Any]:
                 "description": "What each plan would be.",
                 "content": json_of("ResolvedCheckout"),
             },
-            **errors_of(400, 401, 404, 405, 409, 413, 422, 500, 503),
+            **errors_of(400, 401, 404, 405, 409, 413, 422, 429, 500, 503),
         },
     }
