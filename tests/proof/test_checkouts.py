@@ -70,7 +70,7 @@ def give_back(tally: Tallystick) -> None:
     """Finish two pages that were both paid: one is sold, the money of the other goes back."""
     for opened in tally.checkouts.list():
         tally.checkouts.refresh(opened.id, at=later(2))
-    for minutes in (3, 5):
+    for minutes in (3, 9, 25):
         tally.checkouts.run(at=later(minutes))
 
 
@@ -153,7 +153,7 @@ def test_a_crash_anywhere_sells_nothing_twice(
         assert tally.verify().ok, where
         begun = [each for each in tally.checkouts.list() if each.closed_at is None]
         left_to_workers += len(begun)
-        for minutes in (10, 20, 30):  # a worker alone, once the lease is over
+        for minutes in (31, 47, 63):  # a worker alone, once the lease is over
             tally.checkouts.run(at=later(minutes))
         if tally.checkouts.list():
             check(name, town, f"{where}: the worker did not finish it")
