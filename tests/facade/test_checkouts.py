@@ -68,7 +68,11 @@ def one(
 def test_nothing_is_stored_by_asking(tally: Tallystick) -> None:
     one(tally, codes=["half"])  # from now on there is a count of codes in vain: none
     before = digest(tally)
-    wishes = ["pro", {"plan": "basic", "add_ons": ["sms"]}, PlanWish(plan="desk", quantity=2)]
+    wishes: list[Any] = [
+        "pro",
+        {"plan": "basic", "add_ons": ["sms"]},
+        PlanWish(plan="desk", quantity=2),
+    ]
     found = tally.checkouts.resolve("acme", wishes, codes=["half", "few"], quantities={"pro": 3})
     assert [(each.plan, each.wish.quantity, each.available) for each in found] == [
         ("pro@1", 3, True),
@@ -249,7 +253,7 @@ def test_what_is_refused(tally: Tallystick) -> None:
     for plans in ([], "pro", ["pro"] * 21, [7], [{"plan": "pro", "price": 1}], ["basic@1"], None):
         with pytest.raises(InvalidInput, match="plans"):
             tally.checkouts.resolve("acme", plans)  # type: ignore[arg-type]  # that is what is refused
-    for said in (
+    cases: tuple[dict[str, Any], ...] = (
         {"codes": "half"},
         {"codes": [1]},
         {"codes": ["x"] * 11},
@@ -264,7 +268,8 @@ def test_what_is_refused(tally: Tallystick) -> None:
         {"biller": []},
         {"valid_for": timedelta()},
         {"valid_for": timedelta(days=91)},
-    ):
+    )
+    for said in cases:
         with pytest.raises(InvalidInput):
             one(tally, **said)
     tally.signing_keys = ()
