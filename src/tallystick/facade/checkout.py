@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.app.checkout_resolve import quote_resolved, resolve
 from tallystick.core.checkout_request import biller_at, read_request, wishes_of
 from tallystick.core.given import ids_at
+from tallystick.facade.checkout_pages import CheckoutPages
 from tallystick.facade.quotes import signing_keys
-from tallystick.providers.known import ABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,21 +20,19 @@ if TYPE_CHECKING:
 
     from tallystick.core.checkout import Biller, PlanWish, ResolvedPlan
     from tallystick.core.period import Instant
-    from tallystick.core.provider import Abilities
     from tallystick.storage.unit import Unit
-    from tallystick.wiring import Tallystick
 
 __all__ = ["Checkouts"]
 
 _HALF_AN_HOUR: Final = timedelta(minutes=30)
 
 
-class Checkouts:
-    """The checkouts of one ledger."""
+class Checkouts(CheckoutPages):
+    """The checkouts of one ledger: what buying would be, and what is being paid on pages.
 
-    def __init__(self, tally: Tallystick) -> None:
-        """Stand on a ledger."""
-        self._tally = tally
+    A checkout is stored before its page is asked for; `tallystick worker` goes on with those that a
+    crash, a silence or a customer who never came back left.
+    """
 
     def resolve(  # noqa: PLR0913 - each of these is one fact of what is asked
         self,
@@ -104,8 +102,3 @@ class Checkouts:
         return self._tally.act(
             act, at=at, connection=connection, repeatable=True, reading=customer is None
         )
-
-    @property
-    def _abilities(self) -> Mapping[str, Abilities]:
-        own = {name: each.abilities for name, each in self._tally.providers.items()}
-        return {**ABILITIES, **own}

@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import make_billing_tables
+from tallystick.storage.checkout_tables import make_checkouts
 from tallystick.storage.coupon_tables import make_coupon_tables
 from tallystick.storage.credit_rule_tables import make_credit_rule_tables
 from tallystick.storage.credit_tables import make_credit_tables
@@ -105,10 +106,10 @@ class Tables:
         self.price_moves = moved.price_moves
         families = make_parent_tables(self.metadata, prefix)
         self.customer_parents, self.invoice_sections = families
-        limits = make_gate_tables(self.metadata, prefix)
-        self.gates, self.reservations = limits.gates, limits.reservations
+        self.gates, self.reservations = make_gate_tables(self.metadata, prefix)
         leased = make_lease_tables(self.metadata, prefix)
-        self.leases, self.entitlement_overrides = leased.leases, leased.entitlement_overrides
+        self.leases, self.entitlement_overrides = leased
+        self.checkouts = make_checkouts(self.metadata, prefix)
         self.intents = make_intents(self.metadata, prefix)
 
     @property

@@ -14,6 +14,7 @@ ABILITIES: Final = Abilities(
     lines_per_plan=20,
     discounts_per_checkout=1,
     portal=True,
+    pages=True,
     metered=True,
     trial_without_card=True,
     refunds=True,

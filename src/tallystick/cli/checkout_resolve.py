@@ -1,4 +1,4 @@
-"""`tallystick checkout`: what buying would be, before anything is paid."""
+"""`tallystick checkouts resolve`: what buying would be, before anything is paid."""
 
 from __future__ import annotations
 
@@ -16,22 +16,9 @@ if TYPE_CHECKING:
     from tallystick.core.checkout import CouponLeftOut, ResolvedPlan
     from tallystick.wiring import Tallystick
 
-__all__ = ["checkout"]
-
-checkout = typer.Typer(
-    name="checkout",
-    help="Checkouts: who may buy what, and what it costs them.",
-    no_args_is_help=True,
-)
-"""The commands under `tallystick checkout`."""
+__all__ = ["resolve"]
 
 
-@checkout.callback()
-def _group() -> None:
-    """Checkouts: who may buy what, and what it costs them."""
-
-
-@checkout.command()
 @ends_well
 @over_ledger
 def resolve(
