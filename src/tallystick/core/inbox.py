@@ -8,6 +8,7 @@ until it is settled.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -73,9 +74,7 @@ def is_covered(at: Instant, held: Held | None) -> bool:
     return held is not None and at < held.at
 
 
-def weigh(
-    told: Sequence[Told], held: Held | None, seen: Seen | None, asked_at: Instant
-) -> Verdict:
+def weigh(told: Sequence[Told], held: Held | None, seen: Seen | None, asked_at: Instant) -> Verdict:
     """Say what to do with an answer that was asked for at `asked_at`; None where nothing was found.
 
     `told` are the events of the newest second that the object has one of.
@@ -113,12 +112,15 @@ def _in_doubt(newest: Instant, held: Held, seen: Seen) -> bool:
 def _last_of(told: Sequence[Told]) -> frozenset[str | None]:
     """Give the marks of which one is the last of its second: more than one where nobody can tell.
 
-    The event that says that an object was made is before the others; what another event calls the
-    state before is not the last one, unless the two call each other so.
+    The event that says that an object was made is before the others.  Where each of them says what
+    was before it, the last state is the one that was entered more often than it was left.
     """
     reached = max(each.reach for each in told)
     left = [each for each in told if each.reach == reached]
     later = [each for each in left if not each.first] or left
-    marks = {each.mark for each in later}
-    ended = {each.before for each in later if each.before != each.mark}
-    return frozenset((marks - ended) or marks)
+    marks = frozenset(each.mark for each in later)
+    if any(each.before is None or each.mark is None for each in later):
+        return marks
+    entered = Counter(each.mark for each in later)
+    entered.subtract(each.before for each in later)
+    return frozenset(mark for mark in marks if entered[mark] > 0) or marks
