@@ -32,6 +32,7 @@ from tallystick.storage.coupon_tables import make_coupon_tables
 from tallystick.storage.credit_rule_tables import make_credit_rule_tables
 from tallystick.storage.credit_tables import make_credit_tables
 from tallystick.storage.gate_tables import make_gate_tables
+from tallystick.storage.inbox_tables import make_inbox_tables
 from tallystick.storage.intent_tables import make_intents
 from tallystick.storage.lease_tables import make_lease_tables
 from tallystick.storage.parent_tables import make_parent_tables
@@ -110,6 +111,8 @@ class Tables:
         leased = make_lease_tables(self.metadata, prefix)
         self.leases, self.entitlement_overrides = leased.leases, leased.entitlement_overrides
         self.intents = make_intents(self.metadata, prefix)
+        inbox = make_inbox_tables(self.metadata, prefix)
+        self.provider_events, self.provider_objects = inbox
 
     @property
     def version_table(self) -> str:
