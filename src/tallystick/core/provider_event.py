@@ -72,7 +72,11 @@ class Hint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """An object as the provider showed it when it was asked, with what it calls the fields."""
+    """An object as the provider showed it when it was asked, with what it calls the fields.
+
+    `moved` says whether its money moved, or never will; None where that is open, and for what is no
+    money.
+    """
 
     provider: str
     account: ProviderAccount
@@ -81,3 +85,4 @@ class Fetched:
     tree: Mapping[str, Any]
     seen: Seen
     asked_at: Instant
+    moved: bool | None = None

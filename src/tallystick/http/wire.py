@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from tallystick.http.wire_entitlements import CheckedAccess, Entitlements
+from tallystick.http.wire_webhooks import ReceivedEvent
 
 __all__ = [
     "ErrorEnvelope",
@@ -305,12 +306,13 @@ class UsageFigures(_Shape):
     data: Figures
 
 
-def schemas(*, usage: bool = False) -> dict[str, Any]:
+def schemas(*, usage: bool = False, webhooks: bool = False) -> dict[str, Any]:
     """Give the JSON Schemas of all shapes by name, as an OpenAPI document holds them."""
     found: dict[str, Any] = {}
     of_usage = (SentEvent, SentCloudEvent, RecordedUsage, UsageFigures) if usage else ()
     of_access = (CheckedAccess, Entitlements) if usage else ()
-    for model in (PriceList, Health, ErrorEnvelope, *of_usage, *of_access):
+    of_events = (ReceivedEvent,) if webhooks else ()
+    for model in (PriceList, Health, ErrorEnvelope, *of_usage, *of_access, *of_events):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         found |= schema.pop("$defs", {})
         found[model.__name__] = schema

@@ -26,11 +26,13 @@ __all__ = [
     "add_event",
     "due_hint",
     "event_by_id",
+    "event_by_key",
     "events_of",
     "hint_by_id",
     "list_events",
     "put_hint",
     "remove_events",
+    "renew_event",
     "settle_events",
     "take_hint",
 ]
@@ -125,22 +127,38 @@ def events_of(unit: Unit, hint: Hint, at: Instant) -> tuple[ProviderEvent, ...]:
     return tuple(map(_event, unit.connection.execute(query).mappings()))
 
 
-def settle_events(
+def settle_events(  # noqa: PLR0917 - which of them, and what became of them
     unit: Unit,
+    at: Instant,
     hint: Hint,
-    upto: Instant,
     ids: Sequence[str],
     state: EventState,
-    reason: Mapping[str, str] | None,
-    at: Instant,
+    reason: Mapping[str, str] | None = None,
 ) -> int:
-    """Say what became of an object's new events: those before a time, and those with the ids."""
+    """Say what became of an object's new events: those with the ids, and all before its newest."""
     table = unit.tables.provider_events
     c = table.c
-    which = or_(c.created < upto, c.id.in_(list(ids)))
+    which = or_(c.created < hint.newest, c.id.in_(list(ids)))
     asked = update(table).where(*_of(unit, hint), c.state == "new", which)
     values = {"state": state, "reason": _text(reason), "done_at": at}
     return unit.connection.execute(asked.values(values)).rowcount
+
+
+def renew_event(unit: Unit, event: ProviderEvent) -> None:
+    """Let an event be new again."""
+    table = unit.tables.provider_events
+    c = table.c
+    mine = (c.provider == event.provider, c.account == event.account, c.id == event.id)
+    values = {"state": "new", "reason": None, "done_at": None}
+    unit.connection.execute(update(table).where(*mine).values(values))
+
+
+def event_by_key(unit: Unit, provider: str, account: str, id_: str) -> ProviderEvent | None:
+    """Give an event of a provider's account, or None."""
+    table = unit.tables.provider_events
+    c = table.c
+    query = select(table).where(c.provider == provider, c.account == account, c.id == id_)
+    return next(map(_event, unit.connection.execute(query).mappings()), None)
 
 
 def event_by_id(unit: Unit, id_: str) -> ProviderEvent | None:
@@ -202,7 +220,7 @@ def _of(unit: Unit, hint: Hint) -> tuple[ColumnElement[bool], ...]:
     return (*mine, c.live.is_(hint.account.live), c.kind == hint.kind, c.object_id == hint.id)
 
 
-def _insert(unit: Unit, table: Any) -> Any:  # noqa: ANN401 - each dialect has its own
+def _insert(unit: Unit, table: Any) -> Any:
     return (postgresql if unit.dialect == "postgresql" else sqlite).insert(table)
 
 

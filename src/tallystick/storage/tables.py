@@ -104,15 +104,13 @@ class Tables:
         moved = make_price_migration_tables(self.metadata, prefix)
         self.price_migrations = moved.price_migrations
         self.price_moves = moved.price_moves
-        families = make_parent_tables(self.metadata, prefix)
-        self.customer_parents, self.invoice_sections = families
+        self.customer_parents, self.invoice_sections = make_parent_tables(self.metadata, prefix)
         limits = make_gate_tables(self.metadata, prefix)
         self.gates, self.reservations = limits.gates, limits.reservations
         leased = make_lease_tables(self.metadata, prefix)
         self.leases, self.entitlement_overrides = leased.leases, leased.entitlement_overrides
         self.intents = make_intents(self.metadata, prefix)
-        inbox = make_inbox_tables(self.metadata, prefix)
-        self.provider_events, self.provider_objects = inbox
+        self.provider_events, self.provider_objects = make_inbox_tables(self.metadata, prefix)
 
     @property
     def version_table(self) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.period import Instant
 
-__all__ = ["KINDS", "seen_of", "told_of"]
+__all__ = ["KINDS", "moved", "seen_of", "told_of"]
 
 _ITEM: Final = ("id", "price.id", "quantity", "current_period_start", "current_period_end")
 
@@ -78,6 +78,20 @@ def seen_of(kind: str, tree: Mapping[str, Any]) -> Seen:
     return Seen(_mark(KINDS[kind], tree), _reach(KINDS[kind], tree))
 
 
+def moved(kind: str, tree: Mapping[str, Any]) -> bool | None:
+    """Tell whether the money of an object moved, or never will; None where that is open."""
+    return _MOVED.get((kind, str(tree.get("status"))))
+
+
+_MOVED: Final = {
+    ("payment_intent", "succeeded"): True,
+    ("payment_intent", "canceled"): False,
+    ("refund", "succeeded"): True,
+    ("refund", "failed"): False,
+    ("refund", "canceled"): False,
+}
+
+
 def told_of(at: Instant, kind: str, type_: str, data: Mapping[str, Any], *, known: bool) -> Told:
     """Give what an event says of its object; `known` tells that it is written in our version."""
     looked_at, tree = KINDS[kind], data["object"]
@@ -123,6 +137,7 @@ def _merged(tree: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any
     merged = dict(tree)
     for name, value in before.items():
         now = merged.get(name)
-        both = isinstance(now, dict) and isinstance(value, dict)
-        merged[name] = _merged(now, value) if both else value
+        if isinstance(now, dict) and isinstance(value, dict):
+            value = _merged(now, value)  # noqa: PLW2901 - the part of it that was another
+        merged[name] = value
     return merged
