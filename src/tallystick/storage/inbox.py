@@ -56,8 +56,9 @@ def add_event(unit: Unit, event: ProviderEvent) -> bool:
         "reason": _text(event.reason),
         "done_at": event.done_at,
     }
-    asked = _insert(unit, unit.tables.provider_events).values(row).on_conflict_do_nothing()
-    return bool(unit.connection.execute(asked).rowcount)
+    table = unit.tables.provider_events
+    asked = _insert(unit, table).values(row).on_conflict_do_nothing().returning(table.c.id)
+    return unit.connection.execute(asked).first() is not None
 
 
 def take_hint(unit: Unit, event: ProviderEvent, at: Instant) -> None:
