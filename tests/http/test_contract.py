@@ -18,6 +18,8 @@ from schemathesis.specs.openapi.checks import (
 from tallystick import Tallystick
 from tallystick.http.api import create_app
 from tallystick.http.keys import Keys
+from tallystick.providers.stripe.events import StripeEvents
+from tallystick.providers.stripe.settings import StripeSettings
 from tests.http.test_entitlements import CATALOG, KEY
 
 if TYPE_CHECKING:
@@ -34,7 +36,10 @@ CHECKS = [
 
 def service() -> ASGIApp:
     """Give the service over a ledger in which acme has used something."""
-    tally = Tallystick("sqlite://", catalog=CATALOG, default_plan="free")
+    stripe = StripeSettings(key="sk_test_abcd", account="acct_1", secrets=("whsec_0123456789",))
+    tally = Tallystick(
+        "sqlite://", catalog=CATALOG, default_plan="free", event_source=StripeEvents(stripe)
+    )
     tally.migrate()
     tally.publish(author="ops")
     tally.use("acme", "calls", 3)
@@ -63,4 +68,4 @@ def test_every_route_is_tried() -> None:
     found = API.get_all_operations()
     tried = {each.ok().label for each in found}  # type: ignore[union-attr]  # no error is among them
     assert tried >= {"GET /api/v1/entitlements/check", "GET /api/v1/entitlements"}
-    assert len(tried) == 8
+    assert len(tried) == 9
