@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tallystick.core.period import Instant
     from tallystick.core.provider_event import Fetched
-    from tallystick.ports import Provider
+    from tallystick.ports import EventSource, Provider
     from tallystick.storage.unit import Storage, Unit
 
-__all__ = ["Act", "Applier", "Note", "Room"]
+__all__ = ["NOT_OURS", "Act", "Applier", "Note", "Room", "first_of"]
+
+NOT_OURS: Final = "NOT_OURS"
+"""The code of a note that an object belongs to nothing that is asked of it here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Room:
 
     storage: Storage
     providers: Mapping[str, Provider]
+    source: EventSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +52,22 @@ Applier: TypeAlias = "Callable[[Room, Fetched], Act]"
 
 What raises OutcomeUnknown is tried again later.
 """
+
+
+def first_of(*appliers: Applier) -> Applier:
+    """Give an object to several, in their order: to the first that does not call it NOT_OURS."""
+
+    def apply(room: Room, fetched: Fetched) -> Act:
+        acts = [each(room, fetched) for each in appliers]
+
+        def act(unit: Unit, at: Instant) -> Note | None:
+            note: Note | None = None
+            for each in acts:
+                note = each(unit, at)
+                if note is None or note.code != NOT_OURS:
+                    break
+            return note
+
+        return act
+
+    return apply

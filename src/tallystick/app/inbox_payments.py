@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.app.inbox_apply import Note
+from tallystick.app.inbox_apply import NOT_OURS, Note
 from tallystick.app.intent_book import book
-from tallystick.core.intent import LIVE, Succeeded, asked_of, mismatch, outcome_of
+from tallystick.core.intent import LIVE, Succeeded, Waiting, asked_of, mismatch, outcome_of
 from tallystick.core.period import to_the_second
 from tallystick.errors import NotFound, OutcomeUnknown
 from tallystick.storage import intents
@@ -28,34 +28,59 @@ if TYPE_CHECKING:
 
 __all__ = ["PAYMENT_APPLIERS", "apply_dispute", "apply_payment"]
 
+_PAGE: Final = "checkout.session"
+
 NAMES_INTENT: Final = "tallystick_intent"
 """The field of a provider's metadata that names our intent."""
 
 
 def apply_payment(room: Room, fetched: Fetched) -> Act:
-    """Find the intent of a payment or a refund, ask the provider for it, and book the answer.
+    """Find the intent of a payment, a refund or a page, ask the provider for it, book the answer.
 
     Where it is still open whether the money moves, the worker of payments looks at it soon.
 
-    Raises OutcomeUnknown where the two answers are not of one state.
+    Raises OutcomeUnknown where two answers are not of one state.
     """
     intent = room.storage.attempt(lambda unit: _intent_of(unit, fetched), reading=True)
     provider = room.providers.get(fetched.provider)
     if intent is None or provider is None:
-        return _nothing(Note("NOT_OURS", f"no payment of ours is {fetched.kind} {fetched.id}"))
+        return _nothing(Note(NOT_OURS, f"no payment of ours is {fetched.kind} {fetched.id}"))
     if (provider.abilities.name, provider.account) != (intent.provider, intent.account):
         text = f"{intent.id} was asked of {intent.provider}, account {intent.account.id}"
         return _nothing(Note("OTHER_ACCOUNT", text, alert=True))
     if fetched.moved is None:
         return lambda unit, at: _looked_at_soon(unit, at, intent.id)
-    reference = _reference(fetched)
+    reference = intent.reference or _reference(fetched)
+    if reference != _reference(fetched) and not _is_one(room, fetched, reference):
+        return _other(intent, fetched)
     try:
         outcome = outcome_of(provider.look_up(asked_of(intent), reference))
     except NotFound as unseen:
         raise OutcomeUnknown(f"the provider does not show {reference} yet") from unseen
-    if isinstance(outcome, Succeeded) is not fetched.moved:
+    if isinstance(outcome, Waiting) or isinstance(outcome, Succeeded) is not fetched.moved:
         raise OutcomeUnknown(f"the provider shows {reference} in two ways")
     return lambda unit, at: _booked(unit, at, intent.id, outcome)
+
+
+def _is_one(room: Room, fetched: Fetched, reference: str) -> bool:
+    """Tell whether one of two objects is the page on which the other was paid."""
+    if fetched.kind == _PAGE:
+        return fetched.tree.get("payment_intent") == reference
+    if not reference.startswith("cs_"):
+        return False
+    page = room.source.fetch(_PAGE, reference, fetched.asked_at)
+    paid = None if page is None else page.tree.get("payment_intent")
+    if paid is None:
+        raise OutcomeUnknown(f"the provider does not show {reference} as paid yet")
+    return bool(paid == fetched.id)
+
+
+def _other(intent: Intent, fetched: Fetched) -> Act:
+    """Tell of an object that only calls itself by our intent: it changes nothing of it."""
+    if not fetched.moved:
+        return lambda unit, at: _looked_at_soon(unit, at, intent.id)
+    text = f"{fetched.id} says that it is {intent.id}, which is {intent.reference}"
+    return _nothing(Note("MISMATCH", text, alert=True))
 
 
 def _looked_at_soon(unit: Unit, at: Instant, intent_id: str) -> None:
@@ -91,10 +116,6 @@ def _after_the_end(intent: Intent, outcome: Outcome) -> Note | None:
     if isinstance(outcome, Succeeded) != (intent.state == "succeeded"):
         text = f"{intent.id} is {intent.state} here, and otherwise at {intent.provider}"
         return Note("MONEY_MOVED", text, alert=True)
-    wrong = None if outcome.reference == intent.reference else outcome.reference
-    if wrong is not None and isinstance(outcome, Succeeded):
-        text = f"{wrong} says that it is {intent.id}, which is {intent.reference}"
-        return Note("MISMATCH", text, alert=True)
     return None
 
 
@@ -133,6 +154,7 @@ def _nothing(note: Note) -> Act:
 
 PAYMENT_APPLIERS: Final[Mapping[str, Applier]] = {
     "payment_intent": apply_payment,
+    "checkout.session": apply_payment,
     "charge": apply_payment,
     "refund": apply_payment,
     "dispute": apply_dispute,

@@ -93,7 +93,7 @@ class ProviderEvents:
         if source is None:
             return ReadObjects()
         moment = None if at is None else instant(at)
-        room = Room(self._tally.storage, self._tally.providers)
+        room = Room(self._tally.storage, self._tally.providers, source)
         return read_objects(
             room,
             source,

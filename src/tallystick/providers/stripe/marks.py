@@ -80,12 +80,16 @@ def seen_of(kind: str, tree: Mapping[str, Any]) -> Seen:
 
 def moved(kind: str, tree: Mapping[str, Any]) -> bool | None:
     """Tell whether the money of an object moved, or never will; None where that is open."""
-    return _MOVED.get((kind, str(tree.get("status"))))
+    status = "payment_status" if kind == "checkout.session" else "status"
+    if kind == "checkout.session" and tree.get("status") == "expired":
+        return False
+    return _MOVED.get((kind, str(tree.get(status))))
 
 
 _MOVED: Final = {
     ("payment_intent", "succeeded"): True,
     ("payment_intent", "canceled"): False,
+    ("checkout.session", "paid"): True,
     ("refund", "succeeded"): True,
     ("refund", "failed"): False,
     ("refund", "canceled"): False,
