@@ -33,6 +33,7 @@ from tallystick.cli import (
     schema,
     seller,
     serve,
+    stripe,
     subscriptions,
     tax,
     types,
@@ -41,7 +42,6 @@ from tallystick.cli import (
 )
 from tallystick.cli.credits import credits_
 from tallystick.cli.output import say
-from tallystick.cli.stripe_events import events
 
 __all__ = ["app"]
 
@@ -110,9 +110,7 @@ app.add_typer(subscriptions.subscriptions)
 app.add_typer(price_migrations.prices)
 app.add_typer(invoice.invoice)
 app.add_typer(payments.payments)
-stripe = typer.Typer(name="stripe", help="What is sold through Stripe.", no_args_is_help=True)
-stripe.add_typer(events)
-app.add_typer(stripe)
+app.add_typer(stripe.stripe)
 app.add_typer(quote.quote)
 app.add_typer(coupons.coupons)
 app.add_typer(credits_)
