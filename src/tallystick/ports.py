@@ -5,18 +5,19 @@ A port stands here only where there are two real ways through it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tallystick.core.customer import Customer
     from tallystick.core.inbox import Told
     from tallystick.core.intent import Charge, Outcome, ProviderAccount, Refund
     from tallystick.core.provider import Abilities
     from tallystick.core.provider_event import Fetched, ProviderEvent
     from tallystick.core.tax_decision import TaxDecision, TaxQuestion
 
-__all__ = ["Clock", "EventSource", "Ids", "Provider", "TaxEngine"]
+__all__ = ["Clock", "EventSource", "Ids", "NamesPayers", "Provider", "TaxEngine"]
 
 
 class Clock(Protocol):
@@ -111,6 +112,21 @@ class EventSource(Protocol):
         """Give an object as it stands, asked for at that time; None where there is none.
 
         Raises OutcomeUnknown where no answer came, NotFound for a kind that is not known.
+        """
+        ...
+
+
+@runtime_checkable
+class NamesPayers(Protocol):
+    """What a provider that keeps customers of its own can do besides: Stripe does, a bank not.
+
+    It is never called inside a transaction; what it gives is kept as the customer's `provider_id`.
+    """
+
+    def name_payer(self, customer: Customer) -> str:
+        """Give what it calls a customer, for ever the same, made where it is not there yet.
+
+        Raises OutcomeUnknown; Conflict where it refuses.
         """
         ...
 
