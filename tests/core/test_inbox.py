@@ -161,6 +161,7 @@ def test_any_order_repeats_and_stale_answers_end_in_the_last_state(data: st.Data
         world.came.add(number)
         if data.draw(st.booleans()):
             world.take(world.fetch(now, data.draw(st.integers(0, 6))), now)
+    verdict = ""
     for _ in range(40):  # the worker goes on until nothing is to be asked
         verdict = world.take(world.fetch(now, data.draw(st.integers(0, 6))), now)
         if verdict == "apply":

@@ -119,7 +119,7 @@ def test_s8_an_event_that_is_ignored_is_answered_with_200(
 def test_s1_s4_s7_what_is_not_verified_is_400_and_not_kept(
     client: TestClient, tally: Tallystick, headers: dict[str, str]
 ) -> None:
-    answer = send(client, **headers)
+    answer = send(client, None, **headers)
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "BAD_REQUEST"
     assert SECRET not in answer.text

@@ -6,6 +6,7 @@ And a crash at any boundary of SQL, in receiving and in reading, loses and repea
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ def test_every_order_ends_in_one_state(name: str, here: Place, count: Count) -> 
     for number, order in enumerate(orders(len(played.events), usual, Random(name))):  # noqa: S311 - the same in each run
         dice = Random(f"{name} {number}")  # noqa: S311 - the same in each run
         sent = repeated(order, dice) if number % 2 else list(order)
-        found = told(played, here, lambda t, sent=sent: t.tell(sent), dice)
+        found = told(played, here, partial(Telling.tell, order=sent), dice)
         assert found == wanted, f"{name}, order {number}: {sent}"
         tried += 1
     count(

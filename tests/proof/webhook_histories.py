@@ -136,6 +136,7 @@ class _Recorded(StripeEvents):
             seen=seen_of(kind, tree),
             asked_at=at,
             moved=moved(kind, tree),
+            intent=(tree.get("metadata") or {}).get("tallystick_intent"),
         )
 
 

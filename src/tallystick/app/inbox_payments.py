@@ -8,7 +8,7 @@ only where account, mode, currency, amount and payer are those of the intent.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tallystick.app.inbox_apply import NOT_OURS, Note
 from tallystick.app.intent_book import book
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["PAYMENT_APPLIERS", "apply_dispute", "apply_payment"]
 
 _PAGE: Final = "checkout.session"
-
-NAMES_INTENT: Final = "tallystick_intent"
-"""The field of a provider's metadata that names our intent."""
 
 
 def apply_payment(room: Room, fetched: Fetched) -> Act:
@@ -125,21 +122,13 @@ def _intent_of(unit: Unit, fetched: Fetched) -> Intent | None:
     found = intents.intent_by_reference(unit, *named, _reference(fetched))
     if found is not None:
         return found
-    claimed = _metadata(fetched.tree).get(NAMES_INTENT)
-    if not isinstance(claimed, str) or not 0 < len(claimed) <= 200:  # noqa: PLR2004 - an id
-        return None
-    return intents.intent_by_id(unit, claimed)
+    return None if fetched.intent is None else intents.intent_by_id(unit, fetched.intent)
 
 
 def _reference(fetched: Fetched) -> str:
     """Give what our intents call an object: a charge is a try of its payment."""
     of = fetched.tree.get("payment_intent") if fetched.kind == "charge" else None
     return of if isinstance(of, str) else fetched.id
-
-
-def _metadata(tree: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = tree.get("metadata")
-    return found if isinstance(found, dict) else {}
 
 
 def apply_dispute(room: Room, fetched: Fetched) -> Act:  # noqa: ARG001 - the shape of an applier
