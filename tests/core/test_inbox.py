@@ -17,7 +17,7 @@ SOON = NOON + 2 * SECOND
 
 
 def told(mark: str | None, reach: int = 0, at: datetime = NOON, **more: object) -> Told:
-    return Told(at, mark, reach, **more)  # type: ignore[arg-type]
+    return Told(at, mark, reach, **more)  # type: ignore[arg-type]  # named as the fields are
 
 
 def test_what_agrees_with_the_newest_event_is_applied() -> None:

@@ -49,8 +49,9 @@ class Shop:
         )
         self.events = self.tally.provider_events
 
-    def owe(self) -> None:
-        self.tally.migrate()
+    def owe(self, *, migrated: bool = False) -> None:
+        if not migrated:
+            self.tally.migrate()
         self.tally.publish(author="anna", at=day("2026-01-01"))
         payer = self.client.v1.customers.create({}).id
         self.tally.customers.create("acme", name="Acme", provider_id=payer)
@@ -496,3 +497,23 @@ def test_the_same_event_by_many_and_many_workers_have_one_effect(shop: Shop) -> 
     assert len(shop.events.list(limit=100).items) == len(sent)
     assert [each.amount.minor for each in shop.tally.invoices.payments(FIRST)] == [1000]
     assert shop.tally.verify().ok
+
+
+def test_an_event_that_cannot_be_read_any_more_blocks_no_other(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.collect_silently()
+    shop.deliver()
+    source = shop.tally.event_source
+    assert source is not None
+    told = source.told
+
+    def odd(event: Any) -> Any:
+        if event.kind == "charge":
+            raise KeyError(event.kind)
+        return told(event)
+
+    monkeypatch.setattr(source, "told", odd)
+    done = shop.events.run()
+    assert (done.applied, done.failed) == (1, 1)
+    assert shop.status() == "paid"

@@ -188,7 +188,7 @@ def test_s2_a_ledger_does_not_open_with_a_placeholder(
     monkeypatch.setenv("TALLYSTICK_STRIPE_WEBHOOK_SECRETS", SECRET)
     assert Tallystick(storage_sqlite_file.engine).event_source is not None
     with pytest.raises(SetupError, match="no source of events"):
-        Tallystick(storage_sqlite_file.engine, event_source=object())  # type: ignore[arg-type]
+        Tallystick(storage_sqlite_file.engine, event_source=object())  # type: ignore[arg-type]  # that is what is refused
 
 
 def test_it_is_described_where_it_is(client: TestClient) -> None:

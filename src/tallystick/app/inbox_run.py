@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tallystick.app.inbox_apply import Act, Applier, Room
-    from tallystick.core.inbox import Verdict
+    from tallystick.core.inbox import Held, Verdict
     from tallystick.core.period import Instant
-    from tallystick.core.provider_event import Fetched, Hint, ProviderEvent
+    from tallystick.core.provider_event import Hint, ProviderEvent
     from tallystick.ports import EventSource
     from tallystick.storage.unit import Unit
 
@@ -71,7 +71,14 @@ class _Claim:
 
     hint: Hint
     events: Sequence[ProviderEvent]
-    told: Sequence[Told]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What is to be done with an object that is newer, and what is held of it then."""
+
+    act: Act
+    held: Held
 
 
 def read_objects(
@@ -112,13 +119,17 @@ def read_object(
     if claim is None:
         return None
     hint = claim.hint
+    answer = None
     try:
+        told = [source.told(event) for event in claim.events]
+        # Its events may have been removed since: then nothing is known but that it changed.
+        told = told or [Told(hint.newest, None)]
         fetched = source.fetch(hint.kind, hint.id, to_the_second(at))
         seen = None if fetched is None else fetched.seen
-        verdict = weigh(claim.told, hint.held, seen, to_the_second(at))
-        answer = None
+        verdict = weigh(told, hint.held, seen, to_the_second(at))
         if fetched is not None and verdict in {"apply", "confirm"}:
-            answer = fetched, appliers[hint.kind](room, fetched)
+            act = appliers[hint.kind](room, fetched)
+            answer = _Answer(act, held_after(told, fetched.seen, fetched.asked_at))
     except StorageUnavailable:
         raise
     except Exception as fault:  # noqa: BLE001 - whatever it is, this object waits and no other does
@@ -150,11 +161,7 @@ def _claimed(unit: Unit, at: Instant, source: EventSource) -> _Claim | None:
         leased_until=to_the_second(at) + LEASE,
     )
     inbox.put_hint(unit, leased, found.turn)
-    events = inbox.events_of(unit, found, found.newest)
-    told = [source.told(event) for event in events]
-    if not told:  # its events were removed since: nothing is known of it but that it changed
-        told = [Told(found.newest, None)]
-    return _Claim(leased, events, told)
+    return _Claim(leased, inbox.events_of(unit, found, found.newest))
 
 
 # --- what came ------------------------------------------------------------------------------------
@@ -165,7 +172,7 @@ def _keep(
     at: Instant,
     claim: _Claim,
     verdict: Verdict,
-    answer: tuple[Fetched, Act] | None,
+    answer: _Answer | None,
 ) -> str:
     unit.as_all()
     now = _mine(unit, claim)
@@ -176,19 +183,18 @@ def _keep(
     if answer is None:
         gone = NotFound(claim.hint.kind, claim.hint.id)
         return _left(unit, at, claim, now, _reason(gone, at, claim))
-    fetched, act = answer
     try:
         with unit.savepoint():
-            note = act(unit, at)
+            note = answer.act(unit, at)
     except OutcomeUnknown as older:
         return _again(unit, at, claim, now, older)
     except RuleError as refused:
         return _left(unit, at, claim, now, _reason(refused, at, claim))
-    held = held_after(claim.told, fetched.seen, fetched.asked_at)
+    now = replace(now, held=answer.held)
     if note is not None and note.alert:
-        return _left(unit, at, claim, replace(now, held=held), note.reason())
+        return _left(unit, at, claim, now, note.reason())
     due = claim.hint.newest + SETTLED if verdict == "confirm" else None
-    _put(unit, at, claim, replace(now, held=held, due_at=due, tries=0))
+    _put(unit, at, claim, replace(now, due_at=due, tries=0))
     state: Literal["applied", "ignored"] = "applied" if note is None else "ignored"
     _settle(unit, at, claim, state, None if note is None else note.reason())
     return state

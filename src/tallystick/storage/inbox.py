@@ -12,6 +12,7 @@ from tallystick.core.frozen import FrozenDict
 from tallystick.core.inbox import Held
 from tallystick.core.intent import ProviderAccount
 from tallystick.core.provider_event import Hint, ProviderEvent
+from tallystick.storage.among import among
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -207,11 +208,11 @@ def remove_events(unit: Unit, before: Instant, limit: int) -> int:
         o.due_at.is_not(None),
     )
     over = (c.received_at < before, c.state.in_(["applied", "ignored"]), ~waits)
-    some = select(c.provider, c.account, c.id).where(*over).order_by(c.received_at).limit(limit)
-    found = unit.connection.execute(some).all()
-    for row in found:
-        mine = (c.provider == row.provider, c.account == row.account, c.id == row.id)
-        unit.connection.execute(delete(table).where(*mine))
+    key = (c.provider, c.account, c.id)
+    some = select(*key).where(*over).order_by(c.received_at, c.id).limit(limit)
+    found = [tuple(row) for row in unit.connection.execute(some)]
+    if found:
+        unit.connection.execute(delete(table).where(among(unit, key, found)))
     return len(found)
 
 
