@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from tallystick.core.calendar import check_zone
 from tallystick.core.currency import currency
 from tallystick.core.frozen import FrozenDict
+from tallystick.core.mirror_flow import begun_mirror, check_biller, mirror_again
 from tallystick.core.move import (
     Billing,
     Cancel,
     Change,
     Keep,
     Lapse,
+    Mirror,
     Pause,
     Phase,
     Proration,
@@ -49,18 +51,23 @@ if TYPE_CHECKING:
 
 __all__ = ["ALLOWED", "KINDS", "Outcome", "advance", "apply", "next_at", "start"]
 
+_ANY: Final[frozenset[MoveKind]] = frozenset({"change", "cancel", "keep", "unplan", "mirror"})
+
 ALLOWED: Final[Mapping[State, frozenset[MoveKind]]] = FrozenDict(
     {
-        "scheduled": frozenset({"change", "cancel", "keep", "unplan"}),
-        "trialing": frozenset({"change", "cancel", "keep", "unplan"}),
-        "active": frozenset({"change", "pause", "cancel", "keep", "unplan", "lapse"}),
-        "past_due": frozenset({"change", "pause", "cancel", "keep", "unplan", "recover"}),
-        "paused": frozenset({"change", "resume", "cancel", "keep", "unplan", "lapse", "recover"}),
+        "scheduled": _ANY,
+        "trialing": _ANY,
+        "active": _ANY | {"pause", "lapse"},
+        "past_due": _ANY | {"pause", "recover"},
+        "paused": _ANY | {"resume", "lapse", "recover"},
         "canceled": frozenset(),
         "ended": frozenset(),
     }
 )
-"""Which moves there are in which state; `start` makes a subscription and is in none."""
+"""Which moves there are in which state; `start` makes a subscription and is in none.
+
+`mirror` is the only one of what a provider bills, and of nothing else.
+"""
 
 KINDS: Final[Mapping[type[Any], MoveKind]] = FrozenDict(
     {
@@ -73,6 +80,7 @@ KINDS: Final[Mapping[type[Any], MoveKind]] = FrozenDict(
         Unplan: "unplan",
         Lapse: "lapse",
         Recover: "recover",
+        Mirror: "mirror",
     }
 )
 """The word for each move."""
@@ -105,13 +113,18 @@ def advance(subscription: Subscription, until: Instant, offers: Mapping[str, Pla
 # --- start ----------------------------------------------------------------------------------------
 
 
-def start(id_: str, move: Start, at: Instant, offers: Mapping[str, Plan[Any]]) -> Outcome:
+def start(id_: str, move: Start | Mirror, at: Instant, offers: Mapping[str, Plan[Any]]) -> Outcome:
     """Make a subscription: now, in the future, or in the past with all that was due since.
+
+    By a mirror it is what the provider says that bills it.
 
     Raises InvalidInput with every field that is wrong, UnknownPlan, CurrencyMismatch for a plan
     that is not sold in its currency, InvalidPeriod for an unknown zone.
     """
     at = to_the_second(at)
+    if isinstance(move, Mirror):
+        flow = begun_mirror(id_, move, at, offers)
+        return Outcome(flow.now, (), tuple(flow.grants))
     begins = to_the_second(move.starts_at) if move.starts_at is not None else at
     _check_start(move, at, begins)
     unit = currency(move.currency)
@@ -256,9 +269,10 @@ def apply(
             f" {instant_text(subscription.clock)}: nothing can happen to it before then",
             clock=instant_text(subscription.clock),
         )
+    kind = KINDS[type(move)]
+    check_biller(subscription, kind)
     flow = Flow(subscription, offers)
     flow.advance(at)
-    kind = KINDS[type(move)]
     if kind not in ALLOWED[flow.now.state]:
         raise Conflict(_refused(flow.now, kind), state=flow.now.state, move=kind)
     number = flow.now.moves + 1
@@ -391,6 +405,7 @@ _ACTS: Final[Mapping[MoveKind, Callable[[Flow, Any, Instant, int], None]]] = {
     "unplan": _unplan,
     "lapse": _lapse,
     "recover": _recover,
+    "mirror": mirror_again,
 }
 
 

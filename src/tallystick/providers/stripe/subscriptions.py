@@ -1,0 +1,71 @@
+"""The calls for subscriptions that Stripe bills: one of them, or all of an account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tallystick.providers.stripe.client import open_client, our_errors
+from tallystick.providers.stripe.subscription import mirrored_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tallystick.core.intent import ProviderAccount
+    from tallystick.core.mirror import Mirrored
+    from tallystick.core.period import Instant
+    from tallystick.providers.stripe.settings import StripeSettings
+
+__all__ = ["StripeSubscriptions"]
+
+_PAGE: Final = 100
+
+
+class StripeSubscriptions:
+    """The subscriptions of one Stripe account, read as mirrors; never called in a transaction.
+
+    `lines` are our price lines by Stripe's ids of prices (`price_lines` gives those of a lock).
+    """
+
+    def __init__(self, settings: StripeSettings, lines: Mapping[str, str]) -> None:
+        """Open them.  Raises SetupError where the settings do not say which account it is."""
+        self.account: ProviderAccount = settings.provider_account
+        self.lines = dict(lines)
+        self.client = open_client(settings)
+
+    def fetch(self, reference: str, as_of: Instant) -> Mirrored:
+        """Fetch one; `as_of` is the time now, before it is asked.
+
+        Raises NotFound, OutcomeUnknown, SetupError, Conflict, InvalidInput.
+        """
+        return self.read(self.fetch_raw(reference), as_of)
+
+    def fetch_raw(self, reference: str) -> dict[str, Any]:
+        """Fetch one as plain JSON values.  Raises NotFound, OutcomeUnknown, SetupError."""
+        with our_errors("subscription of Stripe", reference):
+            found = self.client.v1.subscriptions.retrieve(reference)
+        return found.to_dict(for_json=True)
+
+    def read(self, fetched: Mapping[str, Any], as_of: Instant) -> Mirrored:
+        """Read one that was fetched.  Raises Conflict, InvalidInput."""
+        return mirrored_of(fetched, account=self.account, lines=self.lines, as_of=as_of)
+
+    def every(
+        self, now: Callable[[], Instant], after: str | None = None
+    ) -> Iterator[tuple[Instant, dict[str, Any]]]:
+        """Give all of the account, those that are over too, with when each was asked for.
+
+        Newest first, as Stripe lists them, those after one of them.  Raises OutcomeUnknown,
+        SetupError.
+        """
+        more = True
+        while more:
+            params: Any = {"status": "all", "limit": _PAGE}
+            if after is not None:
+                params["starting_after"] = after
+            as_of = now()
+            with our_errors("subscription of Stripe", after or ""):
+                page = self.client.v1.subscriptions.list(params)
+            for each in page.data:
+                after = each.id
+                yield as_of, each.to_dict(for_json=True)
+            more = page.has_more and bool(page.data)
