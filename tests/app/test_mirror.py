@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -273,7 +274,7 @@ def test_no_item_of_ours_is_charged_on_it(shop: Selling) -> None:
             "id": "x",
             "subscription_id": id_,
             "description": "Hours",
-            "quantity": 1,
+            "quantity": Decimal(1),
             "amount": 100,
             "currency": "USD",
             "at": START,
