@@ -58,8 +58,9 @@ LIMITS = "tallystick_0012"
 LEASES = "tallystick_0014"
 INTENTS = "tallystick_0015"
 BILLERS = "tallystick_0017"
+ACTS = "tallystick_0019"
 EVERY = [FIRST, BILLING, TAXES, COUPONS, CREDITS, DUNNING, MOVES, RULES, PARENTS, LIMITS, LEASES]
-EVERY += [INTENTS, BILLERS]
+EVERY += [INTENTS, BILLERS, ACTS]
 # An applied migration is never edited: a released one never changes here either.
 FROZEN = {
     FIRST: "e31b3608bd8fdcd8b13d2f56eda2060febf19868966db678465396417f2f8aec",
@@ -75,6 +76,7 @@ FROZEN = {
     LEASES: "232666c52a80113c20af6d87cd78150f7803a53af75fa0fbb4f85e89f44b82c9",
     INTENTS: "cda6cfd87f46ee47ba99bd961c9df52f72485e4ed2404b816bf126498a8d93d6",
     BILLERS: "c76eed1a98b86b40252a5c1868dcd038ef18f5c3f11e03897e9e5367f6a47941",
+    ACTS: "558879cd6a36f39048c14e0240baa0bfead763de788e02395a6480c21f1d6437",
 }
 
 

@@ -11,35 +11,15 @@ from typing import TYPE_CHECKING, Any
 from tallystick.core.mirror import mirrored
 from tallystick.core.subscription_flow import Flow
 from tallystick.core.subscription_grants import granting
-from tallystick.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tallystick.core.catalog import Plan
-    from tallystick.core.move import Mirror, MoveKind
+    from tallystick.core.move import Mirror
     from tallystick.core.period import Instant, Period
-    from tallystick.core.subscription import Subscription
 
-__all__ = ["begun_mirror", "check_biller", "mirror_again"]
-
-
-def check_biller(subscription: Subscription, kind: MoveKind) -> None:
-    """Hold a move to who bills: a provider's is only ever mirrored, and ours never.
-
-    Raises Conflict, which says who bills it.
-    """
-    origin = subscription.origin
-    if origin is not None and kind != "mirror":
-        raise Conflict(
-            f"{origin.provider} bills subscription {subscription.id!r} ({origin.reference}): no"
-            f" {kind} of it here; ask {origin.provider} for it, and what it says then is mirrored",
-            biller="provider",
-            provider=origin.provider,
-            reference=origin.reference,
-        )
-    if origin is None and kind == "mirror":
-        raise Conflict(f"subscription {subscription.id!r} is billed here: it mirrors no other")
+__all__ = ["begun_mirror", "mirror_again"]
 
 
 def begun_mirror(id_: str, move: Mirror, at: Instant, offers: Mapping[str, Plan[Any]]) -> Flow:

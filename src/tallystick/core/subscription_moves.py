@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from tallystick.core.calendar import check_zone
 from tallystick.core.currency import currency
 from tallystick.core.frozen import FrozenDict
-from tallystick.core.mirror_flow import begun_mirror, check_biller, mirror_again
+from tallystick.core.mirror_flow import begun_mirror, mirror_again
 from tallystick.core.move import (
     Billing,
     Cancel,
@@ -31,6 +31,7 @@ from tallystick.core.move import (
     Start,
     Unplan,
 )
+from tallystick.core.move_rules import ALLOWED, KINDS, check_allowed, check_biller
 from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.subscription import MAIN, AfterTrial, Item, Planned, Subscription
 from tallystick.core.subscription_flow import Flow
@@ -46,44 +47,9 @@ if TYPE_CHECKING:
     from tallystick.core.charge import Due
     from tallystick.core.move import AddOn, Move, MoveKind
     from tallystick.core.period import Instant
-    from tallystick.core.subscription import State
     from tallystick.core.subscription_grants import PlanGrant
 
 __all__ = ["ALLOWED", "KINDS", "Outcome", "advance", "apply", "next_at", "start"]
-
-_ANY: Final[frozenset[MoveKind]] = frozenset({"change", "cancel", "keep", "unplan", "mirror"})
-
-ALLOWED: Final[Mapping[State, frozenset[MoveKind]]] = FrozenDict(
-    {
-        "scheduled": _ANY,
-        "trialing": _ANY,
-        "active": _ANY | {"pause", "lapse"},
-        "past_due": _ANY | {"pause", "recover"},
-        "paused": _ANY | {"resume", "lapse", "recover"},
-        "canceled": frozenset(),
-        "ended": frozenset(),
-    }
-)
-"""Which moves there are in which state; `start` makes a subscription and is in none.
-
-`mirror` is the only one of what a provider bills, and of nothing else.
-"""
-
-KINDS: Final[Mapping[type[Any], MoveKind]] = FrozenDict(
-    {
-        Start: "start",
-        Change: "change",
-        Pause: "pause",
-        Resume: "resume",
-        Cancel: "cancel",
-        Keep: "keep",
-        Unplan: "unplan",
-        Lapse: "lapse",
-        Recover: "recover",
-        Mirror: "mirror",
-    }
-)
-"""The word for each move."""
 
 _MOST_ADD_ONS: Final = 50
 _MOST_PLANNED: Final = 100
@@ -273,19 +239,12 @@ def apply(
     check_biller(subscription, kind)
     flow = Flow(subscription, offers)
     flow.advance(at)
-    if kind not in ALLOWED[flow.now.state]:
-        raise Conflict(_refused(flow.now, kind), state=flow.now.state, move=kind)
+    check_allowed(flow.now, kind)
     number = flow.now.moves + 1
     flow.now = replace(flow.now, moves=number, clock=at)
     _ACTS[kind](flow, move, at, number)
     flow.settle(at)
     return Outcome(flow.now, tuple(flow.dues), tuple(flow.grants))
-
-
-def _refused(subscription: Subscription, kind: MoveKind) -> str:
-    allowed = sorted(ALLOWED[subscription.state])
-    can = f"it can {', '.join(allowed)}" if allowed else "nothing happens to it any more"
-    return f"subscription {subscription.id!r} is {subscription.state}: no {kind} now; {can}"
 
 
 def _change(flow: Flow, move: Change, at: Instant, number: int) -> None:

@@ -36,6 +36,7 @@ from tallystick.storage.intent_tables import make_intents
 from tallystick.storage.lease_tables import make_lease_tables
 from tallystick.storage.parent_tables import make_parent_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
+from tallystick.storage.provider_act_tables import make_provider_acts
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
 
 __all__ = ["PREFIX", "Tables", "tables_of"]
@@ -109,7 +110,10 @@ class Tables:
         self.gates, self.reservations = limits.gates, limits.reservations
         leased = make_lease_tables(self.metadata, prefix)
         self.leases, self.entitlement_overrides = leased.leases, leased.entitlement_overrides
-        self.intents = make_intents(self.metadata, prefix)
+        self.intents, self.provider_acts = (
+            make_intents(self.metadata, prefix),
+            make_provider_acts(self.metadata, prefix),
+        )
 
     @property
     def version_table(self) -> str:

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import stripe
+
+from tallystick.errors import Conflict
+from tallystick.providers.stripe.abilities import ABILITIES
 from tallystick.providers.stripe.client import open_client, our_errors
 from tallystick.providers.stripe.subscription import mirrored_of
+from tallystick.providers.stripe.subscription_act import call_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from tallystick.core.catalog import Plan
     from tallystick.core.intent import ProviderAccount
     from tallystick.core.mirror import Mirrored
+    from tallystick.core.move import Move
     from tallystick.core.period import Instant
+    from tallystick.core.provider_act import ProviderAct, ProviderCall
+    from tallystick.core.subscription import Subscription
     from tallystick.providers.stripe.settings import StripeSettings
 
 __all__ = ["StripeSubscriptions"]
 
 _PAGE: Final = 100
+_LONGEST: Final = 500
+_SERVER_ERROR: Final = 500
 
 
 class StripeSubscriptions:
@@ -25,6 +36,9 @@ class StripeSubscriptions:
 
     `lines` are our price lines by Stripe's ids of prices (`price_lines` gives those of a lock).
     """
+
+    name: Final = ABILITIES.name
+    key_hours: Final = ABILITIES.key_hours
 
     def __init__(self, settings: StripeSettings, lines: Mapping[str, str]) -> None:
         """Open them.  Raises SetupError where the settings do not say which account it is."""
@@ -48,6 +62,38 @@ class StripeSubscriptions:
     def read(self, fetched: Mapping[str, Any], as_of: Instant) -> Mirrored:
         """Read one that was fetched.  Raises Conflict, InvalidInput."""
         return mirrored_of(fetched, account=self.account, lines=self.lines, as_of=as_of)
+
+    def call_of(
+        self, move: Move, held: Subscription, offers: Mapping[str, Plan[Any]]
+    ) -> ProviderCall:
+        """Give the call that makes a move.  Raises Conflict, InvalidInput."""
+        return call_of(move, held, offers, self.lines)
+
+    def ask(self, act: ProviderAct) -> None:
+        """Ask for an act; to the same key it is done once.
+
+        Raises OutcomeUnknown; SetupError; NotFound, and Conflict for what is refused, a card too.
+        """
+        calls: Mapping[str, Any] = {
+            "update": self.client.v1.subscriptions.update,
+            "cancel": self.client.v1.subscriptions.cancel,
+            "resume": self.client.v1.subscriptions.resume,
+        }
+        options: Any = {"idempotency_key": act.key}
+        try:
+            with our_errors("subscription of Stripe", act.reference):
+                calls[act.call.name](act.reference, dict(act.call.params), options)
+        except stripe.CardError as declined:
+            words = str(declined.user_message or declined)[:_LONGEST]
+            raise Conflict(f"Stripe refused it: {words}", provider_code=declined.code) from declined
+
+    def keeps_fault(self, fault: Exception) -> bool:
+        """Tell whether Stripe answered with a fault of its own, and says so to this key for ever.
+
+        Source: docs.stripe.com/api/idempotent_requests (500s are kept too).
+        """
+        said = fault.__cause__
+        return isinstance(said, stripe.APIError) and (said.http_status or 0) >= _SERVER_ERROR
 
     def every(
         self, now: Callable[[], Instant], after: str | None = None
