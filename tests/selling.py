@@ -81,7 +81,9 @@ class Selling:
         )
         self.stripe = StripeSubscriptions(settings, {})
         self.v1: Any = self.stripe.client.v1
-        self.tally = Tallystick(url, catalog=CATALOG, clock=clock, ids=CountedIds())
+        self.tally = Tallystick(
+            url, catalog=CATALOG, clock=clock, ids=CountedIds(), billers=[self.stripe]
+        )
         self.tally.migrate()
         self.tally.publish(author="anna")
         product = self.v1.products.create({"name": "App"}).id
