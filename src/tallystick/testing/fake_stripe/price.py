@@ -226,6 +226,12 @@ def _update(account: Account, call: Call) -> Thing:
     price, params = account.get("price", call.ids[0]), call.params
     if "currency_options" in params:
         raise unsupported("prices with currency_options")
+    first = account.of("product")[price["product"]]["default_price"] == price["id"]
+    if first and not params.get("active", True):
+        raise Refused(
+            "This price cannot be archived because it is the default price of its product.",
+            param="active",
+        )
     old, new = price["tax_behavior"], params.get("tax_behavior", price["tax_behavior"])
     if old not in {"unspecified", new}:
         raise Refused("tax_behavior cannot be changed once it is set.", param="tax_behavior")
