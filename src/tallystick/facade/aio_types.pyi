@@ -18,6 +18,7 @@ from tallystick.app.foresight import Foreseen, ToCome
 from tallystick.app.imports import BadLine, Imported
 from tallystick.app.intent_run import Finished
 from tallystick.app.meters import KeptMeter
+from tallystick.app.mirror_import import Reconciled
 from tallystick.app.price_migration import MigrationPreview
 from tallystick.app.price_migration_run import MigrationRun, MigrationUndone
 from tallystick.app.provider_act import ActsDone
@@ -780,6 +781,20 @@ class AsyncMirrors:
     async def fetch(
         self, reference: str, *, provider: str = ..., at: datetime | None = ...
     ) -> Subscription: ...
+    async def import_customers(
+        self,
+        *,
+        provider: str = ...,
+        tell: Callable[[Imported], object] = ...,
+        at: datetime | None = ...,
+    ) -> Imported: ...
+    async def import_subscriptions(
+        self,
+        *,
+        provider: str = ...,
+        tell: Callable[[Imported], object] = ...,
+        at: datetime | None = ...,
+    ) -> Imported: ...
     async def keep(
         self,
         told: Mirrored,
@@ -787,6 +802,9 @@ class AsyncMirrors:
         at: datetime | None = ...,
         connection: AsyncConnection | AsyncSession | None = ...,
     ) -> Subscription: ...
+    async def reconcile(
+        self, *, provider: str = ..., apply: bool = ..., at: datetime | None = ...
+    ) -> Reconciled: ...
     async def run(
         self,
         at: datetime | None = ...,

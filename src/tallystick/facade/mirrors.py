@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tallystick.app.billers import open_biller
 from tallystick.app.mirror import mirror_subscription
+from tallystick.app.mirror_import import import_customers, import_subscriptions, reconcile
 from tallystick.app.provider_act import ActsDone, begin_act, finish_act, finish_acts
 from tallystick.app.subscription import Made
 from tallystick.core.given import whole_at
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
+    from tallystick.app.mirror_import import Imported, Reconciled
     from tallystick.app.subscription import MoveMaker
     from tallystick.core.mirror import Mirrored
     from tallystick.core.move import Move
@@ -130,6 +132,52 @@ class Mirrors:
             act = self._act(act.id) if done is None else done
         _check(act)
         return Made(self._tally.subscriptions.get(found.id))
+
+    # --- all of an account ----------------------------------------------------------------------
+
+    def import_customers(
+        self,
+        *,
+        provider: str = "stripe",
+        tell: Callable[[Imported], object] = bool,
+        at: datetime | None = None,
+    ) -> Imported:
+        """Make a customer here for each one of the provider; a second time it changes nothing.
+
+        Its id is what the metadata `tallystick_customer` says, else the provider's own.
+
+        Raises OutcomeUnknown, SetupError, StorageUnavailable.
+        """
+        biller = self.biller(provider)
+        return import_customers(self._tally.storage, biller, self._now(at), tell)
+
+    def import_subscriptions(
+        self,
+        *,
+        provider: str = "stripe",
+        tell: Callable[[Imported], object] = bool,
+        at: datetime | None = None,
+    ) -> Imported:
+        """Mirror every subscription of the provider; a second time it changes nothing.
+
+        One that cannot be mirrored is left out, with the reason.
+
+        Raises OutcomeUnknown, SetupError, StorageUnavailable.
+        """
+        biller = self.biller(provider)
+        return import_subscriptions(self._tally.storage, biller, self._now(at), tell)
+
+    def reconcile(
+        self, *, provider: str = "stripe", apply: bool = False, at: datetime | None = None
+    ) -> Reconciled:
+        """Tell what differs between the mirrors and what their provider says now.
+
+        With `apply` it is taken over.  Raises OutcomeUnknown, SetupError, StorageUnavailable.
+        """
+        biller = self.biller(provider)
+        return reconcile(self._tally.storage, biller, self._now(at), apply=apply)
+
+    # --- shared ---------------------------------------------------------------------------------
 
     def biller(self, provider: str = "stripe") -> StripeSubscriptions:
         """Give the account that bills: the ledger's own, else that of the environment.

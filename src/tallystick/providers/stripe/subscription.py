@@ -53,7 +53,10 @@ _TIMES: Final = (*("created", "start_date", "trial_start", "canceled_at", "ended
 
 
 def price_lines(lock: Lock) -> dict[str, str]:
-    """Give our price line by Stripe's id of the price, as a lock file holds them."""
+    """Give our price line by Stripe's id of the price, as a lock file holds them.
+
+    A price in another currency than the plan's own has its code behind the line (`core.lock`).
+    """
     return {price.provider_id: line for line, price in lock.prices.items()}
 
 
@@ -91,6 +94,7 @@ def _read(
     data = fetched["items"]["data"]
     stand = _stand_of(fetched)
     latest = _latest(fetched)
+    unit = currency(str(fetched["currency"]).upper()).code
     status = fetched["status"]
     start, end = data[0]["current_period_start"], data[0]["current_period_end"]
     cancel_at = fetched.get("cancel_at") or (end if fetched["cancel_at_period_end"] else None)
@@ -99,8 +103,8 @@ def _read(
         provider="stripe",
         reference=str(fetched["id"]),
         payer=_id(fetched["customer"]),
-        currency=currency(str(fetched["currency"]).upper()).code,
-        lines=tuple(_line(each, lines) for each in data),
+        currency=unit,
+        lines=tuple(_line(each, lines, unit) for each in data),
         plan=(fetched.get("metadata") or {}).get(PLAN_KEY),
         as_of=as_of,
         stamp=_stamp(fetched, latest),
@@ -140,12 +144,13 @@ def _stand_of(fetched: Mapping[str, Any]) -> _Stand:
     return _Stand(state)
 
 
-def _line(item: Mapping[str, Any], lines: Mapping[str, str]) -> MirroredLine:
+def _line(item: Mapping[str, Any], lines: Mapping[str, str], unit: str) -> MirroredLine:
     price = item["price"]
+    line = lines.get(price["id"])
     return MirroredLine(
         item=str(item["id"]),
         price=str(price["id"]),
-        line=lines.get(price["id"]),
+        line=None if line is None else line.removesuffix(f":{unit}"),
         plan=(price.get("metadata") or {}).get(PLAN_KEY),
         quantity=item.get("quantity"),
     )

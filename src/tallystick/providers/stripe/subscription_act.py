@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.core.lock import line_key
 from tallystick.core.move import Cancel, Change, Keep, Pause, Resume
 from tallystick.core.provider_act import ProviderCall
 from tallystick.core.terms import MOST_SEATS
+from tallystick.core.wording import and_words
 from tallystick.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
@@ -99,9 +101,8 @@ def _change(
     if (offer, seats) == (main.offer, main.seats):
         raise Conflict(f"subscription {held.id!r} has just that: nothing would change")
     before = _lines_of(held, offers[main.offer], lines)
-    after = [] if offer == main.offer else _charged(offers[offer])
-    if after:
-        items = list(_exchanged(before, after, lines, seats))
+    if offer != main.offer:
+        items = list(_exchanged(before, _there(offers[offer], held, lines), seats))
     else:
         items = [{"id": _by_seat(before, main.offer), "quantity": seats}]
     params: dict[str, Any] = {"items": items}
@@ -128,7 +129,8 @@ def _lines_of(held: Subscription, plan: Plan[Any], lines: Mapping[str, str]) -> 
     by_id = {price.id: price for price in plan.prices}
     origin = held.origin
     found = [] if origin is None else origin.lines
-    mine = [(item, by_id[lines[price]]) for item, price in found if lines.get(price) in by_id]
+    ours = {price: line.removesuffix(f":{held.currency}") for price, line in lines.items()}
+    mine = [(item, by_id[ours[price]]) for item, price in found if ours.get(price) in by_id]
     if not mine:
         raise Conflict(
             f"no line of {plan.id} is known among those of {held.id!r} at Stripe: pull the lock"
@@ -137,10 +139,21 @@ def _lines_of(held: Subscription, plan: Plan[Any], lines: Mapping[str, str]) -> 
     return mine
 
 
-def _charged(plan: Plan[Any]) -> list[Price]:
+def _there(
+    plan: Plan[Any], held: Subscription, lines: Mapping[str, str]
+) -> list[tuple[str, Price]]:
+    """Give what Stripe calls each price of a plan, in the currency of the subscription."""
     if plan.custom or not plan.prices:
         raise Conflict(f"plan {plan.ref} has no price at Stripe: cancel instead")
-    return list(plan.prices)
+    there = {line: price for price, line in lines.items()}
+    code = None if plan.currency == held.currency else held.currency.code
+    found = [(there.get(line_key(each.id, code)), each) for each in plan.prices]
+    lost = [each.id for name, each in found if name is None]
+    if lost:
+        raise Conflict(
+            f"{and_words(lost)} of {plan.ref} is not at Stripe: `tallystick stripe apply`"
+        )
+    return [(name, each) for name, each in found if name is not None]
 
 
 def _by_seat(before: list[_Line], offer: str) -> str:
@@ -152,17 +165,11 @@ def _by_seat(before: list[_Line], offer: str) -> str:
 
 
 def _exchanged(
-    before: list[_Line], after: Iterable[Price], lines: Mapping[str, str], seats: int
+    before: list[_Line], after: Iterable[tuple[str, Price]], seats: int
 ) -> Iterable[dict[str, Any]]:
     """Put each new price in the place of an old one of its kind; add, or take away, the rest."""
     left = list(before)
-    there = {line: price for price, line in lines.items()}
-    for price in after:
-        name = there.get(price.id)
-        if name is None:
-            raise Conflict(
-                f"price line {price.id!r} has no price at Stripe: `tallystick stripe apply`"
-            )
+    for name, price in after:
         at = next((n for n, (_, old) in enumerate(left) if old.basis == price.basis), None)
         item: dict[str, Any] = {} if at is None else {"id": left.pop(at)[0]}
         item["price"] = name

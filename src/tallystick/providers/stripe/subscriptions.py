@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import stripe
 
+from tallystick.core.currency import currency
+from tallystick.core.money import Money
 from tallystick.errors import Conflict
 from tallystick.providers.stripe.abilities import ABILITIES
 from tallystick.providers.stripe.client import open_client, our_errors
 from tallystick.providers.stripe.subscription import mirrored_of
 from tallystick.providers.stripe.subscription_act import call_of
+from tallystick.providers.stripe.wire import from_api_amount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -95,23 +98,47 @@ class StripeSubscriptions:
         said = fault.__cause__
         return isinstance(said, stripe.APIError) and (said.http_status or 0) >= _SERVER_ERROR
 
-    def every(
-        self, now: Callable[[], Instant], after: str | None = None
-    ) -> Iterator[tuple[Instant, dict[str, Any]]]:
-        """Give all of the account, those that are over too, with when each was asked for.
+    def every(self, now: Callable[[], Instant]) -> Iterator[tuple[Instant, list[dict[str, Any]]]]:
+        """Give all of the account, also those that are over, a page at a time.
 
-        Newest first, as Stripe lists them, those after one of them.  Raises OutcomeUnknown,
-        SetupError.
+        With each comes when it was asked for.  Raises OutcomeUnknown, SetupError.
         """
+        return self._pages(self.client.v1.subscriptions.list, {"status": "all"}, now)
+
+    def customers(
+        self, now: Callable[[], Instant]
+    ) -> Iterator[tuple[Instant, list[dict[str, Any]]]]:
+        """Give the customers of the account, a page at a time.
+
+        Raises OutcomeUnknown, SetupError.
+        """
+        return self._pages(self.client.v1.customers.list, {}, now)
+
+    def unpaid(self, now: Callable[[], Instant]) -> dict[str, Money]:
+        """Give what is left to be paid of open invoices there, by currency.
+
+        Raises OutcomeUnknown, SetupError.
+        """
+        left: dict[str, Money] = {}
+        for _, page in self._pages(self.client.v1.invoices.list, {"status": "open"}, now):
+            for each in page:
+                unit = currency(str(each["currency"]).upper())
+                amount = from_api_amount(each["amount_remaining"], unit)
+                left[unit.code] = left.get(unit.code, Money(0, unit)) + amount
+        return dict(sorted(left.items()))
+
+    def _pages(
+        self, ask: Callable[[Any], Any], params: Mapping[str, Any], now: Callable[[], Instant]
+    ) -> Iterator[tuple[Instant, list[dict[str, Any]]]]:
+        """Ask for page after page, newest first, as Stripe lists them."""
+        after: dict[str, str] = {}
         more = True
         while more:
-            params: Any = {"status": "all", "limit": _PAGE}
-            if after is not None:
-                params["starting_after"] = after
             as_of = now()
-            with our_errors("subscription of Stripe", after or ""):
-                page = self.client.v1.subscriptions.list(params)
-            for each in page.data:
-                after = each.id
-                yield as_of, each.to_dict(for_json=True)
-            more = page.has_more and bool(page.data)
+            with our_errors("page of Stripe"):
+                page = ask({**params, **after, "limit": _PAGE})
+            found = [each.to_dict(for_json=True) for each in page.data]
+            if found:
+                yield as_of, found
+                after = {"starting_after": str(found[-1]["id"])}
+            more = page.has_more and bool(found)
