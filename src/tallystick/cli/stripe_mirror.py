@@ -9,8 +9,7 @@ import typer
 from tallystick.cli.arguments import AsJson, ends_well
 from tallystick.cli.ledger import json_value, over_ledger
 from tallystick.cli.output import say, say_json, warn
-from tallystick.cli.stripe_book import Live
-from tallystick.errors import SetupError
+from tallystick.cli.stripe_book import Live, open_book
 
 if TYPE_CHECKING:
     from tallystick.app.mirror_import import Drift, Imported, Reconciled
@@ -33,7 +32,7 @@ def import_existing(
     tally: Tallystick, *, customers: bool, subscriptions: bool, live: bool, as_json: bool
 ) -> None:
     """Take over what an account has, customers first; exit 1 where something was left out."""
-    _check_mode(tally, live=live)
+    open_book(live=live)  # the mode that was said, and the account that was named
     mirrors = tally.mirrors
     done: dict[str, Imported] = {}
     if customers:
@@ -66,7 +65,7 @@ def reconcile(
     Each is fetched anew, whatever webhooks said; what is left to be paid of open invoices there is
     told too. Exit status: 0 where nothing differs or all of it was taken over, else 1.
     """
-    _check_mode(tally, live=live)
+    open_book(live=live)  # the mode that was said, and the account that was named
     found = tally.mirrors.reconcile(apply=apply)
     if as_json:
         say_json(_reconciled_tree(found))
@@ -82,13 +81,6 @@ def reconcile(
 
 COMMANDS: Final = (reconcile,)
 """The commands of this file."""
-
-
-def _check_mode(tally: Tallystick, *, live: bool) -> None:
-    if tally.mirrors.biller().account.live != live:
-        cure = "leave --live out" if live else "where money is real: add --live"
-        mode = "test" if live else "live"
-        raise SetupError(f"TALLYSTICK_STRIPE_KEY is of {mode} mode, {cure}")
 
 
 def _telling(what: str, *, as_json: bool) -> Any:  # noqa: ANN401 - what is told of each page
