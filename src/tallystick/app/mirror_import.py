@@ -173,7 +173,7 @@ def _each(
 ) -> Imported:
     """Do it with each of a page in one transaction; what is refused is left out alone."""
 
-    def do(unit: Unit) -> Imported:
+    def take(unit: Unit) -> Imported:
         made = 0
         left = []
         for fetched in page:
@@ -184,7 +184,7 @@ def _each(
                 left.append((str(fetched.get("id"))[:80], str(refused)))
         return Imported(made=made, known=len(page) - made - len(left), left_out=tuple(left))
 
-    return storage.attempt(do, repeatable=True)
+    return storage.attempt(take, repeatable=True)
 
 
 def _sum(one: Imported, other: Imported) -> Imported:
