@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-import yaml
 
 from tallystick.cli.arguments import AsJson, Usage, ends_well
 from tallystick.cli.ledger import Database, Prefix, Schema, ledger
@@ -45,7 +44,6 @@ def import_(
 
     Exit status: 0, or 1 where something was left out.
     """
-    from tallystick.core.dialects import read_catalog
     from tallystick.providers.stripe.book_import import imported
 
     if customers or subscriptions or file is None:
@@ -66,14 +64,16 @@ def import_(
     if path.exists():
         raise SetupError(f"{file} is here already; name another file")
     got = imported(open_book(live=live).held())
-    catalog = read_catalog(got.tree, source=path.name)
+    if not got.tree["products"]:
+        raise SetupError("the account has no active price that a catalogue can hold")
+    plans = sum(len(product["plans"]) for product in got.tree["products"])
     with path.open("x", encoding="utf-8") as stream:
         stream.write(_text(got.tree, path.suffix))
     if as_json:
         left = [{"provider_id": id_, "reason": why} for id_, why in got.refused]
-        say_json({"file": path.name, "plans": len(catalog), "left_out": left})
+        say_json({"file": path.name, "plans": plans, "left_out": left})
     else:
-        say(f"{path.name}: {len(catalog)} plan{'' if len(catalog) == 1 else 's'}")
+        say(f"{path.name}: {plans} plan{'' if plans == 1 else 's'}")
         say(f"next: tallystick stripe pull {path.name}, then tallystick stripe drift {path.name}")
     warn(*(f"left out: {id_}: {why}" for id_, why in got.refused))
     if got.refused:
@@ -83,6 +83,8 @@ def import_(
 def _text(tree: dict[str, Any], suffix: str) -> str:
     if suffix == ".json":
         return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
+    import yaml
+
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
 
 

@@ -38,7 +38,13 @@ class Line(stripe.HTTPClient):
         self.fake = fake
 
     def request(
-        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        *,
+        _usage: list[str] | None = None,
     ) -> tuple[str, int, Mapping[str, str]]:
         """Ask once."""
         parts = urlsplit(url)
@@ -46,7 +52,7 @@ class Line(stripe.HTTPClient):
         body = (post_data or "").encode()
         reply = self.fake.answer(Asked(method.upper(), parts.path, parts.query, small, body))
         if reply.seen in {Seen.SILENCE, Seen.CUT}:
-            raise stripe.APIConnectionError("nobody answers")
+            raise stripe.APIConnectionError("nobody answers")  # type: ignore[no-untyped-call]  # the SDK's own
         return reply.body.decode(), reply.status, dict(reply.headers)
 
     def close(self) -> None:

@@ -10,12 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from tallystick.core.currency import currency
 from tallystick.core.lock import LockedPrice
-from tallystick.errors import InvalidInput, Problem
+from tallystick.errors import Problem
 from tallystick.providers.stripe.book import KINDS, OWN, PLAN, Found, Step
 from tallystick.providers.stripe.book_match import differences, ids_of
-from tallystick.providers.stripe.wire import from_api_amount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,19 +61,15 @@ def steps_of(
 def locked_price(found: Found, plan: str | None) -> LockedPrice:
     """Give what the lock file holds of a price: its id, its interval, its amount where it has one.
 
-    The amount is in our minor units.
+    The amount is in Stripe's smallest unit; one with a part of it is left out.
     """
-    terms, amount = found.terms, None
-    if terms["usage"] != "metered" and terms["amount"] is not None:
-        try:
-            amount = from_api_amount(int(terms["amount"]), currency(terms["currency"])).minor
-        except (InvalidInput, ValueError):  # a part of the smallest unit, which is no such amount
-            amount = None
+    terms = found.terms
+    amount = "" if terms["usage"] == "metered" else terms["amount"] or ""
     return LockedPrice(
         provider_id=found.id,
         interval=terms["interval"],
         interval_count=terms["interval_count"],
-        amount=amount,
+        amount=int(amount) if amount.isdigit() else None,
         currency=terms["currency"],
         plan_id=plan,
     )
