@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 
     from tallystick.providers.stripe.subscriptions import StripeSubscriptions
 
-__all__ = ["open_biller"]
+__all__ = ["is_set_up", "open_biller"]
 
 _LOCK: Final = "TALLYSTICK_STRIPE_LOCK"
+_NEEDED: Final = ("TALLYSTICK_STRIPE_KEY", "TALLYSTICK_STRIPE_ACCOUNT")
+
+
+def is_set_up(environ: Mapping[str, str] | None = None) -> bool:
+    """Tell whether the environment names an account that could bill."""
+    said = os.environ if environ is None else environ
+    return all(said.get(name, "").strip() for name in _NEEDED)
 
 
 def open_biller(

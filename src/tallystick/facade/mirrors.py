@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tallystick.app.billers import open_biller
+from tallystick.app.billers import is_set_up, open_biller
 from tallystick.app.mirror import mirror_subscription
 from tallystick.app.mirror_import import import_customers, import_subscriptions, reconcile
 from tallystick.app.provider_act import ActsDone, begin_act, finish_act, finish_acts
@@ -95,9 +95,13 @@ class Mirrors:
     ) -> ActsDone:
         """Go on with every act that a crash or a silence left; a second run changes nothing.
 
+        Where no provider is set up that bills, there is nothing to go on with.
+
         Raises StorageUnavailable, SetupError, InvalidInput.
         """
         most = None if limit is None else whole_at(limit, "limit")
+        if provider not in self._tally.billers and not is_set_up():
+            return ActsDone()
         biller = self.biller(provider)
         return finish_acts(self._tally.storage, biller, self._now(at), most, stop)
 
