@@ -79,7 +79,7 @@ def mirrored_of(
         raise Conflict(f"{str(fetched.get('id'))[:60]!r} is not of the {mode} mode of {account.id}")
     try:
         return _read(fetched, account, lines, as_of)
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
         if isinstance(error, InvalidInput):
             raise
         text = f"what Stripe says of {str(fetched.get('id'))[:60]!r} cannot be read: {error!r}"
