@@ -20,7 +20,6 @@ from tallystick.cli import (
     foresee,
     init,
     invoice,
-    invoice_run,
     lint,
     meters,
     migrate,
@@ -40,6 +39,7 @@ from tallystick.cli import (
     types,
     usage,
     verify,
+    worker,
 )
 from tallystick.cli.credits import credits_
 from tallystick.cli.output import say
@@ -95,7 +95,7 @@ for command in (
     publish.publish,
     meters.meters,
     foresee.foresee,
-    invoice_run.worker,
+    worker.worker,
     backtest.backtest,
     verify.verify,
     role.role,
