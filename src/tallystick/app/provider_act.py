@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from tallystick.app.intent_run import LEASE
+from tallystick.app.asking import LEASE
 from tallystick.app.mirror import mirror_subscription
 from tallystick.app.offers import Offers
 from tallystick.app.stopped import reason_of, words_of

@@ -93,12 +93,16 @@ def worker(
 
 def _billed(tally: Tallystick, stop: _Stop, *, as_json: bool) -> bool:
     """Bill until nothing is due, or until we are to stop; tell whether anything was done."""
+    from tallystick.errors import StorageUnavailable
+
     total: Run | None = None
-    with _away():
+    try:
         for step in tally.invoices.steps():
             total = step if total is None else total + step
             if stop.asked:
                 break
+    except StorageUnavailable as away:
+        warn(f"{away}; trying again later")
     if total is None or not total.did_work:
         return False
     tell_run(total, total.set_aside, as_json=as_json, line=True)
@@ -108,24 +112,17 @@ def _billed(tally: Tallystick, stop: _Stop, *, as_json: bool) -> bool:
 
 def _gone_on(tally: Tallystick, room: _Room, stop: _Stop, *, as_json: bool) -> bool:
     """Go on with one part; tell whether anything of it came to an end."""
-    with _away():
-        done = getattr(tally, room.name).run(stop=lambda: stop.asked)
-        if done.asked:
-            say_counts(room.words, done, as_json=as_json)
-            sys.stdout.flush()
-        return bool(room.over(done))
-    return False
-
-
-@contextlib.contextmanager
-def _away() -> Iterator[None]:
-    """Take a database that is away as a reason to try again later."""
     from tallystick.errors import StorageUnavailable
 
     try:
-        yield
+        done = getattr(tally, room.name).run(stop=lambda: stop.asked)
     except StorageUnavailable as away:
         warn(f"{away}; trying again later")
+        return False
+    if done.asked:
+        say_counts(room.words, done, as_json=as_json)
+        sys.stdout.flush()
+    return bool(room.over(done))
 
 
 @contextlib.contextmanager
