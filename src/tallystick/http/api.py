@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from tallystick.http.demo import DemoPage
+    from tallystick.http.dev import DevPage
     from tallystick.wiring import Tallystick
 
 __all__ = ["answer_errors", "create_app"]
@@ -50,6 +51,7 @@ def create_app(
     tally: Tallystick | None = None,
     keys: Keys | None = None,
     demo: DemoPage | None = None,
+    dev: DevPage | None = None,
 ) -> ASGIApp:
     """Build the service of a catalogue.
 
@@ -60,7 +62,7 @@ def create_app(
 
     Usage is recorded in and read from the ledger `tally`, and access asked of it, by callers who
     have one of the `keys`.  Without either, these routes answer 503.  A `demo` page shows a
-    customer's usage and invoices to anyone on this machine.
+    customer's usage and invoices to anyone on this machine; a `dev` page lets them buy.
 
     Raises InvalidInput for what is no catalogue or one whose price list cannot be written.
     """
@@ -81,14 +83,16 @@ def create_app(
     _add(app, "/healthz", _probe("alive"))
     _add(app, "/readyz", _probe("ready"))
     usage = None if demo is None else demo.address.removeprefix("/")
-    _add(app, "/", pricing_page(catalogs, docs=docs, usage=usage))
+    bought = None if dev is None else dev.address.removeprefix("/")
+    _add(app, "/", pricing_page(catalogs, docs=docs, usage=usage, dev=bought))
     for name, asset in assets().items():
         _add(app, f"/static/{name}", asset)
     keys = keys or Keys()
     _add_usage(app, UsageRoutes(tally, keys))
     _add_entitlements(app, EntitlementRoutes(tally, keys))
-    if demo is not None:
-        app.router.routes.extend(demo.routes())
+    for pages in (demo, dev):
+        if pages is not None:
+            app.router.routes.extend(pages.routes())
     if docs:
         described = describe(app.openapi(), usage=tally is not None)
         _add(app, "/openapi.json", _json(described, {"Cache-Control": "no-cache"}))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tallystick.http.keys import Keys
     from tallystick.wiring import Tallystick
 
-__all__ = ["listen", "run", "serve"]
+__all__ = ["listen", "origin_of", "run", "serve", "serve_on"]
 
 FIRST_PORT: Final = 8000
 _PORTS_TRIED: Final = 100
@@ -81,7 +81,22 @@ def serve(
     someone else's.  Requests under way get ten seconds to finish after SIGTERM.
     Raises SetupError where the port cannot be had.
     """
-    listener = listen(host, port)
+    with listen(host, port) as listener:
+        serve_on(listener, app, announce=announce, shown=shown, origin=origin_of(listener, host))
+
+
+def serve_on(
+    listener: socket.socket,
+    app: ASGIApp,
+    *,
+    announce: Callable[[str], None] = print,
+    shown: dict[str, str] | None = None,
+    origin: str | None = None,
+) -> None:
+    """Serve an ASGI app on a socket that listens, as `serve` does; the socket stays the caller's.
+
+    `origin` is how the addresses begin that are said aloud.
+    """
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -90,10 +105,10 @@ def serve(
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )
     server = uvicorn.Server(config)
-    origin = _origin(host, listener.getsockname()[1])
-    with listener, _orderly_end(server):
+    begin = origin_of(listener) if origin is None else origin
+    with _orderly_end(server):
         for name, path in (shown or {"Listening": "/"}).items():
-            announce(f"{name:<13} {origin}{path}")
+            announce(f"{name:<13} {begin}{path}")
         server.run(sockets=[listener])
 
 
@@ -132,8 +147,11 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _origin(host: str, port: int) -> str:
-    shown = _EVERYWHERE.get(host, host)
+def origin_of(listener: socket.socket, host: str | None = None) -> str:
+    """Give how the addresses on a socket begin; `host` is what it was asked to listen on."""
+    bound, port = listener.getsockname()[:2]
+    named = bound if host is None else host
+    shown = _EVERYWHERE.get(named, named)
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
