@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tallystick.core.checkout_page import OpenedPage, Page, PageState
     from tallystick.core.intent import Charge, Outcome, ProviderAccount, Refund
     from tallystick.core.provider import Abilities
     from tallystick.core.tax_decision import TaxDecision, TaxQuestion
 
-__all__ = ["Clock", "Ids", "Provider", "TaxEngine"]
+__all__ = ["Clock", "Ids", "Pages", "Provider", "TaxEngine"]
 
 
 class Clock(Protocol):
@@ -77,6 +78,32 @@ class Provider(Protocol):
 
         Raises OutcomeUnknown; NotFound where there is none.
         """
+        ...
+
+
+class Pages(Protocol):
+    """The pages of a provider to pay on, the attribute `pages` of one that declares them.
+
+    They are never asked for inside a transaction, and to the same key there is one page for ever.
+    What was paid on one is given back by `Provider.refund`, as what was collected is.
+
+    Each call raises OutcomeUnknown where no answer came, and Conflict for what is refused.
+    """
+
+    def open_page(self, page: Page) -> OpenedPage:
+        """Put up a page, and the customer at the provider where there is none yet."""
+        ...
+
+    def look_at_page(self, reference: str) -> PageState:
+        """Say how a page stands, as the provider tells it now.  Raises NotFound."""
+        ...
+
+    def close_page(self, reference: str) -> PageState:
+        """Let nobody pay on a page any more; say how it stands then.  Raises NotFound."""
+        ...
+
+    def open_portal(self, payer: str, return_url: str) -> str:
+        """Give the address of the page on which a customer looks after what they have."""
         ...
 
 

@@ -12,8 +12,9 @@ from sqlalchemy import update
 
 from tallystick import Money, Tallystick, currency
 from tallystick.app import intent_book
+from tallystick.app.asking import LEASE
 from tallystick.app.intent_book import book
-from tallystick.app.intent_run import LEASE, claim_intent, finish_intent
+from tallystick.app.intent_run import claim_intent, finish_intent
 from tallystick.core.intent import ProviderAccount, Succeeded
 from tallystick.errors import Conflict, InvalidInput, NotFound, SetupError
 from tallystick.system import SystemIds

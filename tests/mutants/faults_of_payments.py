@@ -67,8 +67,8 @@ OF_PAYMENTS: Final = (
     ),
     Mutant(
         "a key is believed for ever",
-        "app/intent_run.py",
-        "return at - intent.first_sent_at >= timedelta(hours=hours)",
+        "app/asking.py",
+        "return at - first_sent_at >= timedelta(hours=hours)",
         "return False",
         (f"{_PAYMENTS}test_a_key_the_provider_may_have_forgotten_is_not_sent_again",),
     ),

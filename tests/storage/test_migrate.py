@@ -57,8 +57,9 @@ PARENTS = "tallystick_0009"
 LIMITS = "tallystick_0012"
 LEASES = "tallystick_0014"
 INTENTS = "tallystick_0015"
+CHECKOUTS = "tallystick_0016"
 EVERY = [FIRST, BILLING, TAXES, COUPONS, CREDITS, DUNNING, MOVES, RULES, PARENTS, LIMITS, LEASES]
-EVERY.append(INTENTS)
+EVERY += [INTENTS, CHECKOUTS]
 # An applied migration is never edited: a released one never changes here either.
 FROZEN = {
     FIRST: "e31b3608bd8fdcd8b13d2f56eda2060febf19868966db678465396417f2f8aec",
@@ -73,6 +74,7 @@ FROZEN = {
     LIMITS: "5fbb3d6244470506a221de4697f4b6513ad6776afe85be2b54cb4f6f22da5db8",
     LEASES: "232666c52a80113c20af6d87cd78150f7803a53af75fa0fbb4f85e89f44b82c9",
     INTENTS: "cda6cfd87f46ee47ba99bd961c9df52f72485e4ed2404b816bf126498a8d93d6",
+    CHECKOUTS: "34fc01da05ec7bdcfd6d5743e9fa607a93d2ed3c2108350bc72c700b105d869b",
 }
 
 

@@ -6,17 +6,16 @@ a worker outlive its lease, the key is the same and its late answer is dropped.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from tallystick.app.asking import LEASE, ask, go_through, is_forgotten, keep_answer
 from tallystick.app.intent_book import aside_of, book, keep, owes
 from tallystick.app.invoice import get_document
-from tallystick.app.stopped import FAULTS, words_of
+from tallystick.app.stopped import words_of
 from tallystick.core.intent import Charge, asked_of, outcome_of, wait_after_silence
 from tallystick.core.period import to_the_second
-from tallystick.errors import Conflict, RuleError, StorageUnavailable
+from tallystick.errors import Conflict, RuleError
 from tallystick.storage import intents
 
 if TYPE_CHECKING:
@@ -27,14 +26,8 @@ if TYPE_CHECKING:
     from tallystick.ports import Provider
     from tallystick.storage.unit import Storage, Unit
 
-__all__ = ["LEASE", "Claim", "Finished", "claim_intent", "finish_intent", "finish_intents"]
+__all__ = ["Claim", "Finished", "claim_intent", "finish_intent", "finish_intents"]
 
-_log: Final = logging.getLogger("tallystick.payments")
-
-LEASE: Final = timedelta(minutes=5)
-"""How long an intent is a worker's alone: longer than any call to a provider may take."""
-
-_PATIENCE: Final = 3  # silences in a row, after which a provider is left in peace for this run
 _Act: TypeAlias = Literal["send", "look up", "cancel"]
 
 
@@ -79,19 +72,12 @@ def finish_intents(
 
     One that fails waits for its next time and blocks no other.  Raises StorageUnavailable.
     """
-    counts: dict[str, int] = {}
-    for provider in providers:
-        silences = 0
-        while silences < _PATIENCE and not stop():
-            if limit is not None and sum(counts.values()) >= limit:
-                break
-            done = finish_intent(storage, provider, now)
-            if done is None:
-                break
-            what = _what(done)
-            silences = silences + 1 if what == "silent" else 0
-            counts[what] = counts.get(what, 0) + 1
-    return Finished(**counts)
+
+    def step(provider: Provider) -> str | None:
+        done = finish_intent(storage, provider, now)
+        return None if done is None else _what(done)
+
+    return Finished(**go_through(providers, step, limit, stop))
 
 
 def finish_intent(
@@ -111,15 +97,14 @@ def finish_intent(
     claim = storage.attempt(lambda unit: claim_intent(unit, at, provider, only, cancel=cancel))
     if claim is None or claim.intent.closed_at is not None or claim.intent.set_aside is not None:
         return None if claim is None else claim.intent
-    outcome = _answer(provider, claim)
-    try:
-        return storage.attempt(lambda unit: _keep(unit, now(), claim, outcome), repeatable=True)
-    except StorageUnavailable:
-        raise
-    except FAULTS as fault:
-        _log.exception("the answer for %s cannot be kept", claim.intent.id)
-        why = fault  # its name ends with this block, and the transaction may be tried again
-        return storage.attempt(lambda unit: _left(unit, claim.intent, why, now()), repeatable=True)
+    intent = claim.intent
+    outcome = ask(intent.provider, intent.id, lambda: _answer(provider, claim))
+    return keep_answer(
+        storage,
+        intent.id,
+        lambda unit: _keep(unit, now(), claim, outcome),
+        lambda unit, why: _left(unit, intent, why, now()),
+    )
 
 
 def claim_intent(
@@ -168,25 +153,18 @@ def _is_over(unit: Unit, intent: Intent) -> bool:
 
 
 def _is_forgotten(intent: Intent, at: Instant, hours: int | None) -> bool:
-    if hours is None or intent.state != "open" or intent.first_sent_at is None:
-        return False
-    return at - intent.first_sent_at >= timedelta(hours=hours)
+    return intent.state == "open" and is_forgotten(intent.first_sent_at, at, hours)
 
 
-def _answer(provider: Provider, claim: Claim) -> Outcome | Exception:
-    """Ask, in no transaction.  Whatever goes wrong, nobody knows yet what was done."""
+def _answer(provider: Provider, claim: Claim) -> Outcome:
     asked = asked_of(claim.intent)
     reference = claim.intent.reference or ""
-    try:
-        if claim.act == "cancel":
-            return outcome_of(provider.cancel(asked, reference))
-        if claim.act == "look up":
-            return outcome_of(provider.look_up(asked, reference))
-        send = provider.collect(asked) if isinstance(asked, Charge) else provider.refund(asked)
-        return outcome_of(send)
-    except Exception as fault:  # noqa: BLE001 - a third party's fault is silence too
-        _log.warning("%s gave no answer for %s: %s", claim.intent.provider, claim.intent.id, fault)
-        return fault
+    if claim.act == "cancel":
+        return outcome_of(provider.cancel(asked, reference))
+    if claim.act == "look up":
+        return outcome_of(provider.look_up(asked, reference))
+    send = provider.collect(asked) if isinstance(asked, Charge) else provider.refund(asked)
+    return outcome_of(send)
 
 
 def _keep(unit: Unit, at: Instant, claim: Claim, outcome: Outcome | Exception) -> Intent:

@@ -28,8 +28,18 @@ GROUP: Final = "tallystick.providers"
 """The group of entry points in which a third party names its provider."""
 
 _SETTING: Final = "TALLYSTICK_PROVIDERS"
-_OURS: Final[Mapping[str, Callable[[], Provider]]] = {"manual": Manual}
 _CALLS: Final = ("collect", "refund", "look_up", "cancel")
+
+
+def _stripe() -> Provider:
+    # The SDK takes a moment to be imported, and is there only with the extra.
+    from tallystick.providers.stripe.provider import Stripe  # noqa: PLC0415
+    from tallystick.providers.stripe.settings import settings_from  # noqa: PLC0415
+
+    return Stripe(settings_from())
+
+
+_OURS: Final[Mapping[str, Callable[[], Provider]]] = {"manual": Manual, "stripe": _stripe}
 
 
 def providers_of(asked: Iterable[Provider | str] | None) -> dict[str, Provider]:

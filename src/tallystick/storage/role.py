@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import BILLING_GRANTS
+from tallystick.storage.checkout_tables import CHECKOUT_GRANTS
 from tallystick.storage.coupon_tables import COUPON_GRANTS
 from tallystick.storage.credit_rule_tables import CREDIT_RULE_GRANTS
 from tallystick.storage.credit_tables import CREDIT_GRANTS
@@ -57,6 +58,7 @@ GRANTS: Final[Mapping[str, frozenset[str]]] = {
     **GATE_GRANTS,
     **LEASE_GRANTS,
     **INTENT_GRANTS,
+    **CHECKOUT_GRANTS,
 }
 """What the role may do with each table, by its name without the prefix; the rest is nothing."""
 

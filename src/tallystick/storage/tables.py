@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from tallystick.errors import SetupError
 from tallystick.storage.billing_tables import make_billing_tables
+from tallystick.storage.checkout_tables import make_checkouts
 from tallystick.storage.coupon_tables import make_coupon_tables
 from tallystick.storage.credit_rule_tables import make_credit_rule_tables
 from tallystick.storage.credit_tables import make_credit_tables
@@ -110,6 +111,7 @@ class Tables:
         leased = make_lease_tables(self.metadata, prefix)
         self.leases, self.entitlement_overrides = leased.leases, leased.entitlement_overrides
         self.intents = make_intents(self.metadata, prefix)
+        self.checkouts = make_checkouts(self.metadata, prefix)
 
     @property
     def version_table(self) -> str:

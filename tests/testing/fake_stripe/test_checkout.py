@@ -119,6 +119,29 @@ def test_a_payment_is_made_and_a_customer_with_it(client: Any, fake: FakeStripe,
         fake.pay(session.id)
 
 
+def test_a_price_is_described_in_the_line_and_the_card_is_kept(
+    client: Any, fake: FakeStripe, once: str
+) -> None:
+    customer = client.v1.customers.create({"email": "a@example.com"}).id
+    data = {"currency": "usd", "unit_amount": 1234, "product_data": {"name": "Pro, 3 seats"}}
+    lines: Any = [{"price_data": data, "quantity": 1}, {"price": once, "quantity": 2}]
+    keep: Any = {"setup_future_usage": "off_session"}
+    session = open_session(
+        client, once, "payment", line_items=lines, payment_intent_data=keep, customer=customer
+    )
+    assert misfits(raw(session)) == []
+    assert session.amount_total == 1234 + 2 * 2000
+    shown = client.v1.checkout.sessions.line_items.list(session.id).data[0]
+    assert (shown.description, shown.price.active) == ("Pro, 3 seats", False)
+    fake.pay(session.id)
+    (kept,) = client.v1.customers.payment_methods.list(customer).data
+    done = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
+    assert done.payment_intent.payment_method == kept.id
+    both: Any = [{"price_data": data, "price": once, "quantity": 1}]
+    with pytest.raises(stripe.InvalidRequestError, match="not both"):
+        open_session(client, once, "payment", line_items=both)
+
+
 @pytest.mark.parametrize("card", ["pm_card_chargeDeclined", "pm_card_chargeCustomerFail"])
 @pytest.mark.parametrize("mode", ["subscription", "payment"])
 def test_a_declined_card_leaves_the_session_open(

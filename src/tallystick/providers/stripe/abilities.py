@@ -14,13 +14,15 @@ ABILITIES: Final = Abilities(
     lines_per_plan=20,
     discounts_per_checkout=1,
     portal=True,
+    pages=True,
     metered=True,
     trial_without_card=True,
     refunds=True,
-    key_hours=24,
 )
 """A subscription holds at most 20 items; a set-up fee is a one-off item of the first invoice.
-A checkout session takes one discount; an idempotency key is kept for at least 24 hours.
+A checkout session takes one discount.  An idempotency key is kept for 24 hours only, and with an
+error of Stripe's own: so each object is looked for before it is asked for, by what it carries of
+ours, and `key_hours` stays None.
 
 Source: Stripe's documentation of subscriptions, of `add_invoice_items`, of checkout discounts and
 of idempotent requests.

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
     from tallystick.providers.stripe.settings import StripeSettings
 
-__all__ = ["API_VERSION", "open_client", "our_errors"]
+__all__ = ["API_VERSION", "open_client", "our_errors", "was_stored"]
 
 API_VERSION: Final = "2026-10-28.endive"
 """The version of Stripe's API that is spoken, whatever the account's default is."""
 
 _CONNECT_SECONDS: Final = 10
 _ANSWER_SECONDS: Final = 80
+_IN_USE: Final = 409
 _SERVER_ERROR: Final = 500
 _LONGEST: Final = 500
 
@@ -60,11 +61,21 @@ def our_errors(kind: str = "object of Stripe", named: str = "") -> Iterator[None
     except (stripe.APIConnectionError, stripe.RateLimitError) as error:
         raise OutcomeUnknown(f"Stripe did not answer: {_words(error)}") from error
     except stripe.StripeError as error:
-        if error.http_status is None or error.http_status >= _SERVER_ERROR:
+        status = error.http_status
+        if status is None or status == _IN_USE or status >= _SERVER_ERROR:
             raise OutcomeUnknown(f"Stripe did not answer: {_words(error)}") from error
         if error.code == "resource_missing":
             raise NotFound(kind, named) from error
         raise Conflict(f"Stripe refused it: {_words(error)}", provider_code=error.code) from error
+
+
+def was_stored(silence: OutcomeUnknown) -> bool:
+    """Tell whether a silence is an error that Stripe keeps for the key, and told once before."""
+    error = silence.__cause__
+    headers = (error.headers or {}) if isinstance(error, stripe.StripeError) else {}
+    return any(
+        name.lower() == "idempotent-replayed" and value == "true" for name, value in headers.items()
+    )
 
 
 def _words(error: stripe.StripeError) -> str:

@@ -18,6 +18,7 @@ __all__ = ["StripeSettings", "settings_from"]
 _KEY: Final = re.compile(r"(?:sk|rk)_(test|live)_[A-Za-z0-9]{4,240}", re.ASCII)
 _ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9]{1,64}", re.ASCII)
 _SECRET: Final = re.compile(r"whsec_[A-Za-z0-9+/=_-]{8,240}", re.ASCII)
+_RETURN: Final = re.compile(r"https?://[!-~]{1,1900}", re.ASCII)
 # What is written in examples: who left it there has no secret at all.
 _PLACEHOLDER: Final = re.compile(
     r"(?:x+|\.+|your.*|change.*|example.*|secret.*|placeholder.*)", re.IGNORECASE
@@ -27,6 +28,7 @@ _VARIABLES: Final = {
     "account": "TALLYSTICK_STRIPE_ACCOUNT",
     "secrets": "TALLYSTICK_STRIPE_WEBHOOK_SECRETS",
     "address": "TALLYSTICK_STRIPE_ADDRESS",
+    "return_url": "TALLYSTICK_STRIPE_RETURN_URL",
 }
 
 
@@ -36,14 +38,16 @@ class StripeSettings:
 
     `account` is its id (`acct_…`), None where nobody said: then only the price list can be set up.
     `secrets` are those of webhook endpoints, several while one takes the place of another.
-    `address` is where another answers in Stripe's place; a live key is never sent there.  None of
-    the secrets is in its `repr`.
+    `address` is where another answers in Stripe's place; a live key is never sent there.
+    `return_url` is where a payer goes who paid an invoice on a page of Stripe's; without it there
+    is no such page.  None of the secrets is in its `repr`.
     """
 
     key: str = field(repr=False)
     account: str | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     address: str | None = None
+    return_url: str | None = None
 
     def __post_init__(self) -> None:
         """Look at each of them.  Raises SetupError."""
@@ -59,6 +63,10 @@ class StripeSettings:
             )
         for secret in self.secrets:
             _check_secret(secret)
+        if self.return_url is not None and _RETURN.fullmatch(self.return_url) is None:
+            raise SetupError(
+                f"{_VARIABLES['return_url']} is a whole address, as https://example.com/paid"
+            )
         if self.address is not None and self.live:
             raise SetupError(
                 f"a live key is sent to Stripe alone: leave {_VARIABLES['address']} out, or use a"
@@ -83,7 +91,7 @@ class StripeSettings:
 
 
 def settings_from(environ: Mapping[str, str] | None = None) -> StripeSettings:
-    """Read the settings from TALLYSTICK_STRIPE_KEY, …_ACCOUNT, …_WEBHOOK_SECRETS and …_ADDRESS.
+    """Read the settings from TALLYSTICK_STRIPE_KEY, …_ACCOUNT, …_WEBHOOK_SECRETS and so on.
 
     Secrets are separated by commas.  A secret that is set but empty is refused: who set it meant to
     be asked for one.
@@ -100,6 +108,7 @@ def settings_from(environ: Mapping[str, str] | None = None) -> StripeSettings:
         account=said.get(_VARIABLES["account"], "").strip() or None,
         secrets=() if secrets is None else tuple(each.strip() for each in secrets.split(",")),
         address=said.get(_VARIABLES["address"], "").strip() or None,
+        return_url=said.get(_VARIABLES["return_url"], "").strip() or None,
     )
 
 

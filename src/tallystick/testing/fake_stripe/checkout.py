@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from tallystick.testing.fake_stripe.checkout_payment import add_up, end
 from tallystick.testing.fake_stripe.metadata import changed, merged
 from tallystick.testing.fake_stripe.page import listing, page, whole
+from tallystick.testing.fake_stripe.price import new_price
 from tallystick.testing.fake_stripe.refusal import Refused, unsupported
 from tallystick.testing.fake_stripe.route import Route
 from tallystick.testing.fake_stripe.tariff import cost
@@ -115,9 +116,9 @@ def _lines(account: Account, params: Thing) -> list[Thing]:
     lines, subscribes = [], params["mode"] == "subscription"
     for place, given in enumerate(params.get("line_items", [])):
         where = f"line_items[{place}]"
-        for name in given.keys() - {"price", "quantity"}:
+        for name in given.keys() - {"price", "price_data", "quantity"}:
             raise unsupported(f"checkout sessions with {where}[{name}]")
-        price = account.given("price", given.get("price", ""), f"{where}[price]")
+        price = _price(account, given, where)
         lines.append(_line(account, price, given, where))
         if price["recurring"] and not subscribes:
             raise Refused("A recurring price needs mode=subscription.", param=f"{where}[price]")
@@ -130,8 +131,17 @@ def _lines(account: Account, params: Thing) -> list[Thing]:
     return lines
 
 
+def _price(account: Account, given: Thing, where: str) -> Thing:
+    """Give the price that a line names, or make the one that it describes, for this line alone."""
+    if "price_data" not in given:
+        return account.given("price", given.get("price", ""), f"{where}[price]")
+    if "price" in given:
+        raise Refused("Give price or price_data, not both.", param=f"{where}[price_data]")
+    return new_price(account, {**given["price_data"], "active": False})
+
+
 def _line(account: Account, price: Thing, given: Thing, where: str) -> Thing:
-    if not price["active"]:
+    if not price["active"] and "price_data" not in given:
         raise Refused("The price is inactive.", code="price_inactive", param=f"{where}[price]")
     metered = bool(price["recurring"]) and price["recurring"]["usage_type"] == "metered"
     if metered == ("quantity" in given):
@@ -182,7 +192,7 @@ def _line_items(account: Account, call: Call) -> Thing:
 _SUBSCRIPTION_DATA: Final = frozenset(
     ("description", "metadata", "trial_end", "trial_period_days", "trial_settings")
 )
-_INTENT_DATA: Final = frozenset(("description", "metadata", "receipt_email"))
+_INTENT_DATA: Final = frozenset(("description", "metadata", "receipt_email", "setup_future_usage"))
 _CREATES: Final = frozenset(
     (
         *("allow_promotion_codes", "cancel_url", "client_reference_id", "customer"),

@@ -133,6 +133,8 @@ def _pay(account: Account, session: Thing, method: Thing | None, customer: Thing
         authenticated(account, intent, at)
     if why is not None:
         raise why
+    if intent["setup_future_usage"]:
+        attach(account, method, customer["id"])
     _redeem(account, session, customer["id"], at)
     session["payment_intent"] = intent["id"]
     session["payment_status"] = "paid" if intent["status"] == "succeeded" else "unpaid"

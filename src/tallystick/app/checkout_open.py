@@ -1,0 +1,205 @@
+"""Opening a checkout: the quote is checked and stored first, the page is asked for afterwards.
+
+Nothing is stored of a quote that could not be accepted now: one that expired, whose figures are not
+what would be charged, of a plan that the customer may not have, or has already.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tallystick.app.customer import get_customer
+from tallystick.app.offers import Offers
+from tallystick.app.quote import accept_quote
+from tallystick.core.checkout_page import Checkout, Page, page_lines, page_until
+from tallystick.core.intent import key_of
+from tallystick.core.money import Money
+from tallystick.core.page import Page as PageOf
+from tallystick.core.page import page_size
+from tallystick.core.parent import payer_at
+from tallystick.core.period import to_the_second
+from tallystick.core.property import shown
+from tallystick.core.rules.eligibility import eligibility_of
+from tallystick.core.rules.verdict import evaluate
+from tallystick.core.text import id_at
+from tallystick.errors import Conflict, NotFound
+from tallystick.storage import checkouts, moves, parents, subscriptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tallystick.core.checkout_page import CheckoutState
+    from tallystick.core.customer import Customer
+    from tallystick.core.period import Instant
+    from tallystick.core.quote import Quote
+    from tallystick.ports import Provider
+    from tallystick.storage.unit import Unit
+
+__all__ = ["begin_checkout", "get_checkout", "known_checkout", "list_checkouts", "page_of"]
+
+_LONGEST_LABEL: Final = 250  # characters, of a line on a page
+
+
+# --- finding --------------------------------------------------------------------------------------
+
+
+def get_checkout(unit: Unit, named: object, *, customer: str | None = None) -> Checkout:
+    """Give a checkout by its id; with `customer`, only one of theirs.  Raises NotFound."""
+    found = checkouts.checkout_by_id(unit, named[:200]) if isinstance(named, str) else None
+    if found is None or customer not in {None, found.customer}:
+        raise NotFound("checkout", named[:200] if isinstance(named, str) else shown(named))
+    return found
+
+
+def list_checkouts(  # noqa: PLR0913 - each narrows the list
+    unit: Unit,
+    *,
+    customer: str | None = None,
+    state: CheckoutState | None = None,
+    set_aside: bool = False,
+    limit: int = 20,
+    starting_after: str | None = None,
+) -> PageOf[Checkout]:
+    """Give checkouts in the order of their ids.  Raises InvalidInput, NotFound."""
+    size = page_size(limit)
+    found = checkouts.list_checkouts(
+        unit,
+        size + 1,
+        None if starting_after is None else id_at(starting_after, "starting_after"),
+        customer=None if customer is None else get_customer(unit, customer).id,
+        state=state,
+        aside=set_aside,
+    )
+    return PageOf(found[:size], found[size - 1].id if len(found) > size else None)
+
+
+def known_checkout(unit: Unit, customer: str, key: str | None, request: str) -> Checkout | None:
+    """Give what the key began already.  Raises Conflict where that was something else."""
+    if key is None:
+        return None
+    before = checkouts.checkout_by_key(unit, customer, id_at(key, "idempotency_key"))
+    if before is not None and before.request != request:
+        raise Conflict(f"the idempotency key {key!r} was used for another checkout")
+    return before
+
+
+# --- opening --------------------------------------------------------------------------------------
+
+
+def begin_checkout(  # noqa: PLR0913 - what it is made of
+    unit: Unit,
+    at: Instant,
+    provider: Provider,
+    quote: Quote,
+    *,
+    id_: str,
+    success_url: str,
+    cancel_url: str,
+    request: str,
+    key: str | None = None,
+) -> tuple[Checkout, tuple[str, ...]]:
+    """Store that a quote is to be paid on a page; give the ids of those that it takes the place of.
+
+    Where nothing is due today the subscription starts at once, and there is no page.
+
+    Raises PriceChanged; Conflict where the quote was accepted already, its group has a live
+    subscription, the customer may not have the plan, or somebody else pays for the customer.
+    """
+    at = to_the_second(at)
+    customer = get_customer(unit, quote.customer)
+    if moves.move_by_key(unit, customer.id, f"quote/{quote.id}") is not None:
+        raise Conflict(f"quote {quote.id!r} was accepted already", subscription=quote.subscription)
+    _check_payer(unit, customer, at)
+    _check_eligible(unit, customer, quote, at)
+    amount = Money(0, quote.currency) if quote.today is None else quote.today.amount_due
+    if amount.minor:
+        with unit.undone():
+            accept_quote(unit, at, quote)
+    else:
+        accept_quote(unit, at, quote)
+    checkout = Checkout(
+        customer=customer.id,
+        id=id_,
+        quote=quote,
+        provider=provider.abilities.name,
+        account=provider.account,
+        amount=amount,
+        key=key_of(id_),
+        request=request,
+        success_url=success_url,
+        cancel_url=cancel_url,
+        created_at=at,
+        expires_at=page_until(quote, at),
+        next_at=at,
+        payer=customer.provider_id,
+        idempotency_key=key,
+        state="open" if amount.minor else "complete",
+        closed_at=None if amount.minor else at,
+    )
+    checkouts.add_checkout(unit, checkout)
+    return checkout, checkouts.mark_others_closing(unit, checkout, at)
+
+
+def page_of(unit: Unit, checkout: Checkout) -> Page:
+    """Give the page that a provider is asked for; of one checkout always the same."""
+    quote, customer = checkout.quote, get_customer(unit, checkout.customer)
+    assert quote.today is not None  # noqa: S101 - what costs nothing today has no page
+    name = Offers(unit)[quote.move.offer].name
+    return Page(
+        key=checkout.key,
+        checkout=checkout.id,
+        customer=checkout.customer,
+        amount=checkout.amount,
+        lines=page_lines(quote.today, name[:_LONGEST_LABEL]),
+        success_url=checkout.success_url,
+        cancel_url=checkout.cancel_url,
+        expires_at=checkout.expires_at,
+        payer=checkout.payer,
+        email=customer.email,
+        name=customer.name,
+    )
+
+
+def _check_payer(unit: Unit, customer: Customer, at: Instant) -> None:
+    payer = payer_at(parents.parents_of(unit, [customer.id]), customer.id, at)
+    if payer is not None:
+        raise Conflict(
+            f"what {customer.id!r} has is on the documents of {payer!r}, which are paid as a whole:"
+            " start the subscription without a checkout",
+            payer=payer,
+        )
+
+
+def _check_eligible(unit: Unit, customer: Customer, quote: Quote, at: Instant) -> None:
+    offers = Offers(unit)
+    for ref in (quote.move.offer, *(each.offer for each in quote.move.add_ons)):
+        plan = offers[ref]
+        product = None if plan.catalog is None else plan.catalog.product_of(plan)
+        for rules in (plan.business_rules, None if product is None else product.business_rules):
+            rule = eligibility_of(rules)
+            if rule is None:
+                continue
+            verdict = evaluate(rule, _facts(unit, customer), at)
+            if not verdict:
+                raise Conflict(
+                    f"customer {customer.id!r} may not have plan {ref}:"
+                    f" {'; '.join(verdict.reasons)}",
+                    reasons=list(verdict.reasons),
+                )
+
+
+def _facts(unit: Unit, customer: Customer) -> Mapping[str, object]:
+    """Give what rules may ask about a customer (`core.rules.schema.DEFAULT_SCHEMA`)."""
+    had = subscriptions.list_subscriptions(unit, 100, None, customer=customer.id)
+    live = next((each for each in reversed(had) if each.ended_at is None), None)
+    return {
+        "customer.id": customer.id,
+        "customer.email": customer.email,
+        "customer.country": customer.address.get("country"),
+        "customer.currency": None if customer.currency is None else customer.currency.code,
+        "customer.created_at": customer.created_at,
+        **{f"customer.metadata.{name}": text for name, text in customer.metadata.items()},
+        "subscription.plan": None if live is None else live.plan.partition("@")[0],
+        "subscription.status": None if live is None else live.state,
+        "is_new_customer": not had,
+    }

@@ -1,0 +1,89 @@
+"""Stripe as a provider: who takes the money, and gives it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tallystick.errors import NotFound
+from tallystick.providers.stripe.abilities import ABILITIES
+from tallystick.providers.stripe.client import open_client
+from tallystick.providers.stripe.customer import name_payer
+from tallystick.providers.stripe.page import cancel_page, look_up_page
+from tallystick.providers.stripe.payment import cancel_payment, collect_payment, look_up_payment
+from tallystick.providers.stripe.refund import cancel_refund, look_up_refund, make_refund
+
+if TYPE_CHECKING:
+    from tallystick.core.customer import Customer
+    from tallystick.core.intent import Charge, Outcome, ProviderAccount, Refund
+    from tallystick.core.provider import Abilities
+    from tallystick.providers.stripe.settings import StripeSettings
+
+__all__ = ["Stripe"]
+
+_LOOKS: Final = {
+    "pi": look_up_payment,
+    "cs": look_up_page,
+    "re": look_up_refund,
+    "pyr": look_up_refund,
+}
+_CANCELS: Final = {
+    "pi": cancel_payment,
+    "cs": cancel_page,
+    "re": cancel_refund,
+    "pyr": cancel_refund,
+}
+
+
+class Stripe:
+    """One account of Stripe.  Any number of threads may ask it; nothing is asked at the start."""
+
+    def __init__(self, settings: StripeSettings) -> None:
+        """Open it.  Raises SetupError where the settings do not say which account it is."""
+        self.settings = settings
+        self.client = open_client(settings)
+        self._account = settings.provider_account
+
+    @property
+    def abilities(self) -> Abilities:
+        """What Stripe can do, as this project uses it."""
+        return ABILITIES
+
+    @property
+    def account(self) -> ProviderAccount:
+        """Whose account it is, and whether its money is real."""
+        return self._account
+
+    def name_payer(self, customer: Customer) -> str:
+        """Give what Stripe calls one of our customers, made where it is not there yet.
+
+        Raises OutcomeUnknown; Conflict where Stripe refuses.
+        """
+        return name_payer(self.client, customer)
+
+    def collect(self, charge: Charge) -> Outcome:
+        """Collect from what the payer has left to pay with, or wait for them on a page.
+
+        Raises OutcomeUnknown; NotFound for the payer; Conflict where Stripe does not take it.
+        """
+        return collect_payment(self.client, self.settings, charge)
+
+    def refund(self, refund: Refund) -> Outcome:
+        """Give back of a payment; what Stripe does not give back is Declined.
+
+        Raises OutcomeUnknown; NotFound for the payment.
+        """
+        return make_refund(self.client, self.settings, refund)
+
+    def look_up(self, asked: Charge | Refund, reference: str) -> Outcome:  # noqa: ARG002 - the port
+        """Say how an object stands now.  Raises OutcomeUnknown, NotFound."""
+        look = _LOOKS.get(reference.partition("_")[0])
+        if look is None:
+            raise NotFound("payment or refund of Stripe", reference)
+        return look(self.client, self.settings, reference)
+
+    def cancel(self, asked: Charge | Refund, reference: str) -> Outcome:  # noqa: ARG002 - the port
+        """Give up what waits.  Raises OutcomeUnknown, NotFound."""
+        cancel = _CANCELS.get(reference.partition("_")[0])
+        if cancel is None:
+            raise NotFound("payment or refund of Stripe", reference)
+        return cancel(self.client, self.settings, reference)
