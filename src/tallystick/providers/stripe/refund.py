@@ -64,12 +64,10 @@ def cancel_refund(client: stripe.StripeClient, settings: StripeSettings, referen
 
     Raises OutcomeUnknown, NotFound.
     """
-    answer = look_up_refund(client, settings, reference)
-    try:
-        with our_errors(_KIND, reference):
+    with our_errors(_KIND, reference):
+        found = client.v1.refunds.retrieve(reference, {"expand": _EXPAND})
+        if found.status == "requires_action":
             found = client.v1.refunds.cancel(reference, {"expand": _EXPAND})
-    except Conflict:
-        return answer
     return refund_answer(settings, found)
 
 
