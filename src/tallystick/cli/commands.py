@@ -13,6 +13,7 @@ from tallystick.cli import (
     conformance,
     coupons,
     customers,
+    dev,
     diff,
     dunning,
     entitlements,
@@ -98,6 +99,7 @@ for command in (
     verify.verify,
     role.role,
     serve.serve,
+    dev.dev,
 ):
     app.command()(command)
 

@@ -1,4 +1,4 @@
-"""`tallystick dev`: the whole way from a plan to a paid invoice, on this machine and in a browser."""
+"""`tallystick dev`: from a plan to a paid invoice, on this machine and in a browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from tallystick.cli.arguments import Environment, Usage, ends_well, opened
+from tallystick.cli.arguments import Environment, Usage, ends_well, opened, plan_of
 from tallystick.cli.output import say, warn
 from tallystick.errors import MissingExtra, SetupError
 
@@ -39,7 +39,6 @@ _EVERY: Final = 0.25  # seconds
 _MONTH: Final = timedelta(days=31)
 _AT_ONCE: Final = 100
 _WEBHOOKS: Final = "/api/v1/webhooks/stripe"
-_PLURAL: Final = "s"
 
 
 @ends_well
@@ -55,7 +54,9 @@ def dev(
     ] = None,
     plan: Annotated[
         str | None,
-        typer.Option(metavar="PLAN", help="What a customer has who bought nothing.", show_default=False),
+        typer.Option(
+            metavar="PLAN", help="What a customer has who bought nothing.", show_default=False
+        ),
     ] = None,
     environment: Environment = None,
 ) -> None:
@@ -70,10 +71,12 @@ def dev(
     """
     if not fake_stripe:
         raise Usage(
-            "tallystick dev sells through a stand-in for Stripe, on this machine: say --fake-stripe;"
-            " to serve a catalogue, `tallystick serve`"
+            "tallystick dev sells through a stand-in for Stripe, on this machine: say"
+            " --fake-stripe; to serve a catalogue, `tallystick serve`"
         )
     catalog = opened(file, environment).ready()
+    if plan is not None:
+        plan_of(catalog, plan)
     try:
         from tallystick.http import server
     except ImportError as error:
@@ -128,6 +131,7 @@ def _alone() -> Iterator[None]:
 
 def _settings(fake: FakeStripe, address: str, origin: str) -> StripeSettings:
     """Have the fake tell us what happens, and give how its account is reached."""
+    from tallystick.http.dev_shop import PATH
     from tallystick.providers.stripe.client import open_client
     from tallystick.providers.stripe.settings import StripeSettings
 
@@ -141,6 +145,7 @@ def _settings(fake: FakeStripe, address: str, origin: str) -> StripeSettings:
         account=asking.account,
         address=address,
         secrets=(str(endpoint.secret),),
+        return_url=origin + PATH,
     )
 
 

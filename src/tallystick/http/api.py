@@ -41,7 +41,7 @@ MAX_BODY: Final = 1_048_576
 _INTERNAL: Final = problems.STATUS["INTERNAL_ERROR"]
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - what is served, how, and what stands beside it
     catalog: Catalog[Any, Any],
     *,
     beside: Mapping[str, Catalog[Any, Any]] | None = None,

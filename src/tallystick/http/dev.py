@@ -72,7 +72,9 @@ class DevPage:
     def page_again(self, request: Request) -> Cached:
         """Draw the page so that it looks again, as long as something is under way."""
         looks = request.query_params.get("n", "1")
-        number = int(looks) if looks.isascii() and looks.isdigit() and len(looks) < len("100") else 1
+        number = (
+            int(looks) if looks.isascii() and looks.isdigit() and len(looks) < len("100") else 1
+        )
         again = f"{RETURN}?n={number + 1}" if number < _LOOKS else None
         return dev_page(self._shop.shown(again=again), pays_at=self._pays_at)
 
@@ -164,8 +166,6 @@ def _only_from_here(request: Request) -> None:
 def _pairs(body: bytes) -> list[tuple[str, str]]:
     try:
         text = body.decode("ascii")
-        return parse_qsl(
-            text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict"
-        )
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     except ValueError:
         raise BadRequest("the body is no form that a browser sends") from None

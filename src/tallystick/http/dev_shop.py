@@ -1,4 +1,4 @@
-"""What the page of `tallystick dev` shows and does: one customer, `you`, who buys from the catalogue.
+"""What the page of `tallystick dev` shows and does: one customer, `you`, who buys.
 
 Every act is a call of the ledger that a program of yours makes too.
 """
@@ -200,7 +200,8 @@ class DevShop:
 
     def _held(self, subscription: Subscription) -> Held:
         plan = self._plan(_offer(subscription))
-        end = subscription.cancel_at or (subscription.period and subscription.period.end)
+        period = subscription.period
+        end = subscription.cancel_at or (None if period is None else period.end)
         return Held(
             id=subscription.id,
             plan=_name(plan),

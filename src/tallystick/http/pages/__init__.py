@@ -102,8 +102,8 @@ def pricing_page(
 ) -> Cached:
     """Draw the page of prices: an element for each catalogue, by the path of its price list.
 
-    `usage` is the address of a page of usage to point to, `dev` that of `tallystick dev`.  Inside each element stands a plain list
-    for when scripts are off.
+    `usage` is the address of a page of usage to point to, `dev` that of a page to buy on.  Inside
+    each element stands a plain list for when scripts are off.
     """
     lists = [
         {
@@ -112,7 +112,9 @@ def pricing_page(
         }
         for path, catalog in catalogs.items()
     ]
-    return _page("pricing.html", lists=lists, docs=docs, usage=usage, dev=dev, price_words=price_words)
+    return _page(
+        "pricing.html", lists=lists, docs=docs, usage=usage, dev=dev, price_words=price_words
+    )
 
 
 def docs_page(described: Mapping[str, Any]) -> Cached:
