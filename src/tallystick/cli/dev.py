@@ -93,7 +93,7 @@ def _run(catalog: Catalog[str, str], plan: str | None, listener: socket.socket) 
 
     clock = AheadClock(SystemClock())
     fake = FakeStripe(clock, api_key=f"sk_test_{secrets.token_hex(16)}")
-    origin = origin_of(listener)
+    origin = origin_of(_HOST, listener.getsockname()[1])
     with running(fake) as address:
         settings = _settings(fake, address, origin)
         with _ledger(catalog, plan, settings, clock, origin) as tally:
@@ -103,7 +103,7 @@ def _run(catalog: Catalog[str, str], plan: str | None, listener: socket.socket) 
                 shown = page.addresses() | {"Pricing page": "/"}
                 say(f"Ledger        sqlite:///{FILE}  (of this run only)")
                 say(f"Fake Stripe   {address}  (its account ends with this run)")
-                serve_on(listener, app, announce=say, shown=shown)
+                serve_on(listener, app, _HOST, announce=say, shown=shown)
 
 
 @contextlib.contextmanager

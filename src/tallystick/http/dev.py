@@ -71,6 +71,7 @@ class DevPage:
 
     def page_again(self, request: Request) -> Cached:
         """Draw the page so that it looks again, as long as something is under way."""
+        self._shop.come_back()
         looks = request.query_params.get("n", "1")
         number = (
             int(looks) if looks.isascii() and looks.isdigit() and len(looks) < len("100") else 1

@@ -13,7 +13,7 @@ from tallystick.core.price_list import price_list
 from tallystick.core.subscription import LIVE, MAIN
 from tallystick.errors import NotFound
 from tallystick.http.demo_invoices import DemoInvoices, ListedInvoice
-from tallystick.http.pages import moment_text, price_words
+from tallystick.http.pages import grouped, moment_text, price_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -168,6 +168,11 @@ class DevShop:
 
     # --- what is shown ----------------------------------------------------------------------------
 
+    def come_back(self) -> None:
+        """Ask the provider how the page stands that one comes back from."""
+        if self._last is not None:
+            self._tally.checkouts.refresh(self._last, customer=YOU)
+
     def shown(self, *, problem: str | None = None, again: str | None = None) -> Shown:
         """Read everything anew; `again` is left out where nothing is under way any more."""
         live = tuple(self._live())
@@ -184,7 +189,7 @@ class DevShop:
             invoices=self.invoices.documents(),
             checkout=checkout,
             sold="" if checkout is None else self._sold(checkout),
-            portal=checkout is not None and checkout.payer is not None,
+            portal=self._tally.customers.get(YOU).provider_id is not None,
             problem=problem,
             again=again if waiting else None,
         )
@@ -299,4 +304,4 @@ def _unlocked(name: str, answer: Access) -> Unlocked:
 
 
 def _number(number: int | Decimal | None) -> str:
-    return "" if number is None else f"{number:,f}"
+    return "" if number is None else grouped(number)

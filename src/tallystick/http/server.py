@@ -82,20 +82,20 @@ def serve(
     Raises SetupError where the port cannot be had.
     """
     with listen(host, port) as listener:
-        serve_on(listener, app, announce=announce, shown=shown, origin=origin_of(listener, host))
+        serve_on(listener, app, host, announce=announce, shown=shown)
 
 
 def serve_on(
     listener: socket.socket,
     app: ASGIApp,
+    host: str = "127.0.0.1",
     *,
     announce: Callable[[str], None] = print,
     shown: dict[str, str] | None = None,
-    origin: str | None = None,
 ) -> None:
     """Serve an ASGI app on a socket that listens, as `serve` does; the socket stays the caller's.
 
-    `origin` is how the addresses begin that are said aloud.
+    `host` is what the socket was asked to listen on.
     """
     config = uvicorn.Config(
         app,
@@ -105,10 +105,10 @@ def serve_on(
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )
     server = uvicorn.Server(config)
-    begin = origin_of(listener) if origin is None else origin
+    origin = origin_of(host, listener.getsockname()[1])
     with _orderly_end(server):
         for name, path in (shown or {"Listening": "/"}).items():
-            announce(f"{name:<13} {begin}{path}")
+            announce(f"{name:<13} {origin}{path}")
         server.run(sockets=[listener])
 
 
@@ -147,11 +147,9 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def origin_of(listener: socket.socket, host: str | None = None) -> str:
-    """Give how the addresses on a socket begin; `host` is what it was asked to listen on."""
-    bound, port = listener.getsockname()[:2]
-    named = bound if host is None else host
-    shown = _EVERYWHERE.get(named, named)
+def origin_of(host: str, port: int) -> str:
+    """Give how the addresses of a host begin, as this machine can open them."""
+    shown = _EVERYWHERE.get(host, host)
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "dev_page",
     "docs_page",
     "explanation_page",
+    "grouped",
     "invoice_page",
     "invoices_page",
     "moment_text",
@@ -134,7 +135,7 @@ def usage_page(rated: RatedUsage, *, invoices: str | None = None) -> Cached:
         rated=rated,
         start=moment_text(period.start),
         end=moment_text(period.end),
-        grouped=_grouped,
+        grouped=grouped,
         invoices=invoices,
     )
 
@@ -190,8 +191,9 @@ def moment_text(at: datetime, *, clock: bool = True) -> str:
     return at.strftime("%Y-%m-%d" if day else "%Y-%m-%d %H:%M:%S UTC")
 
 
-def _grouped(number: Decimal) -> str:
-    whole, dot, part = plain(number).partition(".")
+def grouped(number: Decimal | int) -> str:
+    """Write a number for people: `1,927,908`, with the digits after the point that it needs."""
+    whole, dot, part = plain(Decimal(number)).partition(".")
     return f"{int(whole):,}{dot}{part}"
 
 
