@@ -5,8 +5,7 @@ The one file that knows every room below it.
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sqlalchemy import Engine
 
@@ -18,6 +17,7 @@ from tallystick.core.meter import meters_of
 from tallystick.core.period import instant
 from tallystick.errors import SetupError
 from tallystick.facade.aio import awaitable, end_threads
+from tallystick.facade.checkout import Checkouts
 from tallystick.facade.coupons import Coupons
 from tallystick.facade.credits import Credits
 from tallystick.facade.customers import Customers
@@ -31,6 +31,7 @@ from tallystick.facade.payments import Payments
 from tallystick.facade.price_migrations import PriceMigrations
 from tallystick.facade.quotes import Quotes
 from tallystick.facade.seller import Sellers
+from tallystick.facade.settings import return_origins_of, signing_keys_of
 from tallystick.facade.subscriptions import Subscriptions
 from tallystick.facade.taxes import Taxes
 from tallystick.facade.usage import Usage
@@ -69,8 +70,6 @@ __all__ = ["Tallystick"]
 
 R = TypeVar("R")
 
-_SIGNING_KEYS: Final = "TALLYSTICK_SIGNING_KEYS"
-
 
 class Tallystick(Gate[Key]):
     """One ledger: its database, its catalogue, its clock.
@@ -95,6 +94,7 @@ class Tallystick(Gate[Key]):
         role_check: bool = False,
         signing_keys: Iterable[str | bytes] | None = None,
         providers: Iterable[Provider | str] | None = None,
+        return_origins: Iterable[str] | None = None,
         offline_units: int | None = None,
         offline_spool: str | Path | None = None,
     ) -> None:
@@ -109,6 +109,10 @@ class Tallystick(Gate[Key]):
         `providers` take the money, each given itself or by the name of its entry point; where they
         are left out, those of TALLYSTICK_PROVIDERS, separated by commas.  `manual` is always there.
 
+        `return_origins` are those that customers may return to from a page to pay on, each as
+        `https://app.example`; where they are left out, those of TALLYSTICK_RETURN_ORIGINS,
+        separated by commas.  Without any there is no checkout.
+
         `role_check` connects at once and refuses a PostgreSQL role that may do more than it needs:
         an owner of the tables, a superuser, one with BYPASSRLS (see `tallystick role`).
 
@@ -122,12 +126,13 @@ class Tallystick(Gate[Key]):
         self.storage = Storage(engine, tables_of(tables, schema))
         self.price_book = _opened(catalog)
         self.default_plan = default_plan
-        self.signing_keys = _keys(signing_keys)
+        self.signing_keys = signing_keys_of(signing_keys)
         if default_plan is not None:
             if self.price_book is None:
                 raise SetupError("a default plan needs a catalogue: pass catalog= as well")
             self.price_book[default_plan]  # UnknownPlan, now rather than at the first customer
         self.providers: Mapping[str, Provider] = providers_of(providers)
+        self.return_origins = return_origins_of(return_origins)
         self.customers = Customers(self)
         self.usage = Usage(self)
         self.subscriptions = Subscriptions(self)
@@ -136,6 +141,7 @@ class Tallystick(Gate[Key]):
         self.credits = Credits(self)
         self.overrides = Overrides(self)
         self.quotes = Quotes(self)
+        self.checkouts = Checkouts(self)
         self.dunning = Dunnings(self)
         self.payments = Payments(self)
         self.price_migrations = PriceMigrations(self)
@@ -376,14 +382,6 @@ class Tallystick(Gate[Key]):
     ) -> None:
         """Close."""
         self.close()
-
-
-def _keys(given: Iterable[str | bytes] | None) -> tuple[bytes, ...]:
-    found = os.environ.get(_SIGNING_KEYS, "").split(",") if given is None else given
-    if isinstance(found, (str, bytes)):
-        raise SetupError("signing_keys is a list of keys, the one that signs first")
-    keys = [each.strip().encode() if isinstance(each, str) else each for each in found]
-    return tuple(key for key in keys if key)
 
 
 def _opened(catalog: Catalog[Any, Any] | str | None) -> Catalog[str, str] | None:

@@ -6,7 +6,8 @@ what would be charged, of a plan that the customer may not have, or has already.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from tallystick.app.customer import get_customer
 from tallystick.app.offers import Offers
@@ -35,7 +36,26 @@ if TYPE_CHECKING:
     from tallystick.ports import Provider
     from tallystick.storage.unit import Unit
 
-__all__ = ["begin_checkout", "get_checkout", "known_checkout", "list_checkouts", "page_of"]
+__all__ = [
+    "Asked",
+    "begin_checkout",
+    "begin_or_repeat",
+    "get_checkout",
+    "list_checkouts",
+    "page_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a checkout has beside its quote: its id, the digest of the request, where it returns."""
+
+    id: str
+    request: str
+    success_url: str
+    cancel_url: str
+    key: str | None = None
+
 
 _LONGEST_LABEL: Final = 250  # characters, of a line on a page
 
@@ -51,7 +71,7 @@ def get_checkout(unit: Unit, named: object, *, customer: str | None = None) -> C
     return found
 
 
-def list_checkouts(  # noqa: PLR0913 - each narrows the list
+def list_checkouts(
     unit: Unit,
     *,
     customer: str | None = None,
@@ -73,30 +93,34 @@ def list_checkouts(  # noqa: PLR0913 - each narrows the list
     return PageOf(found[:size], found[size - 1].id if len(found) > size else None)
 
 
-def known_checkout(unit: Unit, customer: str, key: str | None, request: str) -> Checkout | None:
-    """Give what the key began already.  Raises Conflict where that was something else."""
-    if key is None:
-        return None
-    before = checkouts.checkout_by_key(unit, customer, id_at(key, "idempotency_key"))
-    if before is not None and before.request != request:
-        raise Conflict(f"the idempotency key {key!r} was used for another checkout")
-    return before
-
-
 # --- opening --------------------------------------------------------------------------------------
 
 
-def begin_checkout(  # noqa: PLR0913 - what it is made of
+def begin_or_repeat(  # noqa: PLR0917 - what it is made of
     unit: Unit,
     at: Instant,
     provider: Provider,
-    quote: Quote,
-    *,
-    id_: str,
-    success_url: str,
-    cancel_url: str,
-    request: str,
-    key: str | None = None,
+    customer: str,
+    quoting: Callable[[Unit, Instant], Quote],
+    asked: Asked,
+) -> tuple[Checkout, tuple[str, ...]]:
+    """Store a checkout of what is quoted in this transaction; with a known key, give what it began.
+
+    Raises NotFound; Conflict where the key began another one; what quoting and `begin_checkout` do.
+    """
+    owner = get_customer(unit, customer).id
+    known = None
+    if asked.key is not None:
+        known = checkouts.checkout_by_key(unit, owner, id_at(asked.key, "idempotency_key"))
+    if known is None:
+        return begin_checkout(unit, at, provider, quoting(unit, at), asked)
+    if known.request != asked.request:
+        raise Conflict(f"the idempotency key {asked.key!r} was used for another checkout")
+    return known, ()
+
+
+def begin_checkout(
+    unit: Unit, at: Instant, provider: Provider, quote: Quote, asked: Asked
 ) -> tuple[Checkout, tuple[str, ...]]:
     """Store that a quote is to be paid on a page; give the ids of those that it takes the place of.
 
@@ -119,20 +143,20 @@ def begin_checkout(  # noqa: PLR0913 - what it is made of
         accept_quote(unit, at, quote)
     checkout = Checkout(
         customer=customer.id,
-        id=id_,
+        id=asked.id,
         quote=quote,
         provider=provider.abilities.name,
         account=provider.account,
         amount=amount,
-        key=key_of(id_),
-        request=request,
-        success_url=success_url,
-        cancel_url=cancel_url,
+        key=key_of(asked.id),
+        request=asked.request,
+        success_url=asked.success_url,
+        cancel_url=asked.cancel_url,
         created_at=at,
         expires_at=page_until(quote, at),
         next_at=at,
         payer=customer.provider_id,
-        idempotency_key=key,
+        idempotency_key=asked.key,
         state="open" if amount.minor else "complete",
         closed_at=None if amount.minor else at,
     )
@@ -148,15 +172,13 @@ def page_of(unit: Unit, checkout: Checkout) -> Page:
     return Page(
         key=checkout.key,
         checkout=checkout.id,
-        customer=checkout.customer,
+        customer=customer,
         amount=checkout.amount,
         lines=page_lines(quote.today, name[:_LONGEST_LABEL]),
         success_url=checkout.success_url,
         cancel_url=checkout.cancel_url,
         expires_at=checkout.expires_at,
         payer=checkout.payer,
-        email=customer.email,
-        name=customer.name,
     )
 
 
@@ -190,7 +212,7 @@ def _check_eligible(unit: Unit, customer: Customer, quote: Quote, at: Instant) -
 
 def _facts(unit: Unit, customer: Customer) -> Mapping[str, object]:
     """Give what rules may ask about a customer (`core.rules.schema.DEFAULT_SCHEMA`)."""
-    had = subscriptions.list_subscriptions(unit, 100, None, customer=customer.id)
+    had = subscriptions.list_subscriptions(unit, 100, customer=customer.id)
     live = next((each for each in reversed(had) if each.ended_at is None), None)
     return {
         "customer.id": customer.id,

@@ -48,9 +48,10 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_rows import Draft, Issued
     from tallystick.storage.unit import Unit
 
-__all__ = ["Batch", "close_ahead", "drafted", "drafted_all", "issue_batch", "ready_usage"]
+__all__ = ["SERIES", "Batch", "close_ahead", "drafted", "drafted_all", "issue_batch", "ready_usage"]
 
-_SERIES: Final = {"invoice": "invoice", "credit_note": "credit_note"}
+SERIES: Final = {"invoice": "invoice", "credit_note": "credit_note"}
+"""The series that documents of each kind are numbered in."""
 _DIGITS: Final = 6
 _FEWER: Final = 4
 
@@ -70,7 +71,7 @@ class Batch:
 
 def issue_batch(unit: Unit, until: Instant, *, before: Instant | None, limit: int) -> Batch:
     """Issue the drafts that may be by then, the first first, and only `before` an instant."""
-    held = series.hold_series(unit, _SERIES.values())
+    held = series.hold_series(unit, SERIES.values())
     unread: list[str] = []
 
     def leave(row: Stored, why: Exception) -> None:
@@ -195,7 +196,7 @@ class _Issuing:
 
     def _close(self, draft: Draft, invoice: Invoice) -> Invoice:
         """Number a document, freeze who sells and buys, and note what it means for the books."""
-        name = _SERIES[invoice.kind]
+        name = SERIES[invoice.kind]
         number = self.next[name]
         self.next[name] = number + 1
         prefix = self.facts.seller.invoice_prefix

@@ -11,15 +11,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from tallystick.core.intent import ProviderAccount
-from tallystick.core.money import Money
 from tallystick.core.property import shown
-from tallystick.core.text import id_at, refused_at
+from tallystick.core.text import id_at, refused_at, text_at
 from tallystick.errors import InvalidInput, OutcomeUnknown, SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from tallystick.core.customer import Customer
+    from tallystick.core.intent import ProviderAccount
+    from tallystick.core.money import Money
     from tallystick.core.period import Instant
     from tallystick.core.quote import Quote, Quoted
 
@@ -31,6 +32,7 @@ __all__ = [
     "Page",
     "PageLine",
     "PageState",
+    "opened_page_of",
     "page_lines",
     "page_mismatch",
     "page_state_of",
@@ -122,20 +124,18 @@ class Page:
     """A page that a provider is to put up; to the same `key` it gives the same one for ever.
 
     The lines sum up to `amount`.  Where `payer` is None the provider makes the customer, with the
-    same name for the same `customer`; `email` and `name` are what it may show of them.
+    same name for the same `customer`.
     """
 
     key: str
     checkout: str
-    customer: str
+    customer: Customer
     amount: Money
     lines: tuple[PageLine, ...]
     success_url: str
     cancel_url: str
     expires_at: Instant
     payer: str | None = None
-    email: str | None = None
-    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +191,21 @@ def page_lines(today: Quoted, label: str) -> tuple[PageLine, ...]:
     return (PageLine(label, today.amount_due),)
 
 
+def opened_page_of(answer: object) -> OpenedPage:
+    """Give a page that was put up, as it can be kept.  Raises OutcomeUnknown for no such."""
+    if not isinstance(answer, OpenedPage):
+        raise OutcomeUnknown(f"the provider answered with {shown(answer)}, which is no page")
+    try:
+        id_at(answer.reference, "reference")
+        id_at(answer.payer, "payer")
+        text_at(answer.url, "url", _LONGEST_ADDRESS)
+    except InvalidInput as refused:
+        raise OutcomeUnknown(f"the provider's page cannot be kept: {refused}") from None
+    return answer
+
+
 def page_state_of(answer: object) -> PageState:
-    """Give what a provider says of a page, as it can be kept.  Raises OutcomeUnknown for no such."""
+    """Give what a provider says of a page, fit to be kept.  Raises OutcomeUnknown for no such."""
     if not isinstance(answer, PageState) or answer.state not in _STATES:
         raise OutcomeUnknown(f"the provider says {shown(answer)} of a page, which is no answer")
     if answer.state == "paid" and answer.payment is None:

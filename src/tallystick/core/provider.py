@@ -14,8 +14,8 @@ class Abilities:
     `lines_per_plan` is the most lines one plan may have there and `discounts_per_checkout` the most
     discounts one checkout takes, None for no such limit.  `key_hours` is how long it knows a key
     that it was asked with, None for ever: what was silent longer is not asked again unseen.  At one
-    that is `by_hand` a person says what was paid, as of a bank transfer.  One that has `pages` puts up
-    pages to pay on (`ports.Pages`).
+    that is `by_hand` a person says what was paid, as of a bank transfer.  One that has `pages` puts
+    up pages to pay on (`ports.Pages`).
     """
 
     name: str

@@ -10,8 +10,8 @@ from tallystick.app.intent_run import Finished, finish_intent, finish_intents
 from tallystick.core.given import whole_at
 from tallystick.core.intent import LIVE
 from tallystick.core.period import instant
-from tallystick.core.property import shown
-from tallystick.errors import Conflict, NotFound
+from tallystick.errors import Conflict
+from tallystick.providers.known import provider_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -243,10 +243,4 @@ class Payments:
         return lambda: moment
 
     def _provider(self, name: str) -> Provider:
-        found = self._tally.providers.get(name) if isinstance(name, str) else None
-        if found is None:
-            known = ", ".join(sorted(self._tally.providers))
-            raise NotFound(
-                "provider", f"{name if isinstance(name, str) else shown(name)} ({known})"
-            )
-        return found
+        return provider_named(self._tally.providers, name)

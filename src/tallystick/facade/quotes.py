@@ -56,7 +56,7 @@ class Quotes:
         Raises what `tally.subscriptions.start` raises, InvalidInput for `valid_for`, SetupError
         where the ledger has no signing key.
         """
-        key = self._keys[0]
+        key = self.keys[0]
         id_ = self._tally.ids.new("quo")
 
         def run(
@@ -81,7 +81,7 @@ class Quotes:
 
         Raises InvalidInput for what is no quote of ours, QuoteExpired, SetupError.
         """
-        return read_quote(quote, self._keys, self._tally.clock.now() if at is None else at)
+        return read_quote(quote, self.keys, self._tally.clock.now() if at is None else at)
 
     def accept(
         self,
@@ -102,7 +102,7 @@ class Quotes:
         names = tuple(identities)
         return self._tally.act(
             lambda unit, at: accept_quote(
-                unit, at, read_quote(quote, self._keys, at, customer=customer), identities=names
+                unit, at, read_quote(quote, self.keys, at, customer=customer), identities=names
             ),
             at=at,
             connection=connection,
@@ -110,7 +110,8 @@ class Quotes:
         )
 
     @property
-    def _keys(self) -> tuple[bytes, ...]:
+    def keys(self) -> tuple[bytes, ...]:
+        """Give the keys that sign, the first first.  Raises SetupError where there is none."""
         keys = self._tally.signing_keys
         if not keys:
             raise SetupError(

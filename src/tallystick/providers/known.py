@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick.core.intent import ProviderAccount
 from tallystick.core.property import shown
 from tallystick.core.provider import Abilities
-from tallystick.errors import SetupError
+from tallystick.errors import NotFound, SetupError
 from tallystick.providers.manual import ABILITIES as MANUAL
 from tallystick.providers.manual import Manual
 from tallystick.providers.stripe.abilities import ABILITIES as STRIPE
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tallystick.ports import Provider
 
-__all__ = ["ABILITIES", "GROUP", "providers_of"]
+__all__ = ["ABILITIES", "GROUP", "provider_named", "providers_of"]
 
 ABILITIES: Final[Mapping[str, Abilities]] = {each.name: each for each in (MANUAL, STRIPE)}
 """What each provider declares of itself, by name."""
@@ -63,6 +63,15 @@ def providers_of(asked: Iterable[Provider | str] | None) -> dict[str, Provider]:
             raise SetupError(f"two providers are called {name!r}: leave one out")
         found[name] = provider
     return {"manual": Manual(), **found}
+
+
+def provider_named(providers: Mapping[str, Provider], name: object) -> Provider:
+    """Give one of the providers by its name.  Raises NotFound."""
+    found = providers.get(name) if isinstance(name, str) else None
+    if found is None:
+        known = ", ".join(sorted(providers))
+        raise NotFound("provider", f"{name if isinstance(name, str) else shown(name)} ({known})")
+    return found
 
 
 def _named(name: str) -> Provider:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tallystick.core.checkout_page import LIVE_CHECKOUT, Checkout
 from tallystick.core.currency import currency
+from tallystick.core.frozen import FrozenDict
 from tallystick.core.intent import ProviderAccount
 from tallystick.core.money import Money
 from tallystick.core.quote import Quote
@@ -224,7 +225,7 @@ def _checkout(row: RowMapping) -> Checkout:
         closing=row["closing"],
         payment=row["payment"],
         refund=row["refund"],
-        reason=None if row["reason"] is None else json.loads(row["reason"]),
+        reason=None if row["reason"] is None else FrozenDict(json.loads(row["reason"])),
         closed_at=row["closed_at"],
         set_aside=row["set_aside"],
     )

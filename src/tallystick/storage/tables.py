@@ -106,12 +106,11 @@ class Tables:
         self.price_moves = moved.price_moves
         families = make_parent_tables(self.metadata, prefix)
         self.customer_parents, self.invoice_sections = families
-        limits = make_gate_tables(self.metadata, prefix)
-        self.gates, self.reservations = limits.gates, limits.reservations
+        self.gates, self.reservations = make_gate_tables(self.metadata, prefix)
         leased = make_lease_tables(self.metadata, prefix)
-        self.leases, self.entitlement_overrides = leased.leases, leased.entitlement_overrides
-        self.intents = make_intents(self.metadata, prefix)
+        self.leases, self.entitlement_overrides = leased
         self.checkouts = make_checkouts(self.metadata, prefix)
+        self.intents = make_intents(self.metadata, prefix)
 
     @property
     def version_table(self) -> str:

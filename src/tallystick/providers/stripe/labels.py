@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.intent import Charge, Refund
 
-__all__ = ["CUSTOMER", "INTENT", "INVOICE", "KEY", "PAGE", "has", "labels_of"]
+__all__ = ["CHECKOUT", "CUSTOMER", "INTENT", "INVOICE", "KEY", "PAGE", "has", "labels_of"]
 
 KEY: Final = "tallystick_key"
 """The key that the object was asked for with; it is made of the id of our row."""
@@ -24,6 +24,9 @@ INVOICE: Final = "tallystick_invoice"
 
 CUSTOMER: Final = "tallystick_customer"
 """The id of our customer."""
+
+CHECKOUT: Final = "tallystick_checkout"
+"""The id of our checkout."""
 
 PAGE: Final = "tallystick_page"
 """Whether a payment is made on a page, by the payer."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick.errors import NotFound
 from tallystick.providers.stripe.abilities import ABILITIES
+from tallystick.providers.stripe.checkout import StripePages
 from tallystick.providers.stripe.client import open_client
 from tallystick.providers.stripe.customer import name_payer
 from tallystick.providers.stripe.page import cancel_page, look_up_page
@@ -41,6 +42,7 @@ class Stripe:
         """Open it.  Raises SetupError where the settings do not say which account it is."""
         self.settings = settings
         self.client = open_client(settings)
+        self.pages = StripePages(self.client, settings)
         self._account = settings.provider_account
 
     @property
