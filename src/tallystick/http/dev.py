@@ -98,8 +98,10 @@ class DevPage:
         return act(self._shop, *map(form.text, needed), *seats)
 
 
-def _seats(form: Query) -> int:
-    text = form.text("seats", "1")
+def _seats(form: Query) -> int | None:
+    if "seats" not in form:
+        return None
+    text = form.text("seats")
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(_MOST_SEATS))):
         raise InvalidInput(f"seats is a whole number up to {_MOST_SEATS:,}", {"seats": ["is none"]})
     return int(text)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from decimal import Decimal
 
+    from tallystick.app.foresight import ToCome
     from tallystick.core.catalog import Catalog, Plan
     from tallystick.core.checkout_page import Checkout
     from tallystick.core.entitlement import Access
@@ -38,19 +39,22 @@ RETURN: Final = f"{PATH}/back"
 """Where one comes back to after paying: the page waits there for what is under way."""
 
 _PROVIDER: Final = "stripe"
-_UNDER_WAY: Final = frozenset({"open", "processing"})
+_UNDER_WAY: Final = frozenset({"open", "processing", "refunding"})
+_NOT_ASKED: Final = "not asked for yet"
+_NO_ANSWER: Final = frozenset({"open", _NOT_ASKED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A subscription: `seats` where its plan has seats, `until` when it goes on or ends."""
+    """A subscription: `seats` where its plan has seats, `coming` what will happen by itself."""
 
     id: str
     plan: str
     state: str
     seats: int | None
-    until: str
+    coming: tuple[str, ...]
     ending: bool
+    overdue: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +131,12 @@ class DevShop:
 
     # --- acts: each gives the address that comes next ---------------------------------------------
 
-    def buy(self, plan: str, seats: int) -> str:
+    def buy(self, plan: str, seats: int | None) -> str:
         """Open a checkout; nothing is bought before it is paid.  Raises what `open` does."""
         opened = self._tally.checkouts.open(
             YOU,
             plan=plan,
-            seats=seats,
+            seats=1 if seats is None else seats,
             provider=_PROVIDER,
             success_url=self._origin + RETURN,
             cancel_url=self._origin + PATH,
@@ -140,8 +144,9 @@ class DevShop:
         self._last = opened.id
         return opened.url or RETURN
 
-    def change(self, subscription: str, plan: str, seats: int) -> str:
-        """Take another plan or other seats: an upgrade is billed at once, the rest at the end."""
+    def change(self, subscription: str, plan: str, seats: int | None) -> str:
+        """Take another plan or other seats: an upgrade at once, a downgrade with the period."""
+        self._turn_over()
         self._tally.subscriptions.change(
             subscription, plan=plan, seats=seats, proration="invoice_now", customer=YOU
         )
@@ -149,11 +154,13 @@ class DevShop:
 
     def cancel(self, subscription: str) -> str:
         """End a subscription with its period."""
+        self._turn_over()
         self._tally.subscriptions.cancel(subscription, customer=YOU)
         return PATH
 
     def keep(self, subscription: str) -> str:
         """Take the end back."""
+        self._turn_over()
         self._tally.subscriptions.keep(subscription, customer=YOU)
         return PATH
 
@@ -163,8 +170,15 @@ class DevShop:
 
     def later(self) -> str:
         """Let a month pass."""
+        self._turn_over()
         self._skip()
         return RETURN
+
+    def _turn_over(self) -> None:
+        """Say no more of the last checkout where it is over: something else happens now."""
+        checkout = self._checkout()
+        if checkout is not None and checkout.state not in _UNDER_WAY:
+            self._last = None
 
     # --- what is shown ----------------------------------------------------------------------------
 
@@ -176,13 +190,16 @@ class DevShop:
     def shown(self, *, problem: str | None = None, again: str | None = None) -> Shown:
         """Read everything anew; `again` is left out where nothing is under way any more."""
         live = tuple(self._live())
+        held = tuple(map(self._held, live))
         documents = tuple(self._tally.invoices.list(customer=YOU, limit=100))
         checkout = self._checkout()
         owed = tuple(map(self._owed, (each for each in documents if each.left)))
-        waiting = self._is_under_way(checkout, documents, owed)
+        waiting = self._is_under_way(checkout, documents)
+        waiting = waiting or any(each.overdue for each in held)
+        waiting = waiting or any(each.said in _NO_ANSWER for each in owed)
         return Shown(
             now=moment_text(self._tally.clock.now()),
-            held=tuple(map(self._held, live)),
+            held=held,
             unlocked=tuple(self._unlocked()),
             offers=tuple(self._offers(live)),
             owed=owed,
@@ -205,16 +222,24 @@ class DevShop:
 
     def _held(self, subscription: Subscription) -> Held:
         plan = self._plan(_offer(subscription))
-        period = subscription.period
-        end = subscription.cancel_at or (None if period is None else period.end)
+        coming = self._tally.subscriptions.schedule(subscription.id)
         return Held(
             id=subscription.id,
             plan=_name(plan),
             state=subscription.state.replace("_", " "),
             seats=_seats(subscription) if _has_seats(plan) else None,
-            until="" if end is None else moment_text(end),
+            coming=tuple(map(self._coming, coming)),
             ending=subscription.cancel_at is not None,
+            overdue=any(each.at <= self._tally.clock.now() for each in coming),
         )
+
+    def _coming(self, what: ToCome) -> str:
+        change, to = what.change, ""
+        if change is not None:
+            plan = "" if change.offer is None else _name(self._plan(_id(change.offer)))
+            seats = "" if change.seats is None else _seats_text(change.seats)
+            to = f" to {', '.join(filter(None, (plan, seats)))}"
+        return f"{what.kind.replace('_', ' ')}{to} at {moment_text(what.at)}"
 
     def _unlocked(self) -> Iterator[Unlocked]:
         names = {
@@ -236,7 +261,7 @@ class DevShop:
                 yield Offer(
                     plan=plan.id,
                     product=product["name"],
-                    name=listed["name"],
+                    name=_name(plan),
                     price=price_words(listed, listed.get("currency") or product["currency"]),
                     seats=seats if _has_seats(plan) else None,
                     had=held is not None and _offer(held) == plan.id,
@@ -249,19 +274,15 @@ class DevShop:
         tries = self._tally.payments.list(customer=YOU, invoice=number, limit=100)
         last = max(tries, key=lambda each: (each.created_at, each.id), default=None)
         answer: Mapping[str, str] = {} if last is None else last.answer or {}
-        said = "not asked for yet" if last is None else f"{last.state} {answer.get('message', '')}"
+        said = _NOT_ASKED if last is None else f"{last.state} {answer.get('message', '')}"
         url = answer.get("url") if last is not None and last.state == "waiting" else None
         money = Money(document.left, document.invoice.currency)
         return Owed(number=number, left=str(money), said=said.strip(), url=url)
 
-    def _is_under_way(
-        self, checkout: Checkout | None, documents: Iterable[Document], owed: Iterable[Owed]
-    ) -> bool:
+    def _is_under_way(self, checkout: Checkout | None, documents: Iterable[Document]) -> bool:
         now = self._tally.clock.now()
-        return (
-            (checkout is not None and checkout.state in _UNDER_WAY)
-            or any(each.status == "draft" and each.invoice.finalize_at <= now for each in documents)
-            or any(each.said in {"open", "not asked for yet"} for each in owed)
+        return (checkout is not None and checkout.state in _UNDER_WAY) or any(
+            each.status == "draft" and each.invoice.finalize_at <= now for each in documents
         )
 
     def _sold(self, checkout: Checkout) -> str:
@@ -276,11 +297,19 @@ class DevShop:
 
 def _offer(subscription: Subscription) -> str:
     main = next(each for each in subscription.items if each.key == MAIN)
-    return main.offer.partition("@")[0]
+    return _id(main.offer)
+
+
+def _id(ref: str) -> str:
+    return ref.partition("@")[0]
 
 
 def _seats(subscription: Subscription) -> int:
     return next(each.seats for each in subscription.items if each.key == MAIN)
+
+
+def _seats_text(seats: int) -> str:
+    return f"{seats} seat" if seats == 1 else f"{seats:,} seats"
 
 
 def _has_seats(plan: Plan[Any]) -> bool:
