@@ -93,7 +93,8 @@ class DevPage:
         with_seats = name in _WITH_SEATS
         form = Query(pairs, known=(*needed, *(("seats",) if with_seats else ())), needed=needed)
         if form.bad:
-            raise InvalidInput("the form cannot be read", form.bad)
+            said = "; ".join(text for texts in form.bad.values() for text in texts)
+            raise InvalidInput(f"the form cannot be read: {said}", form.bad)
         seats = (_seats(form),) if with_seats else ()
         return act(self._shop, *map(form.text, needed), *seats)
 
