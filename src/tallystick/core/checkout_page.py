@@ -243,7 +243,7 @@ def return_origin(text: object) -> str:
     Raises SetupError for what is none.
     """
     found = _origin(text) if isinstance(text, str) else None
-    if found is None or not isinstance(text, str) or text.rstrip("/").lower() != found:
+    if found is None or not isinstance(text, str) or set(text.partition("://")[2]) & set("/?#"):
         raise SetupError(
             f"{shown(text)} is no origin: write a scheme and a host, as https://app.example"
         )

@@ -137,6 +137,9 @@ def test_a_price_is_described_in_the_line_and_the_card_is_kept(
     (kept,) = client.v1.customers.payment_methods.list(customer).data
     done = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
     assert done.payment_intent.payment_method == kept.id
+    small: Any = [{"price_data": {**data, "unit_amount": 49}, "quantity": 1}]
+    with pytest.raises(stripe.InvalidRequestError, match="at least 50"):
+        open_session(client, once, "payment", line_items=small)
     both: Any = [{"price_data": data, "price": once, "quantity": 1}]
     with pytest.raises(stripe.InvalidRequestError, match="not both"):
         open_session(client, once, "payment", line_items=both)

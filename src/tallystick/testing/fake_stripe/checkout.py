@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from tallystick.testing.fake_stripe.checkout_payment import add_up, end
 from tallystick.testing.fake_stripe.metadata import changed, merged
 from tallystick.testing.fake_stripe.page import listing, page, whole
+from tallystick.testing.fake_stripe.payment_intent import LEAST
 from tallystick.testing.fake_stripe.price import new_price
 from tallystick.testing.fake_stripe.refusal import Refused, unsupported
 from tallystick.testing.fake_stripe.route import Route
@@ -94,10 +95,21 @@ def _create(account: Account, call: Call) -> Thing:
     }
     account.wanted[wanted] = params
     add_up(account, session)
+    _check_total(session)
     return account.add(session)
 
 
 _TEXTS: Final = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
+
+
+def _check_total(session: Thing) -> None:
+    """Refuse a payment that is too small to be charged, as Stripe does when the page is made."""
+    least, total = LEAST.get(session["currency"], 1), session["amount_total"]
+    if session["mode"] == "payment" and 0 < total < least:
+        raise Refused(
+            f"The Checkout Session's total amount due must add up to at least {least}",
+            code="amount_too_small",
+        )
 
 
 def _check_terms(params: Thing) -> None:
