@@ -133,7 +133,7 @@ def test_a_form_may_lead_here_and_to_the_page_to_pay_on_alone(buyer: Buyer) -> N
         ({"plan": "pro", "seats": "9" * 400}, 422, "seats is a whole number"),
         ({"plan": "pro", "amount": "1"}, 422, "amount is no parameter here"),
         ({"plan": "pro", "provider": "manual"}, 422, "provider is no parameter here"),
-        ({"plan": "talk"}, 409, "talk"),
+        ({"plan": "talk"}, 422, "talk"),
     ],
 )
 def test_what_cannot_be_bought_is_told_on_the_page(
@@ -204,9 +204,8 @@ def test_seats_are_bought_and_changed(buyer: Buyer) -> None:
     assert buyer.sends("change", subscription=held, plan="team", seats="5").status_code == 303
     assert "5 seats: active" in buyer.sees()
     buyer.tally.invoices.run()
-    assert [str(each.invoice.total) for each in buyer.tally.invoices.list(customer=YOU)][0] == (
-        "36.00 USD"
-    )
+    totals = {str(each.invoice.total) for each in buyer.tally.invoices.list(customer=YOU)}
+    assert totals == {"36.00 USD", "24.00 USD"}  # two more for the whole month, to the second
 
 
 def test_an_upgrade_is_billed_at_once_and_a_downgrade_waits(buyer: Buyer) -> None:

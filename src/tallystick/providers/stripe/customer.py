@@ -43,10 +43,12 @@ def name_payer(client: stripe.StripeClient, customer: Customer) -> str:
         return client.v1.customers.create({"metadata": labels}, {"idempotency_key": key_now})
 
     made = find() or make_once(key, find, make, "customer of Stripe")
-    with our_errors("customer of Stripe", made.id):
-        client.v1.customers.update(
-            made.id, {"name": customer.name or "", "email": customer.email or ""}
-        )
+    # Stripe takes neither back once it was told: what we do not know is left as it is there.
+    said = {"name": customer.name, "email": customer.email}
+    known = {name: text for name, text in said.items() if text}
+    if known:
+        with our_errors("customer of Stripe", made.id):
+            client.v1.customers.update(made.id, known)  # type: ignore[arg-type]  # two of its keys
     return made.id
 
 
