@@ -1,466 +1,233 @@
-"""`tally.checkouts`: what was quoted is paid on a page, once, and becomes a subscription."""
+"""`tally.checkouts.resolve`: what is shown is what is quoted, and what is quoted is charged."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tallystick import Money, Tallystick, currency
-from tallystick.app.asking import LEASE
-from tallystick.core.checkout_page import PageState
-from tallystick.core.intent import ProviderAccount
-from tallystick.errors import (
-    Conflict,
-    InvalidInput,
-    NotFound,
-    PriceChanged,
-    QuoteExpired,
-    SetupError,
-    UnknownPlan,
-)
-from tallystick.testing.clock import FrozenClock
-from tallystick.testing.fake_stripe import Fault, Seen
-from tallystick.testing.fake_stripe.refusal import Refused
-from tests.facade.billing import START, catalog, digest, usd
-from tests.facade.paying import BACK, Shop, shop_at
+from tallystick.core.canonical import to_tree
+from tallystick.core.checkout import PlanWish
+from tallystick.core.dialects import read_catalog
+from tallystick.core.dialects.tax_rules import read_tax_rules
+from tallystick.core.provider import Abilities
+from tallystick.errors import Conflict, InvalidInput, NotFound, QuoteExpired, SetupError
+from tests.bank import Bank
+from tests.facade.billing import START, catalog, day, digest, opened, usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from tallystick import Tallystick
+    from tallystick.core.checkout import ResolvedPlan
     from tests.databases import Database
 
-LATER = START + timedelta(hours=3)
+COUPONS: list[dict[str, Any]] = [
+    {"id": "half", "percent_off": "50", "duration": "forever", "codes": ["Half"]},
+    {"id": "five", "amount_off": {"USD": "5.00"}, "codes": ["FIVE"]},
+    {"id": "few", "percent_off": "20", "max_redemptions": 1, "codes": ["FEW"]},
+    {"id": "new", "percent_off": "20", "first_purchase": True, "codes": ["NEW"]},
+    {"id": "gift", "amount_off": {"USD": "1.00"}, "duration": "forever"},
+    {"id": "own", "percent_off": "10", "plans": ["basic"]},
+]
+GERMANS = {"eligibility": {"attr": "customer.country", "op": "eq", "value": "DE"}}
+
+
+def shop(**of_basic: Any) -> Any:
+    tree: Any = to_tree(catalog())
+    tree["products"][0]["plans"][0] |= of_basic
+    return read_catalog({**tree, "coupons": COUPONS})
 
 
 @pytest.fixture
-def shop(database: Database) -> Iterator[Shop]:
-    with shop_at(database.url) as found:
-        yield found
+def tally(database: Database) -> Iterator[Tallystick]:
+    with opened(database.url) as ledger:
+        ledger.signing_keys = (b"k" * 32,)
+        ledger.publish(shop(coupon_ids=["own"], trial_days=14), author="anna", at=START)
+        yield ledger
+        assert ledger.verify().ok
 
 
-def test_a_plan_is_paid_on_a_page_and_had(shop: Shop) -> None:
-    tally = shop.tally
-    opened = shop.open("pro", seats=3)
-    assert (opened.state, opened.amount) == ("open", usd("45.00"))
-    assert opened.url is not None
-    assert opened.url.startswith(shop.fake.account.site)
-    (session,) = shop.sessions()
-    assert (session["amount_total"], session["client_reference_id"]) == (4500, opened.id)
-    assert [line["description"] for line in session["line_items"]["data"]] == ["Pro", "Pro Seats"]
-    assert tally.customers.get("acme").provider_id == session["customer"]
-    assert tally.checkouts.refresh(opened.id).state == "open"  # the success page, and nobody paid
-    assert not tally.subscriptions.list()
-    shop.pay(opened)
-    done = tally.checkouts.refresh(opened.id, at=LATER)
-    assert done.state == "complete"
-    had = tally.subscriptions.get(done.subscription)
-    assert (had.plan, had.seats, had.period.start if had.period else None) == ("pro@1", 3, START)
-    (document,) = tally.invoices.list()
-    assert (document.status, document.invoice.amount_due) == ("paid", opened.amount)
-    (intent,) = tally.payments.list()
-    assert (intent.state, intent.reference) == ("succeeded", session["payment_intent"])
-    assert tally.checkouts.refresh(opened.id, at=LATER) == done
-    assert tally.checkouts.run(at=LATER + timedelta(days=30)).asked == 0
-    back = tally.payments.refund(intent.id, at=LATER)
-    assert (back.state, shop.moved()) == ("succeeded", 0)
-    assert tally.verify().ok
+def one(
+    tally: Tallystick, plan: Any = "pro", customer: str | None = "acme", **said: Any
+) -> ResolvedPlan:
+    [found] = tally.checkouts.resolve(customer, [plan], **said)
+    return found
 
 
-# --- what is asked for ----------------------------------------------------------------------------
-
-
-def test_a_quote_is_charged_as_it_was_shown(shop: Shop) -> None:
-    tally = shop.tally
-    quote = tally.quotes.make("acme", "basic")
-    tally.publish(catalog(basic="12.00"), author="anna")
-    opened = shop.open(plan=None, quote=quote)
-    assert opened.amount == usd("10.00")
-    tally.publish(catalog(basic="99.00"), author="anna")  # between checkout and payment
-    shop.pay(opened)
-    done = tally.checkouts.refresh(opened.id, at=LATER)
-    assert done.state == "complete"
-    assert tally.subscriptions.get(done.subscription).plan == "basic@1"
-    assert tally.invoices.list().items[0].invoice.total == usd("10.00")
-    assert tally.verify().ok
-
-
-def test_what_cannot_be_sold_is_refused_and_nothing_is_stored(shop: Shop) -> None:
-    tally = shop.tally
-    quote = tally.quotes.make("acme", "basic", valid_for=timedelta(hours=1))
-    with pytest.raises(QuoteExpired):
-        shop.open(plan=None, quote=quote, at=LATER)
-    tally.invoices.add_item("acme", "Set-up", usd("5.00"))
+def test_nothing_is_stored_by_asking(tally: Tallystick) -> None:
     before = digest(tally)
-    with pytest.raises(PriceChanged):
-        shop.open(plan=None, quote=quote)
-    tally.customers.create("globex")
-    with pytest.raises(InvalidInput, match="no quote of ours"):
-        shop.open(customer="globex", plan=None, quote=quote)
-    with pytest.raises(UnknownPlan):
-        shop.open("nothing")
-    with pytest.raises(Conflict, match="not offered"):
-        shop.open("old")
-    with pytest.raises(NotFound):
-        shop.open(customer="nobody")
-    with pytest.raises(NotFound, match="provider"):
-        shop.open(provider="nobody")
-    with pytest.raises(Conflict, match="no pages"):
-        shop.open(provider="manual")
-    for more in ({"quote": quote}, {"plan": None}):
-        with pytest.raises(InvalidInput, match="one of the two"):
-            shop.open(**more)
-    tally.customers.forget("globex")
-    assert not tally.checkouts.list()
-    assert not shop.sessions()
-    assert digest(tally) != before  # globex alone
-
-
-def test_a_quote_that_was_accepted_is_not_paid_again(shop: Shop) -> None:
-    quote = shop.tally.quotes.make("acme", "basic")
-    shop.tally.quotes.accept(quote)
-    with pytest.raises(Conflict, match="accepted already"):
-        shop.open(plan=None, quote=quote)
-
-
-def test_who_may_not_have_a_plan_cannot_buy_it(database: Database) -> None:
-    rule = {"eligibility": {"attr": "customer.country", "op": "eq", "value": "DE"}}
-    with shop_at(database.url, catalog(business_rules=rule)) as shop:
-        with pytest.raises(Conflict, match="may not have plan") as refused:
-            shop.open()
-        assert refused.value.data["reasons"] == ["customer.country is not known"]
-        shop.tally.customers.update("acme", address={"country": "DE"})
-        assert shop.open().state == "open"
-
-
-def test_who_is_paid_for_by_another_has_no_checkout(shop: Shop) -> None:
-    shop.tally.customers.create("group")
-    shop.tally.customers.set_parent("acme", "group")
-    with pytest.raises(Conflict, match="documents of 'group'"):
-        shop.open()
-
-
-def test_where_nothing_is_due_today_there_is_no_page(shop: Shop) -> None:
-    quote = shop.tally.quotes.make("acme", "pro", trial_days=14)
-    done = shop.open(plan=None, quote=quote)
-    assert (done.state, done.url, done.amount) == ("complete", None, usd("0.00"))
-    assert shop.tally.subscriptions.get(done.subscription).state == "trialing"
-    assert shop.tally.checkouts.refresh(done.id) == done
-    assert not shop.sessions()
-    assert shop.tally.verify().ok
-
-
-def test_a_repeat_with_its_key_gives_what_the_first_made(shop: Shop) -> None:
-    opened = shop.open(idempotency_key="k")
-    assert shop.open(idempotency_key="k") == opened
-    with pytest.raises(Conflict, match="used for another"):
-        shop.open("pro", idempotency_key="k")
-    shop.pay(opened)
-    done = shop.tally.checkouts.refresh(opened.id)
-    assert shop.open(idempotency_key="k") == done  # though the group has a live subscription now
-    assert len(shop.sessions()) == 1
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "//evil.example/done",
-        "javascript:alert(1)",
-        "https://evil.example/",
-        "https://app.example@evil.example/",
-        "https://evil.example\\@app.example/",
-        "https://app.example.evil.example/",
-        "https://app.example:444/",
-        "http://app.example/",
-        "https://app.example/\r\nSet-Cookie: a=b",
-        "https://app.example/\tdone",
-        "https:/app.example/",
-        "https:app.example",
-        "/done",
-        "",
-        "https://app.exаmple/",
-        "https://app.example/" + "a" * 2_000,
-        None,
-        7,
-    ],
-)
-def test_a_customer_returns_to_us_alone(shop: Shop, url: Any) -> None:
-    for name in BACK:
-        with pytest.raises(InvalidInput) as refused:
-            shop.open(**{name: url})
-        assert list(refused.value.fields) == [name]
-    assert not shop.tally.checkouts.list()
-
-
-def test_without_origins_there_is_no_checkout(shop: Shop) -> None:
-    shop.tally.return_origins = frozenset()
-    with pytest.raises(SetupError, match="TALLYSTICK_RETURN_ORIGINS"):
-        shop.open()
-    for origins in ("https://app.example", ["app.example"], ["https://app.example/"]):
-        with pytest.raises(SetupError):
-            Tallystick("sqlite://", return_origins=origins)
-    written = ["HTTPS://App.Example", "http://[::1]:80", " "]
-    with Tallystick("sqlite://", return_origins=written) as tally:
-        assert tally.return_origins == {"https://app.example", "http://[::1]"}
-
-
-# --- what becomes of it ---------------------------------------------------------------------------
-
-
-def test_two_pages_that_are_both_paid_make_one_subscription(shop: Shop) -> None:
-    tally, expire = shop.tally, "POST /v1/checkout/sessions/*/expire"
-    shop.fake.account.faults.add(Fault(Seen.LIMITED, expire, times=99))
-    first = shop.open()
-    second = shop.open("pro")
-    for each in (second, first):
-        shop.pay(each)
-    shop.fake.account.faults.clear()
-    tally.checkouts.run(at=LATER)
-    states = {each.id: each.state for each in tally.checkouts.list()}
-    assert sorted(states.values()) == ["complete", "refunded"]
-    assert len(tally.subscriptions.list()) == len(tally.invoices.list()) == 1
-    (lost,) = tally.checkouts.list(state="refunded")
-    assert lost.reason is not None
-    assert "live subscription" in lost.reason["message"]
-    (sold,) = tally.checkouts.list(state="complete")
-    assert shop.moved() == sold.amount.minor
-    assert [each["id"] for each in shop.fake.account.of("refund").values()] == [lost.refund]
-    before = digest(tally)
-    tally.checkouts.run(at=LATER + timedelta(days=9))
+    wishes = ["pro", {"plan": "basic", "add_ons": ["sms"]}, PlanWish(plan="desk", quantity=2)]
+    found = tally.checkouts.resolve("acme", wishes, codes=["half", "few"], quantities={"pro": 3})
+    assert [(each.plan, each.wish.quantity, each.available) for each in found] == [
+        ("pro@1", 3, True),
+        ("basic@2", 1, True),
+        ("desk@1", 2, True),
+    ]
     assert digest(tally) == before
-    assert tally.verify().ok
 
 
-def test_two_pages_of_one_quote_sell_it_once(shop: Shop) -> None:
-    quote = shop.tally.quotes.make("acme", "basic")
-    shop.fake.account.faults.add(Fault(Seen.LIMITED, "POST */expire", times=99))
-    pages = [shop.open(plan=None, quote=quote) for _ in range(2)]
-    for each in pages:
-        shop.pay(each)
-    shop.tally.checkouts.run(at=LATER)
-    states = [shop.tally.checkouts.get(each.id).state for each in pages]
-    assert sorted(states) == ["complete", "refunded"]
-    assert shop.moved() == 1000
-    assert shop.tally.verify().ok
+def test_what_is_shown_is_quoted_and_charged(tally: Tallystick) -> None:
+    tally.coupons.redeem("acme", coupon="gift")
+    tally.credits.grant("acme", usd("2.00"), category="paid")
+    tally.seller.set(name="Us", address={"country": "AT"})
+    tally.customers.update("acme", address={"country": "AT"})
+    rules = {"elsewhere": "untaxed", "rates": [{"country": "AT", "name": "USt", "percent": 20}]}
+    tally.taxes.publish(read_tax_rules(rules), author="anna")
+    found = one(tally, quantities={"pro": 3}, codes=["half", "FIVE"])
+    assert found.today is not None
+    assert found.quote is not None
+    told = found.today
+    assert [(str(each.coupon.id), str(each.today), str(each.renewal)) for each in found.taken] == [
+        ("gift", "1.00 USD", "1.00 USD"),
+        ("half", "22.00 USD", "22.00 USD"),
+        ("five", "5.00 USD", "0.00 USD"),
+    ]
+    assert (told.subtotal, told.discount, told.tax) == (usd("45.00"), usd("28.00"), usd("3.40"))
+    assert (told.total, told.balance, told.amount_due) == (usd("20.40"), usd("2.00"), usd("18.40"))
+    made = tally.quotes.accept(found.quote, customer="acme")
+    tally.invoices.run(START)
+    [document] = tally.invoices.list(customer="acme", subscription=made.subscription.id)
+    assert document.invoice.lines
+    assert [(each.description, each.amount, each.discount, each.tax) for each in told.lines] == [
+        (each.description, each.amount, each.discount, each.tax) for each in document.invoice.lines
+    ]
+    assert (document.invoice.total, document.invoice.amount_due) == (told.total, told.amount_due)
 
 
-def test_another_page_takes_the_place_of_the_first(shop: Shop) -> None:
-    first, second = shop.open(), shop.open("pro")
-    desk = shop.open("desk")  # of another group
-    states = [shop.tally.checkouts.get(each.id).state for each in (first, second, desk)]
-    assert states == ["expired", "open", "open"]
-    assert [each["status"] for each in shop.sessions()] == ["expired", "open", "open"]
-    with pytest.raises(Refused):
-        shop.pay(first)
-
-
-def test_money_that_takes_days_is_waited_for(shop: Shop) -> None:
-    tally = shop.tally
-    for arrives, state in ((False, "failed"), (True, "complete")):
-        opened = shop.open()
-        shop.pay(opened, "pm_usBankAccount_success")
-        assert tally.checkouts.refresh(opened.id, at=LATER).state == "processing"
-        assert not tally.subscriptions.list()
-        with pytest.raises(Conflict, match="cannot be closed"):
-            tally.checkouts.expire(opened.id, at=LATER)
-        intent = list(shop.fake.account.of("payment_intent"))[-1]
-        shop.fake.settle(intent, arrives=arrives)
-        assert tally.checkouts.run(at=LATER).asked == 0  # polled again in an hour
-        assert tally.checkouts.run(at=LATER + timedelta(hours=1)).asked == 1
-        assert tally.checkouts.get(opened.id).state == state
-    assert len(tally.subscriptions.list()) == 1
-    assert shop.moved() == 1000
-    assert tally.verify().ok
-
-
-def test_a_page_that_nobody_paid_is_over(shop: Shop) -> None:
-    tally, clock = shop.tally, shop.tally.clock
-    opened, closed = shop.open("desk"), shop.open()
-    assert tally.checkouts.expire(closed.id).state == "expired"
-    assert tally.checkouts.expire(closed.id).state == "expired"
-    assert isinstance(clock, FrozenClock)
-    clock.advance(timedelta(days=1))
-    assert tally.checkouts.run().expired == 1
-    assert tally.checkouts.get(opened.id).state == "expired"
-    assert not tally.subscriptions.list()
-    with pytest.raises(NotFound):
-        tally.checkouts.retry(opened.id)
-
-
-def test_a_declined_card_leaves_the_page_open(shop: Shop) -> None:
-    opened = shop.open()
-    with pytest.raises(Refused):
-        shop.pay(opened, "pm_card_chargeDeclined")
-    assert shop.tally.checkouts.refresh(opened.id).state == "open"
-    shop.pay(opened)
-    assert shop.tally.checkouts.refresh(opened.id).state == "complete"
-
-
-def test_the_next_invoice_is_collected_with_the_same_card(shop: Shop) -> None:
-    tally = shop.tally
-    opened = shop.open()
-    shop.pay(opened)
-    tally.checkouts.refresh(opened.id)
-    later = START + timedelta(days=32)
-    tally.invoices.run(at=later)
-    (due,) = tally.invoices.list(status="open")
-    paid = tally.payments.collect(due.invoice.id, provider="stripe", at=later)
-    assert paid.state == "succeeded"
-    assert shop.moved() == 2000
-    assert tally.verify().ok
-
-
-def test_what_was_due_before_is_numbered_before(shop: Shop) -> None:
-    tally = shop.tally
+def test_a_code_is_used_up_by_a_sale_and_not_by_a_look(tally: Tallystick) -> None:
     tally.customers.create("globex")
-    tally.subscriptions.start("globex", "sms", at=START)
-    opened = shop.open(at=START + timedelta(minutes=1))
-    shop.pay(opened)
-    tally.checkouts.refresh(opened.id, at=LATER)
-    found = sorted(tally.invoices.list(), key=lambda each: each.invoice.number or "")
-    assert [each.invoice.customer for each in found] == ["globex", "acme"]
-    assert [each.status for each in found] == ["open", "paid"]
-    assert tally.verify().ok
+    first, second = one(tally, codes=["few"]), one(tally, customer="globex", codes=["few"])
+    assert len(first.taken) == len(second.taken) == 1
+    assert first.quote is not None
+    assert second.quote is not None
+    tally.quotes.accept(first.quote)
+    before = digest(tally)
+    with pytest.raises(Conflict):
+        tally.quotes.accept(second.quote)
+    assert digest(tally) == before
+    again = one(tally, customer="globex", codes=["few"])
+    assert [each.reasons for each in again.left_out] == [("unknown_code",)]
+    assert again.today is not None
+    assert again.today.total == usd("35.00")
 
 
-def test_a_balance_spent_meanwhile_gives_the_money_back(shop: Shop) -> None:
-    """What was quoted is what is charged, or nothing is: other figures are not sold."""
-    tally = shop.tally
-    opened = shop.open()
-    tally.invoices.add_item("acme", "Set-up", usd("5.00"))
-    shop.pay(opened)
-    assert tally.checkouts.refresh(opened.id, at=LATER).state == "refunding"
-    assert tally.checkouts.run(at=LATER).refunded == 1
-    done = tally.checkouts.get(opened.id)
-    assert done.reason is not None
-    assert done.reason["code"] == "PRICE_CHANGED"
-    assert (shop.moved(), len(tally.subscriptions.list())) == (0, 0)
-    assert tally.verify().ok
+def test_an_unknown_code_and_a_refused_one_are_told_alike(tally: Tallystick) -> None:
+    tally.subscriptions.start("acme", "desk", at=START)
+    tally.invoices.run(START)
+    refused = one(tally, codes=["NEW"]).left_out
+    assert refused[0].words == one(tally, codes=["nothing"]).left_out[0].words
+    assert refused[0].coupon is None
 
 
-# --- money that is not ours to count --------------------------------------------------------------
+def test_a_trial_is_given_once_to_a_customer_and_to_an_identity(tally: Tallystick) -> None:
+    found = one(tally, "basic")
+    assert (found.trial, found.today) == ("given", None)
+    assert found.quote is not None
+    tally.quotes.accept(found.quote, identities=["card/1"])
+    tally.customers.create("globex")
+    assert one(tally, "basic", "globex", identities=["card/2"]).trial == "given"
+    again = one(tally, "basic", "globex", identities=["card/1"])
+    assert again.trial == "had"
+    assert again.today is not None
+    assert again.today.total == usd("9.00"), "ten per cent off, and no trial"
+    assert one(tally, "basic", None, identities=["card/1"]).trial == "had"
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"amount": usd("1.00")}, "amount 100 instead of 1000"),
-        ({"amount": Money(1000, currency("EUR"))}, "currency 'EUR'"),
-        ({"payer": "cus_other"}, "payer 'cus_other'"),
-        ({"checkout": "chk_other"}, "checkout 'chk_other'"),
-        ({"checkout": None}, "checkout None"),
-        ({"account": ProviderAccount("acct_other", live=False)}, "account 'acct_other'"),
-        ({"account": ProviderAccount("acct_1Fake000000001", live=True)}, "live True"),
-        ({"reference": "cs_other"}, "page 'cs_other'"),
-    ],
-)
-def test_what_was_not_asked_for_sells_nothing(
-    shop: Shop, change: Any, words: str, monkeypatch: pytest.MonkeyPatch
+def test_who_is_not_eligible_gets_reasons_and_no_quote(tally: Tallystick) -> None:
+    tally.publish(shop(business_rules=GERMANS), author="anna")
+    found = one(tally, "basic")
+    assert (found.available, found.quote) == (False, None)
+    assert [each.text for each in found.reasons] == ["customer.country is not known"]
+    tally.customers.update("acme", address={"country": "DE"})
+    assert one(tally, "basic").quote is not None
+    subscribed = tally.subscriptions.start("acme", "sms")
+    again = one(tally, "basic")
+    assert [each.code for each in again.reasons] == ["subscribed"]
+    tally.subscriptions.cancel(subscribed.subscription.id, when="now")
+    assert one(tally, "basic").available
+
+
+def test_what_the_sale_itself_refuses_is_not_available(tally: Tallystick) -> None:
+    rules = {"elsewhere": "untaxed", "rates": [{"country": "AT", "name": "USt", "percent": 20}]}
+    tally.taxes.publish(read_tax_rules(rules), author="anna")
+    found = one(tally)
+    assert (found.available, found.quote) == (False, None)
+    assert [each.code for each in found.reasons] == ["refused"], "nobody knows what tax is owed"
+    assert found.today is not None, "what it costs before tax is shown all the same"
+
+
+def test_a_stranger_is_shown_prices_and_quoted_nothing(tally: Tallystick) -> None:
+    tally.signing_keys = ()
+    found = one(tally, customer=None, codes=["half", "new"])
+    assert (found.available, found.quote) == (True, None)
+    assert found.today is not None
+    assert found.today.total == usd("17.50")
+    assert [each.typed for each in found.left_out] == ["new"]
+
+
+def test_where_the_provider_bills_it_takes_as_many_coupons_as_it_says(
+    tally: Tallystick, tmp_path: Path
 ) -> None:
-    tally, pages = shop.tally, shop.stripe.pages
-    opened = shop.open()
-    shop.pay(opened)
-    truth = pages.look_at_page
-    monkeypatch.setattr(pages, "look_at_page", lambda name: replace(truth(name), **change))
-    aside = tally.checkouts.refresh(opened.id)
-    assert aside.set_aside is not None
-    assert (json.loads(aside.set_aside)["code"], aside.state) == ("MISMATCH", "open")
-    assert words in aside.set_aside
-    assert not tally.subscriptions.list()
-    assert tally.checkouts.list(set_aside=True).items == (aside,)
-    assert tally.checkouts.run(at=LATER).asked == 0
-    monkeypatch.undo()
-    tally.checkouts.retry(opened.id)
-    assert tally.checkouts.refresh(opened.id).state == "complete"
-    assert tally.verify().ok
+    one_at_most = Bank(tmp_path)
+    one_at_most.abilities = Abilities(name="stripe", discounts_per_checkout=1)
+    tally.providers = {**tally.providers, "stripe": one_at_most}
+    tally.publish(shop(provider="stripe"), author="anna")
+    found = one(tally, "basic", codes=["FIVE", "half"], biller="provider")
+    assert [each.coupon.id for each in found.taken] == ["half"], "alike today, it goes on"
+    assert [(each.typed, each.limit) for each in found.left_out] == [("FIVE", 1)]
+    assert (found.quote, found.biller) == (None, "provider")
+    assert len(one(tally, "basic", codes=["FIVE", "half"]).taken) == 2
 
 
-@pytest.mark.parametrize("answer", [None, "paid", PageState])
-def test_an_answer_that_is_none_is_silence(
-    shop: Shop, answer: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened = shop.open()
-    shop.pay(opened)
-    monkeypatch.setattr(shop.stripe.pages, "look_at_page", lambda _: answer)
-    after = shop.tally.checkouts.refresh(opened.id)
-    assert (after.state, after.set_aside) == ("open", None)
-    monkeypatch.undo()
-    assert shop.tally.checkouts.run(at=LATER).complete == 1
-
-
-def test_a_checkout_of_another_is_not_found(shop: Shop) -> None:
-    opened = shop.open()
-    shop.tally.customers.create("globex")
-    assert shop.tally.checkouts.get(opened.id, customer="acme") == opened
-    for call in (shop.tally.checkouts.get, shop.tally.checkouts.refresh):
-        with pytest.raises(NotFound):
-            call(opened.id, customer="globex")
-    assert not shop.tally.checkouts.list(customer="globex")
-
-
-# --- silence --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("seen", [Seen.LIMITED, Seen.BROKEN, Seen.CUT])
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("call", ["POST /v1/customers", "POST /v1/checkout/sessions"])
-def test_a_page_that_was_not_answered_for_is_asked_for_again(
-    shop: Shop, call: str, after: bool, seen: Seen
-) -> None:
-    shop.fake.account.faults.add(Fault(seen, call, after=after and seen is not Seen.LIMITED))
-    opened = shop.open(idempotency_key="k")
-    assert opened.state == "open"
-    assert opened.url is None
-    shop.tally.checkouts.run(at=START + timedelta(minutes=1))
-    shop.tally.checkouts.run(at=START + timedelta(minutes=5))
-    again = shop.open(idempotency_key="k")
-    assert again.url is not None
-    assert len(shop.sessions()) == len(shop.fake.account.of("customer")) == 1
-    shop.pay(again)
-    assert shop.tally.checkouts.refresh(again.id).state == "complete"
-
-
-def test_what_stripe_refuses_is_told_and_closed(shop: Shop) -> None:
-    shop.tally.publish(catalog(basic="0.10"), author="anna")
-    with pytest.raises(Conflict, match="at least 50"):
-        shop.open()
-    (failed,) = shop.tally.checkouts.list()
-    assert failed.state == "failed"
-    assert failed.reason is not None
-    assert shop.tally.checkouts.run(at=LATER).asked == 0
-    assert not shop.tally.subscriptions.list()
-
-
-def test_a_crash_before_the_page_is_finished_by_a_worker(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def die(_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(shop.stripe.pages, "open_page", die)
-    with pytest.raises(KeyboardInterrupt):
-        shop.open(idempotency_key="k")
-    monkeypatch.undo()
-    assert shop.tally.checkouts.run(at=START).asked == 0  # the lease is not over
-    assert shop.tally.checkouts.run(at=START + LEASE).open == 1
-    assert len(shop.sessions()) == 1
-
-
-# --- the portal -----------------------------------------------------------------------------------
-
-
-def test_a_customer_looks_after_what_they_have(shop: Shop) -> None:
-    back = "https://app.example/account"
-    with pytest.raises(Conflict, match="nothing was paid yet"):
-        shop.tally.checkouts.portal("acme", back)
-    shop.open()
-    assert "/portal/" in shop.tally.checkouts.portal("acme", back)
+def test_a_quote_holds_until_its_end_and_not_if_changed(tally: Tallystick) -> None:
+    found = one(tally, valid_for=timedelta(minutes=1))
+    assert found.quote is not None
+    assert found.expires_at == START + timedelta(minutes=1)
+    with pytest.raises(QuoteExpired):
+        tally.quotes.accept(found.quote, at=found.expires_at)
+    changed = found.quote.replace("A", "B", 1)
     with pytest.raises(InvalidInput):
-        shop.tally.checkouts.portal("acme", "//evil.example")
+        tally.quotes.accept(changed)
+
+
+def test_what_is_refused(tally: Tallystick) -> None:
     with pytest.raises(NotFound):
-        shop.tally.checkouts.portal("nobody", back)
-    with pytest.raises(Conflict, match="no portal"):
-        shop.tally.checkouts.portal("acme", back, provider="manual")
+        one(tally, customer="nobody")
+    for plans in ([], "pro", ["pro"] * 21, [7], [{"plan": "pro", "price": 1}], ["basic@1"], None):
+        with pytest.raises(InvalidInput, match="plans"):
+            tally.checkouts.resolve("acme", plans)  # type: ignore[arg-type]  # that is what is refused
+    for said in (
+        {"codes": "half"},
+        {"codes": [1]},
+        {"codes": ["x"] * 11},
+        {"quantities": {"basic": 2}},
+        {"quantities": 3},
+        {"quantities": {"pro": True}},
+        {"currency": "usd"},
+        {"context": {"a": 1}},
+        {"stated": [("a", "b")]},
+        {"identities": "card"},
+        {"biller": "me"},
+        {"biller": []},
+        {"valid_for": timedelta()},
+        {"valid_for": timedelta(days=91)},
+    ):
+        with pytest.raises(InvalidInput):
+            one(tally, **said)
+    tally.signing_keys = ()
+    with pytest.raises(SetupError, match="TALLYSTICK_SIGNING_KEYS"):
+        one(tally)
+    tally.customers.create("gone")
+    tally.customers.forget("gone")
+    tally.signing_keys = (b"k" * 32,)
+    with pytest.raises(Conflict, match="forgotten"):
+        one(tally, customer="gone")
+
+
+def test_at_another_time_it_is_asked_as_of_then(tally: Tallystick) -> None:
+    found = one(tally, at=day("2026-12-31T12:00:00.5"))
+    assert found.today is not None
+    assert found.today.at == day("2026-12-31T12:00:00")

@@ -34,9 +34,11 @@ CHECKS = [
 
 def service() -> ASGIApp:
     """Give the service over a ledger in which acme has used something."""
-    tally = Tallystick("sqlite://", catalog=CATALOG, default_plan="free")
+    keys = [b"a key of the tests that signs 32b"]
+    tally = Tallystick("sqlite://", catalog=CATALOG, default_plan="free", signing_keys=keys)
     tally.migrate()
     tally.publish(author="ops")
+    tally.customers.create("acme")
     tally.use("acme", "calls", 3)
     return create_app(CATALOG, tally=tally, keys=Keys(KEY))
 
@@ -63,4 +65,5 @@ def test_every_route_is_tried() -> None:
     found = API.get_all_operations()
     tried = {each.ok().label for each in found}  # type: ignore[union-attr]  # no error is among them
     assert tried >= {"GET /api/v1/entitlements/check", "GET /api/v1/entitlements"}
-    assert len(tried) == 8
+    assert "POST /api/v1/checkout/resolve" in tried
+    assert len(tried) == 9

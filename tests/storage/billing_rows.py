@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
 
+from tallystick.core.checkout_page import Checkout
 from tallystick.core.credit import CreditGrant
 from tallystick.core.credit_moves import TopUpRule
 from tallystick.core.currency import CODES, currency
 from tallystick.core.dunning import Ladder, Rung
 from tallystick.core.intent import Intent, ProviderAccount, key_of
 from tallystick.core.money import Money
+from tallystick.core.move import Start
 from tallystick.core.override import Override
 from tallystick.core.parent import Parent
 from tallystick.core.price_migration import PriceMigration, PriceMove
+from tallystick.core.quote import Quote
 from tallystick.storage import (
     balances,
+    checkouts,
     dunning,
     gates,
     intents,
@@ -88,6 +92,7 @@ def fill_billing(unit: Unit, customer: str, count: int) -> None:
             ),
         )
         intents.add_intent(unit, _intent(customer, id_))
+        checkouts.add_checkout(unit, _checkout(customer, id_))
         post(
             unit,
             [
@@ -215,6 +220,33 @@ def _intent(customer: str, id_: str) -> Intent:
         key=key_of(id_),
         label=id_,
         created_at=AT,
+        next_at=AT,
+    )
+
+
+def _checkout(customer: str, id_: str) -> Checkout:
+    quote = Quote(
+        id=id_,
+        customer=customer,
+        subscription=id_,
+        move=Start(customer=customer, group="default", offer="pro@2", currency="EUR"),
+        currency=eur(1).currency,
+        issued_at=AT,
+        expires_at=later(days=1),
+    )
+    return Checkout(
+        customer=customer,
+        id=id_,
+        quote=quote,
+        provider="stripe",
+        account=ProviderAccount("acct_1", live=True),
+        amount=eur(1),
+        key=key_of(id_),
+        request=id_,
+        success_url="https://app.example/",
+        cancel_url="https://app.example/",
+        created_at=AT,
+        expires_at=later(days=1),
         next_at=AT,
     )
 

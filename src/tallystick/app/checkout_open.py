@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 from tallystick.app.customer import get_customer
 from tallystick.app.offers import Offers
 from tallystick.app.quote import accept_quote
+from tallystick.core.checkout import Buyer, CheckoutRequest
+from tallystick.core.checkout_eligibility import facts_of
 from tallystick.core.checkout_page import Checkout, Page, page_lines, page_until
 from tallystick.core.intent import key_of
 from tallystick.core.money import Money
@@ -20,15 +22,15 @@ from tallystick.core.page import page_size
 from tallystick.core.parent import payer_at
 from tallystick.core.period import to_the_second
 from tallystick.core.property import shown
-from tallystick.core.rules.eligibility import eligibility_of
-from tallystick.core.rules.verdict import evaluate
+from tallystick.core.rules import Not, eligibility_of, evaluate
 from tallystick.core.text import id_at
 from tallystick.errors import Conflict, NotFound
-from tallystick.storage import checkouts, moves, parents, subscriptions
+from tallystick.storage import checkouts, invoices, moves, parents, subscriptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
+    from tallystick.core.checkout import ResolvedPlan
     from tallystick.core.checkout_page import CheckoutState
     from tallystick.core.customer import Customer
     from tallystick.core.period import Instant
@@ -40,6 +42,7 @@ __all__ = [
     "Asked",
     "begin_checkout",
     "begin_or_repeat",
+    "check_taken",
     "get_checkout",
     "list_checkouts",
     "page_of",
@@ -192,36 +195,37 @@ def _check_payer(unit: Unit, customer: Customer, at: Instant) -> None:
         )
 
 
+def check_taken(found: ResolvedPlan) -> None:
+    """Refuse a plan that cannot be bought as it was asked for, with every code that was typed.
+
+    Raises Conflict, with all reasons.
+    """
+    reasons = [each.text for each in found.reasons]
+    lost = [each.typed for each in found.left_out if each.typed is not None]
+    reasons += [f"the code {shown(code)} does not act" for code in lost]
+    if reasons or found.quote is None:
+        text = "; ".join(reasons) or "the provider bills it"
+        raise Conflict(f"plan {found.plan} cannot be bought: {text}", reasons=reasons)
+
+
 def _check_eligible(unit: Unit, customer: Customer, quote: Quote, at: Instant) -> None:
+    """Refuse a plan that the customer certainly may not have by now.
+
+    What only a host knows (`context.*`) was decided when the quote was made.
+    """
     offers = Offers(unit)
+    had = subscriptions.of_customers(unit, [customer.id]).get(customer.id, ())
+    bought = invoices.has_bought(unit, customer.id)
+    buyer = Buyer(customer=customer, subscriptions=had, bought=bought)
+    facts = facts_of(buyer, quote.move.group, CheckoutRequest(plans=()))
     for ref in (quote.move.offer, *(each.offer for each in quote.move.add_ons)):
         plan = offers[ref]
         product = None if plan.catalog is None else plan.catalog.product_of(plan)
-        for rules in (plan.business_rules, None if product is None else product.business_rules):
-            rule = eligibility_of(rules)
-            if rule is None:
-                continue
-            verdict = evaluate(rule, _facts(unit, customer), at)
-            if not verdict:
+        rules = (None if product is None else product.business_rules, plan.business_rules)
+        for rule in map(eligibility_of, rules):
+            if rule is not None and evaluate(Not(rule), facts, at):
+                reasons = list(evaluate(rule, facts, at).reasons)
+                told = "; ".join(reasons)
                 raise Conflict(
-                    f"customer {customer.id!r} may not have plan {ref}:"
-                    f" {'; '.join(verdict.reasons)}",
-                    reasons=list(verdict.reasons),
+                    f"customer {customer.id!r} may not have plan {ref}: {told}", reasons=reasons
                 )
-
-
-def _facts(unit: Unit, customer: Customer) -> Mapping[str, object]:
-    """Give what rules may ask about a customer (`core.rules.schema.DEFAULT_SCHEMA`)."""
-    had = subscriptions.list_subscriptions(unit, 100, customer=customer.id)
-    live = next((each for each in reversed(had) if each.ended_at is None), None)
-    return {
-        "customer.id": customer.id,
-        "customer.email": customer.email,
-        "customer.country": customer.address.get("country"),
-        "customer.currency": None if customer.currency is None else customer.currency.code,
-        "customer.created_at": customer.created_at,
-        **{f"customer.metadata.{name}": text for name, text in customer.metadata.items()},
-        "subscription.plan": None if live is None else live.plan.partition("@")[0],
-        "subscription.status": None if live is None else live.state,
-        "is_new_customer": not had,
-    }

@@ -7,6 +7,7 @@ published later.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tallystick.app.customer import get_customer
@@ -50,6 +51,7 @@ __all__ = [
     "list_redemptions",
     "redeem",
     "redeem_at_start",
+    "redeemed_of",
     "release",
 ]
 
@@ -153,6 +155,17 @@ def check_code(
     return asked.qualification(coupon, found).public
 
 
+def redeemed_of(unit: Unit, customer: str, coupon: Coupon, code: Code | None) -> Redeemed:
+    """Give how often a coupon was redeemed: by anybody, by a customer, by a code."""
+    total, by_customer, *by_code = redemptions.claimed(unit, _slots(customer, coupon, code))
+    return Redeemed(
+        total=total,
+        by_customer=by_customer,
+        by_code=by_code[0] if by_code else 0,
+        by_code_and_customer=by_code[1] if by_code else 0,
+    )
+
+
 def release(unit: Unit, at: Instant, redemption_id: str) -> Redemption:
     """Take a redemption back whose sale came to nothing: its place is free again, once.
 
@@ -214,17 +227,9 @@ class _Asking:
         self.purchase = None if subscription is None else self._purchase(subscription)
 
     def qualification(self, coupon: Coupon, code: Code | None) -> Qualification:
-        slots = _slots(self.customer, coupon, code)
-        counts = redemptions.claimed(self.unit, slots)
-        total, by_customer, *by_code = counts
         held = any(each.coupon.id == coupon.id for each in self._acting())
-        redeemed = Redeemed(
-            total=total,
-            by_customer=by_customer,
-            by_code=by_code[0] if by_code else 0,
-            by_code_and_customer=by_code[1] if by_code else 0,
-            held=held,
-        )
+        counts = redeemed_of(self.unit, self.customer, coupon, code)
+        redeemed = replace(counts, held=held)
         return qualify(coupon, self.purchase or self._any_purchase(coupon), redeemed, code)
 
     def redeemed(

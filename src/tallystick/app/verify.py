@@ -11,6 +11,7 @@ from tallystick.app.verify_grants import GRANT_CHECKS
 from tallystick.app.verify_moves import MOVE_CHECKS
 from tallystick.storage.verify import CHECKS
 from tallystick.storage.verify_billing import BILLING_CHECKS
+from tallystick.storage.verify_checkouts import CHECKOUT_CHECKS
 from tallystick.storage.verify_credits import CREDIT_CHECKS
 from tallystick.storage.verify_gates import GATE_CHECKS
 from tallystick.storage.verify_intents import INTENT_CHECKS
@@ -39,6 +40,7 @@ ALL_CHECKS: Final[tuple[Check, ...]] = (
     *GATE_CHECKS,
     *LEASE_CHECKS,
     *INTENT_CHECKS,
+    *CHECKOUT_CHECKS,
 )
 """Every check there is, in the order in which they are run."""
 

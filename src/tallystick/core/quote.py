@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tallystick.core.move import Start
     from tallystick.core.period import Instant
 
-__all__ = ["Quote", "Quoted", "QuotedLine", "check_figures", "quoted"]
+__all__ = ["Quote", "Quoted", "QuotedDiscount", "QuotedLine", "check_figures", "quoted"]
 
 _SUMS: Final = ("subtotal", "discount", "credit", "tax", "total", "balance", "amount_due")
 _PARTS: Final = ("amount", "discount", "credit", "tax")
@@ -39,8 +39,17 @@ class QuotedLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuotedDiscount:
+    """What one coupon takes off a document as it was quoted."""
+
+    coupon: str
+    name: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quoted:
-    """A document as it was quoted: when it falls due, its lines and its sums."""
+    """A document as it was quoted: when it falls due, its lines, its discounts and its sums."""
 
     at: Instant
     lines: tuple[QuotedLine, ...]
@@ -51,6 +60,7 @@ class Quoted:
     total: Money
     balance: Money
     amount_due: Money
+    discounts: tuple[QuotedDiscount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +99,12 @@ def quoted(invoice: Invoice | None) -> Quoted | None:
         )
         for line in invoice.lines
     )
-    return Quoted(at=invoice.at, lines=lines, **{name: getattr(invoice, name) for name in _SUMS})
+    discounts = tuple(
+        QuotedDiscount(coupon=each.coupon, name=each.name, amount=each.amount)
+        for each in invoice.discounts
+    )
+    sums = {name: getattr(invoice, name) for name in _SUMS}
+    return Quoted(at=invoice.at, lines=lines, discounts=discounts, **sums)
 
 
 def check_figures(quote: Quote, today: Quoted | None, renewal: Quoted | None) -> None:

@@ -48,7 +48,7 @@ from tallystick.core.invoice import (
 from tallystick.core.money import Money
 from tallystick.core.period import Period
 from tallystick.core.plain_values import Fault, refuse
-from tallystick.core.quote import Quote, Quoted, QuotedLine
+from tallystick.core.quote import Quote, Quoted, QuotedDiscount, QuotedLine
 from tallystick.core.spelling import did_you_mean
 from tallystick.core.subscription import (
     AfterTrial,
@@ -87,7 +87,7 @@ _RECORDS: Final[frozenset[type]] = frozenset(
         *_KINDS.values(),
         *(moves.AddOn, moves.Phase),
         *(Subscription, Item, Span, Paid, Granted, Planned, Terms, Charge, Due),
-        *(Quote, Quoted, QuotedLine),
+        *(Quote, Quoted, QuotedDiscount, QuotedLine),
         *(CreditBurn, Invoice, InvoiceDiscount, InvoiceLine, InvoiceSection, InvoiceTax, Party),
     }
 )

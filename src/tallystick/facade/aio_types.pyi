@@ -27,6 +27,7 @@ from tallystick.app.usage import Figure, Recorded, Status, Window
 from tallystick.app.verify import Report
 from tallystick.core.backtest import Backtest
 from tallystick.core.catalog import Catalog, Plan
+from tallystick.core.checkout import Biller, PlanWish, ResolvedPlan
 from tallystick.core.credit import Category
 from tallystick.core.customer import Customer, CustomerFields
 from tallystick.core.entitlement import Access
@@ -65,6 +66,7 @@ from tallystick.storage.top_ups import RuleRow, TopUpRow
 from tallystick.storage.unit import Unit
 
 __all__ = [
+    "AsyncCheckouts",
     "AsyncCoupons",
     "AsyncCredits",
     "AsyncCustomers",
@@ -125,6 +127,7 @@ class AsyncTallystick(Generic[Key]):
         at: datetime | str | None = ...,
         connection: AsyncConnection | AsyncSession | None = ...,
     ) -> tuple[Access, ...]: ...
+    checkouts: AsyncCheckouts
     async def commit(
         self,
         customer: str,
@@ -1133,3 +1136,21 @@ class AsyncCoupons:
         at: datetime | None = ...,
         connection: AsyncConnection | AsyncSession | None = ...,
     ) -> Redemption: ...
+
+class AsyncCheckouts:
+    async def resolve(
+        self,
+        customer: str | None,
+        plans: Iterable[str | PlanWish | Mapping[str, Any]],
+        *,
+        quantities: Mapping[str, int] | None = ...,
+        codes: Iterable[str] = ...,
+        currency: str | None = ...,
+        context: Mapping[str, str] | None = ...,
+        stated: Mapping[str, str] | None = ...,
+        identities: Iterable[str] = ...,
+        biller: Biller = ...,
+        valid_for: timedelta = ...,
+        at: datetime | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> tuple[ResolvedPlan, ...]: ...

@@ -1,306 +1,103 @@
-"""`tally.checkouts`: from a quote to a page to pay on, and from there to a subscription."""
+"""`tally.checkouts`: what buying would be, before anything is paid."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.app import checkout_open
-from tallystick.app.checkout_open import Asked, begin_or_repeat
-from tallystick.app.checkout_run import CheckoutRun, finish_checkout, finish_checkouts, pages_of
-from tallystick.app.quote import make_quote
-from tallystick.core.canonical_json import canonical_json
-from tallystick.core.checkout_page import LIVE_CHECKOUT, CheckoutState, return_address
-from tallystick.core.given import whole_at
-from tallystick.core.period import instant
-from tallystick.core.property import shown
-from tallystick.core.quote_signature import read_quote
-from tallystick.core.text import refused_at
-from tallystick.errors import Conflict, NotFound, OutcomeUnknown, SetupError
-from tallystick.facade.subscriptions import Moves
-from tallystick.providers.known import provider_named
-from tallystick.storage import checkouts
+from tallystick.app.checkout_resolve import quote_resolved, resolve
+from tallystick.core.checkout_request import biller_at, read_request, wishes_of
+from tallystick.core.given import ids_at
+from tallystick.facade.checkout_pages import CheckoutPages
+from tallystick.facade.quotes import signing_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
-    from tallystick.app.subscription import Made
-    from tallystick.core.checkout_page import Checkout
-    from tallystick.core.page import Page
+    from tallystick.core.checkout import Biller, PlanWish, ResolvedPlan
     from tallystick.core.period import Instant
-    from tallystick.core.quote import Quote
-    from tallystick.ports import Provider
     from tallystick.storage.unit import Unit
-    from tallystick.wiring import Tallystick
 
 __all__ = ["Checkouts"]
 
-_DAY: Final = timedelta(days=1)
+_HALF_AN_HOUR: Final = timedelta(minutes=30)
 
 
-class Checkouts:
-    """The checkouts of one ledger: what is being paid on pages of its providers.
+class Checkouts(CheckoutPages):
+    """The checkouts of one ledger: what buying would be, and what is being paid on pages.
 
     A checkout is stored before its page is asked for; `tallystick worker` goes on with those that a
     crash, a silence or a customer who never came back left.
     """
 
-    def __init__(self, tally: Tallystick) -> None:
-        """Stand on a ledger."""
-        self._tally = tally
-
-    # --- opening --------------------------------------------------------------------------------
-
-    def open(  # noqa: PLR0913 - each of these is one fact of a checkout
+    def resolve(  # noqa: PLR0913 - each of these is one fact of what is asked
         self,
-        customer: str,
+        customer: str | None,
+        plans: Iterable[str | PlanWish | Mapping[str, Any]],
         *,
-        quote: str | None = None,
-        plan: str | None = None,
+        quantities: Mapping[str, int] | None = None,
+        codes: Iterable[str] = (),
         currency: str | None = None,
-        seats: int = 1,
-        add_ons: Mapping[str, int] | None = None,
-        coupons: tuple[str, ...] | list[str] = (),
-        success_url: str,
-        cancel_url: str,
-        provider: str = "stripe",
-        idempotency_key: str | None = None,
-        at: datetime | None = None,
-    ) -> Checkout:
-        """Put up a page on which a quote is paid, or a plan at what it costs now; give it.
-
-        `url` is where the customer pays, until `expires_at`; `amount` is what they pay today.
-        Where that is nothing the subscription has started, and there is no page.  What was quoted
-        is what is charged.  It takes the place of other pages of the customer for the same group
-        of plans.  Where the provider does not answer now, `url` is None and a worker asks again.
-
-        Both addresses are of one of the ledger's `return_origins`.
-
-        Raises NotFound, UnknownPlan; InvalidInput; QuoteExpired, PriceChanged; CouponRefused;
-        Conflict where the plan cannot be bought, or the provider refuses; SetupError without
-        signing keys, return origins or the provider's key.
-        """
-        asked = self._provider(provider)
-        pages_of(asked)
-        back = {"success_url": success_url, "cancel_url": cancel_url}
-        back = {name: self._address(url, name) for name, url in back.items()}
-        if (quote is None) == (plan is None):
-            raise refused_at("quote", "or a plan is asked for: one of the two")
-        more = {"add_ons": dict(add_ons or {}), "coupons": list(coupons)}
-        said = {"currency": currency, "seats": seats, **more}
-        wish = {"customer": customer, "quote": quote, "plan": plan, "provider": provider}
-        request = sha256(canonical_json({**wish, **said, **back})).hexdigest()
-        quoting = self._quoting(customer, quote, plan, said)
-        own = Asked(self._tally.ids.new("chk"), request, **back, key=idempotency_key)
-        begun, others = self._tally.act(
-            lambda unit, at: begin_or_repeat(unit, at, asked, customer, quoting, own),
-            at=at,
-            repeatable=idempotency_key is not None,
-        )
-        done = self._opened(asked, begun, at)
-        for other in others:
-            finish_checkout(self._tally.storage, asked, self._now(at), other)
-        return done
-
-    def portal(self, customer: str, return_url: str, *, provider: str = "stripe") -> str:
-        """Give the address of the provider's page on which a customer looks after what they have.
-
-        `return_url` is of one of the ledger's `return_origins`.
-
-        Raises NotFound, InvalidInput, OutcomeUnknown; Conflict where the provider does not know the
-        customer, or declares no portal.
-        """
-        asked = self._provider(provider)
-        address = self._address(return_url, "return_url")
-        if not asked.abilities.portal:
-            raise Conflict(f"the provider {provider!r} declares no portal")
-        found = self._tally.customers.get(customer)
-        if found.provider_id is None:
-            raise Conflict(
-                f"{provider!r} does not know customer {found.id!r}: nothing was paid yet"
-            )
-        return pages_of(asked).open_portal(found.provider_id, address)
-
-    # --- going on -------------------------------------------------------------------------------
-
-    def refresh(
-        self,
-        id: str,  # noqa: A002 - the field's word
-        *,
-        customer: str | None = None,
-        at: datetime | None = None,
-    ) -> Checkout:
-        """Ask the provider how a page stands, and go on by what it says; give the checkout.
-
-        For whoever heard something of it: what counts is what is fetched.  `customer` is an
-        optional lock: another customer's checkout is not found.  Raises NotFound.
-        """
-        found = self.get(id, customer=customer)
-        if found.state not in LIVE_CHECKOUT or found.set_aside is not None:
-            return found
-        done = finish_checkout(
-            self._tally.storage, self._provider(found.provider), self._now(at), found.id
-        )
-        return self.get(found.id) if done is None else done[0]
-
-    def expire(
-        self,
-        id: str,  # noqa: A002 - the field's word
-        *,
-        at: datetime | None = None,
-    ) -> Checkout:
-        """Let nobody pay on a page any more; a repeat changes nothing.
-
-        Gives it as it is then: where it was paid meanwhile, it is sold.  Raises NotFound; Conflict
-        where the money is on its way already, or the provider cannot be asked now.
-        """
-        found = self.get(id)
-        if found.state != "open":
-            return self._over(found)
-        self._tally.act(
-            lambda unit, at: checkouts.mark_closing(unit, found, at), at=at, repeatable=True
-        )
-        done = self.refresh(id, at=at)
-        if done.state == "open" and done.reference is not None:
-            done = self.refresh(id, at=at)  # the page was not known before
-        return self._over(done)
-
-    def retry(
-        self,
-        id: str,  # noqa: A002 - the field's word
-        *,
+        context: Mapping[str, str] | None = None,
+        stated: Mapping[str, str] | None = None,
+        identities: Iterable[str] = (),
+        biller: Biller = "tallystick",
+        valid_for: timedelta = _HALF_AN_HOUR,
         at: datetime | None = None,
         connection: Connection | Session | None = None,
-    ) -> Checkout:
-        """Let workers go on with a checkout that was set aside, once its reason is cured.
+    ) -> tuple[ResolvedPlan, ...]:
+        """Tell of each plan whether a customer may buy it and why not, what acts, what it costs.
 
-        Raises NotFound where it is not set aside.
+        A plan is its id, or `{"plan": "pro", "quantity": 3, "add_ons": ["sms"]}`; `quantities` are
+        the seats of those named by their id alone.  `codes` are as they were typed; one that is
+        refused is named, and nothing else is told of it.  `context` is what you know of who asks
+        and rules call `context.*`; `stated` what nobody checked, as a browser says it.
+        `identities` are under which a trial is given once, beside the customer.
+
+        Of what can be bought there is a signed quote for `tally.quotes.accept`, good for
+        `valid_for`, at most 90 days; there is none for a stranger (`customer` None), nor where the
+        provider bills, as its figures are its own.  Nothing is stored.
+
+        Raises NotFound; InvalidInput, naming the place; Conflict for a customer who was forgotten;
+        SetupError where the ledger has no signing key.
         """
-
-        def retry(unit: Unit, at: Instant) -> Checkout:
-            found = checkout_open.get_checkout(unit, id)
-            if not checkouts.clear_checkout_aside(unit, found, at):
-                raise NotFound("checkout that is set aside", found.id)
-            return checkout_open.get_checkout(unit, id)
-
-        return self._tally.act(retry, connection=connection, at=at)
-
-    def run(
-        self,
-        at: datetime | None = None,
-        *,
-        limit: int | None = None,
-        stop: Callable[[], bool] = bool,
-    ) -> CheckoutRun:
-        """Go on with every checkout that is due; a second run changes nothing.
-
-        `limit` is the most to go on with.  Any number of processes may do so at once.
-
-        Raises StorageUnavailable, InvalidInput.
-        """
-        most = None if limit is None else whole_at(limit, "limit")
-        providers = self._tally.providers.values()
-        return finish_checkouts(self._tally.storage, providers, self._now(at), most, stop)
-
-    # --- finding --------------------------------------------------------------------------------
-
-    def get(
-        self,
-        id: str,  # noqa: A002 - the field's word
-        *,
-        customer: str | None = None,
-        connection: Connection | Session | None = None,
-    ) -> Checkout:
-        """Give a checkout as it stands; with `customer`, only one of theirs.  Raises NotFound."""
-        return self._tally.act(
-            lambda unit, _: checkout_open.get_checkout(unit, id, customer=customer),
-            connection=connection,
-            reading=True,
+        said = {"codes": codes, "currency": currency, "context": context, "stated": stated}
+        request = read_request(
+            {
+                "plans": wishes_of(plans, quantities),
+                **{name: value for name, value in said.items() if value is not None},
+            }
         )
+        names = ids_at(identities, "identities")
+        billed = biller_at(biller)
+        quoting = customer is not None and billed == "tallystick"
+        keys = signing_keys(self._tally) if quoting else ()
 
-    def list(
-        self,
-        *,
-        customer: str | None = None,
-        state: CheckoutState | None = None,
-        set_aside: bool = False,
-        limit: int = 20,
-        starting_after: str | None = None,
-        connection: Connection | Session | None = None,
-    ) -> Page[Checkout]:
-        """Give a page of checkouts in the order of their ids: 1 to 100 of them.
-
-        Raises InvalidInput, NotFound for the customer.
-        """
-        known = get_args(CheckoutState)
-        if state is not None and state not in known:
-            raise refused_at("state", f"is one of {', '.join(known)}, not {shown(state)}")
-        return self._tally.act(
-            lambda unit, _: checkout_open.list_checkouts(
+        def act(unit: Unit, at: Instant) -> tuple[ResolvedPlan, ...]:
+            found = resolve(
                 unit,
-                customer=customer,
-                state=state,
-                set_aside=set_aside,
-                limit=limit,
-                starting_after=starting_after,
-            ),
-            connection=connection,
-            reading=True,
-        )
-
-    # --- shared ---------------------------------------------------------------------------------
-
-    def _quoting(
-        self, customer: str, quote: str | None, plan: str | None, said: Mapping[str, Any]
-    ) -> Callable[[Unit, Instant], Quote]:
-        """Give what reads the quote, or makes one of the plan."""
-        keys = self._tally.quotes.keys
-        if plan is None:
-            return lambda _, at: read_quote(quote, keys, at, customer=customer)
-        id_ = self._tally.ids.new("quo")
-
-        def taken(act: Callable[[Unit, Instant], Made], **_: object) -> Any:  # noqa: ANN401 - itself
-            return act
-
-        start: Any = Moves(self._tally, taken).start(customer, plan, **said)
-        return lambda unit, at: make_quote(unit, at, start, quote_id=id_, valid_for=_DAY)
-
-    def _opened(self, asked: Provider, begun: Checkout, at: datetime | None) -> Checkout:
-        """Ask for the page of a checkout; a refusal of the provider is raised."""
-        if begun.state != "open" or begun.url is not None:
-            return begun
-        done = finish_checkout(self._tally.storage, asked, self._now(at), begun.id)
-        if done is None:
-            return self.get(begun.id)
-        checkout, fault = done
-        if fault is not None and not isinstance(fault, OutcomeUnknown) and checkout.url is None:
-            raise fault
-        return checkout
-
-    def _over(self, checkout: Checkout) -> Checkout:
-        if checkout.state in LIVE_CHECKOUT:
-            raise Conflict(f"{checkout.id!r} is {checkout.state}: it cannot be closed now")
-        return checkout
-
-    def _address(self, value: object, path: str) -> str:
-        origins = self._tally.return_origins
-        if not origins:
-            raise SetupError(
-                "nobody said where customers may return to: Tallystick(…, return_origins=[…]) takes"
-                " origins, or TALLYSTICK_RETURN_ORIGINS"
+                at,
+                request,
+                customer_id=customer,
+                identities=names,
+                biller=billed,
+                abilities=self._abilities,
             )
-        return return_address(value, path, origins)
+            if not keys:
+                return found
+            return tuple(
+                quote_resolved(
+                    *(unit, at, each, keys[0], self._tally.ids),
+                    identities=names,
+                    valid_for=valid_for,
+                )
+                for each in found
+            )
 
-    def _now(self, at: datetime | None) -> Callable[[], Instant]:
-        if at is None:
-            return lambda: instant(self._tally.clock.now())
-        moment = instant(at)
-        return lambda: moment
-
-    def _provider(self, name: str) -> Provider:
-        return provider_named(self._tally.providers, name)
+        return self._tally.act(
+            act, at=at, connection=connection, repeatable=True, reading=not quoting
+        )

@@ -23,9 +23,22 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
     from tallystick.wiring import Tallystick
 
-__all__ = ["Quotes"]
+__all__ = ["Quotes", "signing_keys"]
 
 _DAY: Final = timedelta(days=1)
+
+
+def signing_keys(tally: Tallystick) -> tuple[bytes, ...]:
+    """Give the keys that sign a ledger's quotes, the first first.
+
+    Raises SetupError where there is none.
+    """
+    if not tally.signing_keys:
+        raise SetupError(
+            "there is no key to sign quotes with: Tallystick(…, signing_keys=[…]) takes one,"
+            " or TALLYSTICK_SIGNING_KEYS"
+        )
+    return tally.signing_keys
 
 
 class Quotes:
@@ -56,7 +69,7 @@ class Quotes:
         Raises what `tally.subscriptions.start` raises, InvalidInput for `valid_for`, SetupError
         where the ledger has no signing key.
         """
-        key = self.keys[0]
+        key = signing_keys(self._tally)[0]
         id_ = self._tally.ids.new("quo")
 
         def run(
@@ -81,7 +94,9 @@ class Quotes:
 
         Raises InvalidInput for what is no quote of ours, QuoteExpired, SetupError.
         """
-        return read_quote(quote, self.keys, self._tally.clock.now() if at is None else at)
+        return read_quote(
+            quote, signing_keys(self._tally), self._tally.clock.now() if at is None else at
+        )
 
     def accept(
         self,
@@ -102,20 +117,12 @@ class Quotes:
         names = tuple(identities)
         return self._tally.act(
             lambda unit, at: accept_quote(
-                unit, at, read_quote(quote, self.keys, at, customer=customer), identities=names
+                unit,
+                at,
+                read_quote(quote, signing_keys(self._tally), at, customer=customer),
+                identities=names,
             ),
             at=at,
             connection=connection,
             repeatable=True,
         )
-
-    @property
-    def keys(self) -> tuple[bytes, ...]:
-        """Give the keys that sign, the first first.  Raises SetupError where there is none."""
-        keys = self._tally.signing_keys
-        if not keys:
-            raise SetupError(
-                "there is no key to sign quotes with: Tallystick(…, signing_keys=[…]) takes one,"
-                " or TALLYSTICK_SIGNING_KEYS"
-            )
-        return keys

@@ -1,4 +1,4 @@
-"""The service as one ASGI app: prices, usage, entitlements, its description, probes, pages."""
+"""The service as one ASGI app: prices, usage, access, checkout, its description, pages."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from tallystick.core.catalog import Catalog
 from tallystick.errors import InvalidInput, TallystickError
 from tallystick.http import plans
 from tallystick.http.cached import Cached
+from tallystick.http.checkout import MOST_BYTES as MOST_CHECKOUT
+from tallystick.http.checkout import RESOLVE, CheckoutRoutes
 from tallystick.http.decode import MOST_BYTES
 from tallystick.http.entitlements import CHECK, ENTITLEMENTS, EntitlementRoutes
 from tallystick.http.guard import BodyBound, Guard, internal_error, problem_response
@@ -90,6 +92,7 @@ def create_app(  # noqa: PLR0913 - what is served, how, and what stands beside i
     keys = keys or Keys()
     _add_usage(app, UsageRoutes(tally, keys))
     _add_entitlements(app, EntitlementRoutes(tally, keys))
+    _add_checkout(app, CheckoutRoutes(tally, keys))
     for pages in (demo, dev):
         if pages is not None:
             app.router.routes.extend(pages.routes())
@@ -97,7 +100,8 @@ def create_app(  # noqa: PLR0913 - what is served, how, and what stands beside i
         described = describe(app.openapi(), usage=tally is not None)
         _add(app, "/openapi.json", _json(described, {"Cache-Control": "no-cache"}))
         _add(app, "/docs", docs_page(described))
-    bounded = Guard(BodyBound(app, max_body, bounds={EVENTS: MOST_BYTES}))
+    bounds = {EVENTS: MOST_BYTES, RESOLVE: MOST_CHECKOUT}
+    bounded = Guard(BodyBound(app, max_body, bounds=bounds))
     return plans.PlansLayer(bounded, lists, max_body=max_body)
 
 
@@ -123,6 +127,10 @@ def _add_usage(app: FastAPI, usage: UsageRoutes) -> None:
 def _add_entitlements(app: FastAPI, entitlements: EntitlementRoutes) -> None:
     app.router.routes.append(Route(CHECK, entitlements.check, methods=["GET"]))
     app.router.routes.append(Route(ENTITLEMENTS, entitlements.all, methods=["GET"]))
+
+
+def _add_checkout(app: FastAPI, checkout: CheckoutRoutes) -> None:
+    app.router.routes.append(Route(RESOLVE, checkout.resolve, methods=["POST"]))
 
 
 def _probe(word: str) -> Cached:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tallystick import problems
 from tallystick.core.currency import CODES
 from tallystick.core.price_list import VIEWS
+from tallystick.http.openapi_checkout import checkout_paths
 from tallystick.http.openapi_entitlements import entitlement_paths
 from tallystick.http.openapi_parts import errors_of, json_of
 from tallystick.http.openapi_usage import usage_paths
@@ -21,12 +22,12 @@ __all__ = ["describe"]
 def describe(base: Mapping[str, Any], *, usage: bool = False) -> dict[str, Any]:
     """Complete what the framework found with the routes and components written by hand.
 
-    The routes of usage and of entitlements are described where the service has a ledger.
+    The routes of usage, entitlements and checkout are described where the service has a ledger.
     """
     components = dict(base.get("components", {}))
     components["schemas"] = {**components.get("schemas", {}), **schemas(usage=usage)}
     components["responses"] = {**components.get("responses", {}), **_failures()}
-    of_ledger = {**usage_paths(), **entitlement_paths()} if usage else {}
+    of_ledger = {**usage_paths(), **entitlement_paths(), **checkout_paths()} if usage else {}
     paths = {**_paths(), **of_ledger, **base.get("paths", {})}
     if usage:
         bearer = {"type": "http", "scheme": "bearer", "description": "One of the service's keys."}

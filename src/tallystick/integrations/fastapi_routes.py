@@ -1,4 +1,4 @@
-"""The routes of the service, for a host's own program: the price list, usage and entitlements."""
+"""The routes of the service in a host's own program: prices, usage, access and checkout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from starlette.responses import Response
 from starlette.routing import Route, request_response
 
+from tallystick.http.checkout import MOST_BYTES as MOST_CHECKOUT
+from tallystick.http.checkout import RESOLVE, CheckoutRoutes
 from tallystick.http.decode import MOST_BYTES
 from tallystick.http.entitlements import CHECK, ENTITLEMENTS, EntitlementRoutes
 from tallystick.http.guard import BodyBound
@@ -30,9 +32,9 @@ _MAX_BODY: Final = 1_048_576
 
 
 def add_routes(router: AnyRouter, tally: Tallystick) -> AnyRouter:
-    """Have a router answer `/api/v1/plans` (of a ledger with a catalogue), usage and entitlements.
+    """Have a router answer `/api/v1/plans` (of a ledger with a catalogue), usage, access, checkout.
 
-    The last two are for callers with a key of TALLYSTICK_API_KEY; without any they answer 503.
+    The last three are for callers with a key of TALLYSTICK_API_KEY; without any they answer 503.
     Raises InvalidInput for a catalogue whose price list cannot be written.
     """
     if tally.price_book is not None:
@@ -43,6 +45,8 @@ def add_routes(router: AnyRouter, tally: Tallystick) -> AnyRouter:
     usage, access = UsageRoutes(tally, keys), EntitlementRoutes(tally, keys)
     events = BodyBound(request_response(usage.record), MOST_BYTES)
     router.routes.append(Route(EVENTS, events, methods=["POST"], include_in_schema=False))
+    asked = BodyBound(request_response(CheckoutRoutes(tally, keys).resolve), MOST_CHECKOUT)
+    router.routes.append(Route(RESOLVE, asked, methods=["POST"], include_in_schema=False))
     answers = ((USAGE, usage.read), (CHECK, access.check), (ENTITLEMENTS, access.all))
     for path, route in answers:
         router.routes.append(Route(path, route, methods=["GET"], include_in_schema=False))

@@ -108,6 +108,12 @@ DEFAULT_SCHEMA: Final = Schema(
         "subscription.status": "text",
         "is_new_customer": "boolean",
         "now": "instant",
+        "context.*": "text",
+        "stated.*": "text",
     }
 )
-"""The attributes that every rule may ask about."""
+"""The attributes that every rule may ask about.
+
+`context.*` is what a host knows of whoever asks, `stated.*` what whoever asks says of themselves:
+nobody checked that.
+"""

@@ -1,0 +1,324 @@
+"""`tally.checkouts`: from a quote to a page to pay on, and from there to a subscription."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, get_args
+
+from tallystick.app import checkout_open
+from tallystick.app.checkout_open import Asked, begin_or_repeat, check_taken
+from tallystick.app.checkout_resolve import quote_resolved, resolve
+from tallystick.app.checkout_run import CheckoutRun, finish_checkout, finish_checkouts, pages_of
+from tallystick.core.canonical_json import canonical_json
+from tallystick.core.checkout_page import LIVE_CHECKOUT, CheckoutState, return_address
+from tallystick.core.checkout_request import read_request
+from tallystick.core.given import whole_at
+from tallystick.core.period import instant
+from tallystick.core.property import shown
+from tallystick.core.quote_signature import read_quote
+from tallystick.core.text import refused_at
+from tallystick.errors import Conflict, NotFound, OutcomeUnknown, SetupError
+from tallystick.facade.quotes import signing_keys
+from tallystick.providers.known import ABILITIES, provider_named
+from tallystick.storage import checkouts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+    from sqlalchemy.orm import Session
+
+    from tallystick.core.checkout_page import Checkout
+    from tallystick.core.page import Page
+    from tallystick.core.period import Instant
+    from tallystick.core.provider import Abilities
+    from tallystick.core.quote import Quote
+    from tallystick.ports import Provider
+    from tallystick.storage.unit import Unit
+    from tallystick.wiring import Tallystick
+
+__all__ = ["CheckoutPages"]
+
+_DAY: Final = timedelta(days=1)
+
+
+class CheckoutPages:
+    """The checkouts of one ledger: what is being paid on pages of its providers.
+
+    A checkout is stored before its page is asked for; `tallystick worker` goes on with those that a
+    crash, a silence or a customer who never came back left.
+    """
+
+    def __init__(self, tally: Tallystick) -> None:
+        """Stand on a ledger."""
+        self._tally = tally
+
+    # --- opening --------------------------------------------------------------------------------
+
+    def open(  # noqa: PLR0913 - each of these is one fact of a checkout
+        self,
+        customer: str,
+        *,
+        quote: str | None = None,
+        plan: str | None = None,
+        seats: int = 1,
+        add_ons: Mapping[str, int] | None = None,
+        codes: Iterable[str] = (),
+        currency: str | None = None,
+        context: Mapping[str, str] | None = None,
+        success_url: str,
+        cancel_url: str,
+        provider: str = "stripe",
+        idempotency_key: str | None = None,
+        at: datetime | None = None,
+    ) -> Checkout:
+        """Put up a page on which a quote is paid, or a plan at what it costs now; give it.
+
+        `url` is where the customer pays, until `expires_at`; `amount` is what they pay today.
+        Where that is nothing the subscription has started, and there is no page.  What was quoted
+        is what is charged.  It takes the place of other pages of the customer for the same group
+        of plans.  Where the provider does not answer now, `url` is None and a worker asks again.
+
+        Both addresses are of one of the ledger's `return_origins`.
+
+        Raises NotFound; InvalidInput; QuoteExpired, PriceChanged; Conflict where the plan cannot be
+        bought with all codes, or the provider refuses; SetupError without signing keys, return
+        origins or the provider's key.
+        """
+        asked = self._provider(provider)
+        pages_of(asked)
+        back = {"success_url": success_url, "cancel_url": cancel_url}
+        back = {name: self._address(url, name) for name, url in back.items()}
+        if (quote is None) == (plan is None):
+            raise refused_at("quote", "or a plan is asked for: one of the two")
+        beside = [{"plan": name, "quantity": many} for name, many in (add_ons or {}).items()]
+        wish = {"plan": plan, "quantity": seats, "add_ons": beside}
+        said = {"codes": list(codes), "currency": currency, "context": context}
+        known = {name: value for name, value in said.items() if value is not None}
+        whole = {
+            "customer": customer,
+            "quote": quote,
+            "provider": provider,
+            **wish,
+            **known,
+            **back,
+        }
+        request = sha256(canonical_json(whole)).hexdigest()
+        quoting = self._quoting(customer, quote, {"plans": [wish], **known})
+        own = Asked(self._tally.ids.new("chk"), request, **back, key=idempotency_key)
+        begun, others = self._tally.act(
+            lambda unit, at: begin_or_repeat(unit, at, asked, customer, quoting, own),
+            at=at,
+            repeatable=idempotency_key is not None,
+        )
+        done = self._opened(asked, begun, at)
+        for other in others:
+            finish_checkout(self._tally.storage, asked, self._now(at), other)
+        return done
+
+    def portal(self, customer: str, return_url: str, *, provider: str = "stripe") -> str:
+        """Give the address of the provider's page on which a customer looks after what they have.
+
+        `return_url` is of one of the ledger's `return_origins`.
+
+        Raises NotFound, InvalidInput, OutcomeUnknown; Conflict where the provider does not know the
+        customer, or declares no portal.
+        """
+        asked = self._provider(provider)
+        address = self._address(return_url, "return_url")
+        if not asked.abilities.portal:
+            raise Conflict(f"the provider {provider!r} declares no portal")
+        found = self._tally.customers.get(customer)
+        if found.provider_id is None:
+            raise Conflict(
+                f"{provider!r} does not know customer {found.id!r}: nothing was paid yet"
+            )
+        return pages_of(asked).open_portal(found.provider_id, address)
+
+    # --- going on -------------------------------------------------------------------------------
+
+    def refresh(
+        self,
+        id: str,  # noqa: A002 - the field's word
+        *,
+        customer: str | None = None,
+        at: datetime | None = None,
+    ) -> Checkout:
+        """Ask the provider how a page stands, and go on by what it says; give the checkout.
+
+        For whoever heard something of it: what counts is what is fetched.  `customer` is an
+        optional lock: another customer's checkout is not found.  Raises NotFound.
+        """
+        found = self.get(id, customer=customer)
+        if found.state not in LIVE_CHECKOUT or found.set_aside is not None:
+            return found
+        done = finish_checkout(
+            self._tally.storage, self._provider(found.provider), self._now(at), found.id
+        )
+        return self.get(found.id) if done is None else done[0]
+
+    def expire(
+        self,
+        id: str,  # noqa: A002 - the field's word
+        *,
+        at: datetime | None = None,
+    ) -> Checkout:
+        """Let nobody pay on a page any more; a repeat changes nothing.
+
+        Gives it as it is then: where it was paid meanwhile, it is sold.  Raises NotFound; Conflict
+        where the money is on its way already, or the provider cannot be asked now.
+        """
+        found = self.get(id)
+        if found.state != "open":
+            return self._over(found)
+        self._tally.act(
+            lambda unit, at: checkouts.mark_closing(unit, found, at), at=at, repeatable=True
+        )
+        done = self.refresh(id, at=at)
+        if done.state == "open" and done.reference is not None:
+            done = self.refresh(id, at=at)  # the page was not known before
+        return self._over(done)
+
+    def retry(
+        self,
+        id: str,  # noqa: A002 - the field's word
+        *,
+        at: datetime | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Checkout:
+        """Let workers go on with a checkout that was set aside, once its reason is cured.
+
+        Raises NotFound where it is not set aside.
+        """
+
+        def retry(unit: Unit, at: Instant) -> Checkout:
+            found = checkout_open.get_checkout(unit, id)
+            if not checkouts.clear_checkout_aside(unit, found, at):
+                raise NotFound("checkout that is set aside", found.id)
+            return checkout_open.get_checkout(unit, id)
+
+        return self._tally.act(retry, connection=connection, at=at)
+
+    def run(
+        self,
+        at: datetime | None = None,
+        *,
+        limit: int | None = None,
+        stop: Callable[[], bool] = bool,
+    ) -> CheckoutRun:
+        """Go on with every checkout that is due; a second run changes nothing.
+
+        `limit` is the most to go on with.  Any number of processes may do so at once.
+
+        Raises StorageUnavailable, InvalidInput.
+        """
+        most = None if limit is None else whole_at(limit, "limit")
+        providers = self._tally.providers.values()
+        return finish_checkouts(self._tally.storage, providers, self._now(at), most, stop)
+
+    # --- finding --------------------------------------------------------------------------------
+
+    def get(
+        self,
+        id: str,  # noqa: A002 - the field's word
+        *,
+        customer: str | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Checkout:
+        """Give a checkout as it stands; with `customer`, only one of theirs.  Raises NotFound."""
+        return self._tally.act(
+            lambda unit, _: checkout_open.get_checkout(unit, id, customer=customer),
+            connection=connection,
+            reading=True,
+        )
+
+    def list(
+        self,
+        *,
+        customer: str | None = None,
+        state: CheckoutState | None = None,
+        set_aside: bool = False,
+        limit: int = 20,
+        starting_after: str | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Page[Checkout]:
+        """Give a page of checkouts in the order of their ids: 1 to 100 of them.
+
+        Raises InvalidInput, NotFound for the customer.
+        """
+        known = get_args(CheckoutState)
+        if state is not None and state not in known:
+            raise refused_at("state", f"is one of {', '.join(known)}, not {shown(state)}")
+        return self._tally.act(
+            lambda unit, _: checkout_open.list_checkouts(
+                unit,
+                customer=customer,
+                state=state,
+                set_aside=set_aside,
+                limit=limit,
+                starting_after=starting_after,
+            ),
+            connection=connection,
+            reading=True,
+        )
+
+    # --- shared ---------------------------------------------------------------------------------
+
+    def _quoting(
+        self, customer: str, quote: str | None, wish: Mapping[str, object]
+    ) -> Callable[[Unit, Instant], Quote]:
+        """Give what reads the quote, or makes one of the plan that is wished for."""
+        tally, keys = self._tally, signing_keys(self._tally)
+        if quote is not None:
+            return lambda _, at: read_quote(quote, keys, at, customer=customer)
+        request = read_request(wish)
+
+        def quoted(unit: Unit, at: Instant) -> Quote:
+            [found] = resolve(unit, at, request, customer_id=customer, abilities=self._abilities)
+            done = quote_resolved(unit, at, found, keys[0], tally.ids, valid_for=_DAY)
+            check_taken(done)
+            return read_quote(done.quote, keys, at)
+
+        return quoted
+
+    @property
+    def _abilities(self) -> Mapping[str, Abilities]:
+        own = {name: each.abilities for name, each in self._tally.providers.items()}
+        return {**ABILITIES, **own}
+
+    def _opened(self, asked: Provider, begun: Checkout, at: datetime | None) -> Checkout:
+        """Ask for the page of a checkout; a refusal of the provider is raised."""
+        if begun.state != "open" or begun.url is not None:
+            return begun
+        done = finish_checkout(self._tally.storage, asked, self._now(at), begun.id)
+        if done is None:
+            return self.get(begun.id)
+        checkout, fault = done
+        if fault is not None and not isinstance(fault, OutcomeUnknown) and checkout.url is None:
+            raise fault
+        return checkout
+
+    def _over(self, checkout: Checkout) -> Checkout:
+        if checkout.state in LIVE_CHECKOUT:
+            raise Conflict(f"{checkout.id!r} is {checkout.state}: it cannot be closed now")
+        return checkout
+
+    def _address(self, value: object, path: str) -> str:
+        origins = self._tally.return_origins
+        if not origins:
+            raise SetupError(
+                "nobody said where customers may return to: Tallystick(…, return_origins=[…]) takes"
+                " origins, or TALLYSTICK_RETURN_ORIGINS"
+            )
+        return return_address(value, path, origins)
+
+    def _now(self, at: datetime | None) -> Callable[[], Instant]:
+        if at is None:
+            return lambda: instant(self._tally.clock.now())
+        moment = instant(at)
+        return lambda: moment
+
+    def _provider(self, name: str) -> Provider:
+        return provider_named(self._tally.providers, name)
