@@ -5,17 +5,18 @@ A port stands here only where there are two real ways through it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from tallystick.core.checkout_page import OpenedPage, Page, PageState
+    from tallystick.core.customer import Customer
     from tallystick.core.intent import Charge, Outcome, ProviderAccount, Refund
     from tallystick.core.provider import Abilities
     from tallystick.core.tax_decision import TaxDecision, TaxQuestion
 
-__all__ = ["Clock", "Ids", "Pages", "Provider", "TaxEngine"]
+__all__ = ["Clock", "Ids", "NamesPayers", "Pages", "Provider", "TaxEngine"]
 
 
 class Clock(Protocol):
@@ -104,6 +105,21 @@ class Pages(Protocol):
 
     def open_portal(self, payer: str, return_url: str) -> str:
         """Give the address of the page on which a customer looks after what they have."""
+        ...
+
+
+@runtime_checkable
+class NamesPayers(Protocol):
+    """What a provider that keeps customers of its own can do besides: Stripe does, a bank not.
+
+    It is never called inside a transaction; what it gives is kept as the customer's `provider_id`.
+    """
+
+    def name_payer(self, customer: Customer) -> str:
+        """Give what it calls a customer, for ever the same, made where it is not there yet.
+
+        Raises OutcomeUnknown; Conflict where it refuses.
+        """
         ...
 
 

@@ -170,6 +170,16 @@ class Boundless(Bank):
         super().__init__(folder, lines_per_plan=0)
 
 
+class Renaming(Bank):
+    """Calls a customer by another name each time."""
+
+    names = 0
+
+    def name_payer(self, customer: Any) -> str:
+        Renaming.names += 1
+        return f"acct-{Renaming.names}"
+
+
 class Silent(Bank):
     """Answers with nothing."""
 
@@ -195,6 +205,7 @@ BREAKS: list[tuple[type[Bank], str]] = [
     (Overstated, "test_it_gives_back_as_it_declares"),
     (Understated, "test_it_gives_back_as_it_declares"),
     (Boundless, "test_it_declares_itself_without_a_call"),
+    (Renaming, "test_it_calls_a_customer_by_one_name"),
     (Silent, "test_the_same_key_makes_one_object"),
 ]
 

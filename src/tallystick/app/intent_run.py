@@ -41,8 +41,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """What a run of intents came to: how many were answered in which way."""
+    """What a run of intents came to: how many were begun, and how many answered in which way."""
 
+    begun: int = 0
     succeeded: int = 0
     declined: int = 0
     canceled: int = 0

@@ -28,6 +28,9 @@ customers.add_typer(parent)
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="Your id of the customer.")]
 _Pairs = list[str] | None
+_Provider = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Who collects the invoices once they are due.")
+]
 _ProviderId = Annotated[str | None, typer.Option(help="What the provider calls the customer.")]
 _Name = Annotated[str | None, typer.Option(help="The name on documents.")]
 _Email = Annotated[str | None, typer.Option(help="Where documents are sent.")]
@@ -58,6 +61,7 @@ def create(
     currency: _Currency = None,
     time_zone: _Zone = None,
     locale: _Locale = None,
+    provider: _Provider = None,
     provider_id: _ProviderId = None,
     address: _Address = None,
     tax_id: _TaxId = None,
@@ -67,7 +71,17 @@ def create(
 ) -> None:
     """Add a customer.  Exit status 1 where the id is taken."""
     fields = _fields(
-        name, email, currency, time_zone, locale, provider_id, address, tax_id, metadata, tax_exempt
+        name,
+        email,
+        currency,
+        time_zone,
+        locale,
+        provider,
+        provider_id,
+        address,
+        tax_id,
+        metadata,
+        tax_exempt,
     )
     _print(tally.customers.create(id_, **fields), as_json=as_json)
 
@@ -110,6 +124,7 @@ def update(
     currency: _Currency = None,
     time_zone: _Zone = None,
     locale: _Locale = None,
+    provider: _Provider = None,
     provider_id: _ProviderId = None,
     address: _Address = None,
     tax_id: _TaxId = None,
@@ -122,7 +137,17 @@ def update(
 ) -> None:
     """Change what is named and nothing else.  Address, tax ids and metadata are replaced whole."""
     fields = _fields(
-        name, email, currency, time_zone, locale, provider_id, address, tax_id, metadata, tax_exempt
+        name,
+        email,
+        currency,
+        time_zone,
+        locale,
+        provider,
+        provider_id,
+        address,
+        tax_id,
+        metadata,
+        tax_exempt,
     )
     for field in clear or ():
         key = field.replace("-", "_")
@@ -200,6 +225,7 @@ def _fields(
     currency: str | None,
     time_zone: str | None,
     locale: str | None,
+    provider: str | None,
     provider_id: str | None,
     address: _Pairs,
     tax_id: _Pairs,
@@ -214,6 +240,7 @@ def _fields(
         "currency": currency,
         "time_zone": time_zone,
         "locale": locale,
+        "provider": provider,
         "provider_id": provider_id,
         "address": _mapping(address, "--address") or None,
         "tax_ids": taxes or None,

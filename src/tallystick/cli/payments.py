@@ -171,7 +171,7 @@ def retry(tally: Tallystick, id_: _Id, at: At = None, as_json: AsJson = False) -
 
 def tell_finished(done: Finished, *, as_json: bool) -> None:
     """Tell what a run of intents came to."""
-    names = ("succeeded", "declined", "canceled", "waiting", "silent", "set_aside")
+    names = ("begun", "succeeded", "declined", "canceled", "waiting", "silent", "set_aside")
     counts = {name: getattr(done, name) for name in names}
     if as_json:
         say_json({"payments": counts}, line=True)

@@ -75,12 +75,14 @@ class TaxId:
 class Customer:
     """Who is billed.  `id` is yours and never changes; `provider_id` is what the provider calls it.
 
+    `provider` is who collects its invoices once they are due; where there is none, you do.
     `time_zone` (IANA) is where its days and periods begin.  One that is `tax_exempt` is charged no
     tax; else its address says which.  `forgotten_at` is set once the personal fields were
     replaced; such a customer stays, for its documents, and changes no more.
     """
 
     id: str
+    provider: str | None = None
     provider_id: str | None = None
     name: str | None = None
     email: str | None = None
@@ -106,6 +108,7 @@ class CustomerFields(TypedDict, total=False):
     None takes a field away; what is not named stays as it is.
     """
 
+    provider: str | None
     provider_id: str | None
     name: str | None
     email: str | None
@@ -123,6 +126,7 @@ def customer_tree(customer: Customer) -> dict[str, Any]:
     gone = customer.forgotten_at
     return {
         "id": customer.id,
+        "provider": customer.provider,
         "provider_id": customer.provider_id,
         "name": customer.name,
         "email": customer.email,
@@ -299,6 +303,7 @@ def _or(
 
 
 _READERS: Final[Mapping[str, Callable[[object, str], object]]] = {
+    "provider": _or(id_at),
     "provider_id": _or(id_at),
     "name": _or(text_at),
     "email": _or(_email),

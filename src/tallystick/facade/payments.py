@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tallystick.app import intents
+from tallystick.app.collecting import begin_collections
 from tallystick.app.intent_book import retry_intent
 from tallystick.app.intent_run import Finished, finish_intent, finish_intents
 from tallystick.core.given import whole_at
@@ -103,15 +105,19 @@ class Payments:
         limit: int | None = None,
         stop: Callable[[], bool] = bool,
     ) -> Finished:
-        """Go on with every intent that is due; a second run changes nothing.
+        """Begin to collect what is due, and go on with every intent that is due.
 
-        `limit` is the most to go on with.  Any number of processes may do so at once.
+        What is due are the open invoices of customers who name a `provider`: each once, and once
+        more after each step of dunning.  A second run changes nothing.  `limit` is the most to
+        begin, and to go on with.  Any number of processes may do so at once.
 
         Raises StorageUnavailable, InvalidInput.
         """
         most = None if limit is None else whole_at(limit, "limit")
-        providers = self._tally.providers.values()
-        return finish_intents(self._tally.storage, providers, self._now(at), most, stop)
+        providers, now = self._tally.providers.values(), self._now(at)
+        storage = self._tally.storage
+        begun = begin_collections(storage, providers, self._tally.ids, now, most, stop)
+        return replace(finish_intents(storage, providers, now, most, stop), begun=begun)
 
     # --- by hand --------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tallystick.core.period import Instant
     from tallystick.storage.unit import Unit
 
-__all__ = ["add", "by_email", "by_provider", "change", "get", "page", "several"]
+__all__ = ["add", "by_email", "by_provider", "change", "get", "give_name", "page", "several"]
 
 _AT_ONCE: Final = 500
 
@@ -98,8 +98,23 @@ def change(
     return None if row is None else _customer(row)
 
 
+def give_name(unit: Unit, customer_id: str, provider_id: str, at: Instant) -> bool:
+    """Keep what a provider calls a customer that has no such name yet; False where it has one.
+
+    Raises Conflict where the name is another customer's.
+    """
+    c = unit.tables.customers.c
+    asked = update(unit.tables.customers).where(c.id == customer_id, c.provider_id.is_(None))
+    try:
+        with unit.savepoint():
+            done = unit.connection.execute(asked.values(provider_id=provider_id, updated_at=at))
+    except IntegrityError:
+        raise _provider_taken(provider_id) from None
+    return done.rowcount == 1
+
+
 _FIELDS: Final = (
-    *("provider_id", "name", "email", "currency", "time_zone", "locale"),
+    *("provider", "provider_id", "name", "email", "currency", "time_zone", "locale"),
     *("address", "tax_ids", "metadata", "forgotten_at", "tax_exempt"),
 )
 

@@ -14,7 +14,7 @@ from tallystick.core.money import Money
 from tallystick.errors import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import ColumnElement, RowMapping
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_intent",
+    "add_intents",
     "clear_aside",
     "due_intent",
     "given_back",
@@ -38,7 +39,25 @@ __all__ = [
 
 def add_intent(unit: Unit, intent: Intent) -> None:
     """Store an intent.  Raises Conflict where one of its kind is live for the invoice already."""
-    row = {
+    try:
+        with unit.savepoint():
+            unit.connection.execute(insert(unit.tables.intents).values(_row(intent)))
+    except IntegrityError as refused:
+        if "UNIQUE" not in str(refused.orig).upper():
+            raise
+        raise Conflict(
+            f"another {intent.kind} of {intent.label} began meanwhile, or its key was used"
+        ) from None
+
+
+def add_intents(unit: Unit, intents: Sequence[Intent]) -> None:
+    """Store several intents, for which nothing is live and whose keys are new: one statement."""
+    if intents:
+        unit.connection.execute(insert(unit.tables.intents), [_row(each) for each in intents])
+
+
+def _row(intent: Intent) -> dict[str, Any]:
+    return {
         "customer_id": intent.customer,
         "id": intent.id,
         "kind": intent.kind,
@@ -58,15 +77,6 @@ def add_intent(unit: Unit, intent: Intent) -> None:
         "created_at": intent.created_at,
         **_changing(intent),
     }
-    try:
-        with unit.savepoint():
-            unit.connection.execute(insert(unit.tables.intents).values(row))
-    except IntegrityError as refused:
-        if "UNIQUE" not in str(refused.orig).upper():
-            raise
-        raise Conflict(
-            f"another {intent.kind} of {intent.label} began meanwhile, or its key was used"
-        ) from None
 
 
 def put_intent(unit: Unit, intent: Intent, tries: int) -> bool:

@@ -206,6 +206,7 @@ def _customers(metadata: MetaData, prefix: str) -> Table:
         Column("updated_at", Moment, nullable=False),
         Column("forgotten_at", Moment),
         Column("tax_exempt", Boolean),
+        Column("provider", Key),
     )
 
 

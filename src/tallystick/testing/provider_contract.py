@@ -17,9 +17,11 @@ from __future__ import annotations
 import secrets
 from contextlib import nullcontext
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from tallystick.core.currency import currency
+from tallystick.core.customer import Customer
 from tallystick.core.intent import (
     Canceled,
     Charge,
@@ -33,6 +35,7 @@ from tallystick.core.intent import (
 from tallystick.core.money import Money
 from tallystick.core.provider import Abilities
 from tallystick.errors import Conflict, NotFound, OutcomeUnknown, SetupError
+from tallystick.ports import NamesPayers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,7 +203,24 @@ class ProviderContract:
         more = outcome_of(provider.refund(self._refund(charge, paid, 601)))
         _holds(isinstance(more, Declined), f"more than is left is Declined, not {more}")
 
+    # --- who pays -------------------------------------------------------------------------------
+
+    def test_it_calls_a_customer_by_one_name(self) -> None:
+        """Where it keeps customers of its own, each of ours is one of them, and no other's."""
+        provider = self.open_provider()
+        if not isinstance(provider, NamesPayers):
+            return
+        one, two = (self._customer() for _ in range(2))
+        named = provider.name_payer(one)
+        again = self.open_provider()
+        _holds(isinstance(again, NamesPayers) and again.name_payer(one) == named, "it stays so")
+        _holds(provider.name_payer(two) != named, "another customer is another")
+
     # --- shared ---------------------------------------------------------------------------------
+
+    def _customer(self) -> Customer:
+        born = datetime(2026, 1, 1, tzinfo=UTC)
+        return Customer(id=f"cus_{secrets.token_hex(10)}", created_at=born, updated_at=born)
 
     def _charge(self, payer: str | None = None) -> Charge:
         return Charge(
