@@ -171,7 +171,7 @@ def _ledger(
     )
     tally.migrate()
     tally.publish(author="dev")
-    tally.customers.create(YOU, name="You", email="you@example.com")
+    tally.customers.create(YOU, name="You", email="you@example.com", provider="stripe")
     return tally
 
 
