@@ -38,7 +38,6 @@ _HOST: Final = "127.0.0.1"
 _EVERY: Final = 0.25  # seconds
 _MONTH: Final = timedelta(days=31)
 _AT_ONCE: Final = 100
-_WEBHOOKS: Final = "/api/v1/webhooks/stripe"
 
 
 @ends_well
@@ -98,8 +97,7 @@ def _run(catalog: Catalog[str, str], plan: str | None, listener: socket.socket) 
         settings = _settings(fake, address, origin)
         with _ledger(catalog, plan, settings, clock, origin) as tally:
             app, page = _service(tally, catalog, settings, clock, origin)
-            rounds = (lambda: _work(tally), lambda: _deliver(fake))
-            with _again_and_again(*rounds):
+            with _again_and_again(lambda: _work(tally), fake.catch_up):
                 shown = page.addresses() | {"Pricing page": "/"}
                 say(f"Ledger        sqlite:///{FILE}  (of this run only)")
                 say(f"Fake Stripe   {address}  (its account ends with this run)")
@@ -130,22 +128,13 @@ def _alone() -> Iterator[None]:
 
 
 def _settings(fake: FakeStripe, address: str, origin: str) -> StripeSettings:
-    """Have the fake tell us what happens, and give how its account is reached."""
+    """Give how the fake's account is reached."""
     from tallystick.http.dev_shop import PATH
-    from tallystick.providers.stripe.client import open_client
     from tallystick.providers.stripe.settings import StripeSettings
 
     account = fake.account
-    asking = StripeSettings(key=account.api_key, account=account.id, address=address)
-    endpoint = open_client(asking).v1.webhook_endpoints.create(
-        {"url": origin + _WEBHOOKS, "enabled_events": ["*"]}
-    )
     return StripeSettings(
-        key=asking.key,
-        account=asking.account,
-        address=address,
-        secrets=(str(endpoint.secret),),
-        return_url=origin + PATH,
+        key=account.api_key, account=account.id, address=address, return_url=origin + PATH
     )
 
 
@@ -199,12 +188,6 @@ def _work(tally: Tallystick) -> None:
     tally.invoices.run(limit=_AT_ONCE)
     tally.payments.run(limit=_AT_ONCE)
     tally.checkouts.run(limit=_AT_ONCE)
-
-
-def _deliver(fake: FakeStripe) -> None:
-    """Let the fake's time pass, and have it tell what happened."""
-    fake.catch_up()
-    fake.deliver()
 
 
 @contextlib.contextmanager
