@@ -106,6 +106,12 @@ class Bank:
     # --- how ------------------------------------------------------------------------------------
 
     def _call(self, name: str, key: str, act: Callable[[], None]) -> Outcome:
+        self._do(name, key, act)
+        outcome: Outcome = self.gives(self._outcome(key))
+        return outcome
+
+    def _do(self, name: str, key: str, act: Callable[[], None]) -> None:
+        """Let a call have its effect, or fail as it is planned."""
         self.calls.append(f"{name} {key}")
         fault = self.plan.popleft() if self.plan else None
         with self._around(f"CALL {name}"):
@@ -116,8 +122,6 @@ class Bank:
             act()
         if fault == "silent after":
             raise OutcomeUnknown("the answer was lost")
-        outcome: Outcome = self.gives(self._outcome(key))
-        return outcome
 
     def _outcome(self, key: str) -> Outcome:
         found = self._read(self._path(key))

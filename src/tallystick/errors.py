@@ -28,6 +28,7 @@
     │   ├── TenantInactive      the tenant is not active any more, or not yet
     │   ├── InsufficientCredit  less credit is left than is asked for
     │   ├── QuotaExceeded       a limit is reached: nothing was used
+    │   ├── RateLimited         too much was tried: nothing is answered for a while
     │   └── ForbiddenError      not allowed (also for hosts to raise)
     │       └── AccessDenied    what a customer has does not include it
     │           └── PaymentNeeded it does once a payment is made
@@ -85,6 +86,7 @@ __all__ = [
     "Problem",
     "QuotaExceeded",
     "QuoteExpired",
+    "RateLimited",
     "RequestError",
     "ReservationOver",
     "RuleError",
@@ -373,6 +375,21 @@ class QuotaExceeded(RuleError):
         """Give the figures."""
         names = ("feature", "limit", "used", "reserved", "resets_at", "upgrade_to")
         return {name: getattr(self, name) for name in names}
+
+
+class RateLimited(RuleError):
+    """Too much was tried: nothing is answered for `wait` seconds."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, message: str, *, wait: int) -> None:
+        """Keep the sentence, and how long to wait."""
+        super().__init__(message)
+        self.wait = wait
+
+    def details(self) -> dict[str, object]:
+        """Give how long to wait."""
+        return {"wait": self.wait}
 
 
 class ReservationOver(Conflict):

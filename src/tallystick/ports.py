@@ -82,6 +82,21 @@ class Provider(Protocol):
         ...
 
 
+@runtime_checkable
+class NamesPayers(Protocol):
+    """What a provider that keeps customers of its own can do besides: Stripe does, a bank not.
+
+    It is never called inside a transaction; what it gives is kept as the customer's `provider_id`.
+    """
+
+    def name_payer(self, customer: Customer) -> str:
+        """Give what it calls a customer, for ever the same, made where it is not there yet.
+
+        Raises OutcomeUnknown; Conflict where it refuses.
+        """
+        ...
+
+
 class Pages(Protocol):
     """The pages of a provider to pay on, the attribute `pages` of one that declares them.
 
@@ -105,21 +120,6 @@ class Pages(Protocol):
 
     def open_portal(self, payer: str, return_url: str) -> str:
         """Give the address of the page on which a customer looks after what they have."""
-        ...
-
-
-@runtime_checkable
-class NamesPayers(Protocol):
-    """What a provider that keeps customers of its own can do besides: Stripe does, a bank not.
-
-    It is never called inside a transaction; what it gives is kept as the customer's `provider_id`.
-    """
-
-    def name_payer(self, customer: Customer) -> str:
-        """Give what it calls a customer, for ever the same, made where it is not there yet.
-
-        Raises OutcomeUnknown; Conflict where it refuses.
-        """
         ...
 
 

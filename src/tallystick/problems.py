@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.period import parse_instant
-from tallystick.errors import QuotaExceeded, TallystickError
+from tallystick.errors import QuotaExceeded, RateLimited, TallystickError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,19 +79,20 @@ _LONGEST_WAIT: Final = 366 * 86_400  # seconds
 class Answer:
     """What to send for an error: `body` holds plain JSON values only.
 
-    The `headers` are those of its status: `Retry-After` where waiting may help, and what a caller
-    without a name is asked for.
+    The `headers` are those of its status: `Retry-After` where waiting may help (`wait` seconds,
+    where that is known), and what a caller without a name is asked for.
     """
 
     status: int
     body: dict[str, Any]
+    wait: int | None = None
 
     @property
     def headers(self) -> Mapping[str, str]:
         """Give what is sent beside the body."""
         if self.status == _UNAUTHORIZED:
             return {"WWW-Authenticate": CHALLENGE}
-        wait = RETRY_AFTER.get(self.status)
+        wait = self.wait or RETRY_AFTER.get(self.status)
         return {} if wait is None else {"Retry-After": str(wait)}
 
     @property
@@ -137,7 +138,8 @@ def of(error: Exception) -> Answer:
     message, details = str(error), error.details()
     if code == "VALIDATION_ERROR":
         details = {"fields": {"": [message]}, **details}
-    return Answer(STATUS[code], envelope(code, message, details))
+    wait = error.wait if isinstance(error, RateLimited) else None
+    return Answer(STATUS[code], envelope(code, message, details), wait)
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,17 +200,19 @@ def test_every_failed_leaf_is_a_reason() -> None:
         "context.partner is not known",
     ]
     german = Buyer(customer=replace(ANNA, address=FrozenDict({"country": "DE"})))
-    said = {"stated": {"student": "yes"}, "context": {"partner": "x"}}
+    said: dict[str, Any] = {"stated": {"student": "yes"}, "context": {"partner": "x"}}
     assert resolved(sold, buyer=german, **said).available
 
 
 def test_what_is_stated_never_becomes_what_is_known() -> None:
-    sold = shop(business_rules={"eligibility": RULES["eligibility"]["all"][0]})  # type: ignore[index]  # a list stands there
-    for said in (
+    sold = shop(business_rules={"eligibility": RULES["eligibility"]["all"][0]})
+    claims: tuple[dict[str, Any], ...] = (
         {"stated": {"customer.country": "DE", "country": "DE"}},
         {"context": {"customer.country": "DE", "../customer.country": "DE"}},
-    ):
+    )
+    for said in claims:
         assert not resolved(sold, **said).available
+        assert not resolved(sold, buyer=Buyer(), **said).available
     assert not resolved(sold, buyer=Buyer()).available, "nothing is known of a stranger"
 
 
@@ -280,7 +282,7 @@ def test_of_a_refused_code_nothing_is_told() -> None:
     late = code("late", ends_at=AT)
     others = code("others", plans=frozenset({"basic"}))
     used = code("used", max_redemptions=1)
-    known = {("used", "used"): Redeemed(total=1)}
+    known: dict[tuple[str, str | None], Redeemed] = {("used", "used"): Redeemed(total=1)}
     found = resolved(
         shop(late, others, used),
         buyer=Buyer(customer=ANNA, redeemed=known),
@@ -312,6 +314,16 @@ def test_a_coupon_that_acts_already_acts_once() -> None:
     found = resolved(shop(both), buyer=buyer)
     assert [each.source for each in found.taken] == ["customer"]
     assert found.left_out == ()
+
+
+def test_a_promotion_acts_in_its_time_and_currency() -> None:
+    ended = promotion(percent_coupon("ended"), ended_at=AT)
+    euros = promotion(fixed_coupon("euros", "5.00 EUR"))
+    found = resolved(shop(), buyer=Buyer(customer=ANNA, promotions=[ended, euros]))
+    assert found.taken == ()
+    assert [(each.coupon, each.reasons) for each in found.left_out] == [
+        (euros.coupon, ("currency",))
+    ]
 
 
 def test_a_minimum_is_held_against_what_is_bought() -> None:

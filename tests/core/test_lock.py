@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from tallystick.core.bad_number import BadNumber
-from tallystick.core.lock import Lock, LockedPrice, check_environment, lock_from_tree, lock_to_tree
+from tallystick.core.lock import (
+    Lock,
+    LockedPrice,
+    check_environment,
+    fee_key,
+    line_key,
+    lock_from_tree,
+    lock_to_tree,
+    overage_key,
+)
 from tallystick.errors import InvalidCatalog, InvalidInput
 
 
@@ -42,11 +51,37 @@ def test_a_lock_survives_the_way_to_a_tree_and_back() -> None:
     assert lock_to_tree(lock)["prices"]["b"] == {"provider_id": "price_2"}  # type: ignore[index]  # a dict by the form of a lock
 
 
+def test_whose_it_is_and_every_id_survive_the_way_too() -> None:
+    lock = Lock(
+        provider="stripe",
+        environment="test",
+        account="acct_1",
+        livemode=False,
+        products={"a": "prod_1"},
+        meters={"m": "mtr_1"},
+        coupons={"c": "C"},
+        promotion_codes={"x": "promo_1"},
+        retired=frozenset({"price_2", "price_1"}),
+    )
+    written = lock_to_tree(lock)
+    assert lock_from_tree(written) == lock
+    assert written["retired"] == ["price_1", "price_2"]
+    assert written["livemode"] is False
+
+
+def test_prices_that_are_no_lines_of_ours_have_keys_of_their_own() -> None:
+    assert line_key("pro") == "pro"
+    keys = [line_key("pro", "EUR"), fee_key("pro"), fee_key("pro", "EUR"), overage_key("pro", "x")]
+    assert len({"pro", *keys}) == 5
+
+
 def test_a_lock_cannot_be_changed_through_the_mapping_it_was_given() -> None:
     prices = {"a": LockedPrice(provider_id="price_1")}
     lock = Lock(provider="stripe", environment="test", prices=prices)
     prices.clear()
     assert list(lock.prices) == ["a"]
+    with pytest.raises(TypeError):
+        lock.products["a"] = "prod_1"  # type: ignore[index]  # that it cannot be is the point
     assert hash(lock) == hash(Lock(provider="stripe", environment="test"))
 
 
@@ -100,6 +135,12 @@ def test_a_bad_field_of_a_price_is_told_with_its_place(
         ({"prices": []}, "prices"),
         ({"prices": {"pro": []}}, "prices.pro"),
         ({"locked_at": "now"}, "locked_at"),
+        ({"account": ""}, "account"),
+        ({"livemode": "no"}, "livemode"),
+        ({"products": ["a"]}, "products"),
+        ({"coupons": {"a": 5}}, "coupons"),
+        ({"retired": "price_1"}, "retired"),
+        ({"retired": [""]}, "retired"),
     ],
 )
 def test_a_bad_field_of_a_lock_is_told_with_its_place(change: dict[str, Any], path: str) -> None:

@@ -60,3 +60,14 @@ def test_a_count_of_another_interval_is_not_taken() -> None:
 def test_a_line_that_is_not_locked_stays_as_it_is() -> None:
     empty = Lock(provider="stripe", environment="test", prices={})
     assert with_lock(catalog(), empty) == catalog()
+
+
+def test_a_line_has_the_id_of_its_price_in_each_currency() -> None:
+    line = {"id": "line", "type": "flat", "cost": 1, "currencies": {"EUR": {"cost": 2}}}
+    held = {"line": LockedPrice(provider_id="price_usd")}
+    both = {**held, "line:EUR": LockedPrice(provider_id="price_eur")}
+    for prices, euro in ((both, "price_eur"), (held, None)):
+        lock = Lock(provider="stripe", environment="test", prices=prices)
+        plan = with_lock(catalog(prices=[line]), lock)["p"]
+        assert plan.in_currency("USD").prices[0].provider_id == "price_usd"
+        assert plan.in_currency("EUR").prices[0].provider_id == euro

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tallystick import Tallystick
 from tallystick.core.canonical import to_tree
 from tallystick.core.checkout import PlanWish
 from tallystick.core.dialects import read_catalog
 from tallystick.core.dialects.tax_rules import read_tax_rules
 from tallystick.core.provider import Abilities
-from tallystick.errors import Conflict, InvalidInput, NotFound, QuoteExpired, SetupError
+from tallystick.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    QuoteExpired,
+    RateLimited,
+    SetupError,
+)
 from tests.bank import Bank
 from tests.facade.billing import START, catalog, day, digest, opened, usd
 
@@ -20,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tallystick import Tallystick
     from tallystick.core.checkout import ResolvedPlan
     from tests.databases import Database
 
@@ -58,8 +66,13 @@ def one(
 
 
 def test_nothing_is_stored_by_asking(tally: Tallystick) -> None:
+    one(tally, codes=["half"])  # from now on there is a count of codes in vain: none
     before = digest(tally)
-    wishes = ["pro", {"plan": "basic", "add_ons": ["sms"]}, PlanWish(plan="desk", quantity=2)]
+    wishes: list[Any] = [
+        "pro",
+        {"plan": "basic", "add_ons": ["sms"]},
+        PlanWish(plan="desk", quantity=2),
+    ]
     found = tally.checkouts.resolve("acme", wishes, codes=["half", "few"], quantities={"pro": 3})
     assert [(each.plan, each.wish.quantity, each.available) for each in found] == [
         ("pro@1", 3, True),
@@ -120,6 +133,47 @@ def test_an_unknown_code_and_a_refused_one_are_told_alike(tally: Tallystick) -> 
     refused = one(tally, codes=["NEW"]).left_out
     assert refused[0].words == one(tally, codes=["nothing"]).left_out[0].words
     assert refused[0].coupon is None
+
+
+def test_codes_cannot_be_found_out_by_trying(tally: Tallystick) -> None:
+    tally.customers.create("globex")
+    for number in range(4):
+        one(tally, codes=[f"try-{number}-{each}" for each in range(10)])
+    for _ in range(3):
+        assert one(tally, codes=["half"]).taken, "a good code costs no place"
+    one(tally, codes=[f"try-5-{each}" for each in range(9)])
+    one(tally, codes=["try-6-1", "ｔry-6-1"])
+    before = digest(tally)
+    for codes in (["half"], ["try-7-1"], ["few", "half"]):
+        with pytest.raises(RateLimited) as refused:
+            one(tally, codes=codes)
+        assert refused.value.wait == 24 * 60 * 60
+    assert one(tally).available, "who types no code may go on"
+    assert one(tally, customer="globex", codes=["half"]).taken
+    assert tally.verify().ok
+    assert one(tally, codes=["half"], at=START + timedelta(days=1)).taken
+    assert digest(tally) != before
+
+
+def test_of_many_at_once_no_more_are_told_than_may_be(database: Database) -> None:
+    if not database.shared:
+        pytest.skip("others cannot open a database in memory")
+    with opened(database.url) as ledger:
+        ledger.publish(shop(), author="anna", at=START)
+
+        def tried(number: int) -> int:
+            codes = [f"try-{number}-{each}" for each in range(9)]
+            with Tallystick(database.url, clock=ledger.clock) as other:
+                try:
+                    found = other.checkouts.resolve("acme", ["pro"], codes=codes, biller="provider")
+                except RateLimited:
+                    return 0
+                return len(found[0].left_out)
+
+        with ThreadPoolExecutor(6) as pool:
+            told = sum(pool.map(tried, range(12)))
+        assert told == 45, "five times nine of fifty"
+        assert ledger.verify().ok
 
 
 def test_a_trial_is_given_once_to_a_customer_and_to_an_identity(tally: Tallystick) -> None:
@@ -199,7 +253,7 @@ def test_what_is_refused(tally: Tallystick) -> None:
     for plans in ([], "pro", ["pro"] * 21, [7], [{"plan": "pro", "price": 1}], ["basic@1"], None):
         with pytest.raises(InvalidInput, match="plans"):
             tally.checkouts.resolve("acme", plans)  # type: ignore[arg-type]  # that is what is refused
-    for said in (
+    cases: tuple[dict[str, Any], ...] = (
         {"codes": "half"},
         {"codes": [1]},
         {"codes": ["x"] * 11},
@@ -214,7 +268,8 @@ def test_what_is_refused(tally: Tallystick) -> None:
         {"biller": []},
         {"valid_for": timedelta()},
         {"valid_for": timedelta(days=91)},
-    ):
+    )
+    for said in cases:
         with pytest.raises(InvalidInput):
             one(tally, **said)
     tally.signing_keys = ()

@@ -15,7 +15,7 @@ from tallystick.http.api import create_app
 from tallystick.http.keys import Keys
 from tallystick.http.wire import schemas
 from tests.databases import database
-from tests.facade.billing import START, catalog, digest, opened
+from tests.facade.billing import START, catalog, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,9 +82,7 @@ def fields(client: TestClient, body: str, status: int = 422) -> list[str]:
 
 
 def test_an_answer_is_the_ledgers(client: TestClient, tally: Tallystick) -> None:
-    before = digest(tally)
     [found] = ask(client, {"plan": "pro", "quantity": 2}, codes=[" half", "gone"])
-    assert digest(tally) == before
     quote = tally.quotes.read(found.pop("quote"))
     assert (quote.customer, quote.move.offer, quote.move.seats) == ("acme", "pro@1", 2)
     dollars = {"currency": "USD"}
@@ -259,6 +257,16 @@ def test_a_code_is_never_more_than_a_code(sqlite: TestClient) -> None:
     [found] = ask(sqlite, "pro", codes=codes)
     assert {tuple(each["reasons"]) for each in found["left_out"]} == {("unknown_code",)}
     assert len(found["left_out"]) == len(codes)
+
+
+def test_after_many_codes_in_vain_nothing_is_told_of_any(client: TestClient) -> None:
+    for number in range(5):
+        ask(client, "pro", codes=[f"{number}-{each}" for each in range(10)])
+    for codes in (["HALF"], ["gone"]):
+        answer = client.post(PATH, json={"customer": "acme", "plans": ["pro"], "codes": codes})
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "86400")
+        assert answer.json()["error"]["code"] == "RATE_LIMITED"
+    assert ask(client, "pro")[0]["available"]
 
 
 # --- who asks -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tests.mutants.faults_of_checkouts import OF_CHECKOUTS
 from tests.mutants.faults_of_credits import OF_CREDITS
 from tests.mutants.faults_of_documents import OF_DOCUMENTS
 from tests.mutants.faults_of_figures import OF_FIGURES
@@ -27,6 +28,7 @@ FAULTS: Final[tuple[Mutant, ...]] = (
     *OF_LIMITS,
     *OF_GATES,
     *OF_PAYMENTS,
+    *OF_CHECKOUTS,
 )
 """Each fault that a billing engine is known to have had."""
 

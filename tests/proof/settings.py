@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["FULL", "PATIENCE", "WHOLE", "times"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["FULL", "PATIENCE", "WHOLE", "spread", "times"]
 
 _ASKED: Final = os.environ.get("PROOF")
 
@@ -22,3 +25,10 @@ PATIENCE: Final = 120.0
 def times(usual: int, full: int) -> int:
     """Choose how often something is repeated."""
     return full if FULL else usual
+
+
+def spread(numbers: Sequence[int], most: int) -> list[int]:
+    """Choose at most so many, evenly spread, the first and the last among them where two are."""
+    if len(numbers) <= most or most < 2:
+        return list(numbers[:most])
+    return [numbers[n * (len(numbers) - 1) // (most - 1)] for n in range(most)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tallystick.app.checkout_guesses import hold_guesses
 from tallystick.app.coupons import redeemed_of
 from tallystick.app.customer import get_customer
 from tallystick.app.offers import catalog_of
@@ -53,15 +54,34 @@ def resolve(
 ) -> tuple[ResolvedPlan, ...]:
     """Resolve what is asked for by the newest catalogue, for a customer or a stranger.
 
+    Codes that a customer tries in vain are counted.
+
     Raises NotFound for the customer and where no catalogue is published; Conflict for a customer
-    who was forgotten; what `core.checkout_resolve.resolve_checkout` raises.
+    who was forgotten; RateLimited for too many codes in vain; what
+    `core.checkout_resolve.resolve_checkout` raises.
     """
     newest = catalogs.newest(unit)
     if newest is None:
         raise NotFound("catalog", "newest")
     catalog = catalog_of(unit, newest.number)
     buyer = _buyer(unit, catalog, request, customer_id, identities)
-    return resolve_checkout(request, catalog, buyer, at, biller=biller, abilities=abilities)
+    codes = typed_codes(request.codes)
+    if buyer.customer is None or not codes:
+        return resolve_checkout(request, catalog, buyer, at, biller=biller, abilities=abilities)
+    guesses = hold_guesses(unit, at, buyer.customer.id, len(codes))
+    found = resolve_checkout(request, catalog, buyer, at, biller=biller, abilities=abilities)
+    guesses.give_back(unit, len(codes) - len(_in_vain(found)))
+    return found
+
+
+def _in_vain(found: Sequence[ResolvedPlan]) -> set[str | None]:
+    """Give the codes that are good for none of the plans."""
+    refused = [
+        {each.typed for each in plan.left_out if "unknown_code" in each.reasons}
+        for plan in found
+        if plan.start is not None
+    ]
+    return set.intersection(*refused) if refused else set()
 
 
 def quote_resolved(

@@ -64,10 +64,15 @@ class CheckoutRun:
     set_aside: int = 0
 
     @property
+    def over(self) -> int:
+        """How many came to their end."""
+        return self.complete + self.expired + self.failed + self.refunded
+
+    @property
     def asked(self) -> int:
         """How many were gone on with."""
-        over = self.complete + self.expired + self.failed + self.refunded
-        return over + self.open + self.processing + self.refunding + self.silent + self.set_aside
+        waiting = self.open + self.processing + self.refunding
+        return self.over + waiting + self.silent + self.set_aside
 
 
 def pages_of(provider: Provider) -> Pages:

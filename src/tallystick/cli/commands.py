@@ -10,6 +10,7 @@ from tallystick.cli import (
     backtest,
     bill,
     check,
+    checkouts,
     conformance,
     coupons,
     customers,
@@ -34,6 +35,7 @@ from tallystick.cli import (
     schema,
     seller,
     serve,
+    stripe,
     subscriptions,
     tax,
     types,
@@ -111,6 +113,8 @@ app.add_typer(subscriptions.subscriptions)
 app.add_typer(price_migrations.prices)
 app.add_typer(invoice.invoice)
 app.add_typer(payments.payments)
+app.add_typer(stripe.stripe)
+app.add_typer(checkouts.checkouts)
 app.add_typer(quote.quote)
 app.add_typer(coupons.coupons)
 app.add_typer(credits_)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tallystick.cli.arguments import AsJson, Usage, ends_well
+from tallystick.cli.checkouts import tell_checkouts
 from tallystick.cli.ledger import over_ledger
 from tallystick.cli.output import say, say_json, warn
 from tallystick.cli.payments import tell_finished
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tallystick.app.billing import Run, SetAside
+    from tallystick.app.checkout_run import CheckoutRun
     from tallystick.app.intent_run import Finished
     from tallystick.wiring import Tallystick
 
@@ -165,7 +167,7 @@ def worker(
     ] = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Bill what is due and finish payment intents, for ever; any number of workers may run.
+    """Bill what is due, finish payments and checkouts, for ever; any number of workers may run.
 
     SIGTERM and Ctrl-C end it after the batch it is at.  Cron can do the same: tallystick worker
     --once
@@ -176,11 +178,16 @@ def worker(
     with _ends_at_signals(stop):
         while not stop.asked:
             done, paid = _one_round(tally, stop), _one_payment_round(tally, stop)
+            sold = _one_checkout_round(tally, stop)
             if done is not None and done.did_work:
                 _tell(done, as_json=as_json)
             if paid is not None and paid.asked:
                 tell_finished(paid, as_json=as_json)
+            if sold is not None and sold.asked:
+                tell_checkouts(sold, as_json=as_json)
             if (done is not None and done.did_work) or (paid is not None and paid.answered):
+                continue
+            if sold is not None and sold.over:
                 continue
             if once:
                 return
@@ -208,6 +215,17 @@ def _one_payment_round(tally: Tallystick, stop: _Stop) -> Finished | None:
 
     try:
         return tally.payments.run(stop=lambda: stop.asked)
+    except StorageUnavailable as away:
+        warn(f"{away}; trying again later")
+        return None
+
+
+def _one_checkout_round(tally: Tallystick, stop: _Stop) -> CheckoutRun | None:
+    """Go on with checkouts; None where the database was away."""
+    from tallystick.errors import StorageUnavailable
+
+    try:
+        return tally.checkouts.run(stop=lambda: stop.asked)
     except StorageUnavailable as away:
         warn(f"{away}; trying again later")
         return None

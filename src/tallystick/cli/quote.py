@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tallystick.core.quote import Quote, Quoted
     from tallystick.wiring import Tallystick
 
-__all__ = ["quote"]
+__all__ = ["print_quoted", "quote"]
 
 quote = typer.Typer(
     name="quote",
@@ -76,7 +76,12 @@ def _print(found: Quote) -> None:
         f"plan: {found.move.offer}",
         f"good until: {json_value(found.expires_at)}",
     )
-    for title, document in (("today", found.today), ("at the first renewal", found.renewal)):
+    print_quoted(found.today, found.renewal)
+
+
+def print_quoted(today: Quoted | None, renewal: Quoted | None) -> None:
+    """Print what falls due at the start and at the first renewal."""
+    for title, document in (("today", today), ("at the first renewal", renewal)):
         if document is None:
             say("", f"{title}: nothing")
         else:

@@ -130,10 +130,14 @@ class _Asking:
     def promotions(self) -> None:
         """Look at what the customer was given for whatever it buys."""
         for each in self.buyer.promotions:
-            if each.acts(self.at) and each.coupon.takes(self.made.currency):
+            if not each.acts(self.at):
+                continue
+            if each.coupon.takes(self.made.currency):
                 self.found.append(
                     Chosen(coupon=each.coupon, source="customer", code=None, redemption=each)
                 )
+            else:
+                self.left_out.append(CouponLeftOut(coupon=each.coupon, reasons=("currency",)))
 
     def code(self, typed: str) -> None:
         """Look for the coupon of a code."""

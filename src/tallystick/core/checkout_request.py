@@ -138,6 +138,8 @@ def _unknown(given: Mapping[Any, object], known: Iterable[str], path: str, bad: 
     for name in given:
         if name in names:
             continue
+        if len(bad) >= _MOST_TOLD:
+            return
         word = printable(name) if isinstance(name, str) else shown(name)
         place = f"{path}.{word}" if path else word
         if word in _PRICED:

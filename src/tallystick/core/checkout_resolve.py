@@ -77,7 +77,7 @@ def resolve_checkout(
 def taken_in(
     taken: Iterable[CouponTaken], today: Quoted | None, renewal: Quoted | None
 ) -> tuple[CouponTaken, ...]:
-    """Give coupons with what each takes off two documents; nothing where it stands on neither."""
+    """Give coupons with what each takes off two documents; None where there is no such document."""
     return tuple(
         replace(each, today=_off(each, today), renewal=_off(each, renewal)) for each in taken
     )

@@ -70,8 +70,7 @@ class ProviderAccount:
 class Charge:
     """Money that a provider is to collect; `payer` is what it calls the customer.
 
-    To the same `key` it gives the same object for ever.  `label` is what the payer is shown, and
-    `created_at` when it was first wanted: no object of it is older.
+    To the same `key` it gives the same object for ever.  `label` is what the payer is shown.
     """
 
     key: str
@@ -80,7 +79,6 @@ class Charge:
     amount: Money
     label: str
     payer: str | None = None
-    created_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +187,6 @@ def asked_of(intent: Intent) -> Charge | Refund:
             amount=intent.amount,
             label=intent.label,
             payer=intent.payer,
-            created_at=intent.created_at,
         )
     return Refund(
         key=intent.key,

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from tallystick.app.backtest import Progress
 from tallystick.app.billing import Run, SetAside
+from tallystick.app.checkout_run import CheckoutRun
 from tallystick.app.credits import CreditTrace
 from tallystick.app.dunning import Climb
 from tallystick.app.explain import Trace
@@ -28,6 +29,7 @@ from tallystick.app.verify import Report
 from tallystick.core.backtest import Backtest
 from tallystick.core.catalog import Catalog, Plan
 from tallystick.core.checkout import Biller, PlanWish, ResolvedPlan
+from tallystick.core.checkout_page import Checkout, CheckoutState
 from tallystick.core.credit import Category
 from tallystick.core.customer import Customer, CustomerFields
 from tallystick.core.entitlement import Access
@@ -1138,6 +1140,44 @@ class AsyncCoupons:
     ) -> Redemption: ...
 
 class AsyncCheckouts:
+    async def expire(self, id: str, *, at: datetime | None = ...) -> Checkout: ...
+    async def get(
+        self,
+        id: str,
+        *,
+        customer: str | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Checkout: ...
+    async def list(
+        self,
+        *,
+        customer: str | None = ...,
+        state: CheckoutState | None = ...,
+        set_aside: bool = ...,
+        limit: int = ...,
+        starting_after: str | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Page[Checkout]: ...
+    async def open(
+        self,
+        customer: str,
+        *,
+        quote: str | None = ...,
+        plan: str | PlanWish | Mapping[str, Any] | None = ...,
+        seats: int | None = ...,
+        codes: Iterable[str] = ...,
+        currency: str | None = ...,
+        context: Mapping[str, str] | None = ...,
+        success_url: str,
+        cancel_url: str,
+        provider: str = ...,
+        idempotency_key: str | None = ...,
+        at: datetime | None = ...,
+    ) -> Checkout: ...
+    async def portal(self, customer: str, return_url: str, *, provider: str = ...) -> str: ...
+    async def refresh(
+        self, id: str, *, customer: str | None = ..., at: datetime | None = ...
+    ) -> Checkout: ...
     async def resolve(
         self,
         customer: str | None,
@@ -1154,3 +1194,13 @@ class AsyncCheckouts:
         at: datetime | None = ...,
         connection: AsyncConnection | AsyncSession | None = ...,
     ) -> tuple[ResolvedPlan, ...]: ...
+    async def retry(
+        self,
+        id: str,
+        *,
+        at: datetime | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Checkout: ...
+    async def run(
+        self, at: datetime | None = ..., *, limit: int | None = ..., stop: Callable[[], bool] = ...
+    ) -> CheckoutRun: ...

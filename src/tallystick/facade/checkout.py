@@ -60,10 +60,11 @@ class Checkouts(CheckoutPages):
 
         Of what can be bought there is a signed quote for `tally.quotes.accept`, good for
         `valid_for`, at most 90 days; there is none for a stranger (`customer` None), nor where the
-        provider bills, as its figures are its own.  Nothing is stored.
+        provider bills, as its figures are its own.  Nothing is stored but how many codes a customer
+        tried in vain.
 
         Raises NotFound; InvalidInput, naming the place; Conflict for a customer who was forgotten;
-        SetupError where the ledger has no signing key.
+        RateLimited after 50 codes in vain on a day; SetupError where the ledger has no signing key.
         """
         said = {"codes": codes, "currency": currency, "context": context, "stated": stated}
         request = read_request(
@@ -99,5 +100,5 @@ class Checkouts(CheckoutPages):
             )
 
         return self._tally.act(
-            act, at=at, connection=connection, repeatable=True, reading=not quoting
+            act, at=at, connection=connection, repeatable=True, reading=customer is None
         )

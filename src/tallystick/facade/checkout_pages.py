@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from tallystick.app import checkout_open
 from tallystick.app.checkout_open import Asked, begin_or_repeat, check_taken
@@ -12,7 +12,7 @@ from tallystick.app.checkout_resolve import quote_resolved, resolve
 from tallystick.app.checkout_run import CheckoutRun, finish_checkout, finish_checkouts, pages_of
 from tallystick.core.canonical_json import canonical_json
 from tallystick.core.checkout_page import LIVE_CHECKOUT, CheckoutState, return_address
-from tallystick.core.checkout_request import read_request
+from tallystick.core.checkout_request import read_request, wishes_of
 from tallystick.core.given import whole_at
 from tallystick.core.period import instant
 from tallystick.core.property import shown
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
+    from tallystick.core.checkout import CheckoutRequest, PlanWish
     from tallystick.core.checkout_page import Checkout
     from tallystick.core.page import Page
     from tallystick.core.period import Instant
@@ -62,9 +63,8 @@ class CheckoutPages:
         customer: str,
         *,
         quote: str | None = None,
-        plan: str | None = None,
-        seats: int = 1,
-        add_ons: Mapping[str, int] | None = None,
+        plan: str | PlanWish | Mapping[str, Any] | None = None,
+        seats: int | None = None,
         codes: Iterable[str] = (),
         currency: str | None = None,
         context: Mapping[str, str] | None = None,
@@ -81,7 +81,8 @@ class CheckoutPages:
         is what is charged.  It takes the place of other pages of the customer for the same group
         of plans.  Where the provider does not answer now, `url` is None and a worker asks again.
 
-        Both addresses are of one of the ledger's `return_origins`.
+        A plan is as `tally.checkouts.resolve` takes one, `seats` those of one that is named by its
+        id alone.  Both addresses are of one of the ledger's `return_origins`.
 
         Raises NotFound; InvalidInput; QuoteExpired, PriceChanged; Conflict where the plan cannot be
         bought with all codes, or the provider refuses; SetupError without signing keys, return
@@ -91,22 +92,11 @@ class CheckoutPages:
         pages_of(asked)
         back = {"success_url": success_url, "cancel_url": cancel_url}
         back = {name: self._address(url, name) for name, url in back.items()}
-        if (quote is None) == (plan is None):
-            raise refused_at("quote", "or a plan is asked for: one of the two")
-        beside = [{"plan": name, "quantity": many} for name, many in (add_ons or {}).items()]
-        wish = {"plan": plan, "quantity": seats, "add_ons": beside}
-        said = {"codes": list(codes), "currency": currency, "context": context}
-        known = {name: value for name, value in said.items() if value is not None}
-        whole = {
-            "customer": customer,
-            "quote": quote,
-            "provider": provider,
-            **wish,
-            **known,
-            **back,
-        }
+        said = {"codes": None if codes == () else codes, "currency": currency, "context": context}
+        wish = _wish(quote, plan, seats, said)
+        whole = {"customer": customer, "quote": quote, "provider": provider, **_tree(wish), **back}
         request = sha256(canonical_json(whole)).hexdigest()
-        quoting = self._quoting(customer, quote, {"plans": [wish], **known})
+        quoting = self._quoting(customer, quote, wish)
         own = Asked(self._tally.ids.new("chk"), request, **back, key=idempotency_key)
         begun, others = self._tally.act(
             lambda unit, at: begin_or_repeat(unit, at, asked, customer, quoting, own),
@@ -267,16 +257,15 @@ class CheckoutPages:
     # --- shared ---------------------------------------------------------------------------------
 
     def _quoting(
-        self, customer: str, quote: str | None, wish: Mapping[str, object]
+        self, customer: str, quote: str | None, wish: CheckoutRequest | None
     ) -> Callable[[Unit, Instant], Quote]:
         """Give what reads the quote, or makes one of the plan that is wished for."""
         tally, keys = self._tally, signing_keys(self._tally)
-        if quote is not None:
+        if wish is None:
             return lambda _, at: read_quote(quote, keys, at, customer=customer)
-        request = read_request(wish)
 
         def quoted(unit: Unit, at: Instant) -> Quote:
-            [found] = resolve(unit, at, request, customer_id=customer, abilities=self._abilities)
+            [found] = resolve(unit, at, wish, customer_id=customer, abilities=self._abilities)
             done = quote_resolved(unit, at, found, keys[0], tally.ids, valid_for=_DAY)
             check_taken(done)
             return read_quote(done.quote, keys, at)
@@ -322,3 +311,28 @@ class CheckoutPages:
 
     def _provider(self, name: str) -> Provider:
         return provider_named(self._tally.providers, name)
+
+
+def _wish(
+    quote: object, plan: object, seats: int | None, said: Mapping[str, object]
+) -> CheckoutRequest | None:
+    """Read which plan is wished for; None for a quote, which says it all.  Raises InvalidInput."""
+    known = {name: value for name, value in said.items() if value is not None}
+    if (quote is None) == (plan is None):
+        raise refused_at("quote", "or a plan is asked for: one of the two")
+    if plan is None:
+        for name in known if seats is None else ("seats",):
+            raise refused_at(name, "stands in the quote already: leave it out")
+        return None
+    wishes = wishes_of([plan], None if seats is None else {plan: seats})
+    return read_request({"plans": wishes, **known})
+
+
+def _tree(wish: CheckoutRequest | None) -> dict[str, object]:
+    """Give what is wished for as plain values: the same wish is the same tree."""
+    if wish is None:
+        return {}
+    plans = [[each.plan, each.quantity, list(map(list, each.add_ons))] for each in wish.plans]
+    money = None if wish.currency is None else wish.currency.code
+    said = {"codes": list(wish.codes), "currency": money, "context": dict(wish.context)}
+    return {"plans": plans, **said}

@@ -18,6 +18,8 @@ from tallystick.http import plans
 from tallystick.http.cached import Cached
 from tallystick.http.checkout import MOST_BYTES as MOST_CHECKOUT
 from tallystick.http.checkout import RESOLVE, CheckoutRoutes
+from tallystick.http.checkout_open import CHECKOUT, CheckoutPageRoutes
+from tallystick.http.checkout_open import MOST_BYTES as MOST_PAGE
 from tallystick.http.decode import MOST_BYTES
 from tallystick.http.entitlements import CHECK, ENTITLEMENTS, EntitlementRoutes
 from tallystick.http.guard import BodyBound, Guard, internal_error, problem_response
@@ -93,6 +95,7 @@ def create_app(  # noqa: PLR0913 - what is served, how, and what stands beside i
     _add_usage(app, UsageRoutes(tally, keys))
     _add_entitlements(app, EntitlementRoutes(tally, keys))
     _add_checkout(app, CheckoutRoutes(tally, keys))
+    _add_pages(app, CheckoutPageRoutes(tally, keys))
     for pages in (demo, dev):
         if pages is not None:
             app.router.routes.extend(pages.routes())
@@ -100,7 +103,7 @@ def create_app(  # noqa: PLR0913 - what is served, how, and what stands beside i
         described = describe(app.openapi(), usage=tally is not None)
         _add(app, "/openapi.json", _json(described, {"Cache-Control": "no-cache"}))
         _add(app, "/docs", docs_page(described))
-    bounds = {EVENTS: MOST_BYTES, RESOLVE: MOST_CHECKOUT}
+    bounds = {EVENTS: MOST_BYTES, RESOLVE: MOST_CHECKOUT, CHECKOUT: MOST_PAGE}
     bounded = Guard(BodyBound(app, max_body, bounds=bounds))
     return plans.PlansLayer(bounded, lists, max_body=max_body)
 
@@ -131,6 +134,11 @@ def _add_entitlements(app: FastAPI, entitlements: EntitlementRoutes) -> None:
 
 def _add_checkout(app: FastAPI, checkout: CheckoutRoutes) -> None:
     app.router.routes.append(Route(RESOLVE, checkout.resolve, methods=["POST"]))
+
+
+def _add_pages(app: FastAPI, pages: CheckoutPageRoutes) -> None:
+    app.router.routes.append(Route(CHECKOUT, pages.open, methods=["POST"]))
+    app.router.routes.append(Route(CHECKOUT + "/{id}", pages.show, methods=["GET"]))
 
 
 def _probe(word: str) -> Cached:

@@ -15,7 +15,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-from tallystick.http.wire_checkout import ResolvedCheckout, SentCheckout
+from tallystick.http.wire_checkout import (
+    ResolvedCheckout,
+    SentCheckout,
+    SentCheckoutPage,
+    ShownCheckout,
+)
 from tallystick.http.wire_entitlements import CheckedAccess, Entitlements
 
 __all__ = [
@@ -311,7 +316,7 @@ def schemas(*, usage: bool = False) -> dict[str, Any]:
     found: dict[str, Any] = {}
     of_usage = (SentEvent, SentCloudEvent, RecordedUsage, UsageFigures) if usage else ()
     of_access = (CheckedAccess, Entitlements) if usage else ()
-    of_checkout = (SentCheckout, ResolvedCheckout) if usage else ()
+    of_checkout = (SentCheckout, ResolvedCheckout, SentCheckoutPage, ShownCheckout) if usage else ()
     for model in (PriceList, Health, ErrorEnvelope, *of_usage, *of_access, *of_checkout):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         found |= schema.pop("$defs", {})

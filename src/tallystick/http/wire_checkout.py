@@ -8,11 +8,12 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from tallystick.core.checkout import Biller, NotAvailableCode, Source, TrialAnswer
+from tallystick.core.checkout_page import CheckoutState
 from tallystick.core.checkout_request import MOST_CODES, MOST_PLANS
 from tallystick.core.qualification import Reason
 from tallystick.core.terms import MOST_SEATS
 
-__all__ = ["ResolvedCheckout", "SentCheckout"]
+__all__ = ["ResolvedCheckout", "SentCheckout", "SentCheckoutPage", "ShownCheckout"]
 
 PlanId: TypeAlias = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^@]+$")]
 """The id of a plan, without a version: it is the newest."""
@@ -167,3 +168,51 @@ class ResolvedCheckout(_Shape):
 
     ok: Literal[True]
     data: ResolvedPlans
+
+
+class SentCheckoutPage(_Shape):
+    """A quote, or one plan, that is to be paid on a page; one of the two.
+
+    codes and context go with a plan only: in a quote they stand already.
+    """
+
+    customer: Name
+    quote: str | None = None
+    plans: Annotated[list[PlanId | SentPlan] | None, Field(min_length=1, max_length=1)] = None
+    codes: Annotated[
+        list[Annotated[str, Field(max_length=400)]] | None, Field(max_length=MOST_CODES)
+    ] = None
+    context: Attributes | None = None
+    success_url: Annotated[str, Field(max_length=2000)]
+    cancel_url: Annotated[str, Field(max_length=2000)]
+    provider: Name | None = None
+
+
+class WhyNotSold(_Shape):
+    """Why a checkout came to nothing."""
+
+    code: str
+    text: str
+
+
+class PageOfCheckout(_Shape):
+    """A checkout: where it is paid, and what became of it. The amount is what is paid today."""
+
+    id: str
+    state: CheckoutState
+    url: str | None
+    customer: str
+    plan: str
+    version: int
+    quantity: int
+    subscription: str | None
+    amount: Amount
+    expires_at: datetime
+    reason: WhyNotSold | None
+
+
+class ShownCheckout(_Shape):
+    """The answer about one checkout."""
+
+    ok: Literal[True]
+    data: PageOfCheckout

@@ -45,16 +45,17 @@ async def set_up(tally: Tallystick, author: str) -> None:
 
 
 async def run_worker(tally: Tallystick, every: int) -> None:
-    """Bill what is due and finish payments, and again so many seconds later, until cancelled.
+    """Bill what is due, finish payments and checkouts, again and again, until it is cancelled.
 
-    Any number of processes may do so at once.  A run that fails is logged, holds up no other, and
-    is tried again.
+    It waits so many seconds in between.  Any number of processes may do so at once.  A run that
+    fails is logged, holds up no other, and is tried again.
     """
     while True:
         billed = await _tried(tally.aio.invoices.run, "what is due was not billed", every)
         paid = await _tried(tally.aio.payments.run, "payments were not gone on with", every)
+        sold = await _tried(tally.aio.checkouts.run, "checkouts were not gone on with", every)
         more = billed is not None and billed.documents >= _AT_ONCE
-        more = more or (paid is not None and paid.asked >= _AT_ONCE)
+        more = more or any(each is not None and each.asked >= _AT_ONCE for each in (paid, sold))
         await asyncio.sleep(0 if more else every)
 
 

@@ -58,7 +58,7 @@ def make_coupon_tables(metadata: MetaData, prefix: str) -> CouponTables:
 def _slots(names: Names, name: str, *owner: Column[str]) -> Table:
     """Make the counts of redemptions, of all customers or of each: never more than `most`.
 
-    `slot` is `coupon/ID` or `code/KEY`.
+    `slot` is `coupon/ID` or `code/KEY`; a customer's `guess/DAY` counts codes tried in vain.
     """
     return names.table(
         name,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tallystick.storage.unit import Unit
 
 __all__ = [
+    "GUESS",
     "RedemptionRow",
     "Slot",
     "Source",
@@ -45,6 +46,9 @@ __all__ = [
 
 Source: TypeAlias = Literal["plan", "customer", "code"]
 """How a coupon was come by, in the order in which they act: with the plan, given, by a code."""
+
+GUESS: Final = "guess/"
+"""How the counts begin that are of codes tried in vain, and of no redemption."""
 
 _AT_ONCE: Final = 500
 _DISCOUNT: Final = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import and_, func, literal, or_, select, union_all
 
 from tallystick.core.number import EXACT, ZERO, plain
+from tallystick.storage.redemptions import GUESS
 from tallystick.storage.sections import is_section, section_documents
 from tallystick.storage.verify import Check
 from tallystick.storage.verify_rows import mappings
@@ -46,7 +47,8 @@ def _places(unit: Unit) -> Rows:
     key = (names.c.customer_id, names.c.slot)
     mine = select(*key, count).group_by(*key).subquery()
     found = func.coalesce(mine.c.redeemed, 0)
-    wrong = or_(own.claimed != found, own.claimed > own.most)
+    redeemed = ~own.slot.startswith(GUESS, autoescape=True)
+    wrong = or_(and_(redeemed, own.claimed != found), own.claimed > own.most)
     same = and_(mine.c.customer_id == own.customer_id, mine.c.slot == own.slot)
     shown = (own.customer_id, own.slot, own.claimed, own.most, found.label("redeemed"))
     query = select(*shown).select_from(unit.tables.customer_coupon_slots.outerjoin(mine, same))

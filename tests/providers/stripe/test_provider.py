@@ -16,6 +16,7 @@ from tallystick.core.money import Money
 from tallystick.errors import Conflict, NotFound, OutcomeUnknown, SetupError
 from tallystick.providers.known import providers_of
 from tallystick.providers.stripe import client as of_client
+from tallystick.providers.stripe import payment
 from tallystick.providers.stripe.provider import Stripe
 from tallystick.testing.fake_stripe import Fault, Seen
 from tallystick.testing.provider_contract import ProviderContract
@@ -75,7 +76,6 @@ def charge(whose: str | None, key: str = "tallystick/int_1", minor: int = 1000) 
         amount=Money(minor, currency("USD")),
         label="INV-000001",
         payer=whose,
-        created_at=BEGIN,
     )
 
 
@@ -420,6 +420,20 @@ def test_two_wishes_with_one_key_are_refused(stripe: Stripe, fake: FakeStripe) -
     with pytest.raises(Conflict):
         stripe.collect(other)
     assert taken(fake) == 1000
+
+
+def test_an_old_payment_among_hundreds_is_found(
+    stripe: Stripe, fake: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payment, "_PAGE", 2)
+    clock: Any = fake.account.clock
+    whose = payer(stripe)
+    first = stripe.collect(charge(whose))
+    for number in range(3):
+        stripe.collect(charge(whose, f"tallystick/int_1{number}"))
+    clock.advance(timedelta(days=40))
+    assert stripe.collect(charge(whose)) == first
+    assert taken(fake) == 4000
 
 
 # --- customers ------------------------------------------------------------------------------------

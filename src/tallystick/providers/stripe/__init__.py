@@ -1,1 +1,1 @@
-"""Stripe: its rules for amounts and intervals in `wire`."""
+"""Stripe: its rules for amounts and intervals in `wire`, the price list there in `book`."""

@@ -6,7 +6,6 @@ and an intent takes its amount once, whoever confirms it and however often.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import stripe
@@ -31,7 +30,7 @@ _KIND: Final = "payment intent of Stripe"
 _MOVED: Final = ("succeeded", "processing")
 _CANCELABLE: Final = ("requires_payment_method", "requires_confirmation", "requires_action")
 _REFUSALS: Final = ("amount_too_small", "amount_too_large")
-_EARLIER: Final = timedelta(days=1)  # how far two clocks may differ
+_PAGE: Final = 100  # the most that a list gives at once
 
 
 def collect_payment(
@@ -124,14 +123,21 @@ def _found(client: stripe.StripeClient, charge: Charge) -> stripe.PaymentIntent 
 
 
 def _candidates(client: stripe.StripeClient, charge: Charge) -> list[stripe.PaymentIntent]:
-    """Give what may be it: those of the payer, or of nobody where none is named."""
-    if charge.payer is None:
-        query = f'metadata["{KEY}"]:"{charge.key}"'
-        return list(client.v1.payment_intents.search({"query": query, "limit": 100}).data)
-    params: Any = {"customer": charge.payer, "limit": 100}
-    if charge.created_at is not None:
-        params["created"] = {"gte": int((charge.created_at - _EARLIER).timestamp())}
-    return list(client.v1.payment_intents.list(params).auto_paging_iter())
+    """Give what may be it: the newest of the payer, and what a search finds of older ones.
+
+    A list is never late; a search is, by less than the time in which a payer makes a hundred.
+    """
+    newest: list[stripe.PaymentIntent] = []
+    if charge.payer is not None:
+        listed = client.v1.payment_intents.list({"customer": charge.payer, "limit": _PAGE})
+        newest = list(listed.data)
+        if not listed.has_more:
+            return newest
+    query = f'metadata["{KEY}"]:"{charge.key}"'
+    searched = client.v1.payment_intents.search({"query": query, "limit": _PAGE})
+    ids = {each.id for each in newest}
+    older = [each.id for each in searched.data if each.id not in ids]
+    return [*newest, *(client.v1.payment_intents.retrieve(each) for each in older)]
 
 
 def _is_fresh(made: stripe.PaymentIntent) -> bool:
