@@ -95,12 +95,13 @@ def _run(catalog: Catalog[str, str], plan: str | None, listener: socket.socket) 
     origin = origin_of(_HOST, listener.getsockname()[1])
     with running(fake) as address:
         settings = _settings(fake, address, origin)
+        made = _make_price_list(catalog, settings, clock)
         with _ledger(catalog, plan, settings, clock, origin) as tally:
             app, page = _service(tally, catalog, settings, clock, origin)
             with _again_and_again(lambda: _work(tally), fake.catch_up):
                 shown = page.addresses() | {"Pricing page": "/"}
                 say(f"Ledger        sqlite:///{FILE}  (of this run only)")
-                say(f"Fake Stripe   {address}  (its account ends with this run)")
+                say(f"Fake Stripe   {address}  (its account ends with this run; {made})")
                 serve_on(listener, app, _HOST, announce=say, shown=shown)
 
 
@@ -136,6 +137,25 @@ def _settings(fake: FakeStripe, address: str, origin: str) -> StripeSettings:
     return StripeSettings(
         key=account.api_key, account=account.id, address=address, return_url=origin + PATH
     )
+
+
+def _make_price_list(
+    catalog: Catalog[str, str], settings: StripeSettings, clock: AheadClock
+) -> str:
+    """Make the price list at the fake, as `tallystick stripe apply` does; say what came of it."""
+    from tallystick.errors import InvalidCatalog
+    from tallystick.providers.stripe.book_client import Book
+    from tallystick.providers.stripe.book_run import applied, compared
+    from tallystick.providers.stripe.client import open_client
+
+    book = Book(open_client(settings))
+    try:
+        found = compared(book, catalog, None, environment="dev", at=clock.now())
+        applied(book, found, keep=bool, tell=lambda *_: None)
+    except InvalidCatalog as refused:
+        warn(*(f"not in the price list there: {problem}" for problem in refused.problems))
+        return "without your price list, which checkouts do not need"
+    return "with your price list"
 
 
 def _ledger(
