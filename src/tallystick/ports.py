@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 
     from tallystick.core.checkout_page import OpenedPage, Page, PageState
     from tallystick.core.customer import Customer
+    from tallystick.core.inbox import Told
     from tallystick.core.intent import Charge, Outcome, ProviderAccount, Refund
     from tallystick.core.provider import Abilities
+    from tallystick.core.provider_event import Fetched, ProviderEvent
     from tallystick.core.tax_decision import TaxDecision, TaxQuestion
 
-__all__ = ["Clock", "Ids", "NamesPayers", "Pages", "Provider", "TaxEngine"]
+__all__ = ["Clock", "EventSource", "Ids", "NamesPayers", "Pages", "Provider", "TaxEngine"]
 
 
 class Clock(Protocol):
@@ -78,6 +80,39 @@ class Provider(Protocol):
         """Give up what is waiting; what moved already is Succeeded, as `look_up` says it.
 
         Raises OutcomeUnknown; NotFound where there is none.
+        """
+        ...
+
+
+class EventSource(Protocol):
+    """Who tells what happened at a provider: `providers.stripe.events.StripeEvents`.
+
+    What an event says of its object is a hint: the object is asked for before anything is changed.
+    Nothing here is called inside a transaction, but for `told`, which asks nobody.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the provider is called."""
+        ...
+
+    @property
+    def account(self) -> ProviderAccount:
+        """Whose events are expected, and whether their money is real."""
+        ...
+
+    def read(self, body: bytes, signature: str | None, at: datetime) -> ProviderEvent:
+        """Verify what was sent, on its bytes, and read it.  Raises BadRequest."""
+        ...
+
+    def told(self, event: ProviderEvent) -> Told:
+        """Give what an event says of its object."""
+        ...
+
+    def fetch(self, kind: str, id_: str, at: datetime) -> Fetched | None:
+        """Give an object as it stands, asked for at that time; None where there is none.
+
+        Raises OutcomeUnknown where no answer came, NotFound for a kind that is not known.
         """
         ...
 

@@ -22,6 +22,7 @@ from tallystick.facade.coupons import Coupons
 from tallystick.facade.credits import Credits
 from tallystick.facade.customers import Customers
 from tallystick.facade.dunning import Dunnings
+from tallystick.facade.events import ProviderEvents
 from tallystick.facade.gate import Gate
 from tallystick.facade.invoices import Invoices
 from tallystick.facade.keys import Key
@@ -35,7 +36,7 @@ from tallystick.facade.settings import return_origins_of, signing_keys_of
 from tallystick.facade.subscriptions import Subscriptions
 from tallystick.facade.taxes import Taxes
 from tallystick.facade.usage import Usage
-from tallystick.providers.known import providers_of
+from tallystick.providers.known import event_source_of, providers_of
 from tallystick.storage.engine import open_engine
 from tallystick.storage.migrate import migrate, migrations
 from tallystick.storage.role import check_role
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
     from tallystick.core.published import CatalogVersion
     from tallystick.facade.aio_types import AsyncTallystick
     from tallystick.facade.offline import Offline
-    from tallystick.ports import Clock, Ids, Provider
+    from tallystick.ports import Clock, EventSource, Ids, Provider
     from tallystick.storage.migrate import Migration
     from tallystick.storage.unit import Unit
 
@@ -95,6 +96,7 @@ class Tallystick(Gate[Key]):
         signing_keys: Iterable[str | bytes] | None = None,
         providers: Iterable[Provider | str] | None = None,
         return_origins: Iterable[str] | None = None,
+        event_source: EventSource | None = None,
         offline_units: int | None = None,
         offline_spool: str | Path | None = None,
     ) -> None:
@@ -108,6 +110,8 @@ class Tallystick(Gate[Key]):
 
         `providers` take the money, each given itself or by the name of its entry point; where they
         are left out, those of TALLYSTICK_PROVIDERS, separated by commas.  `manual` is always there.
+        `event_source` verifies what a provider tells; where it is left out, Stripe's events are
+        expected if TALLYSTICK_STRIPE_WEBHOOK_SECRETS is set.
 
         `return_origins` are those that customers may return to from a page to pay on, each as
         `https://app.example`; where they are left out, those of TALLYSTICK_RETURN_ORIGINS,
@@ -133,6 +137,7 @@ class Tallystick(Gate[Key]):
             self.price_book[default_plan]  # UnknownPlan, now rather than at the first customer
         self.providers: Mapping[str, Provider] = providers_of(providers)
         self.return_origins = return_origins_of(return_origins)
+        self.event_source: EventSource | None = event_source_of(event_source)
         self.customers = Customers(self)
         self.usage = Usage(self)
         self.subscriptions = Subscriptions(self)
@@ -144,6 +149,7 @@ class Tallystick(Gate[Key]):
         self.checkouts = Checkouts(self)
         self.dunning = Dunnings(self)
         self.payments = Payments(self)
+        self.provider_events = ProviderEvents(self)
         self.price_migrations = PriceMigrations(self)
         self.seller = Sellers(self)
         self.taxes = Taxes(self)

@@ -18,6 +18,8 @@ from schemathesis.specs.openapi.checks import (
 from tallystick import Tallystick
 from tallystick.http.api import create_app
 from tallystick.http.keys import Keys
+from tallystick.providers.stripe.events import StripeEvents
+from tallystick.providers.stripe.settings import StripeSettings
 from tests.http.test_entitlements import CATALOG, KEY
 
 if TYPE_CHECKING:
@@ -34,9 +36,15 @@ CHECKS = [
 
 def service() -> ASGIApp:
     """Give the service over a ledger in which acme has used something."""
-    keys = [b"a key of the tests that signs 32b"]
-    tally = Tallystick("sqlite://", catalog=CATALOG, default_plan="free", signing_keys=keys)
-    tally.return_origins = frozenset({"https://app.example"})
+    stripe = StripeSettings(key="sk_test_abcd", account="acct_1", secrets=("whsec_0123456789",))
+    tally = Tallystick(
+        "sqlite://",
+        catalog=CATALOG,
+        default_plan="free",
+        signing_keys=[b"a key of the tests that signs 32b"],
+        return_origins=["https://app.example"],
+        event_source=StripeEvents(stripe),
+    )
     tally.migrate()
     tally.publish(author="ops")
     tally.customers.create("acme")
@@ -68,4 +76,5 @@ def test_every_route_is_tried() -> None:
     assert tried >= {"GET /api/v1/entitlements/check", "GET /api/v1/entitlements"}
     assert "POST /api/v1/checkout/resolve" in tried
     assert {"POST /api/v1/checkout", "GET /api/v1/checkout/{id}"} < tried
-    assert len(tried) == 11
+    assert "POST /api/v1/webhooks/stripe" in tried
+    assert len(tried) == 12

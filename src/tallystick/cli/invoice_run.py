@@ -15,6 +15,7 @@ from tallystick.cli.checkouts import tell_checkouts
 from tallystick.cli.ledger import over_ledger
 from tallystick.cli.output import say, say_json, warn
 from tallystick.cli.payments import tell_finished
+from tallystick.cli.stripe_events import tell_read
 from tallystick.cli.times import At, moment_or_none
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from tallystick.app.billing import Run, SetAside
     from tallystick.app.checkout_run import CheckoutRun
+    from tallystick.app.inbox_run import ReadObjects
     from tallystick.app.intent_run import Finished
     from tallystick.wiring import Tallystick
 
@@ -167,7 +169,7 @@ def worker(
     ] = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Bill what is due, finish payments and checkouts, for ever; any number of workers may run.
+    """Read events, bill what is due, finish payments and checkouts, for ever; any number may run.
 
     SIGTERM and Ctrl-C end it after the batch it is at.  Cron can do the same: tallystick worker
     --once
@@ -177,8 +179,11 @@ def worker(
     stop = _Stop()
     with _ends_at_signals(stop):
         while not stop.asked:
+            read = _one_event_round(tally, stop)
             done, paid = _one_round(tally, stop), _one_payment_round(tally, stop)
             sold = _one_checkout_round(tally, stop)
+            if read is not None and read.asked:
+                tell_read(read, as_json=as_json)
             if done is not None and done.did_work:
                 _tell(done, as_json=as_json)
             if paid is not None and paid.asked:
@@ -187,7 +192,7 @@ def worker(
                 tell_checkouts(sold, as_json=as_json)
             if (done is not None and done.did_work) or (paid is not None and paid.answered):
                 continue
-            if sold is not None and sold.over:
+            if (sold is not None and sold.over) or (read is not None and read.applied):
                 continue
             if once:
                 return
@@ -207,6 +212,17 @@ def _one_round(tally: Tallystick, stop: _Stop) -> Run | None:
     except StorageUnavailable as away:
         warn(f"{away}; trying again later")
     return total
+
+
+def _one_event_round(tally: Tallystick, stop: _Stop) -> ReadObjects | None:
+    """Ask for what events told of; None where the database was away."""
+    from tallystick.errors import StorageUnavailable
+
+    try:
+        return tally.provider_events.run(stop=lambda: stop.asked)
+    except StorageUnavailable as away:
+        warn(f"{away}; trying again later")
+        return None
 
 
 def _one_payment_round(tally: Tallystick, stop: _Stop) -> Finished | None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
+_EVENTS = "TALLYSTICK_STRIPE_WEBHOOK_SECRETS"
+
 
 @ends_well
 def serve(
@@ -51,7 +53,8 @@ def serve(
 
     With --database, usage is counted too, by the newest catalogue that was published there:
     POST /api/v1/usage/events and GET /api/v1/usage, for callers with one of the keys that
-    TALLYSTICK_API_KEY holds, separated by commas.
+    TALLYSTICK_API_KEY holds, separated by commas. Where TALLYSTICK_STRIPE_WEBHOOK_SECRETS is set,
+    events of Stripe are taken at POST /api/v1/webhooks/stripe; `tallystick worker` reads them.
     """
     catalog, beside = _catalogs(files, environment)
     try:
@@ -64,6 +67,8 @@ def serve(
         keys = keys or _key_of_this_run()
     elif database is not None:
         tally = _counting(database, tables, schema, keys)
+    if _EVENTS in os.environ and (tally is None or tally.event_source is None):
+        warn(f"no webhooks: {_EVENTS} is set, and events are only taken with --database")
     run(
         catalog,
         host,

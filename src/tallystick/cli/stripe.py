@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tallystick.cli import stripe_book, stripe_import
+from tallystick.cli import stripe_book, stripe_events, stripe_import
 
 __all__ = ["stripe"]
 
@@ -20,3 +20,5 @@ stripe = typer.Typer(
 
 for _command in (*stripe_book.COMMANDS, *stripe_import.COMMANDS):
     stripe.command(_command.__name__.rstrip("_"))(_command)
+
+stripe.add_typer(stripe_events.events)

@@ -17,6 +17,7 @@ from tallystick.app.explain import Trace
 from tallystick.app.forecast import Forecast
 from tallystick.app.foresight import Foreseen, ToCome
 from tallystick.app.imports import BadLine, Imported
+from tallystick.app.inbox_run import ReadObjects
 from tallystick.app.intent_run import Finished
 from tallystick.app.meters import KeptMeter
 from tallystick.app.price_migration import MigrationPreview
@@ -43,6 +44,7 @@ from tallystick.core.page import Page
 from tallystick.core.parent import Parent
 from tallystick.core.period import Period
 from tallystick.core.price_migration import MoveStatus, PriceMigration, PriceMove
+from tallystick.core.provider_event import EventState, ProviderEvent
 from tallystick.core.published import CatalogVersion
 from tallystick.core.qualification import Qualification
 from tallystick.core.quote import Quote
@@ -78,6 +80,7 @@ __all__ = [
     "AsyncOverrides",
     "AsyncPayments",
     "AsyncPriceMigrations",
+    "AsyncProviderEvents",
     "AsyncQuotes",
     "AsyncSellers",
     "AsyncSubscriptions",
@@ -185,6 +188,7 @@ class AsyncTallystick(Generic[Key]):
         self, ref: str, *, connection: AsyncConnection | AsyncSession | None = ...
     ) -> Plan[str]: ...
     price_migrations: AsyncPriceMigrations
+    provider_events: AsyncProviderEvents
     async def publish(
         self,
         catalog: Catalog[Any, Any] | str | None = ...,
@@ -624,6 +628,40 @@ class AsyncQuotes:
         **said: Any,
     ) -> str: ...
     async def read(self, quote: str, *, at: datetime | None = ...) -> Quote: ...
+
+class AsyncProviderEvents:
+    async def get(
+        self, id: str, *, connection: AsyncConnection | AsyncSession | None = ...
+    ) -> ProviderEvent: ...
+    async def list(
+        self,
+        *,
+        state: EventState | None = ...,
+        type: str | None = ...,
+        object_id: str | None = ...,
+        limit: int = ...,
+        starting_after: str | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Page[ProviderEvent]: ...
+    async def prune(self, days: int = ..., *, at: datetime | None = ...) -> int: ...
+    async def receive(
+        self,
+        body: bytes,
+        signature: str | None,
+        *,
+        at: datetime | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> ProviderEvent: ...
+    async def replay(
+        self,
+        id: str,
+        *,
+        at: datetime | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> ProviderEvent: ...
+    async def run(
+        self, at: datetime | None = ..., *, limit: int | None = ..., stop: Callable[[], bool] = ...
+    ) -> ReadObjects: ...
 
 class AsyncPriceMigrations:
     async def get(

@@ -27,6 +27,7 @@ from tallystick.http.keys import Keys
 from tallystick.http.openapi import describe
 from tallystick.http.pages import assets, docs_page, pricing_page
 from tallystick.http.usage import EVENTS, USAGE, UsageRoutes
+from tallystick.http.webhooks import LARGEST, STRIPE, WebhookRoutes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,7 +66,8 @@ def create_app(  # noqa: PLR0913 - what is served, how, and what stands beside i
     refused with 413; one of usage events over 10 MB is.
 
     Usage is recorded in and read from the ledger `tally`, and access asked of it, by callers who
-    have one of the `keys`.  Without either, these routes answer 503.  A `demo` page shows a
+    have one of the `keys`.  Without either, these routes answer 503.  Where the ledger expects
+    events of Stripe, they are taken at `/api/v1/webhooks/stripe`.  A `demo` page shows a
     customer's usage and invoices to anyone on this machine; a `dev` page lets them buy.
 
     Raises InvalidInput for what is no catalogue or one whose price list cannot be written.
@@ -96,14 +98,18 @@ def create_app(  # noqa: PLR0913 - what is served, how, and what stands beside i
     _add_entitlements(app, EntitlementRoutes(tally, keys))
     _add_checkout(app, CheckoutRoutes(tally, keys))
     _add_pages(app, CheckoutPageRoutes(tally, keys))
+    webhooks = tally is not None and tally.event_source is not None
+    if webhooks:
+        route = WebhookRoutes(tally).stripe
+        app.router.routes.append(Route(STRIPE, route, methods=["POST"]))
     for pages in (demo, dev):
         if pages is not None:
             app.router.routes.extend(pages.routes())
     if docs:
-        described = describe(app.openapi(), usage=tally is not None)
+        described = describe(app.openapi(), usage=tally is not None, webhooks=webhooks)
         _add(app, "/openapi.json", _json(described, {"Cache-Control": "no-cache"}))
         _add(app, "/docs", docs_page(described))
-    bounds = {EVENTS: MOST_BYTES, RESOLVE: MOST_CHECKOUT, CHECKOUT: MOST_PAGE}
+    bounds = {EVENTS: MOST_BYTES, RESOLVE: MOST_CHECKOUT, CHECKOUT: MOST_PAGE, STRIPE: LARGEST}
     bounded = Guard(BodyBound(app, max_body, bounds=bounds))
     return plans.PlansLayer(bounded, lists, max_body=max_body)
 

@@ -11,6 +11,7 @@ from tallystick.http.openapi_checkout import checkout_paths
 from tallystick.http.openapi_entitlements import entitlement_paths
 from tallystick.http.openapi_parts import errors_of, json_of
 from tallystick.http.openapi_usage import usage_paths
+from tallystick.http.openapi_webhooks import webhook_paths
 from tallystick.http.wire import schemas
 
 if TYPE_CHECKING:
@@ -19,16 +20,23 @@ if TYPE_CHECKING:
 __all__ = ["describe"]
 
 
-def describe(base: Mapping[str, Any], *, usage: bool = False) -> dict[str, Any]:
+def describe(
+    base: Mapping[str, Any], *, usage: bool = False, webhooks: bool = False
+) -> dict[str, Any]:
     """Complete what the framework found with the routes and components written by hand.
 
-    The routes of usage, entitlements and checkout are described where the service has a ledger.
+    The routes of usage, entitlements and checkout are described where the service has a ledger, that
+    of webhooks where events are expected.
     """
     components = dict(base.get("components", {}))
-    components["schemas"] = {**components.get("schemas", {}), **schemas(usage=usage)}
+    components["schemas"] = {
+        **components.get("schemas", {}),
+        **schemas(usage=usage, webhooks=webhooks),
+    }
     components["responses"] = {**components.get("responses", {}), **_failures()}
     of_ledger = {**usage_paths(), **entitlement_paths(), **checkout_paths()} if usage else {}
-    paths = {**_paths(), **of_ledger, **base.get("paths", {})}
+    of_events = webhook_paths() if webhooks else {}
+    paths = {**_paths(), **of_ledger, **of_events, **base.get("paths", {})}
     if usage:
         bearer = {"type": "http", "scheme": "bearer", "description": "One of the service's keys."}
         components["securitySchemes"] = {"apiKey": bearer}

@@ -16,6 +16,7 @@ from tallystick.errors import SetupError
 from tallystick.http.api import create_app
 from tallystick.http.plans import PATH, path_beside
 from tallystick.http.usage import EVENTS
+from tallystick.http.webhooks import STRIPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -59,6 +60,8 @@ def run(  # noqa: PLR0913 - what is served, where, and what stands beside it
     shown |= {f"  of {name}": quote(path_beside(name)) for name in beside or {}}
     if tally is not None:
         shown["Usage events"] = EVENTS
+    if tally is not None and tally.event_source is not None:
+        shown["Webhooks"] = STRIPE
     if demo is not None:
         shown |= demo.addresses()
     if docs:

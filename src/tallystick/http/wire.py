@@ -22,6 +22,7 @@ from tallystick.http.wire_checkout import (
     ShownCheckout,
 )
 from tallystick.http.wire_entitlements import CheckedAccess, Entitlements
+from tallystick.http.wire_webhooks import ReceivedEvent
 
 __all__ = [
     "ErrorEnvelope",
@@ -311,13 +312,15 @@ class UsageFigures(_Shape):
     data: Figures
 
 
-def schemas(*, usage: bool = False) -> dict[str, Any]:
+def schemas(*, usage: bool = False, webhooks: bool = False) -> dict[str, Any]:
     """Give the JSON Schemas of all shapes by name, as an OpenAPI document holds them."""
     found: dict[str, Any] = {}
     of_usage = (SentEvent, SentCloudEvent, RecordedUsage, UsageFigures) if usage else ()
     of_access = (CheckedAccess, Entitlements) if usage else ()
     of_checkout = (SentCheckout, ResolvedCheckout, SentCheckoutPage, ShownCheckout) if usage else ()
-    for model in (PriceList, Health, ErrorEnvelope, *of_usage, *of_access, *of_checkout):
+    of_events = (ReceivedEvent,) if webhooks else ()
+    models = (*of_usage, *of_access, *of_checkout, *of_events)
+    for model in (PriceList, Health, ErrorEnvelope, *models):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         found |= schema.pop("$defs", {})
         found[model.__name__] = schema

@@ -1,4 +1,4 @@
-"""The routes of the service in a host's own program: prices, usage, access and checkout."""
+"""The routes of the service in a host's program: prices, usage, access, checkout, webhooks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tallystick.http.guard import BodyBound
 from tallystick.http.keys import VARIABLE, Keys
 from tallystick.http.plans import PATH, PlansLayer, PriceLists
 from tallystick.http.usage import EVENTS, USAGE, UsageRoutes
+from tallystick.http.webhooks import LARGEST, STRIPE, WebhookRoutes
 
 if TYPE_CHECKING:
     from starlette.routing import Router
@@ -35,6 +36,7 @@ def add_routes(router: AnyRouter, tally: Tallystick) -> AnyRouter:
     """Have a router answer `/api/v1/plans` (of a ledger with a catalogue), usage, access, checkout.
 
     The last three are for callers with a key of TALLYSTICK_API_KEY; without any they answer 503.
+    Where the ledger expects events of Stripe, it takes them at `/api/v1/webhooks/stripe` too.
     Raises InvalidInput for a catalogue whose price list cannot be written.
     """
     if tally.price_book is not None:
@@ -50,6 +52,9 @@ def add_routes(router: AnyRouter, tally: Tallystick) -> AnyRouter:
     answers = ((USAGE, usage.read), (CHECK, access.check), (ENTITLEMENTS, access.all))
     for path, route in answers:
         router.routes.append(Route(path, route, methods=["GET"], include_in_schema=False))
+    if tally.event_source is not None:
+        hooks = BodyBound(request_response(WebhookRoutes(tally).stripe), LARGEST)
+        router.routes.append(Route(STRIPE, hooks, methods=["POST"], include_in_schema=False))
     return router
 
 

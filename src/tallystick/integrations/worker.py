@@ -1,4 +1,4 @@
-"""The worker of a host's program: bills what is due and finishes payments, again and again."""
+"""The worker of a host's program: reads events, bills what is due, finishes payments, again."""
 
 from __future__ import annotations
 
@@ -45,17 +45,19 @@ async def set_up(tally: Tallystick, author: str) -> None:
 
 
 async def run_worker(tally: Tallystick, every: int) -> None:
-    """Bill what is due, finish payments and checkouts, again and again, until it is cancelled.
+    """Read events, bill what is due, finish payments and checkouts, and again so many seconds later.
 
-    It waits so many seconds in between.  Any number of processes may do so at once.  A run that
-    fails is logged, holds up no other, and is tried again.
+    It ends when it is cancelled.  Any number of processes may do so at once.  A run that fails is
+    logged, holds up no other, and is tried again.
     """
     while True:
+        read = await _tried(tally.aio.provider_events.run, "events were not read", every)
         billed = await _tried(tally.aio.invoices.run, "what is due was not billed", every)
         paid = await _tried(tally.aio.payments.run, "payments were not gone on with", every)
         sold = await _tried(tally.aio.checkouts.run, "checkouts were not gone on with", every)
         more = billed is not None and billed.documents >= _AT_ONCE
-        more = more or any(each is not None and each.asked >= _AT_ONCE for each in (paid, sold))
+        asked = (paid, sold, read)
+        more = more or any(each is not None and each.asked >= _AT_ONCE for each in asked)
         await asyncio.sleep(0 if more else every)
 
 

@@ -17,9 +17,9 @@ from tallystick.providers.stripe.abilities import ABILITIES as STRIPE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tallystick.ports import Provider
+    from tallystick.ports import EventSource, Provider
 
-__all__ = ["ABILITIES", "GROUP", "provider_named", "providers_of"]
+__all__ = ["ABILITIES", "GROUP", "event_source_of", "provider_named", "providers_of"]
 
 ABILITIES: Final[Mapping[str, Abilities]] = {each.name: each for each in (MANUAL, STRIPE)}
 """What each provider declares of itself, by name."""
@@ -28,6 +28,8 @@ GROUP: Final = "tallystick.providers"
 """The group of entry points in which a third party names its provider."""
 
 _SETTING: Final = "TALLYSTICK_PROVIDERS"
+_SECRETS: Final = "TALLYSTICK_STRIPE_WEBHOOK_SECRETS"
+_ASKED_OF_SOURCE: Final = ("read", "told", "fetch")
 _CALLS: Final = ("collect", "refund", "look_up", "cancel")
 
 
@@ -72,6 +74,28 @@ def provider_named(providers: Mapping[str, Provider], name: object) -> Provider:
         known = ", ".join(sorted(providers))
         raise NotFound("provider", f"{name if isinstance(name, str) else shown(name)} ({known})")
     return found
+
+
+def event_source_of(asked: EventSource | None) -> EventSource | None:
+    """Give who tells of events: who is asked for, else Stripe where its secrets are set.
+
+    Raises SetupError for what is none, and where Stripe's settings cannot be used.
+    """
+    if asked is None:
+        if _SECRETS not in os.environ:
+            return None
+        from tallystick.providers.stripe.events import StripeEvents  # noqa: PLC0415 - needs the SDK
+        from tallystick.providers.stripe.settings import settings_from  # noqa: PLC0415 - with it
+
+        return StripeEvents(settings_from())
+    if not isinstance(getattr(asked, "account", None), ProviderAccount) or not all(
+        callable(getattr(asked, call, None)) for call in _ASKED_OF_SOURCE
+    ):
+        raise SetupError(
+            f"{shown(asked)} is no source of events: it needs a name, an account,"
+            f" {', '.join(_ASKED_OF_SOURCE)}"
+        )
+    return asked
 
 
 def _named(name: str) -> Provider:

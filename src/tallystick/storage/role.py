@@ -20,6 +20,7 @@ from tallystick.storage.coupon_tables import COUPON_GRANTS
 from tallystick.storage.credit_rule_tables import CREDIT_RULE_GRANTS
 from tallystick.storage.credit_tables import CREDIT_GRANTS
 from tallystick.storage.gate_tables import GATE_GRANTS
+from tallystick.storage.inbox_tables import INBOX_GRANTS
 from tallystick.storage.intent_tables import INTENT_GRANTS
 from tallystick.storage.lease_tables import LEASE_GRANTS
 from tallystick.storage.owned import owners
@@ -59,6 +60,7 @@ GRANTS: Final[Mapping[str, frozenset[str]]] = {
     **LEASE_GRANTS,
     **INTENT_GRANTS,
     **CHECKOUT_GRANTS,
+    **INBOX_GRANTS,
 }
 """What the role may do with each table, by its name without the prefix; the rest is nothing."""
 

@@ -33,6 +33,7 @@ from tallystick.storage.coupon_tables import make_coupon_tables
 from tallystick.storage.credit_rule_tables import make_credit_rule_tables
 from tallystick.storage.credit_tables import make_credit_tables
 from tallystick.storage.gate_tables import make_gate_tables
+from tallystick.storage.inbox_tables import make_inbox_tables
 from tallystick.storage.intent_tables import make_intents
 from tallystick.storage.lease_tables import make_lease_tables
 from tallystick.storage.parent_tables import make_parent_tables
@@ -111,6 +112,7 @@ class Tables:
         self.leases, self.entitlement_overrides = leased
         self.checkouts = make_checkouts(self.metadata, prefix)
         self.intents = make_intents(self.metadata, prefix)
+        self.provider_events, self.provider_objects = make_inbox_tables(self.metadata, prefix)
 
     @property
     def version_table(self) -> str:

@@ -1,0 +1,19 @@
+"""Every kind of object that something is made of, with what makes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tallystick.app.inbox_payments import PAYMENT_APPLIERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tallystick.app.inbox_apply import Applier
+
+__all__ = ["APPLIERS"]
+
+APPLIERS: Final[Mapping[str, Applier]] = {
+    **PAYMENT_APPLIERS,
+}
+"""What is made of each kind; events of any other are kept, and change nothing."""

@@ -1,0 +1,151 @@
+"""Payments, refunds and disputes that a provider told of: to our intents, or to nothing.
+
+An object is ours where an intent has it as its reference, or it names an intent that is without
+one.  What it says is not believed: the provider is asked for that very intent, and money counts
+only where account, mode, currency, amount and payer are those of the intent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from tallystick.app.inbox_apply import NOT_OURS, Note
+from tallystick.app.intent_book import book
+from tallystick.core.intent import LIVE, Succeeded, Waiting, asked_of, mismatch, outcome_of
+from tallystick.core.period import to_the_second
+from tallystick.errors import NotFound, OutcomeUnknown
+from tallystick.storage import intents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tallystick.app.inbox_apply import Act, Applier, Room
+    from tallystick.core.intent import Intent, Outcome
+    from tallystick.core.period import Instant
+    from tallystick.core.provider_event import Fetched
+    from tallystick.storage.unit import Unit
+
+__all__ = ["PAYMENT_APPLIERS", "apply_dispute", "apply_payment"]
+
+_PAGE: Final = "checkout.session"
+
+
+def apply_payment(room: Room, fetched: Fetched) -> Act:
+    """Find the intent of a payment, a refund or a page, ask the provider for it, book the answer.
+
+    Where it is still open whether the money moves, the worker of payments looks at it soon.
+
+    Raises OutcomeUnknown where two answers are not of one state.
+    """
+    intent = room.storage.attempt(lambda unit: _intent_of(unit, fetched), reading=True)
+    provider = room.providers.get(fetched.provider)
+    if intent is None or provider is None:
+        return _nothing(Note(NOT_OURS, f"no payment of ours is {fetched.kind} {fetched.id}"))
+    if (provider.abilities.name, provider.account) != (intent.provider, intent.account):
+        text = f"{intent.id} was asked of {intent.provider}, account {intent.account.id}"
+        return _nothing(Note("OTHER_ACCOUNT", text, alert=True))
+    if fetched.moved is None:
+        return lambda unit, at: _looked_at_soon(unit, at, intent.id)
+    reference = intent.reference or _reference(fetched)
+    if reference != _reference(fetched) and not _is_one(room, fetched, reference):
+        return _other(intent, fetched)
+    try:
+        outcome = outcome_of(provider.look_up(asked_of(intent), reference))
+    except NotFound as unseen:
+        raise OutcomeUnknown(f"the provider does not show {reference} yet") from unseen
+    if isinstance(outcome, Waiting) or isinstance(outcome, Succeeded) is not fetched.moved:
+        raise OutcomeUnknown(f"the provider shows {reference} in two ways")
+    return lambda unit, at: _booked(unit, at, intent.id, outcome)
+
+
+def _is_one(room: Room, fetched: Fetched, reference: str) -> bool:
+    """Tell whether one of two objects is the page on which the other was paid."""
+    if fetched.kind == _PAGE:
+        return fetched.tree.get("payment_intent") == reference
+    if not reference.startswith("cs_"):
+        return False
+    page = room.source.fetch(_PAGE, reference, fetched.asked_at)
+    paid = None if page is None else page.tree.get("payment_intent")
+    if paid is None:
+        raise OutcomeUnknown(f"the provider does not show {reference} as paid yet")
+    return bool(paid == fetched.id)
+
+
+def _other(intent: Intent, fetched: Fetched) -> Act:
+    """Tell of an object that only calls itself by our intent: it changes nothing of it."""
+    if not fetched.moved:
+        return lambda unit, at: _looked_at_soon(unit, at, intent.id)
+    text = f"{fetched.id} says that it is {intent.id}, which is {intent.reference}"
+    return _nothing(Note("MISMATCH", text, alert=True))
+
+
+def _looked_at_soon(unit: Unit, at: Instant, intent_id: str) -> None:
+    """Let whoever asks for what waits do so at once."""
+    intent = intents.intent_by_id(unit, intent_id)
+    if intent is not None and intent.state == "waiting" and intent.leased_until is None:
+        intents.put_intent(unit, replace(intent, next_at=to_the_second(at)), intent.attempts)
+
+
+def _booked(unit: Unit, at: Instant, intent_id: str, outcome: Outcome) -> Note | None:
+    intent = intents.intent_by_id(unit, intent_id)
+    if intent is None:
+        raise NotFound("payment intent", intent_id)
+    if intent.set_aside is not None:
+        return None  # a person goes on with it
+    if intent.state not in LIVE:
+        return _after_the_end(intent, outcome)
+    if intent.reference is None:
+        # It only calls itself ours: nothing of the intent changes by what somebody wrote there.
+        wrong = mismatch(intent, outcome)
+        if wrong is not None:
+            return Note("MISMATCH", f"it says that it is {intent.id}, with {wrong}", alert=True)
+    done = book(unit, at, intent, outcome)
+    if done.set_aside is not None:
+        return Note("MISMATCH", f"{done.id} is set aside: {done.set_aside}", alert=True)
+    if done.state in LIVE:
+        raise OutcomeUnknown(f"{done.id} was asked for by another at the same time")
+    return None
+
+
+def _after_the_end(intent: Intent, outcome: Outcome) -> Note | None:
+    """Look at what is said of an intent that is over: no money may have moved since."""
+    if isinstance(outcome, Succeeded) != (intent.state == "succeeded"):
+        text = f"{intent.id} is {intent.state} here, and otherwise at {intent.provider}"
+        return Note("MONEY_MOVED", text, alert=True)
+    return None
+
+
+def _intent_of(unit: Unit, fetched: Fetched) -> Intent | None:
+    unit.as_all()
+    named = (fetched.provider, fetched.account)
+    found = intents.intent_by_reference(unit, *named, _reference(fetched))
+    if found is not None:
+        return found
+    return None if fetched.intent is None else intents.intent_by_id(unit, fetched.intent)
+
+
+def _reference(fetched: Fetched) -> str:
+    """Give what our intents call an object: a charge is a try of its payment."""
+    of = fetched.tree.get("payment_intent") if fetched.kind == "charge" else None
+    return of if isinstance(of, str) else fetched.id
+
+
+def apply_dispute(room: Room, fetched: Fetched) -> Act:  # noqa: ARG001 - the shape of an applier
+    """Tell a person of money that a payer wants back: the books follow what is decided there."""
+    text = f"{fetched.id} is {fetched.tree.get('status')}: look into it at {fetched.provider}"
+    return _nothing(Note("DISPUTE", text, alert=True))
+
+
+def _nothing(note: Note) -> Act:
+    return lambda unit, at: note  # noqa: ARG005 - the shape of an act
+
+
+PAYMENT_APPLIERS: Final[Mapping[str, Applier]] = {
+    "payment_intent": apply_payment,
+    "checkout.session": apply_payment,
+    "charge": apply_payment,
+    "refund": apply_payment,
+    "dispute": apply_dispute,
+}
+"""What is made of the kinds of objects that move money."""
