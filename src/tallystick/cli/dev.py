@@ -98,7 +98,7 @@ def _run(catalog: Catalog[str, str], plan: str | None, listener: socket.socket) 
         made = _make_price_list(catalog, settings, clock)
         with _ledger(catalog, plan, settings, clock, origin) as tally:
             app, page = _service(tally, catalog, settings, clock, origin)
-            with _again_and_again(lambda: _work(tally), fake.catch_up):
+            with _again_and_again(lambda: _work(tally), lambda: _deliver(fake)):
                 shown = page.addresses() | {"Pricing page": "/"}
                 say(f"Ledger        sqlite:///{FILE}  (of this run only)")
                 say(f"Fake Stripe   {address}  (its account ends with this run; {made})")
@@ -129,14 +129,22 @@ def _alone() -> Iterator[None]:
 
 
 def _settings(fake: FakeStripe, address: str, origin: str) -> StripeSettings:
-    """Give how the fake's account is reached."""
+    """Have the fake tell us what happens, and give how its account is reached."""
+    from dataclasses import replace
+
     from tallystick.http.dev_shop import PATH
+    from tallystick.http.webhooks import STRIPE
+    from tallystick.providers.stripe.client import open_client
     from tallystick.providers.stripe.settings import StripeSettings
 
     account = fake.account
-    return StripeSettings(
+    settings = StripeSettings(
         key=account.api_key, account=account.id, address=address, return_url=origin + PATH
     )
+    endpoint = open_client(settings).v1.webhook_endpoints.create(
+        {"url": origin + STRIPE, "enabled_events": ["*"]}
+    )
+    return replace(settings, secrets=(str(endpoint.secret),))
 
 
 def _make_price_list(
@@ -166,6 +174,7 @@ def _ledger(
     origin: str,
 ) -> Tallystick:
     from tallystick.http.dev_shop import YOU
+    from tallystick.providers.stripe.events import StripeEvents
     from tallystick.providers.stripe.provider import Stripe
     from tallystick.wiring import Tallystick
 
@@ -176,6 +185,7 @@ def _ledger(
         clock=clock,
         signing_keys=(secrets.token_hex(32),),
         providers=(Stripe(settings),),
+        event_source=StripeEvents(settings),
         return_origins=(origin,),
     )
     tally.migrate()
@@ -205,9 +215,16 @@ def _service(
 
 def _work(tally: Tallystick) -> None:
     """Do what `tallystick worker` does, once."""
+    tally.provider_events.run(limit=_AT_ONCE)
     tally.invoices.run(limit=_AT_ONCE)
     tally.payments.run(limit=_AT_ONCE)
     tally.checkouts.run(limit=_AT_ONCE)
+
+
+def _deliver(fake: FakeStripe) -> None:
+    """Let the fake's time pass, and have it tell what happened; what is not taken waits."""
+    fake.catch_up()
+    fake.deliver()
 
 
 @contextlib.contextmanager
