@@ -65,6 +65,16 @@ test-browser: setup ## The tests in a real Chromium (installed as it can be); a 
 	@chromium=$$(scripts/chromium.sh) || exit 1; \
 	TALLYSTICK_BROWSER=required TALLYSTICK_CHROMIUM="$$chromium" $(PYTEST) tests/browser
 
+.PHONY: test-stripe
+test-stripe: setup ## The stories of selling, asked of Stripe's test mode with TALLYSTICK_STRIPE_KEY
+	@case "$$TALLYSTICK_STRIPE_KEY" in \
+	sk_test_?* | rk_test_?*) ;; \
+	"") echo "set TALLYSTICK_STRIPE_KEY to a key of your account's test mode: sk_test_…" >&2; exit 1 ;; \
+	*) echo "TALLYSTICK_STRIPE_KEY is no key of a test mode: only sk_test_… and rk_test_… are used" >&2; exit 1 ;; \
+	esac
+	@echo "• tests that ask Stripe's test mode"
+	@TALLYSTICK_TEST_STRIPE_KEY="$$TALLYSTICK_STRIPE_KEY" $(PYTEST) -m stripe tests/providers/stripe/test_stories.py
+
 .PHONY: proof
 proof: setup ## All of the proof: every crash on both databases, many kills and lost answers
 	@echo "• crashes, kills, lost answers, a full disk"

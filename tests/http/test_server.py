@@ -147,9 +147,9 @@ def test_nothing_is_announced_before_the_socket_listens_and_it_is_closed_at_the_
 
 
 def test_an_address_for_everyone_is_shown_as_one_that_can_be_opened() -> None:
-    assert server._origin("0.0.0.0", 80) == "http://127.0.0.1:80"  # noqa: S104 - shown, not bound
-    assert server._origin("::", 80) == "http://[::1]:80"
-    assert server._origin("localhost", 80) == "http://localhost:80"
+    assert server.origin_of("0.0.0.0", 80) == "http://127.0.0.1:80"  # noqa: S104 - shown, not bound
+    assert server.origin_of("::", 80) == "http://[::1]:80"
+    assert server.origin_of("localhost", 80) == "http://localhost:80"
 
 
 def test_a_missing_extra_names_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from tallystick.errors import SetupError
+from tallystick.files.alone import lock_file, unlock_file
+
+if sys.platform == "darwin":
+    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +75,7 @@ class Lane:
         with suppress(BufferError, ValueError):
             self._counts.close()
         if unlock:
-            _unlock(self._lock)
+            unlock_file(self._lock)
         with suppress(OSError):
             os.close(self._lock)
 
@@ -93,7 +97,7 @@ class Lane:
                     number += 1
                 self.lost += _left_count(self.folder / f"{other}.count")
             finally:
-                _unlock(lock)
+                unlock_file(lock)
                 os.close(lock)
         fsync_folder(self.folder)
 
@@ -137,7 +141,7 @@ def _opened_counts(path: Path) -> mmap.mmap:
 
 def _first_free(folder: Path) -> tuple[int, int]:
     for number in range(_MOST_LANES):
-        lock = _locked(folder / f"{number}.lock")
+        lock = lock_file(folder / f"{number}.lock")
         if lock is not None:
             return number, lock
     raise SetupError(f"{_MOST_LANES:,} spools are open in {str(folder)!r}: close some")
@@ -147,52 +151,9 @@ def _orphans(folder: Path, own: int) -> Iterator[tuple[int, int]]:
     """Lock, one after another, the other lanes that have no owner."""
     for path in sorted(folder.glob("*.lock")):
         if path.stem.isdecimal() and int(path.stem) != own:
-            lock = _locked(path)
+            lock = lock_file(path)
             if lock is not None:
                 yield int(path.stem), lock
-
-
-def _locked(path: Path) -> int | None:
-    """Lock a file and give its descriptor; None where another has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-    try:
-        if _lock(descriptor):
-            return descriptor
-    except BaseException:
-        os.close(descriptor)
-        raise
-    os.close(descriptor)
-    return None
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        with suppress(OSError):
-            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 # --- what a disk really holds ---------------------------------------------------------------------

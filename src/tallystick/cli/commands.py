@@ -14,6 +14,7 @@ from tallystick.cli import (
     conformance,
     coupons,
     customers,
+    dev,
     diff,
     dunning,
     entitlements,
@@ -100,6 +101,7 @@ for command in (
     verify.verify,
     role.role,
     serve.serve,
+    dev.dev,
 ):
     app.command()(command)
 

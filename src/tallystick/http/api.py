@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from tallystick.http.demo import DemoPage
+    from tallystick.http.dev import DevPage
     from tallystick.wiring import Tallystick
 
 __all__ = ["answer_errors", "create_app"]
@@ -45,7 +46,7 @@ MAX_BODY: Final = 1_048_576
 _INTERNAL: Final = problems.STATUS["INTERNAL_ERROR"]
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - what is served, how, and what stands beside it
     catalog: Catalog[Any, Any],
     *,
     beside: Mapping[str, Catalog[Any, Any]] | None = None,
@@ -55,6 +56,7 @@ def create_app(
     tally: Tallystick | None = None,
     keys: Keys | None = None,
     demo: DemoPage | None = None,
+    dev: DevPage | None = None,
 ) -> ASGIApp:
     """Build the service of a catalogue.
 
@@ -66,7 +68,7 @@ def create_app(
     Usage is recorded in and read from the ledger `tally`, and access asked of it, by callers who
     have one of the `keys`.  Without either, these routes answer 503.  Where the ledger expects
     events of Stripe, they are taken at `/api/v1/webhooks/stripe`.  A `demo` page shows a
-    customer's usage and invoices to anyone on this machine.
+    customer's usage and invoices to anyone on this machine; a `dev` page lets them buy.
 
     Raises InvalidInput for what is no catalogue or one whose price list cannot be written.
     """
@@ -87,7 +89,8 @@ def create_app(
     _add(app, "/healthz", _probe("alive"))
     _add(app, "/readyz", _probe("ready"))
     usage = None if demo is None else demo.address.removeprefix("/")
-    _add(app, "/", pricing_page(catalogs, docs=docs, usage=usage))
+    bought = None if dev is None else dev.address.removeprefix("/")
+    _add(app, "/", pricing_page(catalogs, docs=docs, usage=usage, dev=bought))
     for name, asset in assets().items():
         _add(app, f"/static/{name}", asset)
     keys = keys or Keys()
@@ -99,8 +102,9 @@ def create_app(
     if webhooks:
         route = WebhookRoutes(tally).stripe
         app.router.routes.append(Route(STRIPE, route, methods=["POST"]))
-    if demo is not None:
-        app.router.routes.extend(demo.routes())
+    for pages in (demo, dev):
+        if pages is not None:
+            app.router.routes.extend(pages.routes())
     if docs:
         described = describe(app.openapi(), usage=tally is not None, webhooks=webhooks)
         _add(app, "/openapi.json", _json(described, {"Cache-Control": "no-cache"}))

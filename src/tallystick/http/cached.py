@@ -17,6 +17,7 @@ Headers: TypeAlias = list[tuple[bytes, bytes]]
 """Header lines as ASGI has them: lower-case names."""
 
 _ENTITY_TAG: Final = re.compile(rb'(?:W/)?("[^"]*")')
+_OK: Final = 200
 _OF_A_BODY: Final = frozenset({b"content-type", b"content-length"})
 
 
@@ -35,17 +36,19 @@ def same_entity(if_none_match: bytes, etag: bytes) -> bool:
 
 
 class Cached:
-    """An ASGI app that answers GET and HEAD with the same bytes each time.
+    """An ASGI app that answers with the same bytes each time, HEAD with none.
 
     It stands in front of any framework, so that a promise about speed holds.  What it sends is
     copied for each answer, as middleware around it may add headers in place.
     """
 
-    __slots__ = ("_head", "_unchanged", "body", "etag")
+    __slots__ = ("_head", "_status", "_unchanged", "body", "etag")
 
-    def __init__(self, body: bytes, media_type: str, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, body: bytes, media_type: str, headers: Mapping[str, str], status: int = _OK
+    ) -> None:
         """Work out the entity tag and the headers of both answers."""
-        self.body, self.etag = body, strong_etag(body)
+        self.body, self.etag, self._status = body, strong_etag(body), status
         self._head: Headers = [
             (b"content-type", media_type.encode("latin-1")),
             (b"content-length", b"%d" % len(body)),
@@ -61,11 +64,13 @@ class Cached:
             await send(_start(304, self._unchanged))
             await send({"type": "http.response.body", "body": b""})
             return
-        await send(_start(200, self._head))
+        await send(_start(self._status, self._head))
         body = b"" if scope["method"] == "HEAD" else self.body
         await send({"type": "http.response.body", "body": body})
 
     def _held(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        if self._status != _OK:
+            return False
         for name, value in headers:
             if name == b"if-none-match" and same_entity(value, self.etag):
                 return True

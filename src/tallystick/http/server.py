@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tallystick.http.keys import Keys
     from tallystick.wiring import Tallystick
 
-__all__ = ["listen", "run", "serve"]
+__all__ = ["listen", "origin_of", "run", "serve", "serve_on"]
 
 FIRST_PORT: Final = 8000
 _PORTS_TRIED: Final = 100
@@ -84,7 +84,22 @@ def serve(
     someone else's.  Requests under way get ten seconds to finish after SIGTERM.
     Raises SetupError where the port cannot be had.
     """
-    listener = listen(host, port)
+    with listen(host, port) as listener:
+        serve_on(listener, app, host, announce=announce, shown=shown)
+
+
+def serve_on(
+    listener: socket.socket,
+    app: ASGIApp,
+    host: str = "127.0.0.1",
+    *,
+    announce: Callable[[str], None] = print,
+    shown: dict[str, str] | None = None,
+) -> None:
+    """Serve an ASGI app on a socket that listens, as `serve` does; the socket stays the caller's.
+
+    `host` is what the socket was asked to listen on.
+    """
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -93,8 +108,8 @@ def serve(
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )
     server = uvicorn.Server(config)
-    origin = _origin(host, listener.getsockname()[1])
-    with listener, _orderly_end(server):
+    origin = origin_of(host, listener.getsockname()[1])
+    with _orderly_end(server):
         for name, path in (shown or {"Listening": "/"}).items():
             announce(f"{name:<13} {origin}{path}")
         server.run(sockets=[listener])
@@ -135,7 +150,8 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _origin(host: str, port: int) -> str:
+def origin_of(host: str, port: int) -> str:
+    """Give how the addresses of a host begin, as this machine can open them."""
     shown = _EVERYWHERE.get(host, host)
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Catalog
     from tallystick.http.demo import RatedUsage
     from tallystick.http.demo_invoices import ExplainedLine, ListedInvoice
+    from tallystick.http.dev_shop import Shown
 
 __all__ = [
     "assets",
+    "dev_page",
     "docs_page",
     "explanation_page",
+    "grouped",
     "invoice_page",
     "invoices_page",
     "moment_text",
@@ -92,12 +95,16 @@ def assets() -> dict[str, Cached]:
 
 
 def pricing_page(
-    catalogs: Mapping[str, Catalog[Any, Any]], *, docs: bool = True, usage: str | None = None
+    catalogs: Mapping[str, Catalog[Any, Any]],
+    *,
+    docs: bool = True,
+    usage: str | None = None,
+    dev: str | None = None,
 ) -> Cached:
     """Draw the page of prices: an element for each catalogue, by the path of its price list.
 
-    `usage` is the address of a page of usage to point to.  Inside each element stands a plain list
-    for when scripts are off.
+    `usage` is the address of a page of usage to point to, `dev` that of a page to buy on.  Inside
+    each element stands a plain list for when scripts are off.
     """
     lists = [
         {
@@ -106,7 +113,9 @@ def pricing_page(
         }
         for path, catalog in catalogs.items()
     ]
-    return _page("pricing.html", lists=lists, docs=docs, usage=usage, price_words=price_words)
+    return _page(
+        "pricing.html", lists=lists, docs=docs, usage=usage, dev=dev, price_words=price_words
+    )
 
 
 def docs_page(described: Mapping[str, Any]) -> Cached:
@@ -126,9 +135,19 @@ def usage_page(rated: RatedUsage, *, invoices: str | None = None) -> Cached:
         rated=rated,
         start=moment_text(period.start),
         end=moment_text(period.end),
-        grouped=_grouped,
+        grouped=grouped,
         invoices=invoices,
     )
+
+
+def dev_page(shown: Shown, *, pays_at: str, status: int = 200) -> Cached:
+    """Draw what the customer of `tallystick dev` has and can do.
+
+    `pays_at` is the origin of the pages to pay on, to which alone a form may lead besides here.
+    """
+    policy = _POLICY.replace("form-action 'none';", f"form-action 'self' {pays_at};")
+    headers = {**_LIVE, "Content-Security-Policy": policy}
+    return Cached(_drawn("dev.html", shown=shown), _HTML, headers, status)
 
 
 def invoices_page(customer: str, invoices: Sequence[ListedInvoice], *, written: bool) -> Cached:
@@ -172,8 +191,9 @@ def moment_text(at: datetime, *, clock: bool = True) -> str:
     return at.strftime("%Y-%m-%d" if day else "%Y-%m-%d %H:%M:%S UTC")
 
 
-def _grouped(number: Decimal) -> str:
-    whole, dot, part = plain(number).partition(".")
+def grouped(number: Decimal | int) -> str:
+    """Write a number for people: `1,927,908`, with the digits after the point that it needs."""
+    whole, dot, part = plain(Decimal(number)).partition(".")
     return f"{int(whole):,}{dot}{part}"
 
 
@@ -214,6 +234,10 @@ def _template(name: str) -> Template:
 
 
 def _page(template: str, headers: Mapping[str, str] = _PAGE, /, **values: object) -> Cached:
+    return Cached(_drawn(template, **values), _HTML, headers)
+
+
+def _drawn(template: str, **values: object) -> bytes:
     body = _template(template).render(**values).strip() + "\n"
     # A lone surrogate has no UTF-8; a reader sees a question mark.
-    return Cached(body.encode(errors="replace"), _HTML, headers)
+    return body.encode(errors="replace")

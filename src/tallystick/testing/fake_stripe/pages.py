@@ -151,6 +151,8 @@ def _form(fields: str, verb: str) -> str:
 def _page(title: str, body: str) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="icon" href="data:,">'  # or a browser asks for one, and is told it has no key
         f"<h1>{escape(title)}</h1><p>This is a stand-in for Stripe: no money moves.</p>"
         f"{body}</html>"
     )

@@ -1,0 +1,122 @@
+"""What happens between a ledger and Stripe: stories that the fake and Stripe itself have to tell.
+
+Each is a function of the settings alone.  What it makes at Stripe it makes in test mode, for a
+customer of its own, who is deleted at the end.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tallystick import define_plans
+from tallystick.providers.stripe.provider import Stripe
+from tallystick.system import SystemIds
+from tallystick.wiring import Tallystick
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from stripe import StripeClient
+
+    from tallystick.providers.stripe.settings import StripeSettings
+
+__all__ = ["STORIES"]
+
+GOOD, BAD = "pm_card_visa", "pm_card_chargeCustomerFail"
+PLANS = define_plans(
+    [
+        {
+            "id": "pro",
+            "name": "Pro",
+            "price": 2900,
+            "currency": "USD",
+            "interval": "month",
+            "active": True,
+            "features": [],
+        }
+    ]
+)
+
+
+class Sale:
+    """One customer, on our side and on Stripe's, who has the plan and an invoice to pay."""
+
+    def __init__(self, tally: Tallystick, client: StripeClient) -> None:
+        self.tally, self.client = tally, client
+        self.customer = SystemIds().new("tst")
+        self.payer = client.v1.customers.create({"metadata": {"test": self.customer}}).id
+        tally.customers.create(self.customer, name="A test", provider_id=self.payer)
+        tally.subscriptions.start(self.customer, "pro")
+        tally.invoices.run()
+
+    def keeps(self, card: str) -> None:
+        """Let the customer pay by this card from now on."""
+        kept = self.client.v1.payment_methods.attach(card, {"customer": self.payer}).id
+        self.client.v1.customers.update(
+            self.payer, {"invoice_settings": {"default_payment_method": kept}}
+        )
+
+    def asked(self) -> Any:
+        """Have Stripe collect the invoice, and give what it answered."""
+        return self.tally.payments.collect("INV-000001", provider="stripe")
+
+    def status(self) -> str:
+        return str(self.tally.invoices.get("INV-000001").status)
+
+    def taken(self) -> list[tuple[int, int]]:
+        """Give what Stripe says it took from the customer, and gave back of it, by payment."""
+        charges = self.client.v1.charges.list({"customer": self.payer}).data
+        return [(each.amount_captured, each.amount_refunded) for each in charges if each.paid]
+
+
+@contextmanager
+def sale(settings: StripeSettings) -> Iterator[Sale]:
+    provider = Stripe(settings)
+    with Tallystick("sqlite://", catalog=PLANS, providers=[provider]) as tally:
+        tally.migrate()
+        tally.publish(author="tests")
+        found = Sale(tally, provider.client)
+        yield found
+        provider.client.v1.customers.delete(found.payer)
+        assert tally.verify().ok
+
+
+def an_invoice_is_collected_and_given_back(settings: StripeSettings) -> None:
+    with sale(settings) as made:
+        made.keeps(GOOD)
+        intent = made.asked()
+        assert (intent.state, intent.account.live) == ("succeeded", False)
+        assert (made.status(), made.taken()) == ("paid", [(2900, 0)])
+        assert made.tally.payments.refund(intent.id, "9.00").state == "succeeded"
+        assert made.taken() == [(2900, 900)]
+        assert made.tally.invoices.get("INV-000001").refunded == 900
+
+
+def a_card_that_is_declined_pays_nothing_and_another_does(settings: StripeSettings) -> None:
+    with sale(settings) as made:
+        made.keeps(BAD)
+        intent = made.asked()
+        assert intent.state == "declined"
+        assert intent.answer["code"]
+        assert (made.status(), made.taken()) == ("open", [])
+        made.keeps(GOOD)
+        assert made.asked().state == "succeeded"
+        assert (made.status(), made.taken()) == ("paid", [(2900, 0)])
+
+
+def without_a_card_there_is_a_page_that_can_be_given_up(settings: StripeSettings) -> None:
+    with sale(settings) as made:
+        intent = made.asked()
+        assert intent.state == "waiting"
+        assert intent.answer["url"].startswith(settings.address or "https://checkout.stripe.com/")
+        assert made.tally.payments.cancel(intent.id).state == "canceled"
+        assert (made.status(), made.taken()) == ("open", [])
+
+
+STORIES: tuple[Callable[[StripeSettings], None], ...] = (
+    an_invoice_is_collected_and_given_back,
+    a_card_that_is_declined_pays_nothing_and_another_does,
+    without_a_card_there_is_a_page_that_can_be_given_up,
+)
+"""All of them."""
