@@ -29,7 +29,12 @@ __all__ = ["Book"]
 
 _MOST: Final = 100
 _TURNS: Final = 20
-_EXPANDED: Final[Mapping[Kind, str]] = {"price": "tiers", "coupon": "applies_to"}
+_EXPANDED: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "price": ("tiers",),
+    "coupon": ("applies_to", "currency_options"),
+}
+"""What Stripe shows on request only."""
+
 _FILTERS: Final[Mapping[Kind, tuple[dict[str, Any], ...]]] = {
     # Stripe lists only those that are active where nothing is said.
     "price": ({"active": False}, {"active": True}),
@@ -85,7 +90,7 @@ class Book:
         return attrgetter(_SERVICES[kind])(self.client.v1)
 
     def _list(self, kind: Kind) -> Iterator[dict[str, Any]]:
-        expand = {"expand": [f"data.{_EXPANDED[kind]}"]} if kind in _EXPANDED else {}
+        expand = {"expand": [f"data.{name}" for name in _EXPANDED.get(kind, ())]}
         for wanted in _FILTERS.get(kind, ({},)):
             with our_errors(f"list of {kind}s"):
                 listed = self._service(kind).list({"limit": _MOST, **expand, **wanted})
@@ -127,7 +132,7 @@ class Book:
             self.client.v1.products.update(price.product, first)
 
     def _found(self, kind: Kind, id_: str) -> Found:
-        expand = {"expand": [_EXPANDED[kind]]} if kind in _EXPANDED else {}
+        expand = {"expand": list(_EXPANDED.get(kind, ()))}
         with our_errors(kind, id_):
             return found_of(kind, self._service(kind).retrieve(id_, expand).to_dict())
 
