@@ -63,7 +63,7 @@ def comparison_tree(comparison: Comparison) -> dict[str, Any]:
             {"path": each.path, "name": each.name, "reason": each.reason}
             for each in comparison.skipped
         ],
-        "kept": [{"provider_id": f.id, "reason": reason} for f, reason in comparison.kept],
+        "still_paid": [each.id for each in comparison.kept],
         "problems": [str(each) for each in comparison.problems],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -164,7 +165,7 @@ def test_a_price_that_somebody_pays_stays_until_nobody_does() -> None:
     assert shop.apply(dearer) == ("create price pro",)
     found = shop.compare(dearer)
     assert found.steps == ()
-    assert [each.id for each, _ in found.kept] == [old]
+    assert [each.id for each in found.kept] == [old]
     assert shop.fake.account.of("price")[old]["active"]
     client_of(shop.fake).v1.subscriptions.cancel(paid)
     assert shop.apply(dearer) == ("archive price",)
@@ -197,6 +198,16 @@ def test_the_price_a_product_shows_first_gives_way_to_the_new_one() -> None:
     shop.apply(catalog_of(plan_of("pro", flat("pro", "10.99"))))
     assert product["default_price"] == shop.price("pro")["id"]
     assert [price["active"] for price in shop.of("price")] == [False, True]
+
+
+def test_the_price_a_product_shows_first_is_archived_where_no_other_takes_its_place() -> None:
+    shop = Shop()
+    shop.apply(catalog_of(plan_of("pro", flat("pro", "9.99")), plan_of("old", flat("old", "5"))))
+    (product,) = shop.of("product")
+    product["default_price"] = old = shop.price("old")["id"]
+    shop.apply(BASIC)
+    assert product["default_price"] is None
+    assert not shop.fake.account.of("price")[old]["active"]
 
 
 def test_a_product_and_a_line_are_renamed_in_place() -> None:
@@ -534,6 +545,15 @@ def test_the_lock_file_of_another_account_is_refused() -> None:
     assert two.of("price") == []
 
 
+def test_the_lock_file_of_live_mode_is_refused_with_a_test_key() -> None:
+    shop = Shop()
+    shop.apply(BASIC)
+    assert shop.lock is not None
+    shop.lock = replace(shop.lock, livemode=True)
+    with pytest.raises(Conflict, match="live mode"):
+        shop.apply(BASIC)
+
+
 def test_two_prices_of_ours_that_nothing_tells_apart_are_named() -> None:
     shop = Shop()
     shop.apply(BASIC)
@@ -597,6 +617,8 @@ CHEAPER = catalog_of(
 def begun() -> Shop:
     shop = Shop()
     shop.apply(CHEAPER)
+    (product,) = shop.of("product")
+    product["default_price"] = shop.price("pro")["id"]
     return shop
 
 

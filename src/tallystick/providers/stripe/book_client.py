@@ -124,11 +124,12 @@ class Book:
         return self._found(found.kind, found.id)
 
     def _let_go(self, price: Found, instead: LockedPrice | None) -> None:
-        """Let a product show another price first, so that this one can be archived."""
-        if not price.default or price.product is None or instead is None:
+        """Let a product show another price first, or none, so that this one can be archived."""
+        if not price.default or price.product is None:
             return
+        other = instead is not None and instead.provider_id != price.id
+        first: Any = {"default_price": instead.provider_id if instead and other else ""}
         with our_errors("product", price.product):
-            first: Any = {"default_price": instead.provider_id}
             self.client.v1.products.update(price.product, first)
 
     def _found(self, kind: Kind, id_: str) -> Found:
