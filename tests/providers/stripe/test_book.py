@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -568,7 +569,8 @@ def test_two_prices_of_ours_that_nothing_tells_apart_are_named() -> None:
 def test_what_another_environment_made_in_the_account_is_not_taken() -> None:
     shop = Shop()
     shop.apply(BASIC)
-    other = Shop(fake=shop.fake, environment="staging")
+    other = Shop(environment="staging")
+    other.fake = shop.fake
     with pytest.raises(InvalidCatalog, match="another environment"):
         other.apply(catalog_of(plan_of("pro", flat("pro", "10.99"))))
     assert shop.price("pro")["active"]
@@ -631,12 +633,16 @@ def whole() -> tuple[dict[str, list[Any]], int, int]:
 
 
 WHOLE, CALLS, STEPS = whole()
-WAYS = [(seen, after) for seen in Seen for after in (False, True)]
+AT_ONCE, KEYS_FORGOTTEN = timedelta(), timedelta(days=2)
+WAYS = [(seen, after, AT_ONCE) for seen in Seen for after in (False, True)]
+WAYS += [(seen, True, KEYS_FORGOTTEN) for seen in (Seen.BROKEN, Seen.CUT)]
 
 
 @pytest.mark.parametrize("start", [Shop, begun], ids=["first", "changed"])
-@pytest.mark.parametrize(("seen", "after"), WAYS)
-def test_a_run_that_a_call_ends_is_gone_on_with(seen: Seen, after: bool, start: Any) -> None:
+@pytest.mark.parametrize(("seen", "after", "later"), WAYS)
+def test_a_run_that_a_call_ends_is_gone_on_with(
+    seen: Seen, after: bool, start: Any, later: timedelta
+) -> None:
     expected = WHOLE
     if start is Shop:
         first = Shop()
@@ -650,6 +656,7 @@ def test_a_run_that_a_call_ends_is_gone_on_with(seen: Seen, after: bool, start: 
         try:
             shop.apply(DEARER)
         except OutcomeUnknown:
+            shop.clock.advance(later)
             shop.apply(DEARER)
         else:
             break
@@ -658,8 +665,11 @@ def test_a_run_that_a_call_ends_is_gone_on_with(seen: Seen, after: bool, start: 
     assert number > 10
 
 
+@pytest.mark.parametrize("later", [AT_ONCE, KEYS_FORGOTTEN], ids=["at once", "keys forgotten"])
 @pytest.mark.parametrize("number", range(1, STEPS + 1))
-def test_a_run_that_ends_before_the_lock_file_is_written_is_gone_on_with(number: int) -> None:
+def test_a_run_that_ends_before_the_lock_file_is_written_is_gone_on_with(
+    number: int, later: timedelta
+) -> None:
     class Killed(BaseException):
         """The process ends here."""
 
@@ -675,6 +685,7 @@ def test_a_run_that_ends_before_the_lock_file_is_written_is_gone_on_with(number:
 
     with pytest.raises(Killed):
         shop.apply(DEARER, keep)
+    shop.clock.advance(later)
     shop.apply(DEARER)
     assert state(shop) == WHOLE
     assert shop.apply(DEARER) == ()
