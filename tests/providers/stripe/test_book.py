@@ -281,7 +281,8 @@ def test_a_code_that_is_used_up_is_left_alone() -> None:
         ({"type": "dynamic"}, "products[0].plans[0].prices[0].type"),
         ({"type": "per_unit", "cost": "1", "minimum_spend": "5"}, "prices[0].minimum_spend"),
         ({"type": "per_unit", "cost": "1", "maximum_spend": "5"}, "prices[0].maximum_spend"),
-        ({"type": "per_unit", "cost": "1", "discount_percent": "5"}, "prices[0].discount"),
+        ({"type": "per_unit", "cost": "1", "discount_percent": "5"}, "prices[0].discount_percent"),
+        ({"type": "per_unit", "cost": "1", "discount_amount": "5"}, "prices[0].discount_amount"),
         ({"type": "per_unit", "cost": "1", "minimum_quantity": "5"}, "prices[0].minimum_quantity"),
         ({"type": "per_unit", "cost": "1", "allow_negative": True}, "prices[0].allow_negative"),
         ({"type": "per_unit", "cost": "0.0000000000000001"}, "products[0].plans[0].prices[0]"),
@@ -502,6 +503,18 @@ def test_a_line_that_has_the_id_of_a_price_is_that_price() -> None:
     assert shop.pull(catalog).lock.prices[price].provider_id == price
     assert shop.apply(catalog) == (f"update price {price}",)
     assert shop.fake.account.of("price")[price]["metadata"] == {"billing_plan_id": "m"}
+
+
+def test_a_line_with_the_id_of_a_price_has_another_one_in_another_currency() -> None:
+    shop = Shop()
+    price = by_hand(shop, 999, "m")
+    line = flat(price, "9.99", currencies={"EUR": {"cost": "8.99"}})
+    assert shop.apply(catalog_of(plan_of("m", line))) == (
+        "adopt product shop",
+        f"adopt price {price}",
+        f"create price {price}:EUR",
+    )
+    assert shop.price(f"{price}:EUR")["currency"] == "eur"
 
 
 def test_a_price_made_by_hand_is_replaced_where_the_amount_differs() -> None:

@@ -16,6 +16,7 @@ from tallystick.core.price import (
     Graduated,
     Package,
     Percentage,
+    PercentOff,
     PerUnit,
     Tier,
     Volume,
@@ -38,7 +39,6 @@ _MOST_TIERS: Final = 100
 _LEFT_OUT: Final = {
     "minimum": ("minimum_spend", "a least amount for a period"),
     "maximum": ("maximum_spend", "a most amount for a period"),
-    "discount": ("discount", "a discount of a price's own"),
     "minimum_quantity": ("minimum_quantity", "a least quantity"),
     "group_by": ("group_by", "a line for each group"),
     "allow_negative": ("allow_negative", "a quantity below zero"),
@@ -50,6 +50,9 @@ def inexpressible(price: Price) -> Iterator[tuple[str, str]]:
     for attribute, (name, words) in _LEFT_OUT.items():
         if getattr(price, attribute):
             yield name, f"Stripe's prices have not {words}"
+    if price.discount is not None:
+        kind = "percent" if isinstance(price.discount, PercentOff) else "amount"
+        yield f"discount_{kind}", "Stripe's prices have not a discount of their own"
     shape = price.shape
     if isinstance(shape, Percentage | Dynamic):
         yield "type", "Stripe's prices have no share of an amount, and none that comes with events"
