@@ -118,12 +118,15 @@ def _tier(tier: Mapping[str, Any]) -> dict[str, Any]:
 
 def _coupon(wanted: Wanted, lock: Lock) -> dict[str, Any]:
     terms = wanted.terms
-    products = terms["products"]
+    products, amounts = terms["products"], sorted((terms["amount_off"] or {}).items())
+    first = amounts[0] if amounts else ("", None)
+    others = {code.lower(): {"amount_off": amount} for code, amount in amounts[1:]}
     return {
         "name": wanted.words["name"],
         "percent_off": terms["percent_off"],
-        "amount_off": terms["amount_off"],
-        "currency": terms["currency"] and terms["currency"].lower(),
+        "amount_off": first[1],
+        "currency": first[0].lower() or None,
+        "currency_options": others or None,
         "duration": terms["duration"],
         "duration_in_months": terms["months"],
         "applies_to": products and {"products": sorted(lock.products[key] for key in products)},
