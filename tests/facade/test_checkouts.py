@@ -177,10 +177,10 @@ def test_of_many_at_once_no_more_are_told_than_may_be(database: Database) -> Non
 
 
 def test_a_trial_is_given_once_to_a_customer_and_to_an_identity(tally: Tallystick) -> None:
-    found = one(tally, "basic")
+    found = one(tally, "basic", identities=["card/1"])
     assert (found.trial, found.today) == ("given", None)
     assert found.quote is not None
-    tally.quotes.accept(found.quote, identities=["card/1"])
+    tally.quotes.accept(found.quote)  # under the identities that it was quoted for
     tally.customers.create("globex")
     assert one(tally, "basic", "globex", identities=["card/2"]).trial == "given"
     again = one(tally, "basic", "globex", identities=["card/1"])
