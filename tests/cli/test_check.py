@@ -6,15 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer.testing import CliRunner
 
 from tallystick import Tallystick, define_plans
-from tallystick.cli.commands import app
+from tests.cli.typed import run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from typer.testing import Result
 
 LEDGER = "sqlite:///b.db"
 
@@ -30,12 +28,6 @@ def _a_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         tally.publish(define_plans([{**plan, "features": [calls]}]), author="ops")
         tally.customers.create("acme")
         tally.subscriptions.start("acme", "pro")
-
-
-def run(*words: str) -> Result:
-    result = CliRunner().invoke(app, list(words))
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
 
 
 def said(*words: str) -> Any:

@@ -6,19 +6,15 @@ import csv
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from tallystick.app.catalog import load_catalog
 from tallystick.cli import main
-from tallystick.cli.commands import app
 from tallystick.core.diff import diff
 from tallystick.core.price_list import price_list_body
-
-if TYPE_CHECKING:
-    from typer.testing import Result
+from tests.cli.typed import run
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PLANS = str(EXAMPLES / "plans.toml")
@@ -38,13 +34,6 @@ COMMANDS = [
     "serve",
 ]
 USAGE = str(EXAMPLES / "usage-2026-10.jsonl")
-
-
-def run(*words: str, stdin: str | None = None) -> Result:
-    """Type a command."""
-    result = CliRunner().invoke(app, list(words), input=stdin)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
 
 
 @pytest.fixture(autouse=True)

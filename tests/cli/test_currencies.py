@@ -8,7 +8,8 @@ import pytest
 
 from tallystick import Tallystick
 from tallystick.testing.clock import FrozenClock
-from tests.cli.test_invoices import refused, run, said
+from tests.cli.test_invoices import refused
+from tests.cli.typed import run, said
 from tests.facade.billing import START, day
 from tests.facade.test_currencies import catalog
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import insert
-from typer.testing import CliRunner
 
 from tallystick import Tallystick
 from tallystick.cli import ledger
-from tallystick.cli.commands import app
+from tests.cli.typed import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,13 +19,6 @@ if TYPE_CHECKING:
     from typer.testing import Result
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-def run(*words: str, stdin: str | None = None) -> Result:
-    """Type a command."""
-    result = CliRunner().invoke(app, list(words), input=stdin)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
 
 
 def customers(*words: str, stdin: str | None = None) -> Result:

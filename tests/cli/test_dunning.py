@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import CliRunner
 
-from tallystick.cli.commands import app
+from tests.cli.typed import run, said
 from tests.facade.billing import START, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from typer.testing import Result
 
 LADDER = {"steps": [0, {"days": 3, "access": "read_only"}], "end": "cancel", "end_days": 7}
 
@@ -26,18 +24,6 @@ def _a_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ladder.json").write_text(json.dumps({**LADDER, "since": "2026-10-01T00:00:00Z"}))
     with opened("sqlite:///b.db") as tally:
         tally.subscriptions.start("acme", "basic", id="s", at=START)
-
-
-def run(*words: str) -> Result:
-    result = CliRunner().invoke(app, list(words))
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
-
-
-def said(*words: str) -> Any:
-    result = run(*words, "--json")
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout)
 
 
 def test_an_unpaid_invoice_from_the_setting_to_the_letter() -> None:

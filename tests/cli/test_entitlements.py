@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import CliRunner
 
 from tallystick import Tallystick, define_plans
-from tallystick.cli.commands import app
+from tests.cli.typed import run, said
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from typer.testing import Result
 
 PLANS = define_plans(
     [
@@ -47,18 +44,6 @@ def _a_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         tally.subscriptions.start("acme", "pro")
         tally.set("acme", "projects", 3)
         tally.use("acme", "calls", "2.5")
-
-
-def run(*words: str) -> Result:
-    result = CliRunner().invoke(app, list(words))
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
-
-
-def said(*words: str) -> Any:
-    result = run(*words, "--json")
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout)
 
 
 def cells(*words: str) -> list[list[str]]:

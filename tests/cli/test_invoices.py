@@ -10,33 +10,17 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer.testing import CliRunner
 
 from tallystick import Tallystick
-from tallystick.cli.commands import app
+from tests.cli.typed import run, said
 from tests.facade.billing import opened
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from typer.testing import Result
 
 OCTOBER = ("--at", "2026-10-01")
 PATIENCE = 120  # seconds, of which a machine that is not busy takes few
-
-
-def run(*words: str) -> Result:
-    """Type a command."""
-    result = CliRunner().invoke(app, list(words))
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
-
-
-def said(*words: str) -> Any:
-    """Type a command for a machine."""
-    result = run(*words, "--json")
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout)
 
 
 def refused(*words: str) -> tuple[int, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.test_invoices import run, said
+from tests.cli.typed import run, said
 from tests.facade.billing import day, opened
 
 if TYPE_CHECKING:

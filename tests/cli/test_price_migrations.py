@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.test_invoices import refused, run, said
+from tests.cli.test_invoices import refused
+from tests.cli.typed import run, said
 from tests.facade.billing import catalog, day, opened
 
 if TYPE_CHECKING:

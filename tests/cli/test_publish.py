@@ -5,29 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import CliRunner
 
 from tallystick import Tallystick
 from tallystick.app import meters
 from tallystick.cli import ledger
-from tallystick.cli.commands import app
-
-if TYPE_CHECKING:
-    from typer.testing import Result
+from tests.cli.typed import run
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 URL = "sqlite:///b.db"
 AS_POSTED = str(EXAMPLES / "products-as-posted.json")
-
-
-def run(*words: str, stdin: str | None = None) -> Result:
-    """Type a command."""
-    result = CliRunner().invoke(app, list(words), input=stdin)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
 
 
 @pytest.fixture(autouse=True)

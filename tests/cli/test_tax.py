@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import CliRunner
 
 from tallystick import Tallystick
 from tallystick.cli import ledger
-from tallystick.cli.commands import app
-
-if TYPE_CHECKING:
-    from typer.testing import Result
+from tests.cli.typed import run
 
 RULES = """
 elsewhere: untaxed
@@ -23,13 +18,6 @@ rates:
   - { country: AT, name: USt, percent: 20 }
   - { country: AT, name: USt, percent: 10, category: low, inclusive: true, since: "2027-01-01" }
 """
-
-
-def run(*words: str, stdin: str | None = None) -> Result:
-    """Type a command."""
-    result = CliRunner().invoke(app, list(words), input=stdin)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
 
 
 @pytest.fixture(autouse=True)

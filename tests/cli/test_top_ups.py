@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import CliRunner
 
-from tallystick.cli.commands import app
+from tests.cli.typed import run, said
 from tests.facade.billing import START, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from typer.testing import Result
 
 RULE = ("credits", "top-up", "acme", "--below", "5.00", "--add", "20.00", "--currency", "USD")
 
@@ -25,18 +22,6 @@ def _a_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TALLYSTICK_DATABASE_URL", "sqlite:///b.db")
     with opened("sqlite:///b.db") as tally:
         tally.subscriptions.start("acme", "basic", id="s", at=START)
-
-
-def run(*words: str) -> Result:
-    result = CliRunner().invoke(app, list(words))
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
-
-
-def said(*words: str) -> Any:
-    result = run(*words, "--json")
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout)
 
 
 def test_a_top_up_from_the_rule_to_the_grant() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Mapping
 from decimal import Decimal
 from json.encoder import encode_basestring
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tallystick.core.bad_number import BadNumber
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.number import QUANTITY_DECIMALS, WHOLE_DIGITS, plain, quantity_of
+from tallystick.core.shown import printable, shown
 from tallystick.errors import InvalidNumber, InvalidUsage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "LONGEST_NAME",
@@ -118,7 +121,9 @@ def value_of(value: object) -> Value:
     if isinstance(value, BadNumber):
         raise InvalidNumber(str(value))
     if not isinstance(value, (int, Decimal)):
-        raise InvalidNumber(f"must be a text, a plain number, a bool or null, not {shown(value)}")
+        raise InvalidNumber(
+            f"must be a text, an int or Decimal, a bool or null, not {shown(value)}"
+        )
     try:
         return quantity_of(value, negative=True)
     except InvalidUsage as refused:
@@ -130,22 +135,3 @@ def _clean(text: str) -> bool:
     return text.isprintable() or not any(
         unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\r\t" for c in text
     )
-
-
-def printable(text: str, most: int = 60) -> str:
-    """Write a text of an event so that it fits on a line of a report and does nothing there."""
-    text = str.__str__(text)
-    return "".join(c if c.isprintable() else "?" for c in text[:most]) + "…" * (len(text) > most)
-
-
-def shown(value: object) -> str:
-    """Show a value in a message: short, and without asking for the repr of what is not ours."""
-    if isinstance(value, str):
-        return f"'{printable(value)}'"
-    if isinstance(value, BadNumber):
-        return value.token
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, (Mapping, list, tuple)):
-        return "an object" if isinstance(value, Mapping) else "a list"
-    return f"a value of type {printable(type(value).__name__)}"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tallystick.core.bad_number import BadNumber
 from tallystick.core.dialects.report import BAD
 from tallystick.core.number import RATE_DECIMALS, WHOLE_DIGITS, parse_number, plain
+from tallystick.core.shown import plain_text, printable, shown
 from tallystick.core.spelling import did_you_mean
 from tallystick.errors import InvalidInput, InvalidNumber
 
@@ -43,7 +44,6 @@ LONGEST_TEXT = 5_000
 LONGEST_ID = 200
 DEEPEST_JSON = 50
 LARGEST_JSON = 10_000
-_WIDEST_BITS = 100
 
 
 class Kind(Protocol):
@@ -54,36 +54,6 @@ class Kind(Protocol):
 
     def schema(self) -> dict[str, Any]:
         """Give its JSON Schema."""
-
-
-def shown(value: object) -> str:
-    """Show a value of a catalogue in a problem: short, whatever it is."""
-    if isinstance(value, BadNumber):
-        return value.token
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    if isinstance(value, Mapping):
-        return "an object"
-    if isinstance(value, (list, tuple)):
-        return "a list"
-    if isinstance(value, str):
-        return f"'{printable(value)}'"
-    if isinstance(value, int):
-        return "a huge number" if value.bit_length() > _WIDEST_BITS else f"{int(value)}"
-    if isinstance(value, (float, Decimal)):
-        return printable(f"{_exact(value)}")
-    return f"a value of type {printable(type(value).__name__)}"  # its repr may be anything
-
-
-def printable(text: str, most: int = 60) -> str:
-    """Write a text of a document so that it fits on a line of a report and does nothing there."""
-    text = plain_text(text)
-    return "".join(c if c.isprintable() else "?" for c in text[:most]) + "…" * (len(text) > most)
-
-
-def plain_text(text: str) -> str:
-    """Give the text of a text: of a member of a `StrEnum`, say, which is one of a subclass."""
-    return str.__str__(text)
 
 
 def decimal_of(value: object) -> Decimal:
