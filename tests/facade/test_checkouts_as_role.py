@@ -48,4 +48,6 @@ def test_the_role_resolves_counts_and_sells(ledger: Ledger) -> None:
         with pytest.raises(RateLimited):
             tally.checkouts.resolve("globex", ["pro"], codes=[f"4-{each}" for each in range(10)])
         assert tally.checkouts.resolve("acme", ["pro"], codes=["x"])[0].reasons
+        begun = tally.subscriptions.start("globex", "pro", identities=["card/1"])
+        assert begun.subscription.state == "active", "a start sees it too, and gives none"
         assert tally.verify().ok

@@ -99,6 +99,11 @@ class Checkouts(CheckoutPages):
                 for each in found
             )
 
+        counting = customer is not None and bool(request.codes)
         return self._tally.act(
-            act, at=at, connection=connection, repeatable=True, reading=customer is None
+            act,
+            at=at,
+            connection=connection,
+            repeatable=True,
+            reading=not quoting and not counting,
         )
