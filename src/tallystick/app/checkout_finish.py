@@ -107,7 +107,7 @@ def fail(unit: Unit, checkout: Checkout, why: Exception, at: Instant) -> Checkou
 
 def leave(unit: Unit, checkout: Checkout, why: Exception, at: Instant, code: str = "") -> Checkout:
     """Set a checkout aside with the reason: no worker goes on with it until a person has looked."""
-    replay = f"tallystick checkouts show {checkout.id}"
+    replay = f"tallystick checkout show {checkout.id}"
     reason = reason_of(why, at, checkout.key, replay) | ({"code": code} if code else {})
     text = json.dumps(reason, ensure_ascii=False, sort_keys=True)
     return _put(unit, checkout, replace(checkout, leased_until=None, set_aside=text))

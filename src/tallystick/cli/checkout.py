@@ -1,4 +1,4 @@
-"""`tallystick checkout`: what buying would be, before anything is paid."""
+"""`tallystick checkout resolve`: what buying would be, before anything is paid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tallystick checkouts`: what customers are paying on pages of a provider."""
+"""`tallystick checkout list` and so on: what customers are paying on pages of a provider."""
 
 from __future__ import annotations
 
@@ -20,13 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["checkouts", "tell_checkouts"]
 
-checkouts = typer.Typer(
-    name="checkouts",
-    help="What customers are paying on pages of a provider.\n\n"
-    "`tallystick worker` goes on with those that nobody came back from.",
-    no_args_is_help=True,
-)
-"""The commands under `tallystick checkouts`."""
+checkouts = typer.Typer()
+"""The commands of pages under `tallystick checkout`."""
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The id of the checkout.")]
 _STATES = "open|processing|complete|expired|failed|refunding|refunded"
