@@ -138,6 +138,7 @@ def _book(unit: Unit, at: Instant, checkout: Checkout) -> None:
     if moves.move_by_key(unit, checkout.customer, f"quote/{quote.id}") is not None:
         raise Conflict(f"quote {quote.id!r} was accepted already")
     made = accept_quote(unit, at, quote)
+    unit.as_all()  # what is numbered before it is others'
     document = _issued(unit, at, made.documents)
     if document.status != "open" or document.left != checkout.amount.minor:
         raise PriceChanged(

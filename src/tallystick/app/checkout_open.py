@@ -187,7 +187,8 @@ def page_of(unit: Unit, checkout: Checkout) -> Page:
 
 
 def _check_payer(unit: Unit, customer: Customer, at: Instant) -> None:
-    payer = payer_at(parents.parents_of(unit, [customer.id]), customer.id, at)
+    with unit.for_all():
+        payer = payer_at(parents.parents_of(unit, [customer.id]), customer.id, at)
     if payer is not None:
         raise Conflict(
             f"what {customer.id!r} has is on the documents of {payer!r}, which are paid as a whole:"
