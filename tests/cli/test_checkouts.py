@@ -63,9 +63,10 @@ def test_a_checkout_from_the_page_to_its_end(shop: Shop) -> None:
     assert said("list", "--set-aside")["checkouts"] == []
 
 
-def test_the_worker_sells_what_nobody_came_back_from(shop: Shop) -> None:
-    shop.pay(shop.open())
-    assert "checkouts: 1 complete\n" in run("worker", "--once").stdout
+def test_the_worker_gives_back_what_cannot_be_sold_any_more(shop: Shop) -> None:
+    shop.pay(shop.open())  # months ago by now, so that another period is due
+    assert "checkouts: 1 refunding, 1 refunded\n" in run("worker", "--once").stdout
+    assert shop.moved() == 0
     assert "checkouts" not in run("worker", "--once").stdout
     shop.open("desk")
     lines = [json.loads(line) for line in run("worker", "--once", "--json").stdout.splitlines()]

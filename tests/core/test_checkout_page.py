@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -29,7 +29,9 @@ def quoted(lines: list[tuple[int, int, int, int]], due: int) -> Quoted:
     def money(minor: int) -> Money:
         return Money(minor, USD)
 
-    sums = dict.fromkeys(("subtotal", "discount", "credit", "tax", "total", "balance"), money(0))
+    sums: dict[str, Any] = dict.fromkeys(
+        ("subtotal", "discount", "credit", "tax", "total", "balance"), money(0)
+    )
     made = tuple(
         QuotedLine(
             description=f"line {place}",

@@ -55,11 +55,10 @@ def test_the_role_sells_and_gives_back(ledger: Ledger, tmp_path: Path) -> None:
             tally.checkouts.run(at=START + timedelta(hours=hours))
         states = sorted(each.state for each in tally.checkouts.list())
         assert states == ["complete", "refunded"]
-        numbers = {
-            each.invoice.currency.code: each.invoice.number for each in tally.invoices.list()
-        }
+        issued = [each.invoice for each in tally.invoices.list()]
+        numbers = {each.currency.code: each.number for each in issued}
         assert numbers == {"EUR": "INV-000001", "USD": "INV-000002"}
-        assert bank.moved() in {1000, 3000}
+        assert bank.moved() in {1000, 3500}
         with pytest.raises(Conflict, match="documents of 'globex'"):
             tally.checkouts.open("globex", plan="basic", provider="bank", **BACK)
         assert tally.verify().ok
