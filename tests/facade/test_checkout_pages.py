@@ -20,6 +20,7 @@ from tallystick.errors import (
     NotFound,
     PriceChanged,
     QuoteExpired,
+    RateLimited,
     SetupError,
 )
 from tallystick.testing.clock import FrozenClock
@@ -110,6 +111,8 @@ def test_what_cannot_be_sold_is_refused_and_nothing_is_stored(shop: Shop) -> Non
         shop.open(provider="nobody")
     with pytest.raises(Conflict, match="no pages"):
         shop.open(provider="manual")
+    with pytest.raises(InvalidInput, match="by its id alone"):
+        shop.open({"plan": "basic"}, seats=2)
     for more in ({"quote": quote}, {"plan": None}):
         with pytest.raises(InvalidInput, match="one of the two"):
             shop.open(**more)
@@ -154,6 +157,11 @@ def test_a_rule_that_only_the_host_can_answer(database: Database) -> None:
 def test_a_code_that_does_not_act_is_no_lower_price(shop: Shop) -> None:
     with pytest.raises(Conflict, match="the code 'WELCOME' does not act"):
         shop.open(codes=["WELCOME"])
+    for number in range(49):  # what is tried in vain here counts as much as elsewhere
+        with pytest.raises(Conflict):
+            shop.open(codes=[f"GUESS{number}"])
+    with pytest.raises(RateLimited):
+        shop.open(codes=["GUESS"])
     assert not shop.tally.checkouts.list()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.mutants.faults_of_checkouts import OF_CHECKOUTS
 from tests.mutants.faults_of_book import OF_BOOK
+from tests.mutants.faults_of_checkouts import OF_CHECKOUTS
 from tests.mutants.faults_of_credits import OF_CREDITS
 from tests.mutants.faults_of_documents import OF_DOCUMENTS
 from tests.mutants.faults_of_figures import OF_FIGURES
