@@ -25,6 +25,7 @@ from tallystick.facade.dunning import Dunnings
 from tallystick.facade.gate import Gate
 from tallystick.facade.invoices import Invoices
 from tallystick.facade.keys import Key
+from tallystick.facade.meter_reports import MeterReports
 from tallystick.facade.offline import open_offline
 from tallystick.facade.overrides import Overrides
 from tallystick.facade.payments import Payments
@@ -138,6 +139,7 @@ class Tallystick(Gate[Key]):
         self.quotes = Quotes(self)
         self.dunning = Dunnings(self)
         self.payments = Payments(self)
+        self.meter_reports = MeterReports(self)
         self.price_migrations = PriceMigrations(self)
         self.seller = Sellers(self)
         self.taxes = Taxes(self)

@@ -17,6 +17,8 @@ from tallystick.app.forecast import Forecast
 from tallystick.app.foresight import Foreseen, ToCome
 from tallystick.app.imports import BadLine, Imported
 from tallystick.app.intent_run import Finished
+from tallystick.app.meter_report import UsageDifference
+from tallystick.app.meter_report_run import UsageRun
 from tallystick.app.meters import KeptMeter
 from tallystick.app.price_migration import MigrationPreview
 from tallystick.app.price_migration_run import MigrationRun, MigrationUndone
@@ -49,6 +51,7 @@ from tallystick.core.seller import Seller
 from tallystick.core.snapshot import Entitlements
 from tallystick.core.subscription import AfterTrial, PauseMode, Subscription
 from tallystick.core.tax_rules import TaxRules, TaxRulesVersion
+from tallystick.core.usage_report import Metered, ReportState, UsageReport
 from tallystick.facade.keys import Key
 from tallystick.facade.lease import Lease
 from tallystick.facade.questions import Count
@@ -70,6 +73,7 @@ __all__ = [
     "AsyncCustomers",
     "AsyncDunnings",
     "AsyncInvoices",
+    "AsyncMeterReports",
     "AsyncMoves",
     "AsyncOverrides",
     "AsyncPayments",
@@ -172,6 +176,7 @@ class AsyncTallystick(Generic[Key]):
         plan: str | None = ...,
         properties: Mapping[str, object] | None = ...,
     ) -> Lease: ...
+    meter_reports: AsyncMeterReports
     async def migrate(self) -> tuple[Migration, ...]: ...
     async def migrations(self) -> tuple[Migration, ...]: ...
     overrides: AsyncOverrides
@@ -760,6 +765,22 @@ class AsyncOverrides:
         value: object = ...,
         connection: AsyncConnection | AsyncSession | None = ...,
     ) -> Override: ...
+
+class AsyncMeterReports:
+    async def check(
+        self, metered: Iterable[Metered], *, provider: str, at: datetime | None = ...
+    ) -> tuple[UsageDifference, ...]: ...
+    async def list(
+        self,
+        *,
+        state: ReportState | None = ...,
+        limit: int = ...,
+        starting_after: str | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Page[UsageReport]: ...
+    async def run(
+        self, metered: Iterable[Metered], *, provider: str, at: datetime | None = ...
+    ) -> UsageRun: ...
 
 class AsyncInvoices:
     async def add_item(

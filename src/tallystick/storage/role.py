@@ -21,6 +21,7 @@ from tallystick.storage.credit_tables import CREDIT_GRANTS
 from tallystick.storage.gate_tables import GATE_GRANTS
 from tallystick.storage.intent_tables import INTENT_GRANTS
 from tallystick.storage.lease_tables import LEASE_GRANTS
+from tallystick.storage.meter_report_tables import METER_REPORT_GRANTS
 from tallystick.storage.owned import owners
 from tallystick.storage.parent_tables import PARENT_GRANTS
 from tallystick.storage.price_migration_tables import PRICE_MIGRATION_GRANTS
@@ -57,6 +58,7 @@ GRANTS: Final[Mapping[str, frozenset[str]]] = {
     **GATE_GRANTS,
     **LEASE_GRANTS,
     **INTENT_GRANTS,
+    **METER_REPORT_GRANTS,
 }
 """What the role may do with each table, by its name without the prefix; the rest is nothing."""
 

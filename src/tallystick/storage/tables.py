@@ -34,6 +34,7 @@ from tallystick.storage.credit_tables import make_credit_tables
 from tallystick.storage.gate_tables import make_gate_tables
 from tallystick.storage.intent_tables import make_intents
 from tallystick.storage.lease_tables import make_lease_tables
+from tallystick.storage.meter_report_tables import make_meter_reports
 from tallystick.storage.parent_tables import make_parent_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
@@ -109,7 +110,10 @@ class Tables:
         self.gates, self.reservations = limits.gates, limits.reservations
         leased = make_lease_tables(self.metadata, prefix)
         self.leases, self.entitlement_overrides = leased.leases, leased.entitlement_overrides
-        self.intents = make_intents(self.metadata, prefix)
+        self.intents, self.meter_reports = (
+            make_intents(self.metadata, prefix),
+            make_meter_reports(self.metadata, prefix),
+        )
 
     @property
     def version_table(self) -> str:
