@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tallystick.testing.fake_stripe import FakeStripe, running
 from tests.commands import run_command
 
 if TYPE_CHECKING:
@@ -234,6 +235,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def stripe_account(page: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A fake Stripe for the page that is about Stripe: only the key differs from a real account."""
+    if page.name != "stripe.md":
+        yield
+        return
+    fake = FakeStripe()
+    with running(fake) as address:
+        monkeypatch.setenv("TALLYSTICK_STRIPE_KEY", fake.account.api_key)
+        monkeypatch.setenv("TALLYSTICK_STRIPE_ADDRESS", address)
+        yield
+
+
+@pytest.mark.usefixtures("stripe_account")
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_the_samples_of_the_page_run(page: Path, folder: Path) -> None:
     text = page.read_text("utf-8")

@@ -26,6 +26,7 @@ from tallystick.facade.gate import Gate
 from tallystick.facade.invoices import Invoices
 from tallystick.facade.keys import Key
 from tallystick.facade.meter_reports import MeterReports
+from tallystick.facade.mirrors import Mirrors
 from tallystick.facade.offline import open_offline
 from tallystick.facade.overrides import Overrides
 from tallystick.facade.payments import Payments
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from tallystick.facade.aio_types import AsyncTallystick
     from tallystick.facade.offline import Offline
     from tallystick.ports import Clock, Ids, Provider
+    from tallystick.providers.stripe.subscriptions import StripeSubscriptions
     from tallystick.storage.migrate import Migration
     from tallystick.storage.unit import Unit
 
@@ -96,6 +98,7 @@ class Tallystick(Gate[Key]):
         role_check: bool = False,
         signing_keys: Iterable[str | bytes] | None = None,
         providers: Iterable[Provider | str] | None = None,
+        billers: Iterable[StripeSubscriptions] = (),
         offline_units: int | None = None,
         offline_spool: str | Path | None = None,
     ) -> None:
@@ -109,6 +112,7 @@ class Tallystick(Gate[Key]):
 
         `providers` take the money, each given itself or by the name of its entry point; where they
         are left out, those of TALLYSTICK_PROVIDERS, separated by commas.  `manual` is always there.
+        `billers` bill subscriptions of their own: see `tally.mirrors`.
 
         `role_check` connects at once and refuses a PostgreSQL role that may do more than it needs:
         an owner of the tables, a superuser, one with BYPASSRLS (see `tallystick role`).
@@ -140,6 +144,8 @@ class Tallystick(Gate[Key]):
         self.dunning = Dunnings(self)
         self.payments = Payments(self)
         self.meter_reports = MeterReports(self)
+        self.billers = {each.name: each for each in billers}
+        self.mirrors = Mirrors(self)
         self.price_migrations = PriceMigrations(self)
         self.seller = Sellers(self)
         self.taxes = Taxes(self)

@@ -68,23 +68,30 @@ def load_catalog(path: str | Path, *, environment: str | None = None) -> Catalog
 
 
 def open_catalog(
-    path: str | Path, *, environment: str | None = None, now: Callable[[], Instant] | None = None
+    path: str | Path,
+    *,
+    environment: str | None = None,
+    now: Callable[[], Instant] | None = None,
+    locked: bool = True,
 ) -> Opened:
     """Open a catalogue with its lock file and lint it.
 
     `now` is asked for the time only where the catalogue has coupons, to name those that have ended.
+    With `locked` false the lock file is left out: the catalogue is as its file says it.
 
     Raises InvalidCatalog where the file itself cannot be used; CatalogNotFound.
     """
     path = Path(path)
-    catalog, lines = _load(path, environment)
+    catalog, lines = _load(path, environment, locked=locked)
     at = None if now is None or not catalog.coupons else now()
     found = (in_dialect(problem, catalog.dialect) for problem in lint(catalog, at=at))
     lined = (replace(problem, line=line_of(problem.path, lines)) for problem in found)
     return Opened(path, catalog, (*catalog.hints, *lined))
 
 
-def _load(path: Path, environment: str | None) -> tuple[Catalog[str, str], Mapping[str, int]]:
+def _load(
+    path: Path, environment: str | None, *, locked: bool = True
+) -> tuple[Catalog[str, str], Mapping[str, int]]:
     try:
         source = read_tree(path)
     except InvalidCatalog as refused:  # also what a Python file's own `define_plans` refused
@@ -95,7 +102,7 @@ def _load(path: Path, environment: str | None) -> tuple[Catalog[str, str], Mappi
         catalog = read_catalog(
             source.tree, lines=source.lines, source=path.name, abilities=ABILITIES
         )
-    lock = read_lock(lock_path(path, environment or DEFAULT_ENVIRONMENT))
+    lock = read_lock(lock_path(path, environment or DEFAULT_ENVIRONMENT)) if locked else None
     return (catalog if lock is None else with_lock(catalog, lock)), source.lines
 
 

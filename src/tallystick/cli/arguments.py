@@ -102,9 +102,16 @@ def split_file(words: list[str], *names: str) -> tuple[str | None, list[str]]:
 
 
 def opened(
-    file: str | None, environment: str | None, now: Callable[[], Instant] | None = None
+    file: str | None,
+    environment: str | None,
+    now: Callable[[], Instant] | None = None,
+    *,
+    locked: bool = True,
 ) -> Opened:
-    """Open the catalogue that was named, or the one of the environment or the folder."""
+    """Open the catalogue that was named, or the one of the environment or the folder.
+
+    With `locked` false its lock file is left out.
+    """
     from tallystick.app.catalog import open_catalog
     from tallystick.files import find_catalog
 
@@ -114,7 +121,7 @@ def opened(
         except InvalidInput as refused:
             raise Usage(str(refused)) from None
     path = find_catalog(file, environ=os.environ, folder=_folder())
-    return open_catalog(path, environment=environment, now=now)
+    return open_catalog(path, environment=environment, now=now, locked=locked)
 
 
 def _folder() -> Path:

@@ -33,6 +33,7 @@ from tallystick.cli import (
     schema,
     seller,
     serve,
+    stripe,
     subscriptions,
     tax,
     types,
@@ -109,6 +110,7 @@ app.add_typer(subscriptions.subscriptions)
 app.add_typer(price_migrations.prices)
 app.add_typer(invoice.invoice)
 app.add_typer(payments.payments)
+app.add_typer(stripe.stripe)
 app.add_typer(quote.quote)
 app.add_typer(coupons.coupons)
 app.add_typer(credits_)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tallystick.app.billing import Run, SetAside
     from tallystick.app.intent_run import Finished
+    from tallystick.app.provider_act import ActsDone
     from tallystick.wiring import Tallystick
 
 __all__ = ["run", "worker"]
@@ -165,7 +166,7 @@ def worker(
     ] = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Bill what is due and finish payment intents, for ever; any number of workers may run.
+    """Bill what is due, finish payments and acts, for ever; any number of workers may run.
 
     SIGTERM and Ctrl-C end it after the batch it is at.  Cron can do the same: tallystick worker
     --once
@@ -176,11 +177,14 @@ def worker(
     with _ends_at_signals(stop):
         while not stop.asked:
             done, paid = _one_round(tally, stop), _one_payment_round(tally, stop)
+            acted = _one_act_round(tally, stop)
             if done is not None and done.did_work:
                 _tell(done, as_json=as_json)
             if paid is not None and paid.asked:
                 tell_finished(paid, as_json=as_json)
             if (done is not None and done.did_work) or (paid is not None and paid.answered):
+                continue
+            if acted is not None and acted.done + acted.refused:
                 continue
             if once:
                 return
@@ -208,6 +212,17 @@ def _one_payment_round(tally: Tallystick, stop: _Stop) -> Finished | None:
 
     try:
         return tally.payments.run(stop=lambda: stop.asked)
+    except StorageUnavailable as away:
+        warn(f"{away}; trying again later")
+        return None
+
+
+def _one_act_round(tally: Tallystick, stop: _Stop) -> ActsDone | None:
+    """Go on with acts on what a provider bills; None where the database was away."""
+    from tallystick.errors import StorageUnavailable
+
+    try:
+        return tally.mirrors.run(stop=lambda: stop.asked)
     except StorageUnavailable as away:
         warn(f"{away}; trying again later")
         return None

@@ -2,6 +2,9 @@
 
 The lock stands beside the catalogue.  It holds the provider's generated ids and a snapshot of what
 the provider charges, so that a catalogue can leave out what lives there.
+
+A price stands under the id of our line.  What is a price at the provider and no line of ours has
+a key of its own: `fee_key`, `overage_key`; `line_key` is that of a line in another currency.
 """
 
 from __future__ import annotations
@@ -19,7 +22,16 @@ from tallystick.errors import InvalidCatalog, InvalidInput, Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Lock", "LockedPrice", "check_environment", "lock_from_tree", "lock_to_tree"]
+__all__ = [
+    "Lock",
+    "LockedPrice",
+    "check_environment",
+    "fee_key",
+    "line_key",
+    "lock_from_tree",
+    "lock_to_tree",
+    "overage_key",
+]
 
 _VERSION: Final = 1
 _ENVIRONMENT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -46,16 +58,30 @@ class LockedPrice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """The price lines of one environment at one provider, by our line id."""
+    """The price list of one environment at one provider, by our ids.
+
+    `account` is whose it is and `livemode` whether its money is real; None where nobody asked.
+    `products`, `meters`, `coupons` and `promotion_codes` (by their `key`) give the provider's ids.
+    `retired` are prices whose place another took while somebody still paid them.
+    """
 
     provider: str
     environment: str
     prices: Mapping[str, LockedPrice] = field(default_factory=lambda: MappingProxyType({}))
+    account: str | None = None
+    livemode: bool | None = None
+    products: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    meters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    coupons: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    promotion_codes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    retired: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Freeze the prices.  Raises InvalidInput for an environment that names no file."""
+        """Freeze the mappings.  Raises InvalidInput for an environment that names no file."""
         check_environment(self.environment)
-        object.__setattr__(self, "prices", MappingProxyType(dict(self.prices)))
+        for name in ("prices", *_IDS):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        object.__setattr__(self, "retired", frozenset(self.retired))
 
     def __hash__(self) -> int:
         """Hash by whose lock it is."""
@@ -77,15 +103,35 @@ def check_environment(environment: str) -> str:
     return environment
 
 
+def line_key(line_id: str, currency: str | None = None) -> str:
+    """Give the key of a line's price; `currency` is a code where it is not the plan's own."""
+    return line_id if currency is None else f"{line_id}:{currency}"
+
+
+def fee_key(plan_id: str, currency: str | None = None) -> str:
+    """Give the key of the price that is a plan's set-up fee."""
+    return line_key(f"{plan_id}:setup_fee", currency)
+
+
+def overage_key(plan_id: str, feature_key: str, currency: str | None = None) -> str:
+    """Give the key of the price that is charged for a feature beyond its limit."""
+    return line_key(f"{plan_id}/{feature_key}", currency)
+
+
 def lock_to_tree(lock: Lock) -> dict[str, object]:
     """Write a lock as a plain tree; a field without a value is left out."""
     prices = {line_id: _price_tree(price) for line_id, price in lock.prices.items()}
-    return {
+    tree: dict[str, object] = {
         "version": _VERSION,
         "provider": lock.provider,
         "environment": lock.environment,
+        "account": lock.account,
+        "livemode": lock.livemode,
         "prices": prices,
+        **{name: dict(getattr(lock, name)) or None for name in _IDS},
+        "retired": sorted(lock.retired) or None,
     }
+    return {name: value for name, value in tree.items() if value is not None}
 
 
 def _price_tree(price: LockedPrice) -> dict[str, object]:
@@ -115,7 +161,7 @@ class _LockReader:
         if not isinstance(tree, dict):
             self.report("", "a lock file is an object")
             return None
-        self.unknown("", tree, ("version", "provider", "environment", "prices"))
+        self.unknown("", tree, ("version", "provider", "environment", "prices", *_MORE))
         if tree.get("version") != _VERSION or isinstance(tree.get("version"), bool):
             self.report("version", f"must be {_VERSION}: no other form is known")
         provider = self.field("", tree, "provider", _text_wrong, required=True)
@@ -125,10 +171,12 @@ class _LockReader:
             self.report("prices", "must be an object of price lines by their id")
             return None
         locked = {key: self.price(f"prices.{key}", value) for key, value in prices.items()}
+        more = {name: self.field("", tree, name, wrong) for name, wrong in _MORE.items()}
         if self.problems:
             return None
         found = {key: price for key, price in locked.items() if price is not None}
-        return Lock(provider=str(provider), environment=str(environment), prices=found)
+        said = cast("dict[str, Any]", {k: v for k, v in more.items() if v is not None})
+        return Lock(provider=str(provider), environment=str(environment), prices=found, **said)
 
     def price(self, path: str, tree: object) -> LockedPrice | None:
         if not isinstance(tree, dict):
@@ -221,4 +269,29 @@ _FIELDS: Final[dict[str, Callable[[object], str | None]]] = {
     "amount": _amount_wrong,
     "currency": _currency_wrong,
     "plan_id": _text_wrong,
+}
+_IDS: Final = ("products", "meters", "coupons", "promotion_codes")
+
+
+def _flag_wrong(value: object) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
+
+
+def _ids_wrong(value: object) -> str | None:
+    if isinstance(value, dict) and all(_text_wrong(each) is None for each in value.values()):
+        return None
+    return "must be an object of the provider's ids, by ours"
+
+
+def _list_wrong(value: object) -> str | None:
+    if isinstance(value, list) and all(_text_wrong(each) is None for each in value):
+        return None
+    return "must be a list of the provider's ids"
+
+
+_MORE: Final[dict[str, Callable[[object], str | None]]] = {
+    "account": _text_wrong,
+    "livemode": _flag_wrong,
+    **dict.fromkeys(_IDS, _ids_wrong),
+    "retired": _list_wrong,
 }

@@ -10,7 +10,7 @@ seat is a unit or tiered shape on the basis `seats`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -162,13 +162,17 @@ PriceDiscount: TypeAlias = PercentOff | FixedOff
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceIn:
-    """What a price charges in another currency: all of it that is money, in minor units of it."""
+    """What a price charges in another currency: all of it that is money, in minor units of it.
+
+    `provider_id` is what the provider calls it there, from the lock of an environment.
+    """
 
     currency: Currency
     shape: Shape
     discount: PriceDiscount | None = None
     minimum: Decimal | None = None
     maximum: Decimal | None = None
+    provider_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

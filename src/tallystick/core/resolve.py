@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tallystick.core.lock import line_key
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tallystick.core.catalog import Catalog, Plan
     from tallystick.core.lock import Lock, LockedPrice
-    from tallystick.core.price import Price
+    from tallystick.core.price import Price, PriceIn
 
 __all__ = ["with_lock"]
 
@@ -29,7 +31,7 @@ def with_lock(catalog: Catalog[Any, Any], lock: Lock) -> Catalog[Any, Any]:
 
 
 def _plan(plan: Plan[Any], locked: Mapping[str, LockedPrice]) -> Plan[Any]:
-    prices = tuple(_price(price, locked.get(price.id)) for price in plan.prices)
+    prices = tuple(_price(price, locked) for price in plan.prices)
     count = plan.interval_count
     if count is None and plan.interval is not None:
         counts = {
@@ -41,7 +43,16 @@ def _plan(plan: Plan[Any], locked: Mapping[str, LockedPrice]) -> Plan[Any]:
     return replace(plan, prices=prices, interval_count=count)
 
 
-def _price(price: Price, held: LockedPrice | None) -> Price:
+def _price(price: Price, locked: Mapping[str, LockedPrice]) -> Price:
+    held = locked.get(price.id)
+    if price.currencies:
+        others = tuple(_price_in(price, there, locked) for there in price.currencies)
+        price = replace(price, currencies=others)
     if held is None or price.provider_id is not None:
         return price
     return replace(price, provider_id=held.provider_id)
+
+
+def _price_in(price: Price, there: PriceIn, locked: Mapping[str, LockedPrice]) -> PriceIn:
+    held = locked.get(line_key(price.id, there.currency.code))
+    return there if held is None else replace(there, provider_id=held.provider_id)

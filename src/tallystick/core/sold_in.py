@@ -72,7 +72,7 @@ def price_in(price: Price, currency: Currency) -> Price:
         text = f"price {price.id} has no amounts in {currency}"
         raise CurrencyMismatch(text, {"currency": [text]})
     shape = shape_in(price.shape, price.currency, currency)
-    return replace(price, currency=currency, shape=shape, currencies=())
+    return replace(price, currency=currency, shape=shape, provider_id=None, currencies=())
 
 
 def charging(price: Price, there: PriceIn) -> Price:
@@ -84,6 +84,7 @@ def charging(price: Price, there: PriceIn) -> Price:
         discount=there.discount,
         minimum=there.minimum,
         maximum=there.maximum,
+        provider_id=there.provider_id,
         currencies=(),
     )
 

@@ -1,4 +1,4 @@
-"""The worker of a host's program: bills what is due and finishes payments, again and again."""
+"""The worker of a host's program: bills what is due, finishes payments and acts, ever again."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ async def run_worker(tally: Tallystick, every: int) -> None:
     while True:
         billed = await _tried(tally.aio.invoices.run, "what is due was not billed", every)
         paid = await _tried(tally.aio.payments.run, "payments were not gone on with", every)
+        await _tried(tally.aio.mirrors.run, "what providers bill was not gone on with", every)
         more = billed is not None and billed.documents >= _AT_ONCE
         more = more or (paid is not None and paid.asked >= _AT_ONCE)
         await asyncio.sleep(0 if more else every)

@@ -37,6 +37,7 @@ from tallystick.storage.lease_tables import make_lease_tables
 from tallystick.storage.meter_report_tables import make_meter_reports
 from tallystick.storage.parent_tables import make_parent_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
+from tallystick.storage.provider_act_tables import make_provider_acts
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
 
 __all__ = ["PREFIX", "Tables", "tables_of"]
@@ -110,8 +111,9 @@ class Tables:
         self.gates, self.reservations = limits.gates, limits.reservations
         leased = make_lease_tables(self.metadata, prefix)
         self.leases, self.entitlement_overrides = leased.leases, leased.entitlement_overrides
-        self.intents, self.meter_reports = (
+        self.intents, self.provider_acts, self.meter_reports = (
             make_intents(self.metadata, prefix),
+            make_provider_acts(self.metadata, prefix),
             make_meter_reports(self.metadata, prefix),
         )
 

@@ -34,6 +34,24 @@ def meter(client: Any) -> str:
     return str(created.id)
 
 
+def test_the_account_says_whose_it_is(client: Any, fake: FakeStripe) -> None:
+    account = client.v1.accounts.retrieve_current()
+    assert misfits(raw(account)) == []
+    assert account.id == fake.account.id
+
+
+def test_the_price_that_a_product_shows_first_cannot_be_archived(client: Any) -> None:
+    price = price_of(client, unit_amount=999)
+    client.v1.products.update(str(price.product), {"default_price": price.id})
+    with pytest.raises(stripe.InvalidRequestError, match="default price"):
+        client.v1.prices.update(price.id, {"active": False})
+    other = price_of(client, product=str(price.product), unit_amount=1099)
+    client.v1.products.update(str(price.product), {"default_price": other.id})
+    assert not client.v1.prices.update(price.id, {"active": False}).active
+    assert [each.id for each in client.v1.prices.list({}).data] == [other.id]
+    assert [each.id for each in client.v1.prices.list({"active": False}).data] == [price.id]
+
+
 # --- products -----------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -226,6 +227,12 @@ def _update(account: Account, call: Call) -> Thing:
     price, params = account.get("price", call.ids[0]), call.params
     if "currency_options" in params:
         raise unsupported("prices with currency_options")
+    first = account.of("product")[price["product"]]["default_price"] == price["id"]
+    if first and not params.get("active", True):
+        raise Refused(
+            "This price cannot be archived because it is the default price of its product.",
+            param="active",
+        )
     old, new = price["tax_behavior"], params.get("tax_behavior", price["tax_behavior"])
     if old not in {"unspecified", new}:
         raise Refused("tax_behavior cannot be changed once it is set.", param="tax_behavior")
@@ -240,14 +247,17 @@ def _update(account: Account, call: Call) -> Thing:
     return price
 
 
+_listed = listing("price", lookup_keys=lambda price: price["lookup_key"])
+
+
+def _list(account: Account, call: Call) -> Thing:
+    # As at Stripe, those that are not active are listed only where they are asked for.
+    return _listed(account, replace(call, params={"active": True, **call.params}))
+
+
 ROUTES: Final = (
     Route("POST", "/v1/prices", "PriceCreateParams", _create),
-    Route(
-        "GET",
-        "/v1/prices",
-        "PriceListParams",
-        listing("price", lookup_keys=lambda price: price["lookup_key"]),
-    ),
+    Route("GET", "/v1/prices", "PriceListParams", _list),
     Route(
         "GET",
         "/v1/prices/search",

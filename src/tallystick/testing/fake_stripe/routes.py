@@ -22,6 +22,7 @@ from tallystick.testing.fake_stripe import (
     subscription_change,
     test_clock,
     webhook,
+    whose,
 )
 
 __all__ = ["ROUTES"]
@@ -44,6 +45,7 @@ _NOUNS: Final = (
     webhook,
     checkout,
     portal,
+    whose,
 )
 ROUTES: Final = tuple(route for noun in _NOUNS for route in noun.ROUTES)
 """What is not here is answered by 501, with its name."""

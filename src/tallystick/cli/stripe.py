@@ -1,0 +1,22 @@
+"""`tallystick stripe`: the price list in Stripe, and everything else that is Stripe's alone."""
+
+from __future__ import annotations
+
+import typer
+
+from tallystick.cli import stripe_book, stripe_import, stripe_mirror
+
+__all__ = ["stripe"]
+
+stripe = typer.Typer(
+    name="stripe",
+    help="Sell through Stripe: the price list there, made like the catalogue.\n\n"
+    "TALLYSTICK_STRIPE_KEY holds the secret key of the account. `plan` shows what `apply` would "
+    "do, `pull` takes over what was made by hand, `drift` is for a nightly job. What Stripe calls "
+    "each line stands in the lock file beside the catalogue, one for each environment.",
+    no_args_is_help=True,
+)
+"""The commands under `tallystick stripe`; each file of them names its own."""
+
+for _command in (*stripe_book.COMMANDS, *stripe_import.COMMANDS, *stripe_mirror.COMMANDS):
+    stripe.command(_command.__name__.rstrip("_"))(_command)
