@@ -60,6 +60,7 @@ from tallystick.facade.lease import Lease
 from tallystick.facade.questions import Count
 from tallystick.facade.reservation import Quantity, Reservation
 from tallystick.files.events import EventFile
+from tallystick.ports import Provider
 from tallystick.providers.stripe.subscriptions import StripeSubscriptions
 from tallystick.storage.credits import GrantRow
 from tallystick.storage.dunning import ClimbState
@@ -821,7 +822,11 @@ class AsyncMirrors:
 
 class AsyncMeterReports:
     async def check(
-        self, metered: Iterable[Metered], *, provider: str, at: datetime | None = ...
+        self,
+        metered: Iterable[Metered] | None = ...,
+        *,
+        provider: str | Provider = ...,
+        at: datetime | None = ...,
     ) -> tuple[UsageDifference, ...]: ...
     async def list(
         self,
@@ -832,7 +837,11 @@ class AsyncMeterReports:
         connection: AsyncConnection | AsyncSession | None = ...,
     ) -> Page[UsageReport]: ...
     async def run(
-        self, metered: Iterable[Metered], *, provider: str, at: datetime | None = ...
+        self,
+        metered: Iterable[Metered] | None = ...,
+        *,
+        provider: str | Provider = ...,
+        at: datetime | None = ...,
     ) -> UsageRun: ...
 
 class AsyncInvoices:

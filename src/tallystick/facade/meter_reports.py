@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tallystick.app.meter_report import Reporting
 from tallystick.app.meter_report_run import UsageRun, check_usage, report_usage
+from tallystick.app.metered_windows import metered_windows
 from tallystick.core.page import Page, page_size
 from tallystick.core.period import instant
 from tallystick.core.text import id_at
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tallystick.app.meter_report import UsageDifference
     from tallystick.core.period import Instant
     from tallystick.core.usage_report import Metered, ReportState, UsageReport
+    from tallystick.ports import Provider
     from tallystick.storage.unit import Unit
     from tallystick.wiring import Tallystick
 
@@ -37,10 +39,16 @@ class MeterReports:
         self._tally = tally
 
     def run(
-        self, metered: Iterable[Metered], *, provider: str, at: datetime | None = None
+        self,
+        metered: Iterable[Metered] | None = None,
+        *,
+        provider: str | Provider = "stripe",
+        at: datetime | None = None,
     ) -> UsageRun:
         """Tell a provider what was used in these windows and it was not told of yet.
 
+        Where none are given, those of the subscriptions that it bills: the period that runs, and
+        for three days the one before.
         Of a counter it is told the difference, below zero too where usage was taken back; a report
         that had no answer is told again by the same name, and counts once.  A second run tells
         nothing.  Any number of processes may do so at once.
@@ -49,10 +57,15 @@ class MeterReports:
         InvalidInput for a window under two minutes; StorageUnavailable.
         """
         how, reporter = self._reporting(provider)
-        return report_usage(self._tally.storage, how, reporter, list(metered), self._now(at))
+        windows = self._windows(how.provider, at) if metered is None else list(metered)
+        return report_usage(self._tally.storage, how, reporter, windows, self._now(at))
 
     def check(
-        self, metered: Iterable[Metered], *, provider: str, at: datetime | None = None
+        self,
+        metered: Iterable[Metered] | None = None,
+        *,
+        provider: str | Provider = "stripe",
+        at: datetime | None = None,
     ) -> tuple[UsageDifference, ...]:
         """Give the windows of which a provider does not know what we know; nothing is changed.
 
@@ -61,7 +74,8 @@ class MeterReports:
         Raises OutcomeUnknown; NotFound, Conflict, InvalidInput as `run`; StorageUnavailable.
         """
         how, reporter = self._reporting(provider)
-        return check_usage(self._tally.storage, how, reporter, list(metered), self._now(at))
+        windows = self._windows(how.provider, at) if metered is None else list(metered)
+        return check_usage(self._tally.storage, how, reporter, windows, self._now(at))
 
     def list(
         self,
@@ -84,14 +98,18 @@ class MeterReports:
 
         return self._tally.act(listed, connection=connection, reading=True)
 
-    def _reporting(self, name: str) -> tuple[Reporting, ReportsUsage]:
-        found = self._tally.providers.get(name)
+    def _windows(self, provider: Provider, at: datetime | None) -> tuple[Metered, ...]:
+        return self._tally.act(
+            lambda unit, now: metered_windows(unit, now, provider), at=at, reading=True
+        )
+
+    def _reporting(self, asked: str | Provider) -> tuple[Reporting, ReportsUsage]:
+        found = self._tally.providers.get(asked) if isinstance(asked, str) else asked
         if found is None:
-            raise NotFound("provider", f"{name} ({', '.join(sorted(self._tally.providers))})")
+            raise NotFound("provider", f"{asked} ({', '.join(sorted(self._tally.providers))})")
         if not isinstance(found, ReportsUsage):
-            raise Conflict(
-                f"the provider {name!r} bills no usage: there is nothing to report to it"
-            )
+            name = found.abilities.name
+            raise Conflict(f"the provider {name!r} bills no usage: nothing is reported to it")
         return Reporting(found, self._tally.usage.meters(), self._tally.ids), found
 
     def _now(self, at: datetime | None) -> Callable[[], Instant]:
