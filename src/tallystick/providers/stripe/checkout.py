@@ -73,7 +73,7 @@ class StripePages:
             try:
                 with our_errors(_KIND, reference):
                     found = self._client.v1.checkout.sessions.expire(reference, {"expand": _EXPAND})
-            except Conflict:
+            except Conflict:  # paid on or over meanwhile: how it stands is the answer
                 found = self._retrieved(reference)
         return self._state(found)
 
