@@ -163,7 +163,7 @@ def chosen(met: list[str], *, whole: bool) -> list[int]:
     every = list(range(1, len(met) + 1))
     if FULL or whole:
         return every
-    return [n for n in every if "COMMIT" in met[n - 1] or "CALL" in met[n - 1]]
+    return [n for n in every if "CALL" in met[n - 1] or "after COMMIT" in met[n - 1]]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
