@@ -356,6 +356,14 @@ def test_a_fee_in_a_step_that_stripe_does_not_take_is_refused() -> None:
         Shop().compare(catalog)
 
 
+def test_a_rate_far_below_the_smallest_unit_arrives_as_it_is() -> None:
+    line = {"id": "bits", "type": "per_unit", "cost": "0.00000000000012"}
+    shop = Shop()
+    shop.apply(catalog_of(plan_of("pro", line)))
+    assert shop.price("bits")["unit_amount_decimal"] == "0.000000000012"
+    assert shop.compare(catalog_of(plan_of("pro", line))).steps == ()
+
+
 def test_what_is_charged_beyond_a_limit_is_a_metered_price_with_free_units() -> None:
     feature = {
         "feature_key": "calls",

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["fee_terms", "inexpressible", "price_terms"]
 
 _DECIMALS: Final = 12
-_MOST_TIERS: Final = 100
 _LEFT_OUT: Final = {
     "minimum": "a least amount for a period",
     "maximum": "a most amount for a period",
@@ -69,10 +68,7 @@ def _odd_shape(price: Price) -> Iterator[tuple[str, str]]:
         yield "included", "Stripe's volume and package prices have no free units"
     if isinstance(shape, Package) and not _whole(shape.size):
         yield "package_size", "Stripe's packages hold a whole number of units"
-    tiers = _tiers(price)
-    if len(tiers) > _MOST_TIERS:
-        yield "tiers", f"Stripe's prices have at most {_MOST_TIERS} tiers"
-    if not all(tier.up_to is None or _whole(tier.up_to) for tier in tiers):
+    if not all(tier.up_to is None or _whole(tier.up_to) for tier in _tiers(price)):
         yield "tiers", "Stripe's tiers end at whole numbers"
 
 
