@@ -94,7 +94,7 @@ def told(fake: FakeStripe) -> list[str]:
     return [each["payload"]["value"] for each in fake.account.of("billing.meter_event").values()]
 
 
-def differences(tally: Tallystick) -> list[tuple[Decimal, ...]]:
+def differences(tally: Tallystick) -> list[tuple[Decimal | None, ...]]:
     found = tally.meter_reports.check([metered(tally)], provider="stripe")
     return [(each.used, each.reported, each.known) for each in found]
 
@@ -322,3 +322,24 @@ def test_what_cannot_be_reported_is_refused_and_changes_nothing(tally: Tallystic
 def test_a_difference_is_named(tally: Tallystick) -> None:
     used(tally, "a", 3)
     assert differences(tally) == [(Decimal(3), Decimal(0), Decimal(0))]
+
+
+def test_what_stripe_knows_nothing_of_is_named_too(tally: Tallystick) -> None:
+    nowhere = [replace(metered(tally), payer="cus_nobody"), metered(tally)]
+    (found,) = tally.meter_reports.check(nowhere[:1], provider="stripe")
+    assert (found.used, found.known) == (Decimal(0), None)
+    assert tally.meter_reports.check(nowhere[1:], provider="stripe") == ()
+
+
+def test_a_fault_of_the_provider_itself_is_silence(
+    tally: Tallystick, stripe: Stripe, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(_: Any) -> None:
+        raise RuntimeError("a fault of its own library")
+
+    used(tally, "a", 3)
+    with monkeypatch.context() as patched:
+        patched.setattr(stripe, "report_usage", breaks)
+        assert run(tally) == (1, 0, 1, 0)
+    clock.advance(timedelta(minutes=1))
+    assert run(tally) == (0, 1, 0, 0)

@@ -43,13 +43,14 @@ class Reporting:
 class UsageDifference:
     """A window of which a provider does not know what we know.
 
-    `used` is what we count by now, `reported` what it was told, `known` what it has added up.
+    `used` is what we count by now, `reported` what it was told, `known` what it has added up:
+    None where it knows no such meter or customer.
     """
 
     metered: Metered
     used: Decimal
     reported: Decimal
-    known: Decimal
+    known: Decimal | None
 
 
 def begin_reports(unit: Unit, at: Instant, how: Reporting, metered: Sequence[Metered]) -> int:

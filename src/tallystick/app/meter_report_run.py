@@ -16,7 +16,7 @@ from tallystick.app.stopped import words_of
 from tallystick.core.intent import wait_after_silence
 from tallystick.core.number import exact_sum
 from tallystick.core.period import to_the_second
-from tallystick.errors import Conflict, OutcomeUnknown, RuleError
+from tallystick.errors import Conflict, NotFound, RuleError
 from tallystick.storage.meter_reports import due_reports, put_reports
 
 if TYPE_CHECKING:
@@ -92,13 +92,13 @@ def check_usage(
 ) -> tuple[UsageDifference, ...]:
     """Give the windows of which a provider does not know what we know; nothing is changed.
 
-    Raises OutcomeUnknown, NotFound, Conflict; StorageUnavailable.
+    Raises NotFound for a meter of ours; OutcomeUnknown, Conflict; StorageUnavailable.
     """
     differences = []
     for start in range(0, len(metered), _AT_ONCE):
         some, at = metered[start : start + _AT_ONCE], now()
         for each, used, report in _compare(storage, at, how, some):
-            known = reporter.known_usage(report)
+            known = _known(reporter, report)
             pending = report.state == "open" and not report.gauge
             told = exact_sum(report.total, -report.value) if pending else report.total
             if not used == report.total == known:
@@ -119,7 +119,8 @@ def _told(reporter: ReportsUsage, report: UsageReport, at: Instant) -> tuple[str
         _log.warning("%s was not taken: %s", report.id, refused)
         later = replace(report, next_at=to_the_second(at) + _REFUSED, answer=_words(refused))
         return "refused", replace(later, tries=report.tries + 1)
-    except OutcomeUnknown as silence:
+    except Exception as silence:  # noqa: BLE001 - a third party's fault is silence too
+        _log.warning("%s has no answer: %s", report.id, silence)
         tries = report.tries + 1
         wait = wait_after_silence(tries)
         later = replace(report, next_at=to_the_second(at) + wait, answer=_words(silence))
@@ -141,6 +142,13 @@ def _is_known(reporter: ReportsUsage, report: UsageReport) -> bool:
             f" {exact_sum(report.total, -report.value)} before this report and {report.total} after"
         )
     return known == report.total
+
+
+def _known(reporter: ReportsUsage, report: UsageReport) -> Decimal | None:
+    try:
+        return reporter.known_usage(report)
+    except NotFound:
+        return None
 
 
 def _words(fault: Exception) -> str:

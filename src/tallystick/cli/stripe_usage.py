@@ -76,9 +76,10 @@ def _tell_differences(differences: tuple[UsageDifference, ...], *, as_json: bool
         say_json({"differences": trees})
         return
     for tree in trees:
+        known = "nothing" if tree["known"] is None else tree["known"]
         say(
             f"{tree['customer']} {tree['meter']} from {tree['from']} to {tree['to']}",
-            f"    used {tree['used']}, reported {tree['reported']}, known there {tree['known']}",
+            f"    used {tree['used']}, reported {tree['reported']}, known there {known}",
         )
     say(f"{len(trees)} differ")
 
@@ -96,5 +97,5 @@ def _tree(difference: UsageDifference) -> dict[str, Any]:
         "to": instant_text(metered.window.end),
         "used": plain(difference.used),
         "reported": plain(difference.reported),
-        "known": plain(difference.known),
+        "known": None if difference.known is None else plain(difference.known),
     }
