@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from tallystick import Money, Tallystick, currency
+from tallystick.app import checkout_run
 from tallystick.app.asking import LEASE
 from tallystick.core.checkout_page import PageState
 from tallystick.core.intent import ProviderAccount
@@ -26,7 +27,7 @@ from tallystick.errors import (
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.fake_stripe import Fault, Seen
 from tallystick.testing.fake_stripe.refusal import Refused
-from tests.facade.billing import START, catalog, digest, usd
+from tests.facade.billing import START, catalog, day, digest, usd
 from tests.facade.paying import BACK, Shop, shop_at
 
 if TYPE_CHECKING:
@@ -352,6 +353,25 @@ def test_what_was_due_before_is_numbered_before(shop: Shop) -> None:
     found = sorted(tally.invoices.list(), key=lambda each: each.invoice.number or "")
     assert [each.invoice.customer for each in found] == ["globex", "acme"]
     assert [each.status for each in found] == ["open", "paid"]
+    assert tally.verify().ok
+
+
+def test_what_fell_due_in_between_is_billed_first(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tally = shop.tally
+    tally.customers.create("globex")
+    tally.subscriptions.start("globex", "sms", at=day("2026-09-01T01:00"))
+    opened = shop.open()
+    shop.pay(opened)
+    monkeypatch.setattr(checkout_run, "run_billing", lambda *_: None)  # another is just doing it
+    waits = tally.checkouts.refresh(opened.id, at=LATER)
+    assert (waits.state, waits.set_aside) == ("open", None)
+    assert not tally.subscriptions.list(customer="acme")
+    monkeypatch.undo()
+    assert tally.checkouts.run(at=LATER + timedelta(hours=1)).complete == 1
+    found = sorted(tally.invoices.list(), key=lambda each: each.invoice.number or "")
+    assert [each.invoice.customer for each in found] == ["globex", "globex", "acme"]
     assert tally.verify().ok
 
 

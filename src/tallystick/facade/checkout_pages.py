@@ -17,7 +17,7 @@ from tallystick.core.period import instant
 from tallystick.core.property import shown
 from tallystick.core.quote_signature import read_quote
 from tallystick.core.text import refused_at
-from tallystick.errors import Conflict, NotFound, OutcomeUnknown, SetupError
+from tallystick.errors import Conflict, NotFound, OutcomeUnknown, SetupError, TallystickError
 from tallystick.facade.quotes import signing_keys
 from tallystick.providers.known import provider_named
 from tallystick.storage import checkouts
@@ -280,7 +280,8 @@ class CheckoutPages:
         if done is None:
             return self.get(begun.id)
         checkout, fault = done
-        if fault is not None and not isinstance(fault, OutcomeUnknown) and checkout.url is None:
+        refused = isinstance(fault, TallystickError) and not isinstance(fault, OutcomeUnknown)
+        if fault is not None and refused and checkout.url is None:
             raise fault
         return checkout
 

@@ -103,8 +103,7 @@ class Tables:
         self.dunning = billing.dunning
         self.outbox = billing.outbox
         moved = make_price_migration_tables(self.metadata, prefix)
-        self.price_migrations = moved.price_migrations
-        self.price_moves = moved.price_moves
+        self.price_migrations, self.price_moves = moved
         families = make_parent_tables(self.metadata, prefix)
         self.customer_parents, self.invoice_sections = families
         self.gates, self.reservations = make_gate_tables(self.metadata, prefix)
