@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tallystick.wiring import Tallystick
 from tests.dev import dev, shop_in
 
 if TYPE_CHECKING:
@@ -84,8 +83,13 @@ def test_from_a_plan_to_an_invoice_that_is_paid(tmp_path: Path) -> None:
         assert "Max</strong>: active" in text
         explained = reader.get(f"{reader.origin}/invoices/you/INV-000002/explained")[1]
         assert "-min(29.00 USD" in explained
-    with closing(sqlite3.connect(tmp_path / ".tallystick" / "dev.db")) as ledger:
-        assert ledger.execute("SELECT count(*) FROM tallystick_subscriptions").fetchone() == (1,)
+    with Tallystick(f"sqlite:///{tmp_path / '.tallystick' / 'dev.db'}") as tally:
+        assert tally.verify().ok
+        (held,) = tally.subscriptions.list(customer="you")
+        assert (held.items[0].offer, held.state) == ("max@1", "active")
+        applied = {each.type for each in tally.provider_events.list(state="applied", limit=100)}
+        assert "payment_intent.succeeded" in applied
+        assert list(tally.provider_events.list(state="set_aside")) == []
 
 
 def test_each_run_begins_anew_and_touches_no_other_database(tmp_path: Path) -> None:
