@@ -26,6 +26,7 @@ from tallystick.facade.events import ProviderEvents
 from tallystick.facade.gate import Gate
 from tallystick.facade.invoices import Invoices
 from tallystick.facade.keys import Key
+from tallystick.facade.mirrors import Mirrors
 from tallystick.facade.offline import open_offline
 from tallystick.facade.overrides import Overrides
 from tallystick.facade.payments import Payments
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from tallystick.facade.aio_types import AsyncTallystick
     from tallystick.facade.offline import Offline
     from tallystick.ports import Clock, EventSource, Ids, Provider
+    from tallystick.providers.stripe.subscriptions import StripeSubscriptions
     from tallystick.storage.migrate import Migration
     from tallystick.storage.unit import Unit
 
@@ -97,6 +99,7 @@ class Tallystick(Gate[Key]):
         providers: Iterable[Provider | str] | None = None,
         return_origins: Iterable[str] | None = None,
         event_source: EventSource | None = None,
+        billers: Iterable[StripeSubscriptions] = (),
         offline_units: int | None = None,
         offline_spool: str | Path | None = None,
     ) -> None:
@@ -116,6 +119,7 @@ class Tallystick(Gate[Key]):
         `return_origins` are those that customers may return to from a page to pay on, each as
         `https://app.example`; where they are left out, those of TALLYSTICK_RETURN_ORIGINS,
         separated by commas.  Without any there is no checkout.
+        `billers` bill subscriptions of their own: see `tally.mirrors`.
 
         `role_check` connects at once and refuses a PostgreSQL role that may do more than it needs:
         an owner of the tables, a superuser, one with BYPASSRLS (see `tallystick role`).
@@ -150,6 +154,8 @@ class Tallystick(Gate[Key]):
         self.dunning = Dunnings(self)
         self.payments = Payments(self)
         self.provider_events = ProviderEvents(self)
+        self.billers = {each.name: each for each in billers}
+        self.mirrors = Mirrors(self)
         self.price_migrations = PriceMigrations(self)
         self.seller = Sellers(self)
         self.taxes = Taxes(self)

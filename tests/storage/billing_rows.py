@@ -14,10 +14,11 @@ from tallystick.core.currency import CODES, currency
 from tallystick.core.dunning import Ladder, Rung
 from tallystick.core.intent import Intent, ProviderAccount, key_of
 from tallystick.core.money import Money
-from tallystick.core.move import Start
+from tallystick.core.move import Keep, Start
 from tallystick.core.override import Override
 from tallystick.core.parent import Parent
 from tallystick.core.price_migration import PriceMigration, PriceMove
+from tallystick.core.provider_act import ProviderAct, ProviderCall, act_key
 from tallystick.core.quote import Quote
 from tallystick.storage import (
     balances,
@@ -34,6 +35,7 @@ from tallystick.storage import (
     payments,
     plan_grants,
     price_migrations,
+    provider_acts,
     redemptions,
     subscriptions,
     top_ups,
@@ -93,6 +95,7 @@ def fill_billing(unit: Unit, customer: str, count: int) -> None:
         )
         intents.add_intent(unit, _intent(customer, id_))
         checkouts.add_checkout(unit, _checkout(customer, id_))
+        provider_acts.add_act(unit, _act(customer, id_))
         post(
             unit,
             [
@@ -206,6 +209,22 @@ def _fill_gates(unit: Unit, customer: str, id_: str) -> None:
     )
     leases.add_lease(unit, leased)
     overrides.add_override(unit, customer, id_, Override(limit=7), AT)
+
+
+def _act(customer: str, id_: str) -> ProviderAct:
+    return ProviderAct(
+        customer=customer,
+        id=id_,
+        subscription=id_,
+        provider="stripe",
+        account=ProviderAccount("acct_1", live=True),
+        reference=id_,
+        move=Keep(),
+        call=ProviderCall("update", {"cancel_at_period_end": False}),
+        key=act_key(id_),
+        created_at=AT,
+        next_at=AT,
+    )
 
 
 def _intent(customer: str, id_: str) -> Intent:

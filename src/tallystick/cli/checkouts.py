@@ -15,11 +15,10 @@ from tallystick.cli.times import At, moment_or_none
 from tallystick.core.checkout_page_tree import checkout_tree
 
 if TYPE_CHECKING:
-    from tallystick.app.checkout_run import CheckoutRun
     from tallystick.core.checkout_page import Checkout
     from tallystick.wiring import Tallystick
 
-__all__ = ["checkouts", "tell_checkouts"]
+__all__ = ["checkouts"]
 
 checkouts = typer.Typer(
     name="checkouts",
@@ -96,17 +95,6 @@ def expire(tally: Tallystick, id_: _Id, at: At = None, as_json: AsJson = False) 
 def retry(tally: Tallystick, id_: _Id, at: At = None, as_json: AsJson = False) -> None:
     """Go on with a checkout that was set aside, once its reason is cured."""
     _tell(tally.checkouts.retry(id_, at=moment_or_none(at, "--at")), as_json=as_json)
-
-
-def tell_checkouts(done: CheckoutRun, *, as_json: bool) -> None:
-    """Tell what a run of checkouts came to."""
-    names = (*_STATES.split("|"), "silent", "set_aside")
-    counts = {name: getattr(done, name) for name in names}
-    if as_json:
-        say_json({"checkouts": counts}, line=True)
-    else:
-        told = (f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-        say(f"checkouts: {', '.join(told)}")
 
 
 def _tell(checkout: Checkout, *, as_json: bool) -> None:

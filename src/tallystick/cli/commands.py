@@ -21,7 +21,6 @@ from tallystick.cli import (
     foresee,
     init,
     invoice,
-    invoice_run,
     lint,
     meters,
     migrate,
@@ -41,6 +40,7 @@ from tallystick.cli import (
     types,
     usage,
     verify,
+    worker,
 )
 from tallystick.cli.credits import credits_
 from tallystick.cli.output import say
@@ -96,7 +96,7 @@ for command in (
     publish.publish,
     meters.meters,
     foresee.foresee,
-    invoice_run.worker,
+    worker.worker,
     backtest.backtest,
     verify.verify,
     role.role,

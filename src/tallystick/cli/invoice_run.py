@@ -1,36 +1,26 @@
-"""`tallystick invoice run` and `tallystick worker`: billing what is due, once or for ever."""
+"""`tallystick invoice run`: billing what is due, once; and how a run is told."""
 
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tallystick.cli.arguments import AsJson, Usage, ends_well
-from tallystick.cli.checkouts import tell_checkouts
-from tallystick.cli.ledger import over_ledger
+from tallystick.cli.arguments import AsJson
 from tallystick.cli.output import say, say_json, warn
-from tallystick.cli.payments import tell_finished
-from tallystick.cli.stripe_events import tell_read
 from tallystick.cli.times import At, moment_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tallystick.app.billing import Run, SetAside
-    from tallystick.app.checkout_run import CheckoutRun
-    from tallystick.app.inbox_run import ReadObjects
-    from tallystick.app.intent_run import Finished
     from tallystick.wiring import Tallystick
 
-__all__ = ["run", "worker"]
+__all__ = ["run", "tell_run"]
 
 _TOLD = 20
-_MOMENT = 0.2  # seconds until a signal is heard
 
 
 def run(
@@ -50,13 +40,18 @@ def run(
     with _progress(quiet=as_json) as tell:
         done = tally.invoices.run(moment_or_none(at, "--at"), limit=limit, tell=tell)
     left = tally.invoices.set_aside()
-    if as_json:
-        say_json(_tree(done, left))
-    else:
-        say(*_summary(done))
-        _print_set_aside(done, left)
+    tell_run(done, left, as_json=as_json)
     if left:
         raise typer.Exit(1)
+
+
+def tell_run(done: Run, left: Sequence[SetAside], *, as_json: bool, line: bool = False) -> None:
+    """Tell what a run did, and what is `left` set aside; for a machine, on a `line` if asked."""
+    if as_json:
+        say_json(_tree(done, left), line=line)
+    else:
+        say(*(["; ".join(_summary(done))] if line else _summary(done)))
+        _print_set_aside(done, left)
 
 
 @contextlib.contextmanager
@@ -139,137 +134,3 @@ def _tree(done: Run, left: Sequence[SetAside]) -> dict[str, Any]:
             for each in left
         ],
     }
-
-
-# --- the worker -----------------------------------------------------------------------------------
-
-
-class _Stop:
-    """Whether we were asked to end.  A plain flag: a signal may come while a lock is held."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def wait(self, seconds: float) -> None:
-        """Wait, a moment at a time, until we are asked or the time is over."""
-        end = time.monotonic() + seconds
-        while not self.asked and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, _MOMENT))
-
-
-@ends_well
-@over_ledger
-def worker(
-    tally: Tallystick,
-    once: Annotated[
-        bool, typer.Option("--once", help="Stop where nothing is due any more.")
-    ] = False,
-    every: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long to wait where nothing is due.")
-    ] = 60.0,
-    as_json: AsJson = False,
-) -> None:
-    """Read events, bill what is due, finish payments and checkouts, for ever; any number may run.
-
-    SIGTERM and Ctrl-C end it after the batch it is at.  Cron can do the same: tallystick worker
-    --once
-    """
-    if not 0.1 <= every <= 86_400:  # noqa: PLR2004 - a tenth of a second, a day
-        raise Usage("--every is from 0.1 to 86400 seconds")
-    stop = _Stop()
-    with _ends_at_signals(stop):
-        while not stop.asked:
-            read = _one_event_round(tally, stop)
-            done, paid = _one_round(tally, stop), _one_payment_round(tally, stop)
-            sold = _one_checkout_round(tally, stop)
-            if read is not None and read.asked:
-                tell_read(read, as_json=as_json)
-            if done is not None and done.did_work:
-                _tell(done, as_json=as_json)
-            if paid is not None and paid.asked:
-                tell_finished(paid, as_json=as_json)
-            if sold is not None and sold.asked:
-                tell_checkouts(sold, as_json=as_json)
-            if (done is not None and done.did_work) or (paid is not None and paid.answered):
-                continue
-            if (sold is not None and sold.over) or (read is not None and read.applied):
-                continue
-            if once:
-                return
-            stop.wait(every)
-
-
-def _one_round(tally: Tallystick, stop: _Stop) -> Run | None:
-    """Bill until nothing is due, or until we are to stop; None where the database was away."""
-    from tallystick.errors import StorageUnavailable
-
-    total: Run | None = None
-    try:
-        for step in tally.invoices.steps():
-            total = step if total is None else total + step
-            if stop.asked:
-                break
-    except StorageUnavailable as away:
-        warn(f"{away}; trying again later")
-    return total
-
-
-def _one_event_round(tally: Tallystick, stop: _Stop) -> ReadObjects | None:
-    """Ask for what events told of; None where the database was away."""
-    from tallystick.errors import StorageUnavailable
-
-    try:
-        return tally.provider_events.run(stop=lambda: stop.asked)
-    except StorageUnavailable as away:
-        warn(f"{away}; trying again later")
-        return None
-
-
-def _one_payment_round(tally: Tallystick, stop: _Stop) -> Finished | None:
-    """Go on with payment intents; None where the database was away."""
-    from tallystick.errors import StorageUnavailable
-
-    try:
-        return tally.payments.run(stop=lambda: stop.asked)
-    except StorageUnavailable as away:
-        warn(f"{away}; trying again later")
-        return None
-
-
-def _one_checkout_round(tally: Tallystick, stop: _Stop) -> CheckoutRun | None:
-    """Go on with checkouts; None where the database was away."""
-    from tallystick.errors import StorageUnavailable
-
-    try:
-        return tally.checkouts.run(stop=lambda: stop.asked)
-    except StorageUnavailable as away:
-        warn(f"{away}; trying again later")
-        return None
-
-
-def _tell(done: Run, *, as_json: bool) -> None:
-    if as_json:
-        say_json(_tree(done, done.set_aside), line=True)
-    else:
-        say("; ".join(_summary(done)))
-        _print_set_aside(done, done.set_aside)
-    sys.stdout.flush()
-
-
-@contextlib.contextmanager
-def _ends_at_signals(stop: _Stop) -> Iterator[None]:
-    """Turn the signals that ask us to end into a word; the first time gently."""
-
-    def ask(number: int, _: object) -> None:
-        if stop.asked:
-            raise KeyboardInterrupt  # asked twice: at once
-        warn("stopping after this batch" if number == signal.SIGINT else "stopping")
-        stop.asked = True
-
-    kinds = (signal.SIGTERM, signal.SIGINT)
-    before = {kind: signal.signal(kind, ask) for kind in kinds}
-    try:
-        yield
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)

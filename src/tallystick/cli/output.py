@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -15,7 +16,9 @@ from tallystick.core.number import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["never_fail", "say", "say_bytes", "say_json", "say_table", "warn", "whole"]
+    from _typeshed import DataclassInstance
+
+__all__ = ["never_fail", "say", "say_bytes", "say_counts", "say_json", "say_table", "warn", "whole"]
 
 _WIDE: Final = 200
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -62,6 +65,16 @@ def say_json(value: object, *, line: bool = False) -> None:
     text = json.dumps(value, indent=None if line else 2, ensure_ascii=False, default=_plain_value)
     # A lone surrogate (of a file's name) has no UTF-8; as a \uXXXX escape it stays valid JSON.
     say_bytes(f"{text}\n".encode(errors="backslashreplace"))
+
+
+def say_counts(words: str, done: DataclassInstance, *, as_json: bool) -> None:
+    """Print what a run came to: each of its counts by its name; for people, those above zero."""
+    counts = {each.name: getattr(done, each.name) for each in fields(done)}
+    if as_json:
+        say_json({words: counts}, line=True)
+        return
+    told = (f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+    say(f"{words}: {', '.join(told)}")
 
 
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: str = "") -> None:

@@ -13,11 +13,10 @@ from tallystick.cli.output import say, say_json, say_table
 from tallystick.cli.times import At, moment_or_none
 
 if TYPE_CHECKING:
-    from tallystick.app.intent_run import Finished
     from tallystick.core.intent import Intent
     from tallystick.wiring import Tallystick
 
-__all__ = ["payments", "tell_finished"]
+__all__ = ["payments"]
 
 payments = typer.Typer(
     name="payments",
@@ -167,17 +166,6 @@ def cancel(tally: Tallystick, id_: _Id, at: At = None, as_json: AsJson = False) 
 def retry(tally: Tallystick, id_: _Id, at: At = None, as_json: AsJson = False) -> None:
     """Go on with an intent that was set aside, once its reason is cured."""
     _tell(tally.payments.retry(id_, at=moment_or_none(at, "--at")), as_json=as_json)
-
-
-def tell_finished(done: Finished, *, as_json: bool) -> None:
-    """Tell what a run of intents came to."""
-    names = ("begun", "succeeded", "declined", "canceled", "waiting", "silent", "set_aside")
-    counts = {name: getattr(done, name) for name in names}
-    if as_json:
-        say_json({"payments": counts}, line=True)
-    else:
-        told = (f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-        say(f"payments: {', '.join(told)}")
 
 
 def _tell(intent: Intent, *, as_json: bool) -> None:

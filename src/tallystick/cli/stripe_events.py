@@ -12,11 +12,10 @@ from tallystick.cli.output import say, say_json, say_table
 from tallystick.cli.times import At, moment_or_none
 
 if TYPE_CHECKING:
-    from tallystick.app.inbox_run import ReadObjects
     from tallystick.core.provider_event import ProviderEvent
     from tallystick.wiring import Tallystick
 
-__all__ = ["events", "tell_read"]
+__all__ = ["events"]
 
 events = typer.Typer(
     name="events",
@@ -95,17 +94,6 @@ def prune(
         say_json({"removed": removed})
     else:
         say(f"{removed:,} removed")
-
-
-def tell_read(done: ReadObjects, *, as_json: bool) -> None:
-    """Tell what a run of events came to."""
-    names = ("applied", "ignored", "later", "silent", "failed", "set_aside")
-    counts = {name: getattr(done, name) for name in names}
-    if as_json:
-        say_json({"events": counts}, line=True)
-    else:
-        told = (f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-        say(f"events: {', '.join(told)}")
 
 
 def _tree(event: ProviderEvent) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from tallystick.cli.arguments import AsJson, Usage, ends_well
+from tallystick.cli.ledger import Database, Prefix, Schema, ledger
 from tallystick.cli.output import say, say_json, warn
 from tallystick.cli.stripe_book import Live, open_book
+from tallystick.cli.stripe_mirror import Customers, Subscriptions, import_existing
 from tallystick.errors import SetupError
 
 __all__ = ["COMMANDS"]
@@ -20,11 +22,21 @@ _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 @ends_well
 def import_(
-    file: Annotated[str, typer.Argument(help="The catalogue to write: .yaml, .yml or .json.")],
+    file: Annotated[
+        str | None,
+        typer.Argument(help="The catalogue to write: .yaml, .yml or .json.", show_default=False),
+    ] = None,
+    customers: Customers = False,
+    subscriptions: Subscriptions = False,
     live: Live = False,
     as_json: AsJson = False,
+    database: Database = None,
+    tables: Prefix = "tallystick_",
+    schema: Schema = None,
 ) -> None:
     """Write a catalogue from the products, prices, coupons and codes of an account.
+
+    With --customers or --subscriptions these are taken over into the database instead.
 
     Lines have Stripe's price ids, so that `pull` finds each. What a catalogue cannot express is
     named, and the rest is written. A licensed price is taken as a flat fee: write `type: per_seat`
@@ -34,6 +46,18 @@ def import_(
     """
     from tallystick.providers.stripe.book_import import imported
 
+    if customers or subscriptions or file is None:
+        if file is not None or not (customers or subscriptions):
+            raise Usage("name a catalogue to write, or say --customers or --subscriptions")
+        with ledger(database, tables, schema) as tally:
+            import_existing(
+                tally,
+                customers=customers,
+                subscriptions=subscriptions,
+                live=live,
+                as_json=as_json,
+            )
+        return
     path = Path(file)
     if path.suffix not in _SUFFIXES:
         raise Usage(f"{file!r} has no suffix that is written here; use {', '.join(_SUFFIXES)}")

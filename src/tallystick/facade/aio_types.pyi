@@ -20,11 +20,13 @@ from tallystick.app.imports import BadLine, Imported
 from tallystick.app.inbox_run import ReadObjects
 from tallystick.app.intent_run import Finished
 from tallystick.app.meters import KeptMeter
+from tallystick.app.mirror_import import Reconciled
 from tallystick.app.price_migration import MigrationPreview
 from tallystick.app.price_migration_run import MigrationRun, MigrationUndone
+from tallystick.app.provider_act import ActsDone
 from tallystick.app.publish import Publication
 from tallystick.app.replay import Replay
-from tallystick.app.subscription import Made
+from tallystick.app.subscription import Made, MoveMaker
 from tallystick.app.usage import Figure, Recorded, Status, Window
 from tallystick.app.verify import Report
 from tallystick.core.backtest import Backtest
@@ -37,8 +39,9 @@ from tallystick.core.entitlement import Access
 from tallystick.core.intent import Intent, IntentState
 from tallystick.core.invoice import Invoice, InvoiceStatus
 from tallystick.core.meter import Meter
+from tallystick.core.mirror import Mirrored
 from tallystick.core.money import Money
-from tallystick.core.move import AddOn, Billing, Phase, Proration
+from tallystick.core.move import AddOn, Billing, Move, Phase, Proration
 from tallystick.core.override import Override
 from tallystick.core.page import Page
 from tallystick.core.parent import Parent
@@ -59,6 +62,7 @@ from tallystick.facade.lease import Lease
 from tallystick.facade.questions import Count
 from tallystick.facade.reservation import Quantity, Reservation
 from tallystick.files.events import EventFile
+from tallystick.providers.stripe.subscriptions import StripeSubscriptions
 from tallystick.storage.credits import GrantRow
 from tallystick.storage.dunning import ClimbState
 from tallystick.storage.invoice_items import InvoiceItem
@@ -76,6 +80,7 @@ __all__ = [
     "AsyncCustomers",
     "AsyncDunnings",
     "AsyncInvoices",
+    "AsyncMirrors",
     "AsyncMoves",
     "AsyncOverrides",
     "AsyncPayments",
@@ -182,6 +187,7 @@ class AsyncTallystick(Generic[Key]):
     ) -> Lease: ...
     async def migrate(self) -> tuple[Migration, ...]: ...
     async def migrations(self) -> tuple[Migration, ...]: ...
+    mirrors: AsyncMirrors
     overrides: AsyncOverrides
     payments: AsyncPayments
     async def plan(
@@ -803,6 +809,53 @@ class AsyncOverrides:
         value: object = ...,
         connection: AsyncConnection | AsyncSession | None = ...,
     ) -> Override: ...
+
+class AsyncMirrors:
+    async def ask(
+        self,
+        id: str,
+        move: Move | MoveMaker,
+        *,
+        customer: str | None = ...,
+        idempotency_key: str | None = ...,
+        at: datetime | None = ...,
+    ) -> Made: ...
+    async def biller(self, provider: str = ...) -> StripeSubscriptions: ...
+    async def fetch(
+        self, reference: str, *, provider: str = ..., at: datetime | None = ...
+    ) -> Subscription: ...
+    async def import_customers(
+        self,
+        *,
+        provider: str = ...,
+        tell: Callable[[Imported], object] = ...,
+        at: datetime | None = ...,
+    ) -> Imported: ...
+    async def import_subscriptions(
+        self,
+        *,
+        provider: str = ...,
+        tell: Callable[[Imported], object] = ...,
+        at: datetime | None = ...,
+    ) -> Imported: ...
+    async def keep(
+        self,
+        told: Mirrored,
+        *,
+        at: datetime | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Subscription: ...
+    async def reconcile(
+        self, *, provider: str = ..., apply: bool = ..., at: datetime | None = ...
+    ) -> Reconciled: ...
+    async def run(
+        self,
+        at: datetime | None = ...,
+        *,
+        provider: str = ...,
+        limit: int | None = ...,
+        stop: Callable[[], bool] = ...,
+    ) -> ActsDone: ...
 
 class AsyncInvoices:
     async def add_item(

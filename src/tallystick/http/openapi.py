@@ -25,8 +25,8 @@ def describe(
 ) -> dict[str, Any]:
     """Complete what the framework found with the routes and components written by hand.
 
-    The routes of usage, entitlements and checkout are described where the service has a ledger, that
-    of webhooks where events are expected.
+    The routes of usage, entitlements and checkout are described where the service has a ledger,
+    that of webhooks where events are expected.
     """
     components = dict(base.get("components", {}))
     components["schemas"] = {

@@ -1,11 +1,12 @@
-"""The worker of a host's program: reads events, bills what is due, finishes payments, again."""
+"""The worker of a host's program: it goes on with all that is due, again and again."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.app.billing import Run
 from tallystick.core.property import shown
 from tallystick.errors import SetupError
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run_worker", "seconds_between", "set_up"]
 
-R = TypeVar("R")
 _log: Final = logging.getLogger("tallystick.integrations")
 _LONGEST: Final = 86_400
 _AT_ONCE: Final = 500  # documents: a program that ends waits for no more than these
@@ -45,25 +45,29 @@ async def set_up(tally: Tallystick, author: str) -> None:
 
 
 async def run_worker(tally: Tallystick, every: int) -> None:
-    """Read events, bill what is due, finish payments and checkouts, and again so many seconds later.
+    """Go on with all that is due, and again so many seconds later, until it is cancelled.
 
-    It ends when it is cancelled.  Any number of processes may do so at once.  A run that fails is
-    logged, holds up no other, and is tried again.
+    Any number of processes may do so at once.  A run that fails is logged, holds up no other, and
+    is tried again.
     """
+    rounds: tuple[tuple[Callable[..., Awaitable[Any]], str], ...] = (
+        (tally.aio.provider_events.run, "events were not read"),
+        (tally.aio.invoices.run, "what is due was not billed"),
+        (tally.aio.payments.run, "payments were not gone on with"),
+        (tally.aio.checkouts.run, "checkouts were not gone on with"),
+        (tally.aio.mirrors.run, "what providers bill was not gone on with"),
+    )
     while True:
-        read = await _tried(tally.aio.provider_events.run, "events were not read", every)
-        billed = await _tried(tally.aio.invoices.run, "what is due was not billed", every)
-        paid = await _tried(tally.aio.payments.run, "payments were not gone on with", every)
-        sold = await _tried(tally.aio.checkouts.run, "checkouts were not gone on with", every)
-        more = billed is not None and billed.documents >= _AT_ONCE
-        asked = (paid, sold, read)
-        more = more or any(each is not None and each.asked >= _AT_ONCE for each in asked)
-        await asyncio.sleep(0 if more else every)
+        done = [await _done(run, sentence, every) for run, sentence in rounds]
+        await asyncio.sleep(0 if max(done) >= _AT_ONCE else every)
 
 
-async def _tried(run: Callable[..., Awaitable[R]], sentence: str, every: int) -> R | None:
+async def _done(run: Callable[..., Awaitable[Any]], sentence: str, every: int) -> int:
+    """Go on with one part; give how many there were of it."""
     try:
-        return await run(limit=_AT_ONCE)
+        found = await run(limit=_AT_ONCE)
     except Exception:  # noqa: BLE001 - whatever it is, the next run goes on once it is cured
         _log.exception("%s; it is tried again in %s seconds", sentence, every)
-        return None
+        return 0
+    many: int = found.documents if isinstance(found, Run) else found.asked
+    return many

@@ -26,6 +26,7 @@ from tallystick.storage.lease_tables import LEASE_GRANTS
 from tallystick.storage.owned import owners
 from tallystick.storage.parent_tables import PARENT_GRANTS
 from tallystick.storage.price_migration_tables import PRICE_MIGRATION_GRANTS
+from tallystick.storage.provider_act_tables import PROVIDER_ACT_GRANTS
 from tallystick.storage.role_facts import facts_of
 from tallystick.storage.scope import ALL_SETTING, CUSTOMER_SETTING
 from tallystick.storage.tables import Tables
@@ -61,6 +62,7 @@ GRANTS: Final[Mapping[str, frozenset[str]]] = {
     **INTENT_GRANTS,
     **CHECKOUT_GRANTS,
     **INBOX_GRANTS,
+    **PROVIDER_ACT_GRANTS,
 }
 """What the role may do with each table, by its name without the prefix; the rest is nothing."""
 

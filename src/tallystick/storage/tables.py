@@ -38,6 +38,7 @@ from tallystick.storage.intent_tables import make_intents
 from tallystick.storage.lease_tables import make_lease_tables
 from tallystick.storage.parent_tables import make_parent_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
+from tallystick.storage.provider_act_tables import make_provider_acts
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
 
 __all__ = ["PREFIX", "Tables", "tables_of"]
@@ -93,9 +94,7 @@ class Tables:
         self.customer_coupon_slots = coupons.customer_coupon_slots
         self.redemptions = coupons.redemptions
         self.invoice_discounts = coupons.invoice_discounts
-        credits_ = make_credit_tables(self.metadata, prefix)
-        self.credit_grants = credits_.credit_grants
-        self.credit_moves = credits_.credit_moves
+        self.credit_grants, self.credit_moves = make_credit_tables(self.metadata, prefix)
         by_rule = make_credit_rule_tables(self.metadata, prefix)
         self.plan_grants = by_rule.plan_grants
         self.top_up_rules = by_rule.top_up_rules
@@ -112,6 +111,7 @@ class Tables:
         self.leases, self.entitlement_overrides = leased
         self.checkouts = make_checkouts(self.metadata, prefix)
         self.intents = make_intents(self.metadata, prefix)
+        self.provider_acts = make_provider_acts(self.metadata, prefix)
         self.provider_events, self.provider_objects = make_inbox_tables(self.metadata, prefix)
 
     @property

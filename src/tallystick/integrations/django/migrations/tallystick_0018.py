@@ -14,5 +14,5 @@ __all__ = ["Migration"]
 class Migration(DjangoMigration):
     """Applies the revision."""
 
-    dependencies: ClassVar = [("tallystick", "tallystick_0016")]
+    dependencies: ClassVar = [("tallystick", "tallystick_0017")]
     operations: ClassVar = [Apply("tallystick_0018")]

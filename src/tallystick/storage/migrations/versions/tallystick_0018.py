@@ -12,7 +12,7 @@ from tallystick.storage.revision import apply, undo
 __all__ = ["downgrade", "upgrade"]
 
 revision = "tallystick_0018"
-down_revision = "tallystick_0016"
+down_revision = "tallystick_0017"
 branch_labels = None
 depends_on = None
 
