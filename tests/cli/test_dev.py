@@ -47,11 +47,11 @@ class Reader:
             with refused:
                 return address, refused.read().decode()
 
-    def sees(self, words: str) -> str:
+    def sees(self, words: str, path: str = "") -> str:
         """Look again until the page says something."""
         end = time.monotonic() + PATIENCE
         while True:
-            _, text = self.get(self.page)
+            _, text = self.get(self.page + path)
             if re.search(words, text):
                 return text
             assert time.monotonic() < end, (words, text)
@@ -90,6 +90,17 @@ def test_from_a_plan_to_an_invoice_that_is_paid(tmp_path: Path) -> None:
         applied = {each.type for each in tally.provider_events.list(state="applied", limit=100)}
         assert "payment_intent.succeeded" in applied
         assert list(tally.provider_events.list(state="set_aside")) == []
+
+
+def test_a_payment_that_takes_days_unlocks_when_it_has_arrived(tmp_path: Path) -> None:
+    shop_in(tmp_path)
+    with dev(tmp_path) as running:
+        reader = Reader(running)
+        pay, _ = reader.send(f"{reader.page}/buy", plan="pro")
+        _, text = reader.send(pay, card="pm_usBankAccount_success")
+        assert "Your payment is on its way." in text
+        assert "No plan yet." in reader.get(reader.page)[1]
+        assert "Pro</strong>: active" in reader.sees("Paid.</strong>", "/back")
 
 
 def test_each_run_begins_anew_and_touches_no_other_database(tmp_path: Path) -> None:
