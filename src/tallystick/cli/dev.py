@@ -14,6 +14,7 @@ import typer
 
 from tallystick.cli.arguments import Environment, Usage, ends_well, opened, plan_of
 from tallystick.cli.output import say, warn
+from tallystick.cli.worker import PARTS
 from tallystick.errors import MissingExtra, SetupError
 
 if TYPE_CHECKING:
@@ -216,10 +217,8 @@ def _service(
 
 def _work(tally: Tallystick) -> None:
     """Do what `tallystick worker` does, once."""
-    tally.provider_events.run(limit=_AT_ONCE)
-    tally.invoices.run(limit=_AT_ONCE)
-    tally.payments.run(limit=_AT_ONCE)
-    tally.checkouts.run(limit=_AT_ONCE)
+    for part in PARTS:
+        getattr(tally, part).run(limit=_AT_ONCE)
 
 
 def _deliver(fake: FakeStripe) -> None:
