@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tallystick.wiring import Tallystick
 from tests.dev import dev, shop_in
 
 if TYPE_CHECKING:
@@ -48,11 +47,11 @@ class Reader:
             with refused:
                 return address, refused.read().decode()
 
-    def sees(self, words: str) -> str:
+    def sees(self, words: str, path: str = "") -> str:
         """Look again until the page says something."""
         end = time.monotonic() + PATIENCE
         while True:
-            _, text = self.get(self.page)
+            _, text = self.get(self.page + path)
             if re.search(words, text):
                 return text
             assert time.monotonic() < end, (words, text)
@@ -84,8 +83,24 @@ def test_from_a_plan_to_an_invoice_that_is_paid(tmp_path: Path) -> None:
         assert "Max</strong>: active" in text
         explained = reader.get(f"{reader.origin}/invoices/you/INV-000002/explained")[1]
         assert "-min(29.00 USD" in explained
-    with closing(sqlite3.connect(tmp_path / ".tallystick" / "dev.db")) as ledger:
-        assert ledger.execute("SELECT count(*) FROM tallystick_subscriptions").fetchone() == (1,)
+    with Tallystick(f"sqlite:///{tmp_path / '.tallystick' / 'dev.db'}") as tally:
+        assert tally.verify().ok
+        (held,) = tally.subscriptions.list(customer="you")
+        assert (held.items[0].offer, held.state) == ("max@1", "active")
+        applied = {each.type for each in tally.provider_events.list(state="applied", limit=100)}
+        assert "payment_intent.succeeded" in applied
+        assert list(tally.provider_events.list(state="set_aside")) == []
+
+
+def test_a_payment_that_takes_days_unlocks_when_it_has_arrived(tmp_path: Path) -> None:
+    shop_in(tmp_path)
+    with dev(tmp_path) as running:
+        reader = Reader(running)
+        pay, _ = reader.send(f"{reader.page}/buy", plan="pro")
+        _, text = reader.send(pay, card="pm_usBankAccount_success")
+        assert "Your payment is on its way." in text
+        assert "No plan yet." in reader.get(reader.page)[1]
+        assert "Pro</strong>: active" in reader.sees("Paid.</strong>", "/back")
 
 
 def test_each_run_begins_anew_and_touches_no_other_database(tmp_path: Path) -> None:

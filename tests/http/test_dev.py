@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from tallystick.providers.stripe.settings import StripeSettings
 from tallystick.system import SystemClock
 from tallystick.testing.clock import AheadClock
 from tallystick.testing.fake_stripe import FakeStripe, running
+from tallystick.testing.fake_stripe.refusal import Refused
 from tallystick.wiring import Tallystick
 from tests.databases import storage_sqlite_file
 from tests.shop import SHOP
@@ -54,8 +56,8 @@ class Buyer:
         assert answer.status_code == 200
         return str(answer.text)
 
-    def pays(self, address: str) -> None:
-        self.fake.pay(address.rpartition("/")[2])
+    def pays(self, address: str, card: str = "pm_card_visa") -> None:
+        self.fake.pay(address.rpartition("/")[2], card)
 
     def has(self) -> list[tuple[str, str]]:
         found = self.tally.subscriptions.list(customer=YOU)
@@ -77,12 +79,14 @@ def buyer(storage_sqlite_file: Storage, tmp_path: Path) -> Iterator[Buyer]:
     fake = FakeStripe(clock, api_key=KEY)
     with running(fake) as address:
         account = fake.account.id
-        provider = Stripe(StripeSettings(key=KEY, account=account, address=address))
+        settings = StripeSettings(
+            key=KEY, account=account, address=address, return_url=f"{ORIGIN}/dev"
+        )
         tally = Tallystick(
             storage_sqlite_file.engine,
             catalog=load_catalog(path),
             clock=clock,
-            providers=[provider],
+            providers=[Stripe(settings)],
             signing_keys=["a key of a test, and long enough for it"],
             return_origins=[ORIGIN],
         )
@@ -116,6 +120,18 @@ def test_a_form_may_lead_here_and_to_the_page_to_pay_on_alone(buyer: Buyer) -> N
     policy = buyer.client.get("/dev").headers["content-security-policy"]
     assert f"form-action 'self' {buyer.fake.account.site};" in policy
     assert "default-src 'none'" in policy
+
+
+def test_the_pricing_page_leads_there(buyer: Buyer) -> None:
+    assert '<a href="dev">Buy one</a>' in buyer.sees("/")
+
+
+def test_a_refusal_is_never_taken_for_the_page_that_is_held(buyer: Buyer) -> None:
+    refused = buyer.sends("buy", plan="none")
+    assert refused.headers["cache-control"] == "no-store"
+    headers = {"origin": ORIGIN, "if-none-match": refused.headers["etag"]}
+    again = buyer.client.post("/dev/buy", data={"plan": "none"}, headers=headers)
+    assert again.status_code == 422
 
 
 # --- what a form may say ------------------------------------------------------------------------
@@ -243,6 +259,37 @@ def test_the_page_at_the_provider(buyer: Buyer) -> None:
     assert "Your page at the provider" in buyer.sees()
     address = buyer.sends("portal").headers["location"]
     assert address.startswith(f"{buyer.fake.account.site}/portal/")
+
+
+def test_what_the_kept_card_does_not_pay_can_be_paid_on_a_page(buyer: Buyer) -> None:
+    buyer.tally.customers.update(YOU, provider="stripe")
+    address = buyer.sends("buy", plan="pro").headers["location"]
+    buyer.pays(address, "pm_card_authenticationRequired")
+    assert "<strong>Paid.</strong>" in buyer.sees("/dev/back")
+    (held,) = buyer.tally.subscriptions.list(customer=YOU)
+    buyer.sends("change", subscription=held.id, plan="max")
+    assert "refresh" in buyer.sees("/dev/back")
+    buyer.tally.invoices.run()
+    assert "70.00 USD left to pay, not asked for yet" in buyer.sees()
+    buyer.tally.payments.run()
+    page = buyer.sees("/dev/back")
+    assert "refresh" not in page
+    assert "70.00 USD left to pay, waiting" in page
+    (address,) = re.findall('<a href="([^"]+)">Pay it</a>', page)
+    buyer.pays(address)
+    (intent,) = buyer.tally.payments.list(customer=YOU, state="waiting")
+    buyer.tally.payments.run(at=intent.next_at)
+    assert "left to pay" not in buyer.sees()
+
+
+def test_two_pages_for_one_plan_sell_one(buyer: Buyer) -> None:
+    first = buyer.sends("buy", plan="pro").headers["location"]
+    second = buyer.sends("buy", plan="max").headers["location"]
+    with pytest.raises(Refused, match="expired"):
+        buyer.pays(first)
+    buyer.pays(second)
+    assert "<strong>Paid.</strong>" in buyer.sees("/dev/back")
+    assert buyer.has() == [("max@1", "active")]
 
 
 def test_its_invoices_can_be_opened_and_explained(buyer: Buyer) -> None:

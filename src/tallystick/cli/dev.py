@@ -14,6 +14,7 @@ import typer
 
 from tallystick.cli.arguments import Environment, Usage, ends_well, opened, plan_of
 from tallystick.cli.output import say, warn
+from tallystick.cli.worker import PARTS
 from tallystick.errors import MissingExtra, SetupError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ FILE: Final = Path(".tallystick") / "dev.db"
 _HOST: Final = "127.0.0.1"
 _EVERY: Final = 0.25  # seconds
 _MONTH: Final = timedelta(days=31)
+_DAYS: Final = 5  # seconds, for which a payment is on its way that takes days at a bank
 _AT_ONCE: Final = 100
 
 
@@ -97,7 +99,7 @@ def _run(catalog: Catalog[str, str], plan: str | None, listener: socket.socket) 
         settings = _settings(fake, address, origin)
         made = _make_price_list(catalog, settings, clock)
         with _ledger(catalog, plan, settings, clock, origin) as tally:
-            app, page = _service(tally, catalog, settings, clock, origin)
+            app, page = _service(tally, catalog, settings, origin, lambda: clock.skip(_MONTH))
             with _again_and_again(lambda: _work(tally), lambda: _deliver(fake)):
                 shown = page.addresses() | {"Pricing page": "/"}
                 say(f"Ledger        sqlite:///{FILE}  (of this run only)")
@@ -198,14 +200,14 @@ def _service(
     tally: Tallystick,
     catalog: Catalog[str, str],
     settings: StripeSettings,
-    clock: AheadClock,
     origin: str,
+    later: Callable[[], object],
 ) -> tuple[ASGIApp, DevPage]:
     from tallystick.http.api import create_app
     from tallystick.http.dev import DevPage
     from tallystick.http.dev_shop import DevShop
 
-    shop = DevShop(tally, catalog, origin, lambda: clock.skip(_MONTH))
+    shop = DevShop(tally, catalog, origin, later)
     page = DevPage(shop, pays_at=settings.address or origin)
     return create_app(catalog, tally=tally, dev=page), page
 
@@ -215,15 +217,16 @@ def _service(
 
 def _work(tally: Tallystick) -> None:
     """Do what `tallystick worker` does, once."""
-    tally.provider_events.run(limit=_AT_ONCE)
-    tally.invoices.run(limit=_AT_ONCE)
-    tally.payments.run(limit=_AT_ONCE)
-    tally.checkouts.run(limit=_AT_ONCE)
+    for part in PARTS:
+        getattr(tally, part).run(limit=_AT_ONCE)
 
 
 def _deliver(fake: FakeStripe) -> None:
     """Let the fake's time pass, and have it tell what happened; what is not taken waits."""
     fake.catch_up()
+    for intent in tuple(fake.account.of("payment_intent").values()):
+        if intent["status"] == "processing" and intent["created"] + _DAYS <= fake.account.now():
+            fake.settle(intent["id"])
     fake.deliver()
 
 

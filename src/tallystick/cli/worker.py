@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tallystick.app.billing import Run
     from tallystick.wiring import Tallystick
 
-__all__ = ["worker"]
+__all__ = ["PARTS", "worker"]
 
 _MOMENT = 0.2  # seconds until a signal is heard
 
@@ -56,6 +56,8 @@ _ROOMS: Final = (
     _Room("checkouts", "checkouts", lambda done: done.over),
     _Room("mirrors", "acts", lambda done: done.done + done.refused),
 )
+PARTS: Final = (_EVENTS.name, "invoices", *(room.name for room in _ROOMS))
+"""The parts of a ledger that a worker goes on with, each by its `run`, in this order."""
 
 
 @ends_well

@@ -7,11 +7,15 @@ customer of its own, who is deleted at the end.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tallystick import define_plans
+from tallystick.providers.stripe.book_client import Book
+from tallystick.providers.stripe.book_run import applied, compared
+from tallystick.providers.stripe.client import open_client
 from tallystick.providers.stripe.provider import Stripe
-from tallystick.system import SystemIds
+from tallystick.system import SystemClock, SystemIds
 from tallystick.wiring import Tallystick
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 
     from stripe import StripeClient
 
+    from tallystick.core.lock import Lock
     from tallystick.providers.stripe.settings import StripeSettings
 
 __all__ = ["STORIES"]
@@ -114,9 +119,39 @@ def without_a_card_there_is_a_page_that_can_be_given_up(settings: StripeSettings
         assert (made.status(), made.taken()) == ("open", [])
 
 
+def the_price_list_is_made_once(settings: StripeSettings) -> None:
+    name = SystemIds().new("tst")
+    plan = {"id": name, "name": "Pro", "price": 2900, "currency": "USD", "interval": "month"}
+    catalog = define_plans([{**plan, "intervalCount": 3, "active": True, "features": []}])
+    client, now = open_client(settings), SystemClock().now()
+    locks: list[Lock] = []
+
+    def made(lock: Lock | None) -> list[str]:
+        found = compared(Book(client), catalog, lock, environment="test", at=now)
+        steps = [step for step in found.steps if step.key == name]
+        applied(
+            Book(client),
+            replace(found, steps=tuple(steps)),
+            keep=locks.append,
+            tell=lambda *_: None,
+        )
+        return [f"{step.verb} {step.kind}" for step in steps]
+
+    assert made(None) == ["create product", "create price"]
+    assert made(locks[-1]) == []
+    line = locks[-1].prices[name]
+    price = client.v1.prices.retrieve(str(line.provider_id))
+    assert (price.unit_amount, price.currency, price.active) == (2900, "usd", True)
+    assert price.recurring is not None
+    assert (price.recurring.interval, price.recurring.interval_count) == ("month", 3)
+    assert price.metadata.to_dict()["billing_plan_id"] == name
+    client.v1.products.update(str(price.product), {"active": False})
+
+
 STORIES: tuple[Callable[[StripeSettings], None], ...] = (
     an_invoice_is_collected_and_given_back,
     a_card_that_is_declined_pays_nothing_and_another_does,
     without_a_card_there_is_a_page_that_can_be_given_up,
+    the_price_list_is_made_once,
 )
 """All of them."""
