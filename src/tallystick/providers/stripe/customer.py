@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tallystick.core.period import instant_text
 from tallystick.errors import NotFound
@@ -43,10 +43,11 @@ def name_payer(client: stripe.StripeClient, customer: Customer) -> str:
         return client.v1.customers.create({"metadata": labels}, {"idempotency_key": key_now})
 
     made = find() or make_once(key, find, make, "customer of Stripe")
-    with our_errors("customer of Stripe", made.id):
-        client.v1.customers.update(
-            made.id, {"name": customer.name or "", "email": customer.email or ""}
-        )
+    told: Any = {"name": customer.name, "email": customer.email}
+    known = {name: text for name, text in told.items() if text is not None}
+    if known:
+        with our_errors("customer of Stripe", made.id):
+            client.v1.customers.update(made.id, known)  # type: ignore[arg-type]  # of its names
     return made.id
 
 
