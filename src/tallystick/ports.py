@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
 
     from tallystick.core.checkout_page import OpenedPage, Page, PageState
     from tallystick.core.customer import Customer
@@ -17,8 +18,18 @@ if TYPE_CHECKING:
     from tallystick.core.provider import Abilities
     from tallystick.core.provider_event import Fetched, ProviderEvent
     from tallystick.core.tax_decision import TaxDecision, TaxQuestion
+    from tallystick.core.usage_report import UsageReport
 
-__all__ = ["Clock", "EventSource", "Ids", "NamesPayers", "Pages", "Provider", "TaxEngine"]
+__all__ = [
+    "Clock",
+    "EventSource",
+    "Ids",
+    "NamesPayers",
+    "Pages",
+    "Provider",
+    "ReportsUsage",
+    "TaxEngine",
+]
 
 
 class Clock(Protocol):
@@ -155,6 +166,28 @@ class Pages(Protocol):
 
     def open_portal(self, payer: str, return_url: str) -> str:
         """Give the address of the page on which a customer looks after what they have."""
+        ...
+
+
+@runtime_checkable
+class ReportsUsage(Protocol):
+    """What a provider can do besides that bills metered usage itself: be told of it.
+
+    It is never called inside a transaction.
+    """
+
+    def report_usage(self, report: UsageReport) -> None:
+        """Take a report; one that it knows already changes nothing.
+
+        Raises OutcomeUnknown; NotFound; Conflict where it refuses.
+        """
+        ...
+
+    def known_usage(self, report: UsageReport) -> Decimal:
+        """Give what it has added up in the window of a report.
+
+        Raises OutcomeUnknown; NotFound, Conflict.
+        """
         ...
 
 

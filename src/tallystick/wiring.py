@@ -26,6 +26,7 @@ from tallystick.facade.events import ProviderEvents
 from tallystick.facade.gate import Gate
 from tallystick.facade.invoices import Invoices
 from tallystick.facade.keys import Key
+from tallystick.facade.meter_reports import MeterReports
 from tallystick.facade.mirrors import Mirrors
 from tallystick.facade.offline import open_offline
 from tallystick.facade.overrides import Overrides
@@ -154,6 +155,7 @@ class Tallystick(Gate[Key]):
         self.dunning = Dunnings(self)
         self.payments = Payments(self)
         self.provider_events = ProviderEvents(self)
+        self.meter_reports = MeterReports(self)
         self.billers = {each.name: each for each in billers}
         self.mirrors = Mirrors(self)
         self.price_migrations = PriceMigrations(self)

@@ -243,12 +243,13 @@ def test_every_move_of_ours_is_refused(shop: Selling) -> None:
     id_ = shop.mirror(shop.sold("pro", "seat")).id
     with shop.tally.begin() as unit:
         acts = shop.tally.subscriptions
-        for act in (
+        refused: list[Callable[[], object]] = [
             lambda: acts.change(id_, seats=4, connection=unit.connection),
             lambda: acts.cancel(id_, connection=unit.connection),
             lambda: acts.pause(id_, connection=unit.connection),
             lambda: acts.lapse(id_, connection=unit.connection),
-        ):
+        ]
+        for act in refused:
             with pytest.raises(Conflict, match="stripe bills subscription"):
                 act()
     assert moves(shop, id_) == 1

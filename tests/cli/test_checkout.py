@@ -1,4 +1,4 @@
-"""`tallystick checkouts resolve` as a person and a script meet it."""
+"""`tallystick checkout resolve` as a person and a script meet it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _a_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*words: str) -> Result:
-    result = CliRunner().invoke(app, ["checkouts", "resolve", *words, "--at", "2026-10-01"])
+    result = CliRunner().invoke(app, ["checkout", "resolve", *words, "--at", "2026-10-01"])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
 

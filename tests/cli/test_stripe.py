@@ -172,6 +172,10 @@ def test_a_live_key_is_used_only_with_its_word(
         refused = run("stripe", command)
         assert refused.exit_code == 2
         assert "add --live" in refused.stderr
+    for command in ("plan", "apply", "pull", "drift"):
+        unnamed = run("stripe", command, "--live")
+        assert unnamed.exit_code == 2
+        assert "--environment production" in unnamed.stderr
 
 
 def test_the_key_of_another_account_is_refused(

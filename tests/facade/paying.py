@@ -36,7 +36,7 @@ class Shop:
     fake: FakeStripe
     stripe: Stripe
 
-    def open(self, plan: str = "basic", customer: str = "acme", **more: Any) -> Checkout:
+    def open(self, plan: Any = "basic", customer: str = "acme", **more: Any) -> Checkout:
         return self.tally.checkouts.open(customer, **{"plan": plan, **BACK, **more})
 
     def pay(self, checkout: Checkout, card: str = "pm_card_visa") -> None:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from tallystick import Money, Tallystick, currency
+from tallystick.app import checkout_run
 from tallystick.app.asking import LEASE
 from tallystick.core.checkout_page import PageState
 from tallystick.core.intent import ProviderAccount
@@ -20,12 +21,13 @@ from tallystick.errors import (
     NotFound,
     PriceChanged,
     QuoteExpired,
+    RateLimited,
     SetupError,
 )
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.fake_stripe import Fault, Seen
 from tallystick.testing.fake_stripe.refusal import Refused
-from tests.facade.billing import START, catalog, digest, usd
+from tests.facade.billing import START, catalog, day, digest, usd
 from tests.facade.paying import BACK, Shop, shop_at
 
 if TYPE_CHECKING:
@@ -110,6 +112,8 @@ def test_what_cannot_be_sold_is_refused_and_nothing_is_stored(shop: Shop) -> Non
         shop.open(provider="nobody")
     with pytest.raises(Conflict, match="no pages"):
         shop.open(provider="manual")
+    with pytest.raises(InvalidInput, match="by its id alone"):
+        shop.open({"plan": "basic"}, seats=2)
     for more in ({"quote": quote}, {"plan": None}):
         with pytest.raises(InvalidInput, match="one of the two"):
             shop.open(**more)
@@ -154,6 +158,11 @@ def test_a_rule_that_only_the_host_can_answer(database: Database) -> None:
 def test_a_code_that_does_not_act_is_no_lower_price(shop: Shop) -> None:
     with pytest.raises(Conflict, match="the code 'WELCOME' does not act"):
         shop.open(codes=["WELCOME"])
+    for number in range(49):  # what is tried in vain here counts as much as elsewhere
+        with pytest.raises(Conflict):
+            shop.open(codes=[f"GUESS{number}"])
+    with pytest.raises(RateLimited):
+        shop.open(codes=["GUESS"])
     assert not shop.tally.checkouts.list()
 
 
@@ -344,6 +353,25 @@ def test_what_was_due_before_is_numbered_before(shop: Shop) -> None:
     found = sorted(tally.invoices.list(), key=lambda each: each.invoice.number or "")
     assert [each.invoice.customer for each in found] == ["globex", "acme"]
     assert [each.status for each in found] == ["open", "paid"]
+    assert tally.verify().ok
+
+
+def test_what_fell_due_in_between_is_billed_first(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tally = shop.tally
+    tally.customers.create("globex")
+    tally.subscriptions.start("globex", "sms", at=day("2026-09-01T01:00"))
+    opened = shop.open()
+    shop.pay(opened)
+    monkeypatch.setattr(checkout_run, "run_billing", lambda *_: None)  # another is just doing it
+    waits = tally.checkouts.refresh(opened.id, at=LATER)
+    assert (waits.state, waits.set_aside) == ("open", None)
+    assert not tally.subscriptions.list(customer="acme")
+    monkeypatch.undo()
+    assert tally.checkouts.run(at=LATER + timedelta(hours=1)).complete == 1
+    found = sorted(tally.invoices.list(), key=lambda each: each.invoice.number or "")
+    assert [each.invoice.customer for each in found] == ["globex", "globex", "acme"]
     assert tally.verify().ok
 
 

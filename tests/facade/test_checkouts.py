@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,8 @@ from tallystick.core.canonical import to_tree
 from tallystick.core.checkout import PlanWish
 from tallystick.core.dialects import read_catalog
 from tallystick.core.dialects.tax_rules import read_tax_rules
+from tallystick.core.meter import Meter
+from tallystick.core.price import Graduated, Percentage, PerUnit, Volume
 from tallystick.core.provider import Abilities
 from tallystick.errors import (
     Conflict,
@@ -23,6 +26,8 @@ from tallystick.errors import (
     SetupError,
 )
 from tests.bank import Bank
+from tests.core.builders import catalog as sold_of
+from tests.core.builders import flat, metered, plan, tiers
 from tests.facade.billing import START, catalog, day, digest, opened, usd
 
 if TYPE_CHECKING:
@@ -177,10 +182,10 @@ def test_of_many_at_once_no_more_are_told_than_may_be(database: Database) -> Non
 
 
 def test_a_trial_is_given_once_to_a_customer_and_to_an_identity(tally: Tallystick) -> None:
-    found = one(tally, "basic")
+    found = one(tally, "basic", identities=["card/1"])
     assert (found.trial, found.today) == ("given", None)
     assert found.quote is not None
-    tally.quotes.accept(found.quote, identities=["card/1"])
+    tally.quotes.accept(found.quote)  # under the identities that it was quoted for
     tally.customers.create("globex")
     assert one(tally, "basic", "globex", identities=["card/2"]).trial == "given"
     again = one(tally, "basic", "globex", identities=["card/1"])
@@ -286,3 +291,32 @@ def test_at_another_time_it_is_asked_as_of_then(tally: Tallystick) -> None:
     found = one(tally, at=day("2026-12-31T12:00:00.5"))
     assert found.today is not None
     assert found.today.at == day("2026-12-31T12:00:00")
+
+
+def calls(id_: str, shape: Any, **more: Any) -> Any:
+    return metered(shape, id=f"{id_}-calls", meter="calls", **more)
+
+
+def test_what_is_reckoned_from_values_is_what_the_ledger_quotes(tally: Tallystick) -> None:
+    """A renewal asks for usage that nobody had: first tiers, minimums and commitments."""
+    per_call = tiers(("10", "0.10", "3.00"), (None, "0.05"))
+    sold = sold_of(
+        plan("tiered", flat("5.00", id="t"), calls("t", Graduated(per_call))),
+        plan("volume", calls("v", Volume(per_call))),
+        plan("percent", calls("p", Percentage(Decimal(3), Decimal(30)))),
+        plan("least", calls("l", PerUnit(Decimal(2)), minimum=Decimal(700))),
+        plan("commitment", flat("5.00", id="c"), minimum_commitment=Decimal(2_500)),
+        plan("grouped", calls("g", PerUnit(Decimal(2)), group_by=("model",))),
+        plan("trial", flat("5.00", id="r"), calls("r", Graduated(per_call)), trial_days=7),
+        meters={"calls": Meter(key="calls", group_by=("model",))},
+    )
+    tally.publish(sold, author="anna")
+    names = [each.id for each in sold]
+    mine = tally.checkouts.resolve("acme", names)
+    theirs = tally.checkouts.resolve("acme", names, biller="provider")
+    assert all(each.quote for each in mine)
+    assert [(e.plan, e.today, e.renewal) for e in theirs] == [
+        (e.plan, e.today, e.renewal) for e in mine
+    ]
+    due = [None if each.renewal is None else each.renewal.total.minor for each in mine]
+    assert due == [800, 300, 0, 700, 2_500, 0, 500]

@@ -1,51 +1,66 @@
-"""Checkouts as the least-privilege role of a program: it looks, quotes, counts and sells."""
+"""Checkouts as the least-privilege role of a program, and what of one it can never change."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
+from sqlalchemy.exc import ProgrammingError
 
 from tallystick import Tallystick
-from tallystick.core.coupon import Code
-from tallystick.errors import RateLimited
+from tallystick.errors import Conflict, TallystickError
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.ids import CountedIds
-from tests.core.builders import catalog, flat, percent_coupon, plan
-from tests.facade.billing import START
+from tests.facade.billing import START, catalog, day
+from tests.facade.paying import BACK
+from tests.page_bank import PageBank
 from tests.storage.roles import bare, ledger
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.storage.roles import Ledger
 
 __all__ = ["bare", "ledger"]
 
 
-def test_the_role_resolves_counts_and_sells(ledger: Ledger) -> None:
-    half = percent_coupon("half", "50", codes=(Code(code="HALF", max_redemptions=1),))
+def test_the_role_sells_and_gives_back(ledger: Ledger, tmp_path: Path) -> None:
+    bank = PageBank(tmp_path)
     with Tallystick(
         ledger.url(ledger.app),
-        catalog=catalog(plan("pro", flat("30.00"), trial_days=7), coupons=(half,)),
+        catalog=catalog(),
         clock=FrozenClock(START),
         ids=CountedIds(),
         role_check=True,
-        signing_keys=["k" * 32],
+        providers=[bank],
+        signing_keys=[b"k" * 32],
+        return_origins=["https://app.example"],
     ) as tally:
-        tally.publish(author="anna")
-        for name in ("acme", "globex"):
+        tally.publish(author="anna", at=day("2026-01-01"))
+        for name in ("acme", "globex", "child"):
             tally.customers.create(name)
-        [found] = tally.checkouts.resolve("acme", ["pro"], codes=["half"], identities=["card/1"])
-        assert (found.trial, len(found.taken)) == ("given", 1)
-        assert found.quote is not None
-        tally.quotes.accept(found.quote, identities=["card/1"])
-        [other] = tally.checkouts.resolve("globex", ["pro"], codes=["half"], identities=["card/1"])
-        assert (other.trial, other.taken) == ("had", ()), "another customer's trial is seen"
-        assert other.today is not None
-        assert other.today.total.minor == 3000
-        for number in range(4):
-            codes = [f"{number}-{each}" for each in range(10)]
-            tally.checkouts.resolve("globex", ["pro"], codes=codes)
-        with pytest.raises(RateLimited):
-            tally.checkouts.resolve("globex", ["pro"], codes=[f"4-{each}" for each in range(10)])
-        assert tally.checkouts.resolve("acme", ["pro"], codes=["x"])[0].reasons
+        tally.customers.set_parent("child", "globex")
+        tally.subscriptions.start("acme", "desk", at=START)  # its document comes before
+        bank.plan.extend([None, None, "silent before"])
+        pages = [
+            tally.checkouts.open("acme", plan=plan, provider="bank", at=START, **BACK)
+            for plan in ("pro", "basic")
+        ]
+        for page in pages:
+            assert page.reference is not None
+            bank.pay_page(page.reference)
+        for hours in (1, 2):
+            tally.checkouts.run(at=START + timedelta(hours=hours))
+        states = sorted(each.state for each in tally.checkouts.list())
+        assert states == ["complete", "refunded"]
+        issued = [each.invoice for each in tally.invoices.list()]
+        numbers = {each.currency.code: each.number for each in issued}
+        assert numbers == {"EUR": "INV-000001", "USD": "INV-000002"}
+        assert bank.moved() in {1000, 3500}
+        with pytest.raises(Conflict, match="documents of 'globex'"):
+            tally.checkouts.open("globex", plan="basic", provider="bank", **BACK)
         assert tally.verify().ok
+        with pytest.raises((ProgrammingError, TallystickError)), tally.begin() as unit:
+            unit.connection.execute(update(unit.tables.checkouts).values(amount=1))

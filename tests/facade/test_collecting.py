@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from tallystick import Tallystick
 from tallystick.app import collecting
-from tallystick.errors import Conflict, InvalidInput, OutcomeUnknown
+from tallystick.errors import Conflict, InvalidInput, OutcomeUnknown, SetupError
 from tallystick.providers.stripe.provider import Stripe
 from tallystick.providers.stripe.settings import StripeSettings
 from tallystick.testing.clock import FrozenClock
@@ -335,20 +335,28 @@ def test_one_whom_stripe_refuses_holds_up_no_other(
     assert tally.customers.get("a").provider_id is None
 
 
+@pytest.mark.parametrize(
+    "fault", [OutcomeUnknown("the line is dead"), SetupError("no such key"), RuntimeError("broken")]
+)
 def test_a_provider_that_names_nobody_is_left_in_peace(
-    tally: Tallystick, stripe: Stripe, monkeypatch: pytest.MonkeyPatch
+    fault: Exception,
+    tally: Tallystick,
+    stripe: Stripe,
+    bank: Bank,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[str] = []
     for number in range(6):
         sold(tally, f"c-{number}", provider="stripe")
+    sold(tally, "other", provider="bank", provider_id=PAYS)
 
     def name_payer(customer: Any) -> str:
         asked.append(customer.id)
-        raise OutcomeUnknown("the line is dead")
+        raise fault
 
     monkeypatch.setattr(stripe, "name_payer", name_payer)
-    assert run(tally, START).begun == 0
-    assert len(asked) == 3
+    assert run(tally, START).begun == 1
+    assert (len(asked), bank.moved()) == (3, 1000)
 
 
 def test_a_name_that_was_given_meanwhile_stays(

@@ -12,7 +12,7 @@ from tallystick.testing.fake_stripe.faults import Fault, Seen
 from tests.selling import Selling, selling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tallystick.core.subscription import Subscription
     from tests.databases import Database
@@ -111,7 +111,7 @@ def test_what_stripe_cannot_do_is_refused_before_it_is_asked(
     shop: Selling, pro: Subscription
 ) -> None:
     acts, before = shop.tally.subscriptions, asked(shop)
-    for act in (
+    refused: list[Callable[[], object]] = [
         lambda: acts.change(pro.id, seats=4, when="period_end"),
         lambda: acts.change(pro.id, seats=4, proration="value_capped"),
         lambda: acts.change(pro.id, add=["sms"]),
@@ -119,7 +119,8 @@ def test_what_stripe_cannot_do_is_refused_before_it_is_asked(
         lambda: acts.cancel(pro.id, credit=True),
         lambda: acts.resume(pro.id),
         lambda: acts.lapse(pro.id),
-    ):
+    ]
+    for act in refused:
         with pytest.raises(Conflict):
             act()
     with pytest.raises(InvalidInput):

@@ -122,6 +122,18 @@ def test_a_trial_is_quoted_and_given_once(tally: Tallystick) -> None:
         tally.quotes.accept(again, identities=["card/1"])
 
 
+def test_a_trial_is_held_for_the_identities_it_was_quoted_for(tally: Tallystick) -> None:
+    tally.customers.create("globex")
+    one, other = (
+        tally.quotes.make(name, "pro", trial_days=14, identities=iter(["card/1"]))
+        for name in ("acme", "globex")
+    )
+    assert tally.quotes.read(one).identities == ("card/1",)
+    tally.quotes.accept(one, identities=["card/1", "card/2"])
+    with pytest.raises(Conflict, match="trial"):
+        tally.quotes.accept(other)
+
+
 def test_what_is_refused(tally: Tallystick) -> None:
     text = tally.quotes.make("acme", "pro", valid_for=timedelta(hours=1))
     with pytest.raises(QuoteExpired):

@@ -159,8 +159,8 @@ def test_what_is_missing_is_named(sqlite: Shop) -> None:
         sent = body(plans=["basic"])
         del sent[name]
         assert refused(sqlite, json.dumps(sent)) == [name]
-    for sent, status in (("[]", 422), ("{", 400), ('{"a":1,"a":2}', 400), ("", 400)):
-        refused(sqlite, sent, status)
+    for text, status in (("[]", 422), ("{", 400), ('{"a":1,"a":2}', 400), ("", 400)):
+        refused(sqlite, text, status)
 
 
 def test_what_is_not_there(sqlite: Shop) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tests.mutants.faults_of_book import OF_BOOK
 from tests.mutants.faults_of_checkouts import OF_CHECKOUTS
 from tests.mutants.faults_of_credits import OF_CREDITS
 from tests.mutants.faults_of_dev import OF_DEV
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["FAULTS", "QUICK"]
 
 FAULTS: Final[tuple[Mutant, ...]] = (
+    *OF_BOOK,
     *OF_TIME,
     *OF_FIGURES,
     *OF_DOCUMENTS,

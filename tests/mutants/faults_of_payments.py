@@ -9,6 +9,7 @@ from tests.mutants.mutant import Mutant
 __all__ = ["OF_PAYMENTS"]
 
 _PAYMENTS: Final = "tests/facade/test_payments.py::"
+_PAGES: Final = "tests/facade/test_checkout_pages.py::"
 _MATCH: Final = f"{_PAYMENTS}test_what_is_not_what_was_asked_pays_nothing"
 
 OF_PAYMENTS: Final = (
@@ -92,6 +93,48 @@ OF_PAYMENTS: Final = (
         'counts = c.state.in_(["open", "waiting", "succeeded"])',
         'counts = c.state.in_(["declined"])',
         (f"{_PAYMENTS}test_a_refund_gives_back_what_was_collected_never_more",),
+    ),
+    Mutant(
+        "a page pays in whatever currency",
+        "core/checkout_page.py",
+        '("currency", state.amount.currency.code, checkout.amount.currency.code),',
+        '("currency", 0, 0),',
+        (f"{_PAGES}test_what_was_not_asked_for_sells_nothing",),
+    ),
+    Mutant(
+        "a page pays for whichever checkout it names",
+        "core/checkout_page.py",
+        '("checkout", state.checkout, checkout.id),',
+        '("checkout", 0, 0),',
+        (f"{_PAGES}test_what_was_not_asked_for_sells_nothing",),
+    ),
+    Mutant(
+        "a customer returns to anywhere",
+        "core/checkout_page.py",
+        "    if found not in origins:",
+        "    if not origins:",
+        (f"{_PAGES}test_a_customer_returns_to_us_alone",),
+    ),
+    Mutant(
+        "a quote is paid for twice",
+        "app/checkout_finish.py",
+        '    if moves.move_by_key(unit, checkout.customer, f"quote/{quote.id}") is not None:',
+        "    if not quote.id:",
+        (f"{_PAGES}test_two_pages_of_one_quote_sell_it_once",),
+    ),
+    Mutant(
+        "a sale takes its number before its turn",
+        "app/checkout_finish.py",
+        "    if subscriptions.lowest_due(unit, to_the_second(at)) is not None:",
+        "    if not at:",
+        (f"{_PAGES}test_what_fell_due_in_between_is_billed_first",),
+    ),
+    Mutant(
+        "anybody sees a checkout",
+        "app/checkout_open.py",
+        "    if found is None or customer not in {None, found.customer}:",
+        "    if found is None:",
+        (f"{_PAGES}test_a_checkout_of_another_is_not_found",),
     ),
 )
 """Each with the tests that notice it."""

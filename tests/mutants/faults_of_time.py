@@ -96,8 +96,8 @@ OF_TIME: Final = (
     Mutant(
         "catching up bills one period",
         "core/subscription_flow.py",
-        "            self._grant(at)\n\n    def settle",
-        "            self._grant(at)\n            break\n\n    def settle",
+        "            self.grant(at)\n\n    def settle",
+        "            self.grant(at)\n            break\n\n    def settle",
         (f"{_START}test_a_start_in_the_past_bills_what_was_due_since",),
         quick=True,
     ),

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
     from tests.proof.conftest import Count
 
-BACK = {"success_url": "https://app.example/done", "cancel_url": "https://app.example/"}
+BACK: dict[str, Any] = {
+    "success_url": "https://app.example/done",
+    "cancel_url": "https://app.example/",
+}
 LEAST = {"open": 250, "finish": 300, "give back": 450}
 """The boundaries that each path meets at least: one that shrinks is a sweep that lies."""
 
@@ -95,7 +98,7 @@ def prepare(name: str, town: Town) -> None:
         bank.pay_page(f"page-{page['key'].replace('/', '_')}")
 
 
-def found(town: Town) -> tuple[int, int, int, list[str]]:
+def found(town: Town) -> tuple[int, int, int, list[Any]]:
     """Give what is there: pages, what moved, live subscriptions, and the states of checkouts."""
     bank, tally = town.bank, town.tally
     assert isinstance(bank, PageBank)

@@ -17,9 +17,11 @@ from tallystick.core.money import Money
 from tallystick.core.move import Keep, Start
 from tallystick.core.override import Override
 from tallystick.core.parent import Parent
+from tallystick.core.period import Period
 from tallystick.core.price_migration import PriceMigration, PriceMove
 from tallystick.core.provider_act import ProviderAct, ProviderCall, act_key
 from tallystick.core.quote import Quote
+from tallystick.core.usage_report import UsageReport
 from tallystick.storage import (
     balances,
     checkouts,
@@ -29,6 +31,7 @@ from tallystick.storage import (
     invoice_items,
     invoices,
     leases,
+    meter_reports,
     moves,
     outbox,
     overrides,
@@ -95,6 +98,7 @@ def fill_billing(unit: Unit, customer: str, count: int) -> None:
         )
         intents.add_intent(unit, _intent(customer, id_))
         checkouts.add_checkout(unit, _checkout(customer, id_))
+        meter_reports.add_reports(unit, [_usage_report(customer, id_)])
         provider_acts.add_act(unit, _act(customer, id_))
         post(
             unit,
@@ -272,6 +276,27 @@ def _checkout(customer: str, id_: str) -> Checkout:
 
 def _migration(id_: str) -> PriceMigration:
     return PriceMigration(id=id_, from_offers=("pro@1",), to_offer="pro@2", at=AT, planned_at=AT)
+
+
+def _usage_report(customer: str, id_: str) -> UsageReport:
+    return UsageReport(
+        customer=customer,
+        id=id_,
+        meter=id_,
+        event_name="calls",
+        provider="stripe",
+        account=ProviderAccount("acct_1", live=False),
+        payer="cus_1",
+        window=Period(AT, later(days=30)),
+        gauge=False,
+        number=1,
+        value=Decimal(3),
+        total=Decimal(3),
+        at=AT,
+        state="open",
+        begun_at=AT,
+        next_at=AT,
+    )
 
 
 def _climb(customer: str, invoice_id: str) -> dunning.Climb:

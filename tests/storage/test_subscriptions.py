@@ -74,9 +74,10 @@ def test_a_group_has_one_live_subscription(storage: Storage) -> None:
 
 def test_the_database_itself_refuses_a_second_live_one(storage: Storage) -> None:
     copied = text(
-        "INSERT INTO tallystick_subscriptions SELECT customer_id, 'sub_9', group_key, plan_id,"
-        " plan_version, 'paused', currency, due_at, moves, clock, snapshot, set_aside, created_at"
-        " FROM tallystick_subscriptions"
+        "INSERT INTO tallystick_subscriptions (customer_id, id, group_key, plan_id, plan_version,"
+        " state, currency, due_at, moves, clock, snapshot, created_at) SELECT customer_id, 'sub_9',"
+        " group_key, plan_id, plan_version, 'paused', currency, due_at, moves, clock, snapshot,"
+        " created_at FROM tallystick_subscriptions"
     )
     with pytest.raises(IntegrityError), storage.begin() as unit:
         unit.connection.execute(copied)

@@ -107,7 +107,7 @@ def fail(unit: Unit, checkout: Checkout, why: Exception, at: Instant) -> Checkou
 
 def leave(unit: Unit, checkout: Checkout, why: Exception, at: Instant, code: str = "") -> Checkout:
     """Set a checkout aside with the reason: no worker goes on with it until a person has looked."""
-    replay = f"tallystick checkouts show {checkout.id}"
+    replay = f"tallystick checkout show {checkout.id}"
     reason = reason_of(why, at, checkout.key, replay) | ({"code": code} if code else {})
     text = json.dumps(reason, ensure_ascii=False, sort_keys=True)
     return _put(unit, checkout, replace(checkout, leased_until=None, set_aside=text))
@@ -138,6 +138,7 @@ def _book(unit: Unit, at: Instant, checkout: Checkout) -> None:
     if moves.move_by_key(unit, checkout.customer, f"quote/{quote.id}") is not None:
         raise Conflict(f"quote {quote.id!r} was accepted already")
     made = accept_quote(unit, at, quote)
+    unit.as_all()  # what is numbered before it is others'
     document = _issued(unit, at, made.documents)
     if document.status != "open" or document.left != checkout.amount.minor:
         raise PriceChanged(

@@ -42,10 +42,11 @@ __all__ = [
     "Asked",
     "begin_checkout",
     "begin_or_repeat",
-    "check_taken",
     "get_checkout",
+    "known_checkout",
     "list_checkouts",
     "page_of",
+    "taken_quote",
 ]
 
 
@@ -99,27 +100,27 @@ def list_checkouts(
 # --- opening --------------------------------------------------------------------------------------
 
 
-def begin_or_repeat(  # noqa: PLR0917 - what it is made of
-    unit: Unit,
-    at: Instant,
-    provider: Provider,
-    customer: str,
-    quoting: Callable[[Unit, Instant], Quote],
-    asked: Asked,
-) -> tuple[Checkout, tuple[str, ...]]:
-    """Store a checkout of what is quoted in this transaction; with a known key, give what it began.
-
-    Raises NotFound; Conflict where the key began another one; what quoting and `begin_checkout` do.
-    """
+def known_checkout(unit: Unit, customer: str, asked: Asked) -> Checkout | None:
+    """Give what the key began already.  Raises NotFound; Conflict where that was something else."""
     owner = get_customer(unit, customer).id
-    known = None
-    if asked.key is not None:
-        known = checkouts.checkout_by_key(unit, owner, id_at(asked.key, "idempotency_key"))
-    if known is None:
-        return begin_checkout(unit, at, provider, quoting(unit, at), asked)
-    if known.request != asked.request:
+    if asked.key is None:
+        return None
+    known = checkouts.checkout_by_key(unit, owner, id_at(asked.key, "idempotency_key"))
+    if known is not None and known.request != asked.request:
         raise Conflict(f"the idempotency key {asked.key!r} was used for another checkout")
-    return known, ()
+    return known
+
+
+def begin_or_repeat(
+    unit: Unit, at: Instant, provider: Provider, asked: Asked, read: Callable[[], Quote]
+) -> tuple[Checkout, tuple[str, ...]]:
+    """Store a checkout of the quote that is read; with a known key, give what it began meanwhile.
+
+    Raises what reading, `known_checkout` and `begin_checkout` raise.
+    """
+    quote = read()
+    known = known_checkout(unit, quote.customer, asked)
+    return begin_checkout(unit, at, provider, quote, asked) if known is None else (known, ())
 
 
 def begin_checkout(
@@ -186,7 +187,8 @@ def page_of(unit: Unit, checkout: Checkout) -> Page:
 
 
 def _check_payer(unit: Unit, customer: Customer, at: Instant) -> None:
-    payer = payer_at(parents.parents_of(unit, [customer.id]), customer.id, at)
+    with unit.for_all():
+        payer = payer_at(parents.parents_of(unit, [customer.id]), customer.id, at)
     if payer is not None:
         raise Conflict(
             f"what {customer.id!r} has is on the documents of {payer!r}, which are paid as a whole:"
@@ -195,8 +197,8 @@ def _check_payer(unit: Unit, customer: Customer, at: Instant) -> None:
         )
 
 
-def check_taken(found: ResolvedPlan) -> None:
-    """Refuse a plan that cannot be bought as it was asked for, with every code that was typed.
+def taken_quote(found: ResolvedPlan) -> str:
+    """Give the quote of a plan that can be bought as it was asked for, with every code.
 
     Raises Conflict, with all reasons.
     """
@@ -206,6 +208,7 @@ def check_taken(found: ResolvedPlan) -> None:
     if reasons or found.quote is None:
         text = "; ".join(reasons) or "the provider bills it"
         raise Conflict(f"plan {found.plan} cannot be bought: {text}", reasons=reasons)
+    return found.quote
 
 
 def _check_eligible(unit: Unit, customer: Customer, quote: Quote, at: Instant) -> None:

@@ -91,7 +91,7 @@ def quote_resolved(
     key: bytes,
     ids: Ids,
     *,
-    identities: Sequence[str] = (),
+    identities: tuple[str, ...] = (),
     valid_for: timedelta,
 ) -> ResolvedPlan:
     """Put a signed quote to a plan that can be bought, and show its figures.
@@ -114,6 +114,7 @@ def quote_resolved(
             ),
             quote_id=ids.new("quo"),
             valid_for=valid_for,
+            identities=identities,
         )
     except (Conflict, TaxUndecided) as refused:
         return replace(found, reasons=(NotAvailable("refused", str(refused)),))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tallystick.core.intent import Intent, key_of
 from tallystick.core.money import Money
 from tallystick.core.period import to_the_second
-from tallystick.errors import OutcomeUnknown, RuleError, StorageUnavailable
+from tallystick.errors import RuleError, StorageUnavailable
 from tallystick.ports import NamesPayers
 from tallystick.storage import customers
 from tallystick.storage.collecting import due_invoices, key_of_try, unnamed_payers
@@ -148,9 +148,9 @@ def _name_payers(
                 silences = 0
             except StorageUnavailable:
                 raise
-            except (OutcomeUnknown, RuleError) as fault:
+            except Exception as fault:  # noqa: BLE001 - a third party's fault is silence too
                 _log.warning("%s has no name for customer %r: %s", name, customer.id, fault)
-                silences += isinstance(fault, OutcomeUnknown)
+                silences += not isinstance(fault, RuleError)
             if stop() or silences >= _PATIENCE:
                 return
         if len(some) < _AT_ONCE:

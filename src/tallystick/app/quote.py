@@ -39,10 +39,12 @@ def make_quote(
     *,
     quote_id: str,
     valid_for: timedelta,
+    identities: tuple[str, ...] = (),
 ) -> Quote:
     """Quote a start: the act is made, looked at, and taken back.
 
-    What is metered is not in it: it costs what is used.
+    What is metered is not in it: it costs what is used.  `identities` are those that the act was
+    made with, so that accepting it is.
 
     Raises InvalidInput for a time that is not from a second to 90 days, and what the act raises.
     """
@@ -67,22 +69,23 @@ def make_quote(
         expires_at=to_the_second(at + valid_for),
         today=today,
         renewal=renewal,
+        identities=identities,
     )
 
 
 def accept_quote(unit: Unit, at: Instant, quote: Quote, *, identities: Iterable[str] = ()) -> Made:
     """Make the start that was quoted; a second time it gives what the first one made.
 
-    It counts from the instant that was quoted, so that its periods and figures are those.
+    It counts from the instant that was quoted, so that its periods and figures are those.  Its
+    trial is given under the identities of the quote, and these `identities`.
 
     Raises PriceChanged where what would be charged is not what was quoted (a plan that is not sold
     any more, a balance that was spent); what `start_subscription` raises.
     """
     key = f"quote/{quote.id}"
+    names = dict.fromkeys((*quote.identities, *identities))
     known = moves.move_by_key(unit, quote.customer, key) is not None
-    made = start_subscription(
-        unit, at, quote.subscription, quote.move, identities=identities, key=key
-    )
+    made = start_subscription(unit, at, quote.subscription, quote.move, identities=names, key=key)
     if not known:
         check_figures(quote, *_figures(unit, made, quote.issued_at))
     return made

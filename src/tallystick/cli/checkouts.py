@@ -1,4 +1,4 @@
-"""`tallystick checkouts`: who may buy what, and what is being paid on pages of a provider."""
+"""`tallystick checkout list` and so on: what customers are paying on pages of a provider."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tallystick.cli.arguments import AsJson, ends_well
-from tallystick.cli.checkout_resolve import resolve
 from tallystick.cli.ledger import over_ledger
 from tallystick.cli.output import say, say_json, say_table
 from tallystick.cli.times import At, moment_or_none
@@ -20,14 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["checkouts"]
 
-checkouts = typer.Typer(
-    name="checkouts",
-    help="Who may buy what, and what customers are paying on pages of a provider.\n\n"
-    "`tallystick worker` goes on with those that nobody came back from.",
-    no_args_is_help=True,
-)
-"""The commands under `tallystick checkouts`."""
-checkouts.command()(resolve)
+checkouts = typer.Typer()
+"""The commands of pages under `tallystick checkout`."""
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The id of the checkout.")]
 _STATES = "open|processing|complete|expired|failed|refunding|refunded"

@@ -10,6 +10,7 @@ from tallystick.cli import (
     backtest,
     bill,
     check,
+    checkout,
     checkouts,
     conformance,
     coupons,
@@ -114,8 +115,9 @@ app.add_typer(price_migrations.prices)
 app.add_typer(invoice.invoice)
 app.add_typer(payments.payments)
 app.add_typer(stripe.stripe)
-app.add_typer(checkouts.checkouts)
 app.add_typer(quote.quote)
+checkout.checkout.add_typer(checkouts.checkouts)
+app.add_typer(checkout.checkout)
 app.add_typer(coupons.coupons)
 app.add_typer(credits_)
 app.add_typer(dunning.dunning)

@@ -9,14 +9,12 @@ import re
 import sys
 from dataclasses import fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from tallystick.core.number import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from _typeshed import DataclassInstance
 
 __all__ = ["never_fail", "say", "say_bytes", "say_counts", "say_json", "say_table", "warn", "whole"]
 
@@ -67,7 +65,7 @@ def say_json(value: object, *, line: bool = False) -> None:
     say_bytes(f"{text}\n".encode(errors="backslashreplace"))
 
 
-def say_counts(words: str, done: DataclassInstance, *, as_json: bool) -> None:
+def say_counts(words: str, done: Any, *, as_json: bool) -> None:  # noqa: ANN401 - a dataclass of counts
     """Print what a run came to: each of its counts by its name; for people, those above zero."""
     counts = {each.name: getattr(done, each.name) for each in fields(done)}
     if as_json:

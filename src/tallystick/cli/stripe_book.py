@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from tallystick.cli.arguments import AsJson, Environment, ends_well, opened
+from tallystick.cli.arguments import AsJson, Environment, Usage, ends_well, opened
 from tallystick.cli.output import say, say_json, warn
 from tallystick.errors import InvalidCatalog, SetupError, TallystickError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from tallystick.app.catalog import Opened
     from tallystick.core.lock import Lock
@@ -68,13 +67,13 @@ def apply(
     live subscription pays it. The lock file is written after each step; after a failure the same
     command goes on. Done twice, it says that there is nothing to do.
     """
-    from tallystick.cli.stripe_words import step_tree, step_words
-    from tallystick.files import write_lock
+    from tallystick.cli.stripe_words import comparison_tree, step_tree, step_words
+    from tallystick.files import lock_path, write_lock
     from tallystick.providers.stripe.book_run import applied
 
     comparison, found, book = _compared(file, environment, live=live)
     _refuse(comparison.problems, found)
-    path, done = _lock_path(found, environment), list[Any]()
+    path, done = lock_path(found.path, comparison.lock.environment), list[Any]()
 
     def tell(step: Step, _lock: Lock) -> None:
         done.append(step_tree(step))
@@ -88,7 +87,8 @@ def apply(
         raise
     finally:
         if as_json:
-            say_json({"steps": done, "left": len(comparison.steps) - len(done)})
+            left = len(comparison.steps) - len(done)
+            say_json(comparison_tree(comparison) | {"steps": done, "left": left})
     if not as_json:
         _say_rest(comparison)
         say("nothing to do" if not done else f"{_count(len(done))} done; see {path.name}")
@@ -110,10 +110,10 @@ def pull(
     from tallystick.files import lock_path, read_lock, write_lock
     from tallystick.providers.stripe.book_run import pulled
 
-    found = opened(file, environment, locked=False)
-    name = environment or _default()
+    found, book = opened(file, environment, locked=False), open_book(live=live)
+    name = _named(environment, live=live)
     path = lock_path(found.path, name)
-    got = pulled(open_book(live=live), found.catalog, read_lock(path), environment=name, at=_now())
+    got = pulled(book, found.catalog, read_lock(path), environment=name, at=_now())
     write_lock(path, got.lock)
     problems = [in_dialect(each, found.catalog.dialect) for each in got.problems]
     prices = {key: price.provider_id for key, price in sorted(got.lock.prices.items())}
@@ -186,8 +186,8 @@ def _compared(
     from tallystick.providers.stripe.book_run import compared
 
     found = opened(file, environment)
-    catalog, name = found.ready(), environment or _default()
-    book = open_book(live=live)
+    catalog, book = found.ready(), open_book(live=live)
+    name = _named(environment, live=live)
     lock = read_lock(lock_path(found.path, name))
     try:
         return compared(book, catalog, lock, environment=name, at=_now()), found, book
@@ -219,7 +219,7 @@ def _show(comparison: Comparison, *, as_json: bool) -> None:
 
 def _say_rest(comparison: Comparison) -> None:
     say(*(f"skipped: {each.name}: {each.reason}" for each in comparison.skipped))
-    say(*(f"stays active: {each.id}: {reason}" for each, reason in comparison.kept))
+    say(*(f"stays active: {each.id}: a live subscription pays it" for each in comparison.kept))
 
 
 def _warn_problems(problems: Iterable[Problem]) -> None:
@@ -230,16 +230,13 @@ def _count(steps: int) -> str:
     return f"{steps} step{'' if steps == 1 else 's'}"
 
 
-def _lock_path(found: Opened, environment: str | None) -> Path:
-    from tallystick.files import lock_path
-
-    return lock_path(found.path, environment or _default())
-
-
-def _default() -> str:
+def _named(environment: str | None, *, live: bool) -> str:
+    """Give the environment.  Raises Usage for live mode in one that nobody named."""
     from tallystick.app.catalog import DEFAULT_ENVIRONMENT
 
-    return DEFAULT_ENVIRONMENT
+    if live and environment is None:
+        raise Usage("name the environment of live mode, as --environment production")
+    return environment or DEFAULT_ENVIRONMENT
 
 
 def _now() -> Instant:

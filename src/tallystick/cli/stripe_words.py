@@ -63,7 +63,7 @@ def comparison_tree(comparison: Comparison) -> dict[str, Any]:
             {"path": each.path, "name": each.name, "reason": each.reason}
             for each in comparison.skipped
         ],
-        "kept": [{"provider_id": f.id, "reason": reason} for f, reason in comparison.kept],
+        "still_paid": [each.id for each in comparison.kept],
         "problems": [str(each) for each in comparison.problems],
     }
 
@@ -109,9 +109,13 @@ def _every(terms: Mapping[str, Any]) -> str:
 
 
 def _coupon_words(terms: Mapping[str, Any]) -> str:
-    code = terms["currency"]
-    off = f"{code} {_major(terms['amount_off'], code)}" if code else f"{terms['percent_off']} %"
+    amounts = terms["amount_off"]
+    off = f"{terms['percent_off']} %" if amounts is None else _amounts_words(amounts)
     return f"{off} off, {terms['duration']}"
+
+
+def _amounts_words(amounts: Mapping[str, int]) -> str:
+    return ", ".join(f"{code} {_major(amounts[code], code)}" for code in sorted(amounts))
 
 
 def _unit(step: Step) -> str | None:
@@ -122,8 +126,10 @@ def _unit(step: Step) -> str | None:
 def _value(name: str, value: Any, code: str | None) -> str:  # noqa: ANN401 - a plain value
     if value is None:
         return "none"
-    if name in {"amount", "amount_off"} and code is not None and str(value).isascii():
+    if name == "amount" and code is not None:
         return _major(value, code)
+    if name == "amount_off":
+        return _amounts_words(value)
     if name == "tiers" and code is not None:
         return _tiers_words(value, code)
     return str(value)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.core.minimum import asked_for_minimum
 from tallystick.core.price import Dynamic, Percentage
 from tallystick.core.rating.usage import Quantity
 from tallystick.core.reckoned_lines import Used
@@ -50,7 +51,7 @@ def first_documents(
         return today, None
     used = set() if today is None else {each.redemption for each in today.discounts}
     later = [replace(each, used=each.used + (each.id in used)) for each in redemptions]
-    return today, _reckoned(made, coming, offers, later)
+    return today, _reckoned(made, coming, offers, later, before=today)
 
 
 def _next_due(made: Subscription, offers: Mapping[str, Plan[Any]]) -> Due | None:
@@ -70,8 +71,16 @@ def _reckoned(
     due: Due,
     offers: Mapping[str, Plan[Any]],
     redemptions: Sequence[Redemption],
+    *,
+    before: Invoice | None = None,
 ) -> Invoice:
     unused = (place for place, each in enumerate(due.charges) if _counts(each, offers))
+    earlier = () if before is None else (before,)
+    billed = {
+        place: asked_for_minimum(each, (line for one in earlier for line in one.lines))
+        for place, each in enumerate(due.charges)
+        if each.kind == "minimum"
+    }
     return reckon(
         Facts(
             id=due.cause,
@@ -82,7 +91,9 @@ def _reckoned(
             finalize_at=due.at,
             offers=offers,
             used=dict.fromkeys(unused, _NOTHING),
+            billed=billed,
             redemptions=redemptions,
+            earlier=earlier,
         )
     )
 

@@ -6,10 +6,10 @@ asked for: account, mode, currency, amount, customer and checkout.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from tallystick.core.property import shown
 from tallystick.core.text import id_at, refused_at, text_at
@@ -56,7 +56,11 @@ LIVE_CHECKOUT: Final[frozenset[CheckoutState]] = frozenset({"open", "processing"
 _LONGEST_ADDRESS: Final = 2_000
 _SHORTEST: Final = timedelta(hours=1)
 _LONGEST: Final = timedelta(hours=23)  # a page at Stripe lives 24 hours at most
-_SCHEMES: Final = frozenset({"http", "https"})
+_ORIGIN: Final = re.compile(
+    r"(https?)://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?(?=[/?#]|\Z)",
+    re.ASCII | re.IGNORECASE,
+)
+_STRANGE: Final = frozenset('\\ <>"`^|')
 _STATES: Final = ("open", "processing", "paid", "failed", "expired")
 
 
@@ -270,15 +274,11 @@ def return_address(value: object, path: str, origins: Collection[str]) -> str:
 
 def _origin(text: str) -> str | None:
     """Give the origin of an address; None for one that two readers could read in two ways."""
-    if not text.isascii() or not text.isprintable() or set(text) & set('\\ <>"`^|'):
+    if not text.isprintable() or not _STRANGE.isdisjoint(text):
         return None
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
-    except ValueError:
+    found = _ORIGIN.match(text)
+    if found is None:
         return None
-    if parts.scheme not in _SCHEMES or not host or "@" in parts.netloc or "%" in parts.netloc:
-        return None
-    usual = {"http": 80, "https": 443}[parts.scheme]
-    written = host if ":" not in host else f"[{host}]"
-    return f"{parts.scheme}://{written}" + ("" if port in {None, usual} else f":{port}")
+    scheme, host, port = found[1].lower(), found[2].lower(), found[3]
+    usual = {"http": 80, "https": 443}[scheme]
+    return f"{scheme}://{host}" + ("" if port is None or int(port) == usual else f":{int(port)}")

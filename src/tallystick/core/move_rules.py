@@ -66,9 +66,8 @@ def check_allowed(subscription: Subscription, kind: MoveKind) -> None:
     """Hold a move to what the state allows.  Raises Conflict, which says what it can do."""
     allowed = ALLOWED[subscription.state]
     if kind not in allowed:
-        can = (
-            f"it can {', '.join(sorted(allowed))}" if allowed else "nothing happens to it any more"
-        )
+        asked = sorted(allowed - {"mirror"})
+        can = f"it can {', '.join(asked)}" if asked else "nothing happens to it any more"
         text = f"subscription {subscription.id!r} is {subscription.state}: no {kind} now; {can}"
         raise Conflict(text, state=subscription.state, move=kind)
 

@@ -69,6 +69,7 @@ class Quote:
 
     `subscription` is the id that it gets when the quote is accepted, so it can be accepted once.
     `today` is None where nothing falls due at the start, `renewal` where nothing follows.
+    `identities` are those under which its trial is given, once.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Quote:
     expires_at: Instant
     today: Quoted | None = None
     renewal: Quoted | None = None
+    identities: tuple[str, ...] = ()
 
     def __hash__(self) -> int:
         """Hash by id."""

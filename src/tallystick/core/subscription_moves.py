@@ -228,6 +228,8 @@ def apply(
     Raises Conflict where its state does not allow the move or it comes before what happened
     already, InvalidInput, NotFound, UnknownPlan.
     """
+    kind = KINDS[type(move)]
+    check_biller(subscription, kind)
     at = to_the_second(at)
     if at < subscription.clock:
         raise Conflict(
@@ -235,8 +237,6 @@ def apply(
             f" {instant_text(subscription.clock)}: nothing can happen to it before then",
             clock=instant_text(subscription.clock),
         )
-    kind = KINDS[type(move)]
-    check_biller(subscription, kind)
     flow = Flow(subscription, offers)
     flow.advance(at)
     check_allowed(flow.now, kind)

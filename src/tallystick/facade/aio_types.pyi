@@ -19,6 +19,8 @@ from tallystick.app.foresight import Foreseen, ToCome
 from tallystick.app.imports import BadLine, Imported
 from tallystick.app.inbox_run import ReadObjects
 from tallystick.app.intent_run import Finished
+from tallystick.app.meter_report import UsageDifference
+from tallystick.app.meter_report_run import UsageRun
 from tallystick.app.meters import KeptMeter
 from tallystick.app.mirror_import import Reconciled
 from tallystick.app.price_migration import MigrationPreview
@@ -57,11 +59,13 @@ from tallystick.core.seller import Seller
 from tallystick.core.snapshot import Entitlements
 from tallystick.core.subscription import AfterTrial, PauseMode, Subscription
 from tallystick.core.tax_rules import TaxRules, TaxRulesVersion
+from tallystick.core.usage_report import Metered, ReportState, UsageReport
 from tallystick.facade.keys import Key
 from tallystick.facade.lease import Lease
 from tallystick.facade.questions import Count
 from tallystick.facade.reservation import Quantity, Reservation
 from tallystick.files.events import EventFile
+from tallystick.ports import Provider
 from tallystick.providers.stripe.subscriptions import StripeSubscriptions
 from tallystick.storage.credits import GrantRow
 from tallystick.storage.dunning import ClimbState
@@ -80,6 +84,7 @@ __all__ = [
     "AsyncCustomers",
     "AsyncDunnings",
     "AsyncInvoices",
+    "AsyncMeterReports",
     "AsyncMirrors",
     "AsyncMoves",
     "AsyncOverrides",
@@ -185,6 +190,7 @@ class AsyncTallystick(Generic[Key]):
         plan: str | None = ...,
         properties: Mapping[str, object] | None = ...,
     ) -> Lease: ...
+    meter_reports: AsyncMeterReports
     async def migrate(self) -> tuple[Migration, ...]: ...
     async def migrations(self) -> tuple[Migration, ...]: ...
     mirrors: AsyncMirrors
@@ -856,6 +862,30 @@ class AsyncMirrors:
         limit: int | None = ...,
         stop: Callable[[], bool] = ...,
     ) -> ActsDone: ...
+
+class AsyncMeterReports:
+    async def check(
+        self,
+        metered: Iterable[Metered] | None = ...,
+        *,
+        provider: str | Provider = ...,
+        at: datetime | None = ...,
+    ) -> tuple[UsageDifference, ...]: ...
+    async def list(
+        self,
+        *,
+        state: ReportState | None = ...,
+        limit: int = ...,
+        starting_after: str | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Page[UsageReport]: ...
+    async def run(
+        self,
+        metered: Iterable[Metered] | None = ...,
+        *,
+        provider: str | Provider = ...,
+        at: datetime | None = ...,
+    ) -> UsageRun: ...
 
 class AsyncInvoices:
     async def add_item(

@@ -10,6 +10,7 @@ from tallystick.core.checkout_request import biller_at, read_request, wishes_of
 from tallystick.core.given import ids_at
 from tallystick.facade.checkout_pages import CheckoutPages
 from tallystick.facade.quotes import signing_keys
+from tallystick.providers.known import ABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.checkout import Biller, PlanWish, ResolvedPlan
     from tallystick.core.period import Instant
+    from tallystick.core.provider import Abilities
     from tallystick.storage.unit import Unit
 
 __all__ = ["Checkouts"]
@@ -99,6 +101,16 @@ class Checkouts(CheckoutPages):
                 for each in found
             )
 
+        counting = customer is not None and bool(request.codes)
         return self._tally.act(
-            act, at=at, connection=connection, repeatable=True, reading=customer is None
+            act,
+            at=at,
+            connection=connection,
+            repeatable=True,
+            reading=not quoting and not counting,
         )
+
+    @property
+    def _abilities(self) -> Mapping[str, Abilities]:
+        own = {name: each.abilities for name, each in self._tally.providers.items()}
+        return {**ABILITIES, **own}

@@ -7,20 +7,19 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from tallystick.app import checkout_open
-from tallystick.app.checkout_open import Asked, begin_or_repeat, check_taken
-from tallystick.app.checkout_resolve import quote_resolved, resolve
+from tallystick.app.checkout_open import Asked, begin_or_repeat, known_checkout, taken_quote
 from tallystick.app.checkout_run import CheckoutRun, finish_checkout, finish_checkouts, pages_of
 from tallystick.core.canonical_json import canonical_json
 from tallystick.core.checkout_page import LIVE_CHECKOUT, CheckoutState, return_address
-from tallystick.core.checkout_request import read_request, wishes_of
+from tallystick.core.checkout_wish import wish_of
 from tallystick.core.given import whole_at
 from tallystick.core.period import instant
 from tallystick.core.property import shown
 from tallystick.core.quote_signature import read_quote
 from tallystick.core.text import refused_at
-from tallystick.errors import Conflict, NotFound, OutcomeUnknown, SetupError
+from tallystick.errors import Conflict, NotFound, OutcomeUnknown, SetupError, TallystickError
 from tallystick.facade.quotes import signing_keys
-from tallystick.providers.known import ABILITIES, provider_named
+from tallystick.providers.known import provider_named
 from tallystick.storage import checkouts
 
 if TYPE_CHECKING:
@@ -30,12 +29,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
-    from tallystick.core.checkout import CheckoutRequest, PlanWish
+    from tallystick.core.checkout import PlanWish
     from tallystick.core.checkout_page import Checkout
+    from tallystick.core.checkout_wish import Wish
     from tallystick.core.page import Page
     from tallystick.core.period import Instant
-    from tallystick.core.provider import Abilities
-    from tallystick.core.quote import Quote
     from tallystick.ports import Provider
     from tallystick.storage.unit import Unit
     from tallystick.wiring import Tallystick
@@ -92,17 +90,24 @@ class CheckoutPages:
         pages_of(asked)
         back = {"success_url": success_url, "cancel_url": cancel_url}
         back = {name: self._address(url, name) for name, url in back.items()}
-        said = {"codes": None if codes == () else codes, "currency": currency, "context": context}
-        wish = _wish(quote, plan, seats, said)
-        whole = {"customer": customer, "quote": quote, "provider": provider, **_tree(wish), **back}
+        typed = None if codes == () else codes
+        said = {"codes": typed, "currency": currency, "context": context}
+        wish = wish_of(quote, plan, seats, said)
+        whole = {"customer": customer, "quote": quote, "provider": provider, **wish.tree, **back}
         request = sha256(canonical_json(whole)).hexdigest()
-        quoting = self._quoting(customer, quote, wish)
         own = Asked(self._tally.ids.new("chk"), request, **back, key=idempotency_key)
-        begun, others = self._tally.act(
-            lambda unit, at: begin_or_repeat(unit, at, asked, customer, quoting, own),
-            at=at,
-            repeatable=idempotency_key is not None,
-        )
+        keys = signing_keys(self._tally)
+        known = self._tally.act(lambda unit, _: known_checkout(unit, customer, own), reading=True)
+        if known is not None:
+            return self._opened(asked, known, at)
+        text = quote if quote is not None else self._sold(customer, wish, at)
+
+        def begin(unit: Unit, at: Instant) -> tuple[Checkout, tuple[str, ...]]:
+            return begin_or_repeat(
+                unit, at, asked, own, lambda: read_quote(text, keys, at, customer=customer)
+            )
+
+        begun, others = self._tally.act(begin, at=at, repeatable=idempotency_key is not None)
         done = self._opened(asked, begun, at)
         for other in others:
             finish_checkout(self._tally.storage, asked, self._now(at), other)
@@ -256,26 +261,16 @@ class CheckoutPages:
 
     # --- shared ---------------------------------------------------------------------------------
 
-    def _quoting(
-        self, customer: str, quote: str | None, wish: CheckoutRequest | None
-    ) -> Callable[[Unit, Instant], Quote]:
-        """Give what reads the quote, or makes one of the plan that is wished for."""
-        tally, keys = self._tally, signing_keys(self._tally)
-        if wish is None:
-            return lambda _, at: read_quote(quote, keys, at, customer=customer)
+    def _sold(self, customer: str, wish: Wish, at: datetime | None) -> str:
+        """Give the quote of a plan at what it costs now.
 
-        def quoted(unit: Unit, at: Instant) -> Quote:
-            [found] = resolve(unit, at, wish, customer_id=customer, abilities=self._abilities)
-            done = quote_resolved(unit, at, found, keys[0], tally.ids, valid_for=_DAY)
-            check_taken(done)
-            return read_quote(done.quote, keys, at)
-
-        return quoted
-
-    @property
-    def _abilities(self) -> Mapping[str, Abilities]:
-        own = {name: each.abilities for name, each in self._tally.providers.items()}
-        return {**ABILITIES, **own}
+        In a transaction of its own: which codes were tried in vain is counted also where it ends
+        here.
+        """
+        found = self._tally.checkouts.resolve(
+            customer, wish.plans, valid_for=_DAY, at=at, **wish.said
+        )
+        return taken_quote(found[0])
 
     def _opened(self, asked: Provider, begun: Checkout, at: datetime | None) -> Checkout:
         """Ask for the page of a checkout; a refusal of the provider is raised."""
@@ -285,7 +280,8 @@ class CheckoutPages:
         if done is None:
             return self.get(begun.id)
         checkout, fault = done
-        if fault is not None and not isinstance(fault, OutcomeUnknown) and checkout.url is None:
+        refused = isinstance(fault, TallystickError) and not isinstance(fault, OutcomeUnknown)
+        if fault is not None and refused and checkout.url is None:
             raise fault
         return checkout
 
@@ -311,28 +307,3 @@ class CheckoutPages:
 
     def _provider(self, name: str) -> Provider:
         return provider_named(self._tally.providers, name)
-
-
-def _wish(
-    quote: object, plan: object, seats: int | None, said: Mapping[str, object]
-) -> CheckoutRequest | None:
-    """Read which plan is wished for; None for a quote, which says it all.  Raises InvalidInput."""
-    known = {name: value for name, value in said.items() if value is not None}
-    if (quote is None) == (plan is None):
-        raise refused_at("quote", "or a plan is asked for: one of the two")
-    if plan is None:
-        for name in known if seats is None else ("seats",):
-            raise refused_at(name, "stands in the quote already: leave it out")
-        return None
-    wishes = wishes_of([plan], None if seats is None else {plan: seats})
-    return read_request({"plans": wishes, **known})
-
-
-def _tree(wish: CheckoutRequest | None) -> dict[str, object]:
-    """Give what is wished for as plain values: the same wish is the same tree."""
-    if wish is None:
-        return {}
-    plans = [[each.plan, each.quantity, list(map(list, each.add_ons))] for each in wish.plans]
-    money = None if wish.currency is None else wish.currency.code
-    said = {"codes": list(wish.codes), "currency": money, "context": dict(wish.context)}
-    return {"plans": plans, **said}

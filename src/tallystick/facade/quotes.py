@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.app.quote import accept_quote, make_quote
+from tallystick.core.given import ids_at
 from tallystick.core.quote_signature import read_quote, sign_quote
 from tallystick.errors import SetupError
 from tallystick.facade.subscriptions import Moves
@@ -71,6 +72,7 @@ class Quotes:
         """
         key = signing_keys(self._tally)[0]
         id_ = self._tally.ids.new("quo")
+        names = ids_at(said.pop("identities", ()), "identities")
 
         def run(
             act: Callable[[Unit, Instant], Made],
@@ -80,14 +82,17 @@ class Quotes:
             repeatable: bool,  # noqa: ARG001 - a look can always be repeated
         ) -> Quote:
             return self._tally.act(
-                lambda unit, at: make_quote(unit, at, act, quote_id=id_, valid_for=valid_for),
+                lambda unit, at: make_quote(
+                    unit, at, act, quote_id=id_, valid_for=valid_for, identities=names
+                ),
                 at=at,
                 connection=connection,
                 repeatable=True,
             )
 
         moves: Moves[Quote] = Moves(self._tally, run)
-        return sign_quote(moves.start(customer, plan, at=at, connection=connection, **said), key)
+        made = moves.start(customer, plan, at=at, connection=connection, identities=names, **said)
+        return sign_quote(made, key)
 
     def read(self, quote: str, *, at: datetime | None = None) -> Quote:
         """Give what a quote says, if it is one of ours and still good.
@@ -109,7 +114,8 @@ class Quotes:
     ) -> Made:
         """Start the subscription that was quoted, at the very figures; a repeat changes nothing.
 
-        `customer` is an optional lock: another customer's quote is refused as none of ours.
+        `customer` is an optional lock: another customer's quote is refused as none of ours.  A
+        trial is given under the `identities` it was quoted for, and these.
 
         Raises InvalidInput, QuoteExpired, PriceChanged, and what `tally.subscriptions.start`
         raises.

@@ -23,6 +23,7 @@ from tallystick.storage.gate_tables import GATE_GRANTS
 from tallystick.storage.inbox_tables import INBOX_GRANTS
 from tallystick.storage.intent_tables import INTENT_GRANTS
 from tallystick.storage.lease_tables import LEASE_GRANTS
+from tallystick.storage.meter_report_tables import METER_REPORT_GRANTS
 from tallystick.storage.owned import owners
 from tallystick.storage.parent_tables import PARENT_GRANTS
 from tallystick.storage.price_migration_tables import PRICE_MIGRATION_GRANTS
@@ -62,6 +63,7 @@ GRANTS: Final[Mapping[str, frozenset[str]]] = {
     **INTENT_GRANTS,
     **CHECKOUT_GRANTS,
     **INBOX_GRANTS,
+    **METER_REPORT_GRANTS,
     **PROVIDER_ACT_GRANTS,
 }
 """What the role may do with each table, by its name without the prefix; the rest is nothing."""

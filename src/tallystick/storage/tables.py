@@ -36,6 +36,7 @@ from tallystick.storage.gate_tables import make_gate_tables
 from tallystick.storage.inbox_tables import make_inbox_tables
 from tallystick.storage.intent_tables import make_intents
 from tallystick.storage.lease_tables import make_lease_tables
+from tallystick.storage.meter_report_tables import make_meter_reports
 from tallystick.storage.parent_tables import make_parent_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
 from tallystick.storage.provider_act_tables import make_provider_acts
@@ -102,8 +103,7 @@ class Tables:
         self.dunning = billing.dunning
         self.outbox = billing.outbox
         moved = make_price_migration_tables(self.metadata, prefix)
-        self.price_migrations = moved.price_migrations
-        self.price_moves = moved.price_moves
+        self.price_migrations, self.price_moves = moved
         families = make_parent_tables(self.metadata, prefix)
         self.customer_parents, self.invoice_sections = families
         self.gates, self.reservations = make_gate_tables(self.metadata, prefix)
@@ -111,6 +111,7 @@ class Tables:
         self.leases, self.entitlement_overrides = leased
         self.checkouts = make_checkouts(self.metadata, prefix)
         self.intents = make_intents(self.metadata, prefix)
+        self.meter_reports = make_meter_reports(self.metadata, prefix)
         self.provider_acts = make_provider_acts(self.metadata, prefix)
         self.provider_events, self.provider_objects = make_inbox_tables(self.metadata, prefix)
 

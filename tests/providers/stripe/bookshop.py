@@ -13,6 +13,7 @@ from tallystick.core.dialects import read_catalog
 from tallystick.core.resolve import with_lock
 from tallystick.providers.stripe.book_client import Book
 from tallystick.providers.stripe.book_run import applied, compared, pulled
+from tallystick.testing.clock import FrozenClock
 from tallystick.testing.fake_stripe import FakeStripe, Seen
 from tallystick.testing.fake_stripe.asking import Asked
 
@@ -68,9 +69,14 @@ def client_of(fake: FakeStripe) -> stripe.StripeClient:
 class Shop:
     """An account and the lock file of an environment, and what the commands do with them."""
 
-    fake: FakeStripe = field(default_factory=FakeStripe)
+    clock: FrozenClock = field(default_factory=lambda: FrozenClock(AT))
+    fake: FakeStripe = field(init=False)
     environment: str = "test"
     lock: Lock | None = None
+
+    def __post_init__(self) -> None:
+        """Open an account."""
+        self.fake = FakeStripe(self.clock)
 
     @property
     def book(self) -> Book:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -38,7 +40,12 @@ EVERYTHING = catalog_of(
     plan_of("year", flat("year", "99"), interval="year"),
     coupons=[
         {"id": "welcome", "name": "Welcome", "percent_off": "12.5", "codes": ["WELCOME"]},
-        {"id": "ten", "amount_off": {"USD": "10"}, "duration": "forever", "products": ["shop"]},
+        {
+            "id": "ten",
+            "amount_off": {"USD": "10", "JPY": "900"},
+            "duration": "forever",
+            "products": ["shop"],
+        },
     ],
 )
 
@@ -77,8 +84,10 @@ def test_every_shape_is_put_up_as_stripe_has_it() -> None:
     }
     assert {(c["id"], c["percent_off"], c["amount_off"]) for c in shop.of("coupon")} == {
         ("welcome", 12.5, None),
-        ("ten", None, 1000),
+        ("ten", None, 900),
     }
+    ten = shop.fake.account.of("coupon")["ten"]["currency_options"]
+    assert ten == {"usd": {"amount_off": 1000}, "jpy": {"amount_off": 900}}
     (code,) = shop.of("promotion_code")
     assert (code["code"], code["promotion"]["coupon"]) == ("WELCOME", "welcome")
     (product,) = shop.of("product")
@@ -157,7 +166,7 @@ def test_a_price_that_somebody_pays_stays_until_nobody_does() -> None:
     assert shop.apply(dearer) == ("create price pro",)
     found = shop.compare(dearer)
     assert found.steps == ()
-    assert [each.id for each, _ in found.kept] == [old]
+    assert [each.id for each in found.kept] == [old]
     assert shop.fake.account.of("price")[old]["active"]
     client_of(shop.fake).v1.subscriptions.cancel(paid)
     assert shop.apply(dearer) == ("archive price",)
@@ -190,6 +199,16 @@ def test_the_price_a_product_shows_first_gives_way_to_the_new_one() -> None:
     shop.apply(catalog_of(plan_of("pro", flat("pro", "10.99"))))
     assert product["default_price"] == shop.price("pro")["id"]
     assert [price["active"] for price in shop.of("price")] == [False, True]
+
+
+def test_the_price_a_product_shows_first_is_archived_where_no_other_takes_its_place() -> None:
+    shop = Shop()
+    shop.apply(catalog_of(plan_of("pro", flat("pro", "9.99")), plan_of("old", flat("old", "5"))))
+    (product,) = shop.of("product")
+    product["default_price"] = old = shop.price("old")["id"]
+    shop.apply(BASIC)
+    assert product["default_price"] is None
+    assert not shop.fake.account.of("price")[old]["active"]
 
 
 def test_a_product_and_a_line_are_renamed_in_place() -> None:
@@ -262,7 +281,8 @@ def test_a_code_that_is_used_up_is_left_alone() -> None:
         ({"type": "dynamic"}, "products[0].plans[0].prices[0].type"),
         ({"type": "per_unit", "cost": "1", "minimum_spend": "5"}, "prices[0].minimum_spend"),
         ({"type": "per_unit", "cost": "1", "maximum_spend": "5"}, "prices[0].maximum_spend"),
-        ({"type": "per_unit", "cost": "1", "discount_percent": "5"}, "prices[0].discount"),
+        ({"type": "per_unit", "cost": "1", "discount_percent": "5"}, "prices[0].discount_percent"),
+        ({"type": "per_unit", "cost": "1", "discount_amount": "5"}, "prices[0].discount_amount"),
         ({"type": "per_unit", "cost": "1", "minimum_quantity": "5"}, "prices[0].minimum_quantity"),
         ({"type": "per_unit", "cost": "1", "allow_negative": True}, "prices[0].allow_negative"),
         ({"type": "per_unit", "cost": "0.0000000000000001"}, "products[0].plans[0].prices[0]"),
@@ -336,6 +356,14 @@ def test_a_fee_in_a_step_that_stripe_does_not_take_is_refused() -> None:
         Shop().compare(catalog)
 
 
+def test_a_rate_far_below_the_smallest_unit_arrives_as_it_is() -> None:
+    line = {"id": "bits", "type": "per_unit", "cost": "0.00000000000012"}
+    shop = Shop()
+    shop.apply(catalog_of(plan_of("pro", line)))
+    assert shop.price("bits")["unit_amount_decimal"] == "0.000000000012"
+    assert shop.compare(catalog_of(plan_of("pro", line))).steps == ()
+
+
 def test_what_is_charged_beyond_a_limit_is_a_metered_price_with_free_units() -> None:
     feature = {
         "feature_key": "calls",
@@ -382,8 +410,8 @@ def test_a_plan_of_another_provider_and_one_agreed_by_hand_are_skipped() -> None
         ({"percent_off": "5", "prices": ["pro"]}, "not to lines"),
         ({"percent_off": "5", "plans": ["pro"]}, "not to some of their plans"),
         ({"percent_off": "5", "currencies": ["USD"]}, "no percentage to a currency"),
+        ({"amount_off": {"KWD": "5.125"}}, "5120 or 5130"),
         ({"percent_off": "5.125"}, "two decimals"),
-        ({"amount_off": {"USD": "5", "EUR": "5"}}, "several currencies"),
         ({"percent_off": "5", "ends_at": "2025-01-01T00:00:00Z"}, "ended"),
         ({"percent_off": "5", "codes": ["Ü"]}, "letters, digits and dashes"),
         (
@@ -485,6 +513,18 @@ def test_a_line_that_has_the_id_of_a_price_is_that_price() -> None:
     assert shop.fake.account.of("price")[price]["metadata"] == {"billing_plan_id": "m"}
 
 
+def test_a_line_with_the_id_of_a_price_has_another_one_in_another_currency() -> None:
+    shop = Shop()
+    price = by_hand(shop, 999, "m")
+    line = flat(price, "9.99", currencies={"EUR": {"cost": "8.99"}})
+    assert shop.apply(catalog_of(plan_of("m", line))) == (
+        "adopt product shop",
+        f"adopt price {price}",
+        f"create price {price}:EUR",
+    )
+    assert shop.price(f"{price}:EUR")["currency"] == "eur"
+
+
 def test_a_price_made_by_hand_is_replaced_where_the_amount_differs() -> None:
     shop = Shop()
     old = by_hand(shop, 899, "m")
@@ -527,6 +567,15 @@ def test_the_lock_file_of_another_account_is_refused() -> None:
     assert two.of("price") == []
 
 
+def test_the_lock_file_of_live_mode_is_refused_with_a_test_key() -> None:
+    shop = Shop()
+    shop.apply(BASIC)
+    assert shop.lock is not None
+    shop.lock = replace(shop.lock, livemode=True)
+    with pytest.raises(Conflict, match="live mode"):
+        shop.apply(BASIC)
+
+
 def test_two_prices_of_ours_that_nothing_tells_apart_are_named() -> None:
     shop = Shop()
     shop.apply(BASIC)
@@ -541,7 +590,8 @@ def test_two_prices_of_ours_that_nothing_tells_apart_are_named() -> None:
 def test_what_another_environment_made_in_the_account_is_not_taken() -> None:
     shop = Shop()
     shop.apply(BASIC)
-    other = Shop(fake=shop.fake, environment="staging")
+    other = Shop(environment="staging")
+    other.fake = shop.fake
     with pytest.raises(InvalidCatalog, match="another environment"):
         other.apply(catalog_of(plan_of("pro", flat("pro", "10.99"))))
     assert shop.price("pro")["active"]
@@ -590,6 +640,8 @@ CHEAPER = catalog_of(
 def begun() -> Shop:
     shop = Shop()
     shop.apply(CHEAPER)
+    (product,) = shop.of("product")
+    product["default_price"] = shop.price("pro")["id"]
     return shop
 
 
@@ -602,12 +654,16 @@ def whole() -> tuple[dict[str, list[Any]], int, int]:
 
 
 WHOLE, CALLS, STEPS = whole()
-WAYS = [(seen, after) for seen in Seen for after in (False, True)]
+AT_ONCE, KEYS_FORGOTTEN = timedelta(), timedelta(days=2)
+WAYS = [(seen, after, AT_ONCE) for seen in Seen for after in (False, True)]
+WAYS += [(seen, True, KEYS_FORGOTTEN) for seen in (Seen.BROKEN, Seen.CUT)]
 
 
 @pytest.mark.parametrize("start", [Shop, begun], ids=["first", "changed"])
-@pytest.mark.parametrize(("seen", "after"), WAYS)
-def test_a_run_that_a_call_ends_is_gone_on_with(seen: Seen, after: bool, start: Any) -> None:
+@pytest.mark.parametrize(("seen", "after", "later"), WAYS)
+def test_a_run_that_a_call_ends_is_gone_on_with(
+    seen: Seen, after: bool, start: Any, later: timedelta
+) -> None:
     expected = WHOLE
     if start is Shop:
         first = Shop()
@@ -621,6 +677,7 @@ def test_a_run_that_a_call_ends_is_gone_on_with(seen: Seen, after: bool, start: 
         try:
             shop.apply(DEARER)
         except OutcomeUnknown:
+            shop.clock.advance(later)
             shop.apply(DEARER)
         else:
             break
@@ -629,8 +686,11 @@ def test_a_run_that_a_call_ends_is_gone_on_with(seen: Seen, after: bool, start: 
     assert number > 10
 
 
+@pytest.mark.parametrize("later", [AT_ONCE, KEYS_FORGOTTEN], ids=["at once", "keys forgotten"])
 @pytest.mark.parametrize("number", range(1, STEPS + 1))
-def test_a_run_that_ends_before_the_lock_file_is_written_is_gone_on_with(number: int) -> None:
+def test_a_run_that_ends_before_the_lock_file_is_written_is_gone_on_with(
+    number: int, later: timedelta
+) -> None:
     class Killed(BaseException):
         """The process ends here."""
 
@@ -646,6 +706,7 @@ def test_a_run_that_ends_before_the_lock_file_is_written_is_gone_on_with(number:
 
     with pytest.raises(Killed):
         shop.apply(DEARER, keep)
+    shop.clock.advance(later)
     shop.apply(DEARER)
     assert state(shop) == WHOLE
     assert shop.apply(DEARER) == ()

@@ -124,7 +124,7 @@ def test_a_price_list_of_our_own_comes_back(shop: Shop) -> None:
                 {"id": "hello", "percent_off": "12.5", "codes": ["HELLO"], "products": ["shop"]},
                 {
                     "id": "ten",
-                    "amount_off": {"USD": "10"},
+                    "amount_off": {"USD": "10", "EUR": "9.5"},
                     "duration": "repeating",
                     "months": 3,
                     "max_redemptions": 5,

@@ -33,12 +33,15 @@ def test_on_the_fake(story: Callable[[StripeSettings], None]) -> None:
     with running(fake) as address:
         account = fake.account.id
         story(StripeSettings(key=KEY, account=account, address=address, return_url=RETURN))
+    assert fake.account.calls, "the story was told without it"
 
 
 @pytest.mark.stripe
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
 def test_on_stripe(story: Callable[[StripeSettings], None]) -> None:
-    story(real_settings(os.environ.get("TALLYSTICK_TEST_STRIPE_KEY")))
+    settings = real_settings(os.environ.get("TALLYSTICK_TEST_STRIPE_KEY"))
+    story(settings)
+    assert not settings.live
 
 
 def real_settings(key: str | None) -> StripeSettings:

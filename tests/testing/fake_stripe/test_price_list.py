@@ -249,6 +249,9 @@ def test_a_coupon_and_its_code(client: Any, fake: FakeStripe) -> None:
         {"percent_off": 100.5},
         {"amount_off": 5},
         {"amount_off": 0, "currency": "usd"},
+        {"percent_off": 5, "currency_options": {"eur": {"amount_off": 5}}},
+        {"amount_off": 5, "currency": "usd", "currency_options": {"usd": {"amount_off": 5}}},
+        {"amount_off": 5, "currency": "usd", "currency_options": {"eur": {"amount_off": 0}}},
         {"percent_off": 5, "duration": "repeating"},
         {"percent_off": 5, "duration_in_months": 3},
         {"percent_off": 5, "max_redemptions": 0},
@@ -262,6 +265,35 @@ def test_a_coupon_that_stripe_does_not_take_is_refused(client: Any, params: Any)
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.coupons.create(params)
     assert client.v1.coupons.list().data == []
+
+
+def test_a_coupon_takes_the_amount_of_the_currency(client: Any, fake: FakeStripe) -> None:
+    others = {"eur": {"amount_off": 400}}
+    coupon = client.v1.coupons.create(
+        {
+            "amount_off": 500,
+            "currency": "usd",
+            "currency_options": others,
+            "id": "Q",
+            "expand": ["currency_options"],
+        }
+    )
+    assert misfits(raw(coupon)) == []
+    assert coupon.currency_options["eur"].amount_off == 400
+    for currency in ("eur", "usd", "chf"):
+        price = price_of(client, currency=currency, unit_amount=999, recurring=MONTH)
+        who = client.v1.customers.create({}).id
+        card = client.v1.payment_methods.attach("pm_card_visa", {"customer": who}).id
+        client.v1.subscriptions.create(
+            {
+                "customer": who,
+                "items": [{"price": price.id}],
+                "default_payment_method": card,
+                "discounts": [{"coupon": "Q"}],
+            }
+        )
+    paid = [invoice["amount_paid"] for invoice in fake.account.of("invoice").values()]
+    assert paid == [599, 499, 999]
 
 
 def test_a_coupon_runs_out_with_its_codes(client: Any, fake: FakeStripe) -> None:

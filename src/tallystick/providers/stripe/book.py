@@ -81,7 +81,8 @@ class Found:
     """An object that Stripe holds.
 
     `product` is Stripe's id; `lookup` a price's lookup key; `default` is true of a price that its
-    product shows first, which Stripe does not archive; `spent` of what cannot be redeemed again.
+    product shows first, which has to give way before it is archived; `spent` of what cannot be
+    redeemed again.
     """
 
     kind: Kind

@@ -29,7 +29,12 @@ __all__ = ["Book"]
 
 _MOST: Final = 100
 _TURNS: Final = 20
-_EXPANDED: Final[Mapping[Kind, str]] = {"price": "tiers", "coupon": "applies_to"}
+_EXPANDED: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "price": ("tiers",),
+    "coupon": ("applies_to", "currency_options"),
+}
+"""What Stripe shows on request only."""
+
 _FILTERS: Final[Mapping[Kind, tuple[dict[str, Any], ...]]] = {
     # Stripe lists only those that are active where nothing is said.
     "price": ({"active": False}, {"active": True}),
@@ -85,7 +90,7 @@ class Book:
         return attrgetter(_SERVICES[kind])(self.client.v1)
 
     def _list(self, kind: Kind) -> Iterator[dict[str, Any]]:
-        expand = {"expand": [f"data.{_EXPANDED[kind]}"]} if kind in _EXPANDED else {}
+        expand = {"expand": [f"data.{name}" for name in _EXPANDED.get(kind, ())]}
         for wanted in _FILTERS.get(kind, ({},)):
             with our_errors(f"list of {kind}s"):
                 listed = self._service(kind).list({"limit": _MOST, **expand, **wanted})
@@ -119,15 +124,16 @@ class Book:
         return self._found(found.kind, found.id)
 
     def _let_go(self, price: Found, instead: LockedPrice | None) -> None:
-        """Let a product show another price first, so that this one can be archived."""
-        if not price.default or price.product is None or instead is None:
+        """Let a product show another price first, or none, so that this one can be archived."""
+        if not price.default or price.product is None:
             return
+        other = instead is not None and instead.provider_id != price.id
+        first: Any = {"default_price": instead.provider_id if instead and other else ""}
         with our_errors("product", price.product):
-            first: Any = {"default_price": instead.provider_id}
             self.client.v1.products.update(price.product, first)
 
     def _found(self, kind: Kind, id_: str) -> Found:
-        expand = {"expand": [_EXPANDED[kind]]} if kind in _EXPANDED else {}
+        expand = {"expand": list(_EXPANDED.get(kind, ()))}
         with our_errors(kind, id_):
             return found_of(kind, self._service(kind).retrieve(id_, expand).to_dict())
 

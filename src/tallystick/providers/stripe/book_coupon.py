@@ -74,14 +74,14 @@ def _codes(coupon: Coupon, path: str, at: Instant) -> Iterator[Wanted | Skipped]
 
 
 def _terms(coupon: Coupon, catalog: Catalog[Any, Any]) -> dict[str, Any]:
-    off: dict[str, Any] = {"percent_off": None, "amount_off": None, "currency": None}
+    percent, amounts = None, None
     if isinstance(coupon.off, PercentOff):
-        off["percent_off"] = plain(coupon.off.percent)
+        percent = plain(coupon.off.percent)
     else:
-        (amount,) = coupon.off
-        off |= {"amount_off": api_amount(amount), "currency": amount.currency.code}
+        amounts = {each.currency.code: api_amount(each) for each in coupon.off}
     return {
-        **off,
+        "percent_off": percent,
+        "amount_off": amounts,
         "duration": coupon.duration,
         "months": coupon.months,
         "products": sorted(_products(coupon, catalog)) or None,
@@ -131,12 +131,11 @@ def _coupon_reason(coupon: Coupon, catalog: Catalog[Any, Any], at: Instant) -> s
 def _amount_reason(coupon: Coupon) -> str | None:
     if isinstance(coupon.off, PercentOff):
         return None
-    if len(coupon.off) > 1:
-        return "its amounts are in several currencies: write a coupon for each"
-    if coupon.off[0].minor == 0:
+    if any(each.minor == 0 for each in coupon.off):
         return "it takes nothing off"
     try:
-        api_amount(coupon.off[0])
+        for each in coupon.off:
+            api_amount(each)
     except InvalidInput as refused:
         return str(refused)
     return None

@@ -1,7 +1,7 @@
 """What Stripe answers, as values that can be compared with what is wanted.
 
-Trees are those of the API, as `StripeObject.to_dict()` gives them, with `tiers` and `applies_to`
-expanded.
+Trees are those of the API, as `StripeObject.to_dict()` gives them, with what Stripe shows only on
+request.
 """
 
 from __future__ import annotations
@@ -88,8 +88,7 @@ def _coupon(tree: Mapping[str, Any]) -> Found:
         id=tree["id"],
         terms={
             "percent_off": _text(tree["percent_off"]),
-            "amount_off": tree["amount_off"],
-            "currency": None if tree["currency"] is None else tree["currency"].upper(),
+            "amount_off": _amounts_off(tree),
             "duration": tree["duration"],
             "months": tree["duration_in_months"],
             "products": sorted((tree.get("applies_to") or {}).get("products") or ()) or None,
@@ -100,6 +99,14 @@ def _coupon(tree: Mapping[str, Any]) -> Found:
         spent=not tree["valid"],
         metadata=tree["metadata"] or {},
     )
+
+
+def _amounts_off(tree: Mapping[str, Any]) -> dict[str, int] | None:
+    if tree["amount_off"] is None:
+        return None
+    others = tree.get("currency_options") or {}
+    amounts = {code.upper(): option["amount_off"] for code, option in others.items()}
+    return amounts | {tree["currency"].upper(): tree["amount_off"]}
 
 
 def _promotion_code(tree: Mapping[str, Any]) -> Found:

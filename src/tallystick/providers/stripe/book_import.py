@@ -226,12 +226,13 @@ class _Reader:
             "max_redemptions": terms["max_redemptions"],
             "ends_at": _time(terms["ends_at"]),
         }
-        if terms["currency"] is None:
+        if terms["amount_off"] is None:
             tree["percent_off"] = terms["percent_off"]
         else:
-            unit = currency(terms["currency"])
-            off = from_api_amount(terms["amount_off"], unit).major
-            tree["amount_off"] = {terms["currency"]: plain(off)}
+            tree["amount_off"] = {
+                code: plain(from_api_amount(amount, currency(code)).major)
+                for code, amount in terms["amount_off"].items()
+            }
         codes = [c for c in self.of("promotion_code") if c.terms["coupon"] == coupon.id]
         tree["codes"] = [self.code(code) for code in codes if self.takes(code)] or None
         self.coupons.append({name: value for name, value in tree.items() if value is not None})

@@ -1,9 +1,12 @@
-"""The parameters of Stripe's calls that make an object of the price list, or change one."""
+"""The parameters of Stripe's calls that make an object of the price list, or change one.
+
+Amounts go out as texts: the SDK writes a Decimal far below one with an exponent, which Stripe does
+not read.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.canonical_json import canonical_json
@@ -56,16 +59,8 @@ def key_of_step(step: Step, params: Mapping[str, Any], lock: Lock, turn: int) ->
     """
     before = step.found or step.instead
     was = ids_of(lock, step.kind).get(step.key, "") if before is None else before.id
-    parts = [lock.environment, step.verb, step.kind, step.key, _plain(params), was, turn]
+    parts = [lock.environment, step.verb, step.kind, step.key, params, was, turn]
     return f"tallystick-{hashlib.sha256(canonical_json(parts)).hexdigest()[:48]}"
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - parameters of any shape
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    return str(value) if isinstance(value, Decimal) else value
 
 
 def _meter(wanted: Wanted, _lock: Lock) -> dict[str, Any]:
@@ -93,7 +88,7 @@ def _price(wanted: Wanted, lock: Lock) -> dict[str, Any]:
         "transfer_lookup_key": True,
         "metadata": {PLAN: wanted.plan},
         "recurring": _recurring(terms, lock),
-        "unit_amount_decimal": None if terms["amount"] is None else Decimal(terms["amount"]),
+        "unit_amount_decimal": terms["amount"],
         "billing_scheme": "per_unit" if terms["tiers"] is None else "tiered",
         "tiers_mode": terms["tiers_mode"],
         "tiers": None if terms["tiers"] is None else [_tier(tier) for tier in terms["tiers"]],
@@ -111,19 +106,22 @@ def _recurring(terms: Mapping[str, Any], lock: Lock) -> dict[str, Any] | None:
 
 
 def _tier(tier: Mapping[str, Any]) -> dict[str, Any]:
-    flat = {} if tier["flat"] == "0" else {"flat_amount_decimal": Decimal(tier["flat"])}
+    flat = {} if tier["flat"] == "0" else {"flat_amount_decimal": tier["flat"]}
     bound = "inf" if tier["up_to"] is None else tier["up_to"]
-    return {"up_to": bound, "unit_amount_decimal": Decimal(tier["amount"]), **flat}
+    return {"up_to": bound, "unit_amount_decimal": tier["amount"], **flat}
 
 
 def _coupon(wanted: Wanted, lock: Lock) -> dict[str, Any]:
     terms = wanted.terms
-    products = terms["products"]
+    products, amounts = terms["products"], sorted((terms["amount_off"] or {}).items())
+    first = amounts[0] if amounts else ("", None)
+    others = {code.lower(): {"amount_off": amount} for code, amount in amounts[1:]}
     return {
         "name": wanted.words["name"],
         "percent_off": terms["percent_off"],
-        "amount_off": terms["amount_off"],
-        "currency": terms["currency"] and terms["currency"].lower(),
+        "amount_off": first[1],
+        "currency": first[0].lower() or None,
+        "currency_options": others or None,
         "duration": terms["duration"],
         "duration_in_months": terms["months"],
         "applies_to": products and {"products": sorted(lock.products[key] for key in products)},

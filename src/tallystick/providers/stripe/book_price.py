@@ -16,6 +16,7 @@ from tallystick.core.price import (
     Graduated,
     Package,
     Percentage,
+    PercentOff,
     PerUnit,
     Tier,
     Volume,
@@ -34,22 +35,30 @@ if TYPE_CHECKING:
 __all__ = ["fee_terms", "inexpressible", "price_terms"]
 
 _DECIMALS: Final = 12
-_MOST_TIERS: Final = 100
 _LEFT_OUT: Final = {
-    "minimum": ("minimum_spend", "a least amount for a period"),
-    "maximum": ("maximum_spend", "a most amount for a period"),
-    "discount": ("discount", "a discount of a price's own"),
-    "minimum_quantity": ("minimum_quantity", "a least quantity"),
-    "group_by": ("group_by", "a line for each group"),
-    "allow_negative": ("allow_negative", "a quantity below zero"),
+    "minimum": "a least amount for a period",
+    "maximum": "a most amount for a period",
+    "minimum_quantity": "a least quantity",
+    "group_by": "a line for each group",
+    "allow_negative": "a quantity below zero",
 }
+_FIELDS: Final = {"minimum": "minimum_spend", "maximum": "maximum_spend"}
 
 
 def inexpressible(price: Price) -> Iterator[tuple[str, str]]:
     """Give each field of a price that Stripe has no words for, and what it has not."""
-    for attribute, (name, words) in _LEFT_OUT.items():
-        if getattr(price, attribute):
-            yield name, f"Stripe's prices have not {words}"
+    for name, words in _LEFT_OUT.items():
+        if getattr(price, name):
+            yield _FIELDS.get(name, name), f"Stripe's prices have not {words}"
+    if price.discount is not None:
+        kind = "percent" if isinstance(price.discount, PercentOff) else "amount"
+        yield f"discount_{kind}", "Stripe's prices have not a discount of their own"
+    yield from _odd_shape(price)
+    if price.convert is not None and _divided(price) is None:
+        yield "convert", "Stripe only divides by a whole number, and rounds up or down to a whole"
+
+
+def _odd_shape(price: Price) -> Iterator[tuple[str, str]]:
     shape = price.shape
     if isinstance(shape, Percentage | Dynamic):
         yield "type", "Stripe's prices have no share of an amount, and none that comes with events"
@@ -59,13 +68,8 @@ def inexpressible(price: Price) -> Iterator[tuple[str, str]]:
         yield "included", "Stripe's volume and package prices have no free units"
     if isinstance(shape, Package) and not _whole(shape.size):
         yield "package_size", "Stripe's packages hold a whole number of units"
-    if isinstance(shape, Graduated | Volume) and len(shape.tiers) > _MOST_TIERS:
-        yield "tiers", f"Stripe's prices have at most {_MOST_TIERS} tiers"
-    bounds = [tier.up_to for tier in _tiers(price) if tier.up_to is not None]
-    if not all(_whole(bound) for bound in bounds):
+    if not all(tier.up_to is None or _whole(tier.up_to) for tier in _tiers(price)):
         yield "tiers", "Stripe's tiers end at whole numbers"
-    if price.convert is not None and _divided(price) is None:
-        yield "convert", "Stripe only divides by a whole number, and rounds up or down to a whole"
 
 
 def price_terms(price: Price, cadence: Cadence | None, *, counted: bool = True) -> dict[str, Any]:

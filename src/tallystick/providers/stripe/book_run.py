@@ -37,13 +37,13 @@ class Comparison:
     """What differs between a catalogue and an account, step by step.
 
     `lock` is the lock file as it stands, with the account named.  `kept` are prices that stay
-    active at Stripe on purpose, and why; `problems` what nobody but a person can settle.
+    active as a live subscription pays them; `problems` is what nobody but a person can settle.
     """
 
     lock: Lock
     steps: tuple[Step, ...]
     skipped: tuple[Skipped, ...]
-    kept: tuple[tuple[Found, str], ...]
+    kept: tuple[Found, ...]
     problems: tuple[Problem, ...]
 
 

@@ -34,10 +34,10 @@ _NOT_ARCHIVED: Final = frozenset({"meter", "coupon"})  # usage and discounts tha
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """The steps in their order, what stays on purpose and why, and what cannot be done."""
+    """The steps in their order, the prices that stay as somebody pays them, and what cannot be."""
 
     steps: tuple[Step, ...]
-    kept: tuple[tuple[Found, str], ...]
+    kept: tuple[Found, ...]
     problems: tuple[Problem, ...]
 
 
@@ -83,7 +83,7 @@ class _Steps:
     lock: Lock
     in_use: frozenset[str]
     steps: list[Step] = field(default_factory=list)
-    kept: list[tuple[Found, str]] = field(default_factory=list)
+    kept: list[Found] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     ids: dict[tuple[Kind, str], str] = field(init=False)
 
@@ -143,15 +143,9 @@ class _Steps:
         if not found.active:
             return
         if found.id in self.in_use:
-            self.kept.append((found, "a live subscription pays it"))
-        elif found.default and not self.takes_over(key, found):
-            self.kept.append((found, "its product shows it first: choose another one in Stripe"))
+            self.kept.append(found)
         else:
             self.steps.append(Step(verb="archive", kind=found.kind, key=key, found=found))
-
-    def takes_over(self, key: str, found: Found) -> bool:
-        """Whether a step before lets another price take the place of one."""
-        return any((each.key, each.instead) == (key, found) for each in self.steps)
 
     def read_removed(self) -> None:
         """Give the steps for what the lock file holds and the catalogue has no more."""

@@ -124,7 +124,8 @@ class _Reader:
         except InvalidInput as refused:
             self.problems.append(Problem(path, str(refused), _CURE))
             return
-        self.price(path, plan, key, terms, price.name or plan.name, price.provider_id or price.id)
+        named = price.provider_id or (key if key == price.id else None)
+        self.price(path, plan, key, terms, price.name or plan.name, named)
 
     def overage(self, path: str, plan: Plan[Any], price: Price, key: str) -> None:
         feature = next(f for f in plan.features.values() if price.id.split("/")[0] == f.key)

@@ -72,10 +72,9 @@ class StripePages:
         if found.status == "open":
             try:
                 with our_errors(_KIND, reference):
-                    self._client.v1.checkout.sessions.expire(reference)
-            except Conflict:  # paid in this very moment
-                pass
-            found = self._retrieved(reference)
+                    found = self._client.v1.checkout.sessions.expire(reference, {"expand": _EXPAND})
+            except Conflict:  # paid on or over meanwhile: how it stands is the answer
+                found = self._retrieved(reference)
         return self._state(found)
 
     def open_portal(self, payer: str, return_url: str) -> str:

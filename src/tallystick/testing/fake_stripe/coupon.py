@@ -85,6 +85,10 @@ def _create(account: Account, call: Call) -> Thing:
     }
     if "applies_to" in params:
         coupon["applies_to"] = params["applies_to"]
+    if "amount_off" in params:
+        options = params.get("currency_options", {})
+        own = {coupon["currency"]: {"amount_off": coupon["amount_off"]}}
+        coupon["currency_options"] = {code.lower(): each for code, each in options.items()} | own
     emit(account, "coupon.created", account.add(coupon))
     return coupon
 
@@ -101,6 +105,14 @@ def _check_off(params: Thing) -> None:
             raise Refused(
                 "Missing required param: currency.", code="parameter_missing", param="currency"
             )
+    others = params.get("currency_options", {})
+    if others and "amount_off" not in params:
+        raise Refused("currency_options needs amount_off.", param="currency_options")
+    for code, option in others.items():
+        if code.lower() == params["currency"].lower():
+            raise Refused("Give the coupon's own currency once.", param="currency_options")
+        if option["amount_off"] < 1:
+            raise Refused("Invalid positive integer", param=f"currency_options[{code}][amount_off]")
 
 
 def _check_duration(params: Thing) -> None:
@@ -146,7 +158,8 @@ def _delete(account: Account, call: Call) -> Thing:
 
 _CREATES: Final = frozenset(
     (
-        *("amount_off", "applies_to", "currency", "duration", "duration_in_months", "id"),
+        *("amount_off", "applies_to", "currency", "currency_options", "duration"),
+        *("duration_in_months", "id"),
         *("max_redemptions", "metadata", "name", "percent_off", "redeem_by"),
     )
 )

@@ -80,7 +80,8 @@ def off(account: Account, discount: str, lines: list[Thing], currency: str) -> l
     if coupon["percent_off"] is not None:
         wanted = whole(total * Fraction(str(coupon["percent_off"])) / 100)
     else:
-        wanted = min(coupon["amount_off"], total) if coupon["currency"] == currency else 0
+        option = coupon["currency_options"].get(currency)
+        wanted = 0 if option is None else min(option["amount_off"], total)
     return _split(wanted, left)
 
 

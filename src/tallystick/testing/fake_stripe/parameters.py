@@ -27,6 +27,12 @@ __all__ = ["check"]
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _FRACTION: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,12})?", re.ASCII)
 _LONGEST: Final = 5_000
+_EMPTIED: Final = frozenset({("ProductUpdateParams", "default_price")})
+"""What Stripe takes away for an empty text, though the SDK does not state it.
+
+Source: a maintainer's answer in stripe/stripe-python, issue 658.
+"""
+
 _OPTIONS: Final = frozenset(stripe.RequestOptions.__annotations__)
 
 
@@ -61,7 +67,12 @@ def _table(tree: object, shape: Any, where: str) -> dict[str, Any]:  # noqa: ANN
         if key not in tree:
             name = _inside(where, key)
             raise Refused(f"Missing required param: {name}.", code="parameter_missing", param=name)
-    return {key: _value(value, hints[key], _inside(where, key)) for key, value in tree.items()}
+    return {
+        key: ""
+        if value == "" and (shape.__name__, key) in _EMPTIED
+        else _value(value, hints[key], _inside(where, key))
+        for key, value in tree.items()
+    }
 
 
 def _inside(where: str, key: str) -> str:

@@ -1,4 +1,4 @@
-"""Which provider collects the invoices of a customer."""
+"""Which provider collects for a customer, and what those that bill were told of usage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tallystick checkouts resolve`: what buying would be, before anything is paid."""
+"""`tallystick checkout resolve`: what buying would be, before anything is paid."""
 
 from __future__ import annotations
 
@@ -16,9 +16,22 @@ if TYPE_CHECKING:
     from tallystick.core.checkout import CouponLeftOut, ResolvedPlan
     from tallystick.wiring import Tallystick
 
-__all__ = ["resolve"]
+__all__ = ["checkout"]
+
+checkout = typer.Typer(
+    name="checkout",
+    help="Checkouts: who may buy what, and what it costs them.",
+    no_args_is_help=True,
+)
+"""The commands under `tallystick checkout`."""
 
 
+@checkout.callback()
+def _group() -> None:
+    """Checkouts: who may buy what, and what it costs them."""
+
+
+@checkout.command()
 @ends_well
 @over_ledger
 def resolve(
