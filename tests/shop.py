@@ -40,6 +40,16 @@ products:
         interval_count: 1
         prices: [{ id: seat, name: Seats, type: per_seat, unit: seat, cost: 12 }]
         limits: [{ key: projects, limit: -1 }]
+      - id: tried
+        name: Tried
+        interval: month
+        interval_count: 1
+        trial_days: 14
+        prices: [{ id: tried, name: Tried, type: flat, cost: 39 }]
+      - id: once
+        name: For ever
+        payment_type: one-time
+        prices: [{ id: once, name: For ever, type: flat, cost: 199 }]
       - id: talk
         name: Enterprise
         interval: year

@@ -212,6 +212,23 @@ def test_it_looks_again_for_a_while_only(buyer: Buyer, looks: str, again: int | 
 def test_what_costs_nothing_is_had_at_once(buyer: Buyer) -> None:
     assert buyer.sends("buy", plan="free").headers["location"] == "/dev/back"
     assert buyer.has() == [("free@1", "active")]
+    assert "<strong>Nothing is due today.</strong> You have" in buyer.sees("/dev/back")
+
+
+def test_features_stand_in_the_order_of_the_catalogue(buyer: Buyer) -> None:
+    found = re.findall('<tr><th scope="row" dir="auto">([^<]+)<', buyer.sees())
+    assert found == ["Projects", "Reports", "Audit log"]
+
+
+def test_a_trial_begins_without_a_page(buyer: Buyer) -> None:
+    assert buyer.sends("buy", plan="tried").headers["location"] == "/dev/back"
+    assert buyer.has() == [("tried@1", "trialing")]
+    assert "trial ends at" in buyer.sees()
+
+
+def test_what_is_bought_once_is_invoiced_once(buyer: Buyer) -> None:
+    buyer.bought("once")
+    assert "199.00 USD" in buyer.sees()
 
 
 def test_seats_are_bought_and_changed(buyer: Buyer) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tests.mutants.faults_of_book import OF_BOOK
 from tests.mutants.faults_of_checkouts import OF_CHECKOUTS
 from tests.mutants.faults_of_credits import OF_CREDITS
+from tests.mutants.faults_of_dev import OF_DEV
 from tests.mutants.faults_of_documents import OF_DOCUMENTS
 from tests.mutants.faults_of_figures import OF_FIGURES
 from tests.mutants.faults_of_gates import OF_GATES
@@ -31,6 +32,7 @@ FAULTS: Final[tuple[Mutant, ...]] = (
     *OF_GATES,
     *OF_PAYMENTS,
     *OF_CHECKOUTS,
+    *OF_DEV,
 )
 """Each fault that a billing engine is known to have had."""
 

@@ -242,14 +242,13 @@ class DevShop:
         return f"{what.kind.replace('_', ' ')}{to} at {moment_text(what.at)}"
 
     def _unlocked(self) -> Iterator[Unlocked]:
-        names = {
-            key: feature.description or key
-            for plan in reversed(tuple(self._catalog))
-            for key, feature in reversed(plan.features.items())
-        }
-        keys = tuple(reversed(names))
-        answers = self._tally.check_many([(YOU, key) for key in keys])
-        return (_unlocked(names[key], answer) for key, answer in zip(keys, answers, strict=True))
+        names: dict[str, str] = {}
+        for plan in self._catalog:
+            for key, feature in plan.features.items():
+                names[key] = names.get(key) or feature.description or ""
+        answers = self._tally.check_many([(YOU, key) for key in names])
+        pairs = zip(names.items(), answers, strict=True)
+        return (_unlocked(name or key, answer) for (key, name), answer in pairs)
 
     def _offers(self, live: Iterable[Subscription]) -> Iterator[Offer]:
         by_group = {each.group: each for each in live}

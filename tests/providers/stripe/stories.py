@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STORIES"]
 
+SHOP = "https://shop.example"
 GOOD, BAD = "pm_card_visa", "pm_card_chargeCustomerFail"
 PLANS = define_plans(
     [
@@ -76,15 +77,27 @@ class Sale:
 
 
 @contextmanager
-def sale(settings: StripeSettings) -> Iterator[Sale]:
+def ledger(settings: StripeSettings) -> Iterator[tuple[Tallystick, StripeClient]]:
     provider = Stripe(settings)
-    with Tallystick("sqlite://", catalog=PLANS, providers=[provider]) as tally:
+    with Tallystick(
+        "sqlite://",
+        catalog=PLANS,
+        providers=[provider],
+        signing_keys=["a key of a test, and long enough for it"],
+        return_origins=[SHOP],
+    ) as tally:
         tally.migrate()
         tally.publish(author="tests")
-        found = Sale(tally, provider.client)
-        yield found
-        provider.client.v1.customers.delete(found.payer)
+        yield tally, provider.client
         assert tally.verify().ok
+
+
+@contextmanager
+def sale(settings: StripeSettings) -> Iterator[Sale]:
+    with ledger(settings) as (tally, client):
+        found = Sale(tally, client)
+        yield found
+        client.v1.customers.delete(found.payer)
 
 
 def an_invoice_is_collected_and_given_back(settings: StripeSettings) -> None:
@@ -117,6 +130,24 @@ def without_a_card_there_is_a_page_that_can_be_given_up(settings: StripeSettings
         assert intent.answer["url"].startswith(settings.address or "https://checkout.stripe.com/")
         assert made.tally.payments.cancel(intent.id).state == "canceled"
         assert (made.status(), made.taken()) == ("open", [])
+
+
+def a_page_to_pay_on_is_put_up_and_closed(settings: StripeSettings) -> None:
+    with ledger(settings) as (tally, client):
+        customer = SystemIds().new("tst")
+        tally.customers.create(customer, name="A test", email="test@shop.example")
+        made = tally.checkouts.open(
+            customer, plan="pro", success_url=f"{SHOP}/thanks", cancel_url=f"{SHOP}/plans"
+        )
+        assert (made.state, made.amount.minor) == ("open", 2900)
+        page = client.v1.checkout.sessions.retrieve(str(made.reference))
+        assert (page.amount_total, page.currency, page.status) == (2900, "usd", "open")
+        assert (page.url, page.client_reference_id) == (made.url, made.id)
+        assert tally.checkouts.refresh(made.id).state == "open"
+        assert tally.checkouts.expire(made.id).state == "expired"
+        assert client.v1.checkout.sessions.retrieve(page.id).status == "expired"
+        assert list(tally.subscriptions.list(customer=customer)) == []
+        client.v1.customers.delete(str(tally.customers.get(customer).provider_id))
 
 
 def the_price_list_is_made_once(settings: StripeSettings) -> None:
@@ -152,6 +183,7 @@ STORIES: tuple[Callable[[StripeSettings], None], ...] = (
     an_invoice_is_collected_and_given_back,
     a_card_that_is_declined_pays_nothing_and_another_does,
     without_a_card_there_is_a_page_that_can_be_given_up,
+    a_page_to_pay_on_is_put_up_and_closed,
     the_price_list_is_made_once,
 )
 """All of them."""
