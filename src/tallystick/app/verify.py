@@ -13,6 +13,7 @@ from tallystick.storage.verify import CHECKS
 from tallystick.storage.verify_billing import BILLING_CHECKS
 from tallystick.storage.verify_credits import CREDIT_CHECKS
 from tallystick.storage.verify_gates import GATE_CHECKS
+from tallystick.storage.verify_inbox import INBOX_CHECKS
 from tallystick.storage.verify_intents import INTENT_CHECKS
 from tallystick.storage.verify_leases import LEASE_CHECKS
 from tallystick.storage.verify_notices import NOTICE_CHECKS
@@ -39,6 +40,7 @@ ALL_CHECKS: Final[tuple[Check, ...]] = (
     *GATE_CHECKS,
     *LEASE_CHECKS,
     *INTENT_CHECKS,
+    *INBOX_CHECKS,
 )
 """Every check there is, in the order in which they are run."""
 
