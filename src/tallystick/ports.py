@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
 
     from tallystick.core.customer import Customer
     from tallystick.core.inbox import Told
@@ -16,8 +17,17 @@ if TYPE_CHECKING:
     from tallystick.core.provider import Abilities
     from tallystick.core.provider_event import Fetched, ProviderEvent
     from tallystick.core.tax_decision import TaxDecision, TaxQuestion
+    from tallystick.core.usage_report import UsageReport
 
-__all__ = ["Clock", "EventSource", "Ids", "NamesPayers", "Provider", "TaxEngine"]
+__all__ = [
+    "Clock",
+    "EventSource",
+    "Ids",
+    "NamesPayers",
+    "Provider",
+    "ReportsUsage",
+    "TaxEngine",
+]
 
 
 class Clock(Protocol):
@@ -127,6 +137,28 @@ class NamesPayers(Protocol):
         """Give what it calls a customer, for ever the same, made where it is not there yet.
 
         Raises OutcomeUnknown; Conflict where it refuses.
+        """
+        ...
+
+
+@runtime_checkable
+class ReportsUsage(Protocol):
+    """What a provider can do besides that bills metered usage itself: be told of it.
+
+    It is never called inside a transaction.
+    """
+
+    def report_usage(self, report: UsageReport) -> None:
+        """Take a report; one that it knows already changes nothing.
+
+        Raises OutcomeUnknown; NotFound; Conflict where it refuses.
+        """
+        ...
+
+    def known_usage(self, report: UsageReport) -> Decimal:
+        """Give what it has added up in the window of a report.
+
+        Raises OutcomeUnknown; NotFound, Conflict.
         """
         ...
 

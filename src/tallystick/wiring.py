@@ -26,6 +26,8 @@ from tallystick.facade.events import ProviderEvents
 from tallystick.facade.gate import Gate
 from tallystick.facade.invoices import Invoices
 from tallystick.facade.keys import Key
+from tallystick.facade.meter_reports import MeterReports
+from tallystick.facade.mirrors import Mirrors
 from tallystick.facade.offline import open_offline
 from tallystick.facade.overrides import Overrides
 from tallystick.facade.payments import Payments
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     from tallystick.facade.aio_types import AsyncTallystick
     from tallystick.facade.offline import Offline
     from tallystick.ports import Clock, EventSource, Ids, Provider
+    from tallystick.providers.stripe.subscriptions import StripeSubscriptions
     from tallystick.storage.migrate import Migration
     from tallystick.storage.unit import Unit
 
@@ -97,6 +100,7 @@ class Tallystick(Gate[Key]):
         signing_keys: Iterable[str | bytes] | None = None,
         providers: Iterable[Provider | str] | None = None,
         event_source: EventSource | None = None,
+        billers: Iterable[StripeSubscriptions] = (),
         offline_units: int | None = None,
         offline_spool: str | Path | None = None,
     ) -> None:
@@ -112,6 +116,7 @@ class Tallystick(Gate[Key]):
         are left out, those of TALLYSTICK_PROVIDERS, separated by commas.  `manual` is always there.
         `event_source` verifies what a provider tells; where it is left out, Stripe's events are
         expected if TALLYSTICK_STRIPE_WEBHOOK_SECRETS is set.
+        `billers` bill subscriptions of their own: see `tally.mirrors`.
 
         `role_check` connects at once and refuses a PostgreSQL role that may do more than it needs:
         an owner of the tables, a superuser, one with BYPASSRLS (see `tallystick role`).
@@ -144,6 +149,9 @@ class Tallystick(Gate[Key]):
         self.dunning = Dunnings(self)
         self.payments = Payments(self)
         self.provider_events = ProviderEvents(self)
+        self.meter_reports = MeterReports(self)
+        self.billers = {each.name: each for each in billers}
+        self.mirrors = Mirrors(self)
         self.price_migrations = PriceMigrations(self)
         self.seller = Sellers(self)
         self.taxes = Taxes(self)

@@ -244,6 +244,8 @@ def test_an_account_is_imported_pulled_and_then_nothing_differs(
 
 def test_what_an_import_leaves_out_is_named(fake: FakeStripe) -> None:
     client = client_of(fake)
+    nothing = run("stripe", "import", "billing.yaml")
+    assert (nothing.exit_code, "no active price" in nothing.stderr) == (2, True)
     product = client.v1.products.create({"name": "Zovi"}).id
     month: dict[str, Any] = {"product": product, "recurring": {"interval": "month"}}
     client.v1.prices.create({**month, "currency": "usd", "unit_amount": 999})

@@ -46,6 +46,10 @@ def test_the_role_collects_gives_back_and_goes_on(ledger: Ledger, tmp_path: Path
         assert tally.payments.run(at=LATER + timedelta(hours=1)).succeeded == 1
         assert tally.payments.refund(asked.id, "4.00", at=LATER).state == "succeeded"
         assert bank.moved() == 600
+        tally.customers.update("acme", provider="bank")
+        tally.subscriptions.start("acme", "desk", id="d", at=START)
+        tally.invoices.run(at=START)
+        assert tally.payments.run(at=LATER).begun == 1
         assert tally.verify().ok
         with pytest.raises((ProgrammingError, TallystickError)), tally.begin() as unit:
             unit.connection.execute(update(unit.tables.intents).values(amount=1))

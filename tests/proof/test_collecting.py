@@ -1,4 +1,4 @@
-"""Crash at every SQL boundary and around every call to Stripe of what is collected by itself.
+"""Crash at every SQL boundary and around every call to Stripe: collecting, and telling usage.
 
 The fake Stripe answers, is cut off before it did anything, or after.  A worker alone finishes what
 a crash left: one object there for each intent, nothing paid twice, nobody named twice.
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import stripe
 
+from tallystick.core.period import Period
+from tallystick.core.usage_report import Metered
 from tallystick.providers.stripe.provider import Stripe
 from tallystick.providers.stripe.settings import StripeSettings
 from tallystick.testing.clock import FrozenClock
@@ -35,8 +38,8 @@ if TYPE_CHECKING:
 
 KEY = "sk_test_fake1"
 CONFIRM, PAGE = "POST /v1/payment_intents/*/confirm", "POST /v1/checkout/sessions"
-REFUND = "POST /v1/refunds"
-LEAST = {"collect": 60, "page": 60, "refund": 100}
+REFUND, EVENTS = "POST /v1/refunds", "POST /v1/billing/meter_events"
+LEAST = {"collect": 60, "page": 60, "refund": 100, "usage": 40}
 """The boundaries that each path meets at least: one that shrinks is a sweep that lies."""
 
 
@@ -123,6 +126,36 @@ def with_payment(town: Town) -> None:
     collect(town.tally)
 
 
+def minutes(count: float) -> Any:
+    """Give a time so near that Stripe's clock, which stands, takes it."""
+    return BEGIN + timedelta(minutes=count)
+
+
+def tell_usage(tally: Tallystick, at: float = 0) -> None:
+    payer = tally.customers.get("acme").provider_id or ""
+    month = Period(BEGIN - timedelta(days=1), BEGIN + timedelta(days=30))
+    window = Metered(customer="acme", payer=payer, meter="calls", event_name="calls", window=month)
+    tally.usage.record("acme", "calls", id="second", quantity=4, occurred_at=BEGIN)
+    tally.meter_reports.run([window], provider="stripe", at=minutes(at))
+
+
+def with_usage(town: Town) -> None:
+    with_card(town)
+    meters = Stripe(town.settings).client.v1.billing.meters
+    meters.create(
+        {
+            "event_name": "calls",
+            "display_name": "Calls",
+            "default_aggregation": {"formula": "sum"},
+        }
+    )
+    town.tally.usage.record("acme", "calls", id="first", quantity=3, occurred_at=BEGIN)
+    tell_usage(town.tally)
+    town.tally.usage.void("acme", "second")
+    tell_usage(town.tally)
+    town.tally.usage.record("acme", "calls", id="third", quantity=9, occurred_at=BEGIN)
+
+
 PATHS: dict[str, tuple[Callable[[Tallystick], None], Callable[[Town], None], str]] = {
     "collect": (collect, with_card, CONFIRM),
     "page": (collect, lambda _: None, PAGE),
@@ -161,6 +194,14 @@ def chosen(met: list[str], *, whole: bool) -> list[int]:
     return near if whole else near[::4]
 
 
+def told(town: Town) -> None:
+    """Say what must be there once usage was told."""
+    values = [each["payload"]["value"] for each in town.of("billing.meter_event")]
+    assert values == ["7", "-4", "9"]
+    (report,) = town.tally.meter_reports.list().items
+    assert (report.state, report.number, report.total) == ("told", 3, 12)
+
+
 def holds(name: str, town: Town) -> None:
     """Say what must be there once all is done."""
     assert len(town.of("customer")) == 1
@@ -172,6 +213,47 @@ def holds(name: str, town: Town) -> None:
     booked = [(each.kind, each.amount.minor) for each in town.tally.invoices.payments(FIRST)]
     assert booked == [("payment", 1000), *([("refund", 400)] if name == "refund" else [])]
     assert town.tally.customers.get("acme").provider_id == town.of("customer")[0]["id"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_crash_anywhere_tells_usage_once(fault: str, town: Town, count: Count) -> None:
+    after, tally, fake = FAULTS[fault], town.tally, town.fake
+    with_usage(town)
+    town.keep()
+
+    def again() -> None:
+        town.restore()
+        fake.account.faults.clear()
+        if after is not None:
+            fake.account.faults.add(Fault(Seen.CUT, EVENTS, after=after))
+
+    tell_usage(tally)  # what it reads once and remembers is never counted
+    again()
+    whole = run(acting(town, tell_usage, None))
+    assert whole.code == 0, whole.errors()
+    (met,) = (each["met"] for each in whole.told)
+    assert len(met) >= LEAST["usage"]
+    assert sum("CALL" in each for each in met) >= 2
+    numbers = chosen(met, whole=town.place.kind == "sqlite")
+    for number in numbers:
+        where = f"usage, {fault}, boundary {number}: {met[number - 1]}"
+        again()
+        child = run(acting(town, tell_usage, number))
+        assert child.code == KILLED, f"{where}: it did not die\n{child.errors()}"
+        for at in (1, 2, 4):
+            tell_usage(tally, at)
+        told(town)
+        assert tally.verify().ok, where
+        tally.close()
+        before = state(town.place.url, exact=True)
+        tell_usage(tally, 4.5)
+        told(town)
+        tally.close()
+        assert state(town.place.url, exact=True) == before, f"{where}: recovering twice did more"
+    count(
+        f"usage        report   {fault:<14} {town.place.kind:<11} {len(numbers):>4} of"
+        f" {len(met):>4} boundaries"
+    )
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -13,9 +13,13 @@ from tallystick.core.currency import CODES, currency
 from tallystick.core.dunning import Ladder, Rung
 from tallystick.core.intent import Intent, ProviderAccount, key_of
 from tallystick.core.money import Money
+from tallystick.core.move import Keep
 from tallystick.core.override import Override
 from tallystick.core.parent import Parent
+from tallystick.core.period import Period
 from tallystick.core.price_migration import PriceMigration, PriceMove
+from tallystick.core.provider_act import ProviderAct, ProviderCall, act_key
+from tallystick.core.usage_report import UsageReport
 from tallystick.storage import (
     balances,
     dunning,
@@ -24,12 +28,14 @@ from tallystick.storage import (
     invoice_items,
     invoices,
     leases,
+    meter_reports,
     moves,
     outbox,
     overrides,
     payments,
     plan_grants,
     price_migrations,
+    provider_acts,
     redemptions,
     subscriptions,
     top_ups,
@@ -88,6 +94,8 @@ def fill_billing(unit: Unit, customer: str, count: int) -> None:
             ),
         )
         intents.add_intent(unit, _intent(customer, id_))
+        meter_reports.add_reports(unit, [_usage_report(customer, id_)])
+        provider_acts.add_act(unit, _act(customer, id_))
         post(
             unit,
             [
@@ -203,6 +211,22 @@ def _fill_gates(unit: Unit, customer: str, id_: str) -> None:
     overrides.add_override(unit, customer, id_, Override(limit=7), AT)
 
 
+def _act(customer: str, id_: str) -> ProviderAct:
+    return ProviderAct(
+        customer=customer,
+        id=id_,
+        subscription=id_,
+        provider="stripe",
+        account=ProviderAccount("acct_1", live=True),
+        reference=id_,
+        move=Keep(),
+        call=ProviderCall("update", {"cancel_at_period_end": False}),
+        key=act_key(id_),
+        created_at=AT,
+        next_at=AT,
+    )
+
+
 def _intent(customer: str, id_: str) -> Intent:
     return Intent(
         customer=customer,
@@ -221,6 +245,27 @@ def _intent(customer: str, id_: str) -> Intent:
 
 def _migration(id_: str) -> PriceMigration:
     return PriceMigration(id=id_, from_offers=("pro@1",), to_offer="pro@2", at=AT, planned_at=AT)
+
+
+def _usage_report(customer: str, id_: str) -> UsageReport:
+    return UsageReport(
+        customer=customer,
+        id=id_,
+        meter=id_,
+        event_name="calls",
+        provider="stripe",
+        account=ProviderAccount("acct_1", live=False),
+        payer="cus_1",
+        window=Period(AT, later(days=30)),
+        gauge=False,
+        number=1,
+        value=Decimal(3),
+        total=Decimal(3),
+        at=AT,
+        state="open",
+        begun_at=AT,
+        next_at=AT,
+    )
 
 
 def _climb(customer: str, invoice_id: str) -> dunning.Climb:

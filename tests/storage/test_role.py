@@ -77,7 +77,8 @@ def test_every_table_of_a_customer_is_found_also_one_that_is_new() -> None:
             "top_up_rules",
             "top_ups",
         ),
-        *("gates", "reservations", "leases", "entitlement_overrides", "intents"),
+        *("gates", "reservations", "leases", "entitlement_overrides", "intents", "meter_reports"),
+        "provider_acts",
     )
     named = ("customers", *usage, *billing, "notes")
     assert owners(tables).keys() == {f"tallystick_{name}" for name in named}

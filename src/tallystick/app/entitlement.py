@@ -194,6 +194,8 @@ def _bar(
     if subscription.state == "paused":
         of_trial = subscription.paused_at is not None
         of_trial = of_trial and subscription.paused_at == subscription.trial_end
+        if subscription.origin is not None and subscription.lapsed:
+            return "past_due", False  # its provider has given up on an invoice
         return ("trial_over" if of_trial else "paused"), False
     if subscription.state == "past_due":
         left = access.get((subscription.customer, subscription.id), "full")

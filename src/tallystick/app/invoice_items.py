@@ -108,7 +108,13 @@ def _subscription(unit: Unit, customer: Customer, named: object) -> Subscription
     """Give the subscription that is named; another customer's is not found."""
     if named is None:
         return None
-    return get_subscription(unit, id_at(named, "subscription"), customer_id=customer.id)
+    found = get_subscription(unit, id_at(named, "subscription"), customer_id=customer.id)
+    if found.origin is not None:
+        raise Conflict(
+            f"{found.origin.provider} bills subscription {found.id!r}: charge it there, or the"
+            " customer without a subscription"
+        )
+    return found
 
 
 def _currency(customer: Customer, subscription: Subscription | None) -> Currency | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.core.move import Start
+from tallystick.core.move import Mirror, Start
 from tallystick.core.subscription_moves import Outcome, advance, apply, start
 from tallystick.errors import Conflict
 
@@ -38,10 +38,10 @@ def refolded(
 
     Raises Conflict where the first is no start or a number is missing, and what the moves raise.
     """
-    if not records or not isinstance(records[0].move, Start):
+    if not records or not isinstance(records[0].move, Start | Mirror):
         raise Conflict("the moves of a subscription begin with its start, and this one's do not")
     first, *others = records
-    assert isinstance(first.move, Start)  # noqa: S101 - it was just looked at
+    assert isinstance(first.move, Start | Mirror)  # noqa: S101 - it was just looked at
     outcome = start(first.subscription, first.move, first.at, offers)
     now, dues, grants = outcome.subscription, list(outcome.dues), list(outcome.grants)
     for place, record in enumerate(others, start=2):

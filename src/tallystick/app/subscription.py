@@ -39,6 +39,7 @@ __all__ = [
     "Made",
     "MoveMaker",
     "get_subscription",
+    "keep_move",
     "list_subscriptions",
     "make_move",
     "start_subscription",
@@ -115,7 +116,7 @@ def _started(  # noqa: PLR0917 - what a start is made of
         names = moves.trial_identities(made.customer, identities)
         moves.hold_trial(unit, names, made.customer, made.id, at)
     redeem_at_start(unit, at, made, move.coupons)
-    return _kept(unit, outcome, move, at, key)
+    return keep_move(unit, outcome, move, at, key)
 
 
 def make_move(
@@ -152,7 +153,7 @@ def make_move(
     outcome = apply(held, wanted, at, offers)
     made = outcome.subscription
     subscriptions.save_subscriptions(unit, [(made, next_at(made))])
-    return _kept(unit, outcome, wanted, at, key)
+    return keep_move(unit, outcome, wanted, at, key)
 
 
 def get_subscription(
@@ -184,8 +185,10 @@ def list_subscriptions(
     return Page(tuple(found[:size]), found[size - 1].id if more else None)
 
 
-def _kept(unit: Unit, outcome: Outcome, move: Move, at: Instant, key: str | None) -> Made:
-    """Keep the move, and the drafts of what fell due."""
+def keep_move(
+    unit: Unit, outcome: Outcome, move: Move, at: Instant, key: str | None = None
+) -> Made:
+    """Keep the move that made a subscription what it is now, and the drafts of what fell due."""
     made = outcome.subscription
     record = moves.MoveRecord(
         customer=made.customer,

@@ -19,6 +19,7 @@ from tallystick.errors import TallystickError
 from tallystick.storage.moves import move_digest
 from tallystick.storage.plan_grants import plan_grants_of
 from tallystick.storage.stored_subscriptions import dues_of, moves_of_several, subscription_rows
+from tallystick.storage.subscriptions import billed_by
 from tallystick.storage.verify import Check
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def _apart(
         "moves": made.moves,
         "clock": made.clock,
         "snapshot": bytes_of(made).decode(),
+        **billed_by(made),
     }
     for name, value in told.items():
         if row[name] != value:

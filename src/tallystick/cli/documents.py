@@ -83,7 +83,8 @@ def subscription_tree(subscription: Subscription) -> dict[str, Any]:
     """Give a subscription as plain JSON values."""
     from tallystick.core.trees import tree_of
 
-    return {"state": subscription.state, **tree_of(subscription)}
+    who = {"state": subscription.state, "biller": subscription.biller}
+    return {**who, **tree_of(subscription)}
 
 
 def to_come_tree(entry: ToCome) -> dict[str, Any]:
@@ -109,10 +110,12 @@ def foreseen_tree(found: Foreseen) -> dict[str, Any]:
 
 def print_subscription(subscription: Subscription) -> None:
     """Print a subscription, a fact a line; what there is not is left out."""
-    period = subscription.period
+    period, origin = subscription.period, subscription.origin
+    billed = "" if origin is None else f"{origin.provider} ({origin.reference})"
     facts = [
         ("subscription", subscription.id),
         ("customer", subscription.customer),
+        ("billed by", billed),
         ("state", subscription.state),
         ("plan", _item(subscription.items[0])),
         *(("add-on", _item(item)) for item in subscription.items[1:]),

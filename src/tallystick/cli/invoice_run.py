@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tallystick.app.billing import Run, SetAside
     from tallystick.app.inbox_run import ReadObjects
     from tallystick.app.intent_run import Finished
+    from tallystick.app.provider_act import ActsDone
     from tallystick.wiring import Tallystick
 
 __all__ = ["run", "worker"]
@@ -167,7 +168,7 @@ def worker(
     ] = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Read events, bill what is due, finish payment intents, for ever; any number may run.
+    """Read events, bill what is due, finish payments and acts, for ever; any number may run.
 
     SIGTERM and Ctrl-C end it after the batch it is at.  Cron can do the same: tallystick worker
     --once
@@ -179,6 +180,7 @@ def worker(
         while not stop.asked:
             read = _one_event_round(tally, stop)
             done, paid = _one_round(tally, stop), _one_payment_round(tally, stop)
+            acted = _one_act_round(tally, stop)
             if read is not None and read.asked:
                 tell_read(read, as_json=as_json)
             if done is not None and done.did_work:
@@ -188,6 +190,8 @@ def worker(
             if (done is not None and done.did_work) or (paid is not None and paid.answered):
                 continue
             if read is not None and read.applied:
+                continue
+            if acted is not None and acted.done + acted.refused:
                 continue
             if once:
                 return
@@ -226,6 +230,17 @@ def _one_payment_round(tally: Tallystick, stop: _Stop) -> Finished | None:
 
     try:
         return tally.payments.run(stop=lambda: stop.asked)
+    except StorageUnavailable as away:
+        warn(f"{away}; trying again later")
+        return None
+
+
+def _one_act_round(tally: Tallystick, stop: _Stop) -> ActsDone | None:
+    """Go on with acts on what a provider bills; None where the database was away."""
+    from tallystick.errors import StorageUnavailable
+
+    try:
+        return tally.mirrors.run(stop=lambda: stop.asked)
     except StorageUnavailable as away:
         warn(f"{away}; trying again later")
         return None

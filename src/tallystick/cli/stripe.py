@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tallystick.cli import stripe_book, stripe_events, stripe_import
+from tallystick.cli import stripe_book, stripe_events, stripe_import, stripe_mirror, stripe_usage
 
 __all__ = ["stripe"]
 
@@ -18,7 +18,12 @@ stripe = typer.Typer(
 )
 """The commands under `tallystick stripe`; each file of them names its own."""
 
-for _command in (*stripe_book.COMMANDS, *stripe_import.COMMANDS):
+for _command in (
+    *stripe_book.COMMANDS,
+    *stripe_import.COMMANDS,
+    *stripe_mirror.COMMANDS,
+    *stripe_usage.COMMANDS,
+):
     stripe.command(_command.__name__.rstrip("_"))(_command)
 
 stripe.add_typer(stripe_events.events)

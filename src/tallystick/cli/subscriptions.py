@@ -265,11 +265,13 @@ def list_(
             each.state,
             each.plan,
             str(each.seats),
+            each.biller if each.origin is None else each.origin.provider,
             "" if each.period is None else instant_text(each.period.end),
         ]
         for each in page
     )
-    say_table(["id", "customer", "state", "plan", "seats", "period ends"], rows, right="seats")
+    heads = ["id", "customer", "state", "plan", "seats", "biller", "period ends"]
+    say_table(heads, rows, right="seats")
     if page.cursor is not None:
         say(f"more: --starting-after {page.cursor}")
 

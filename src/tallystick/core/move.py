@@ -15,8 +15,8 @@ from tallystick.core.subscription import Terms
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tallystick.core.period import Instant
-    from tallystick.core.subscription import AfterTrial, PauseMode
+    from tallystick.core.period import Instant, Period
+    from tallystick.core.subscription import AfterTrial, Item, Origin, PauseMode, State
 
 __all__ = [
     "AddOn",
@@ -25,6 +25,7 @@ __all__ = [
     "Change",
     "Keep",
     "Lapse",
+    "Mirror",
     "Move",
     "MoveKind",
     "Pause",
@@ -50,7 +51,7 @@ Billing: TypeAlias = Literal["anniversary", "calendar"]
 """What periods are counted from: the start, or the first day of a month (week, year)."""
 
 MoveKind: TypeAlias = Literal[
-    "start", "change", "pause", "resume", "cancel", "keep", "unplan", "lapse", "recover"
+    "start", "change", "pause", "resume", "cancel", "keep", "unplan", "lapse", "recover", "mirror"
 ]
 """The word for each move, as it is stored."""
 
@@ -175,5 +176,35 @@ class Recover:
     """What was not paid has been."""
 
 
-Move: TypeAlias = Start | Change | Pause | Resume | Cancel | Keep | Unplan | Lapse | Recover
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirror:
+    """Be what the provider that bills it says: the whole of it, each time.
+
+    The first one makes the subscription.  `as_of` is when the provider was asked, and `stamp` tells
+    apart what it said at one instant (`core.mirror.newer`).  `anchor` is what its periods are
+    counted from.
+    """
+
+    customer: str
+    group: str
+    currency: str
+    origin: Origin
+    items: tuple[Item, ...]
+    state: State
+    as_of: Instant
+    stamp: str
+    started_at: Instant | None = None
+    anchor: Instant | None = None
+    period: Period | None = None
+    trial_end: Instant | None = None
+    cancel_at: Instant | None = None
+    ended_at: Instant | None = None
+    paused_at: Instant | None = None
+    resumes_at: Instant | None = None
+    lapsed: bool = False
+
+
+Move: TypeAlias = (
+    Start | Change | Pause | Resume | Cancel | Keep | Unplan | Lapse | Recover | Mirror
+)
 """Whatever can be asked of a subscription."""

@@ -25,8 +25,10 @@ __all__ = [
     "MAIN",
     "TERMINAL",
     "AfterTrial",
+    "Biller",
     "Granted",
     "Item",
+    "Origin",
     "Paid",
     "PauseMode",
     "Planned",
@@ -43,6 +45,9 @@ State: TypeAlias = Literal[
 
 AfterTrial: TypeAlias = Literal["active", "paused", "canceled"]
 """What a trial ends into."""
+
+Biller: TypeAlias = Literal["tallystick", "provider"]
+"""Who bills it: this engine, or the provider whose subscription it mirrors; never both."""
 
 PauseMode: TypeAlias = Literal["keep", "extend"]
 """What a pause does to the period: boundaries stay where they are, or move on by its length."""
@@ -124,6 +129,31 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Which subscription of a provider one mirrors, and the lines that it has there.
+
+    `account`, `live` and `reference` are the provider's own names and never change; so are those of
+    each line and of its price, in `lines`.
+    """
+
+    provider: str
+    account: str
+    live: bool
+    reference: str
+    lines: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def prices(self) -> frozenset[str]:
+        """What the provider calls the prices that it has."""
+        return frozenset(price for _, price in self.lines)
+
+    @property
+    def key(self) -> tuple[str, str, bool, str]:
+        """What names it: whose account, whether its money is real, and its name there."""
+        return self.provider, self.account, self.live, self.reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
     """A stretch of time, `[start, end)`, for which a credit of a plan was granted."""
 
@@ -160,7 +190,8 @@ class Subscription:
     `granted` are the stretches of time for which its plans granted credits and that run still.
     `aligned` counts periods from the first day of a calendar unit.  `lapsed` is one in a pause that
     is past due, and goes on so.  `ends_at` is the end of a fixed term, `cancel_at` that of a
-    cancellation.
+    cancellation.  With an `origin` a provider bills it: it has no spans, and time does
+    nothing to it.
     """
 
     id: str
@@ -194,10 +225,16 @@ class Subscription:
     granted: tuple[Granted, ...] = ()
     planned: tuple[Planned, ...] = ()
     terms: Terms = field(default_factory=Terms)
+    origin: Origin | None = None
 
     def __hash__(self) -> int:
         """Hash by id."""
         return hash(self.id)
+
+    @property
+    def biller(self) -> Biller:
+        """Who bills it."""
+        return "tallystick" if self.origin is None else "provider"
 
     @property
     def plan(self) -> str:

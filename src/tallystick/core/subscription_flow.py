@@ -1,7 +1,6 @@
 """What time and moves do to a subscription: the one place where its spans open and close.
 
-`Flow` is a subscription in motion: it lives as long as one call of `core.subscription_moves` and
-collects the documents that fall due.
+`Flow` is a subscription in motion: it lives for one call of `core.subscription_moves`.
 """
 
 from __future__ import annotations
@@ -75,14 +74,15 @@ class Flow:
                 if when_due(self.now) == at:
                     continue  # more happens at this instant: credits come after all of it
             self.now = replace(self.now, clock=at)
-            self._grant(at)
+            self.grant(at)
 
     def settle(self, at: Instant) -> None:
         """Let happen what comes after a move at its instant: what was planned, then credits."""
         self.advance(at)
-        self._grant(at)
+        self.grant(at)
 
-    def _grant(self, at: Instant) -> None:
+    def grant(self, at: Instant) -> None:
+        """Grant at an instant what the plans grant and no grant covers yet."""
         self.now, made = grant_due(self.now, self.offers, at)
         self.grants += made
 

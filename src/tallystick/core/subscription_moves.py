@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from tallystick.core.calendar import check_zone
 from tallystick.core.currency import currency
 from tallystick.core.frozen import FrozenDict
+from tallystick.core.mirror_flow import begun_mirror, mirror_again
 from tallystick.core.move import (
     Billing,
     Cancel,
     Change,
     Keep,
     Lapse,
+    Mirror,
     Pause,
     Phase,
     Proration,
@@ -29,6 +31,7 @@ from tallystick.core.move import (
     Start,
     Unplan,
 )
+from tallystick.core.move_rules import ALLOWED, KINDS, check_allowed, check_biller
 from tallystick.core.period import instant_text, to_the_second
 from tallystick.core.subscription import MAIN, AfterTrial, Item, Planned, Subscription
 from tallystick.core.subscription_flow import Flow
@@ -44,38 +47,9 @@ if TYPE_CHECKING:
     from tallystick.core.charge import Due
     from tallystick.core.move import AddOn, Move, MoveKind
     from tallystick.core.period import Instant
-    from tallystick.core.subscription import State
     from tallystick.core.subscription_grants import PlanGrant
 
 __all__ = ["ALLOWED", "KINDS", "Outcome", "advance", "apply", "next_at", "start"]
-
-ALLOWED: Final[Mapping[State, frozenset[MoveKind]]] = FrozenDict(
-    {
-        "scheduled": frozenset({"change", "cancel", "keep", "unplan"}),
-        "trialing": frozenset({"change", "cancel", "keep", "unplan"}),
-        "active": frozenset({"change", "pause", "cancel", "keep", "unplan", "lapse"}),
-        "past_due": frozenset({"change", "pause", "cancel", "keep", "unplan", "recover"}),
-        "paused": frozenset({"change", "resume", "cancel", "keep", "unplan", "lapse", "recover"}),
-        "canceled": frozenset(),
-        "ended": frozenset(),
-    }
-)
-"""Which moves there are in which state; `start` makes a subscription and is in none."""
-
-KINDS: Final[Mapping[type[Any], MoveKind]] = FrozenDict(
-    {
-        Start: "start",
-        Change: "change",
-        Pause: "pause",
-        Resume: "resume",
-        Cancel: "cancel",
-        Keep: "keep",
-        Unplan: "unplan",
-        Lapse: "lapse",
-        Recover: "recover",
-    }
-)
-"""The word for each move."""
 
 _MOST_ADD_ONS: Final = 50
 _MOST_PLANNED: Final = 100
@@ -105,13 +79,18 @@ def advance(subscription: Subscription, until: Instant, offers: Mapping[str, Pla
 # --- start ----------------------------------------------------------------------------------------
 
 
-def start(id_: str, move: Start, at: Instant, offers: Mapping[str, Plan[Any]]) -> Outcome:
+def start(id_: str, move: Start | Mirror, at: Instant, offers: Mapping[str, Plan[Any]]) -> Outcome:
     """Make a subscription: now, in the future, or in the past with all that was due since.
+
+    By a mirror it is what the provider says that bills it.
 
     Raises InvalidInput with every field that is wrong, UnknownPlan, CurrencyMismatch for a plan
     that is not sold in its currency, InvalidPeriod for an unknown zone.
     """
     at = to_the_second(at)
+    if isinstance(move, Mirror):
+        flow = begun_mirror(id_, move, at, offers)
+        return Outcome(flow.now, (), tuple(flow.grants))
     begins = to_the_second(move.starts_at) if move.starts_at is not None else at
     _check_start(move, at, begins)
     unit = currency(move.currency)
@@ -256,22 +235,16 @@ def apply(
             f" {instant_text(subscription.clock)}: nothing can happen to it before then",
             clock=instant_text(subscription.clock),
         )
+    kind = KINDS[type(move)]
+    check_biller(subscription, kind)
     flow = Flow(subscription, offers)
     flow.advance(at)
-    kind = KINDS[type(move)]
-    if kind not in ALLOWED[flow.now.state]:
-        raise Conflict(_refused(flow.now, kind), state=flow.now.state, move=kind)
+    check_allowed(flow.now, kind)
     number = flow.now.moves + 1
     flow.now = replace(flow.now, moves=number, clock=at)
     _ACTS[kind](flow, move, at, number)
     flow.settle(at)
     return Outcome(flow.now, tuple(flow.dues), tuple(flow.grants))
-
-
-def _refused(subscription: Subscription, kind: MoveKind) -> str:
-    allowed = sorted(ALLOWED[subscription.state])
-    can = f"it can {', '.join(allowed)}" if allowed else "nothing happens to it any more"
-    return f"subscription {subscription.id!r} is {subscription.state}: no {kind} now; {can}"
 
 
 def _change(flow: Flow, move: Change, at: Instant, number: int) -> None:
@@ -391,6 +364,7 @@ _ACTS: Final[Mapping[MoveKind, Callable[[Flow, Any, Instant, int], None]]] = {
     "unplan": _unplan,
     "lapse": _lapse,
     "recover": _recover,
+    "mirror": mirror_again,
 }
 
 

@@ -16,7 +16,12 @@ __all__ = ["when_due", "when_next"]
 
 
 def when_next(now: Subscription) -> Instant | None:
-    """Give when something happens next by itself; None where nothing ever will."""
+    """Give when something happens next by itself; None where nothing ever will.
+
+    Nothing does to one that a provider bills: what it says is mirrored.
+    """
+    if now.origin is not None:
+        return None
     times = (when_due(now), grants_next(now))
     return min((at for at in times if at is not None), default=None)
 

@@ -54,10 +54,12 @@ from tallystick.core.subscription import (
     AfterTrial,
     Granted,
     Item,
+    Origin,
     Paid,
     PauseMode,
     Planned,
     Span,
+    State,
     Subscription,
     Terms,
 )
@@ -86,7 +88,7 @@ _RECORDS: Final[frozenset[type]] = frozenset(
     {
         *_KINDS.values(),
         *(moves.AddOn, moves.Phase),
-        *(Subscription, Item, Span, Paid, Granted, Planned, Terms, Charge, Due),
+        *(Subscription, Item, Origin, Span, Paid, Granted, Planned, Terms, Charge, Due),
         *(Quote, Quoted, QuotedLine),
         *(CreditBurn, Invoice, InvoiceDiscount, InvoiceLine, InvoiceSection, InvoiceTax, Party),
     }
@@ -98,6 +100,7 @@ _NAMES: Final[dict[str, Any]] = {  # what the modules import for the checkers on
     "ChargeKind": ChargeKind,
     "AfterTrial": AfterTrial,
     "PauseMode": PauseMode,
+    "State": State,
     "TaxNote": TaxNote,
 }
 

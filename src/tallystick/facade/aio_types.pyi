@@ -18,12 +18,16 @@ from tallystick.app.foresight import Foreseen, ToCome
 from tallystick.app.imports import BadLine, Imported
 from tallystick.app.inbox_run import ReadObjects
 from tallystick.app.intent_run import Finished
+from tallystick.app.meter_report import UsageDifference
+from tallystick.app.meter_report_run import UsageRun
 from tallystick.app.meters import KeptMeter
+from tallystick.app.mirror_import import Reconciled
 from tallystick.app.price_migration import MigrationPreview
 from tallystick.app.price_migration_run import MigrationRun, MigrationUndone
+from tallystick.app.provider_act import ActsDone
 from tallystick.app.publish import Publication
 from tallystick.app.replay import Replay
-from tallystick.app.subscription import Made
+from tallystick.app.subscription import Made, MoveMaker
 from tallystick.app.usage import Figure, Recorded, Status, Window
 from tallystick.app.verify import Report
 from tallystick.core.backtest import Backtest
@@ -34,8 +38,9 @@ from tallystick.core.entitlement import Access
 from tallystick.core.intent import Intent, IntentState
 from tallystick.core.invoice import Invoice, InvoiceStatus
 from tallystick.core.meter import Meter
+from tallystick.core.mirror import Mirrored
 from tallystick.core.money import Money
-from tallystick.core.move import AddOn, Billing, Phase, Proration
+from tallystick.core.move import AddOn, Billing, Move, Phase, Proration
 from tallystick.core.override import Override
 from tallystick.core.page import Page
 from tallystick.core.parent import Parent
@@ -51,11 +56,14 @@ from tallystick.core.seller import Seller
 from tallystick.core.snapshot import Entitlements
 from tallystick.core.subscription import AfterTrial, PauseMode, Subscription
 from tallystick.core.tax_rules import TaxRules, TaxRulesVersion
+from tallystick.core.usage_report import Metered, ReportState, UsageReport
 from tallystick.facade.keys import Key
 from tallystick.facade.lease import Lease
 from tallystick.facade.questions import Count
 from tallystick.facade.reservation import Quantity, Reservation
 from tallystick.files.events import EventFile
+from tallystick.ports import Provider
+from tallystick.providers.stripe.subscriptions import StripeSubscriptions
 from tallystick.storage.credits import GrantRow
 from tallystick.storage.dunning import ClimbState
 from tallystick.storage.invoice_items import InvoiceItem
@@ -72,6 +80,8 @@ __all__ = [
     "AsyncCustomers",
     "AsyncDunnings",
     "AsyncInvoices",
+    "AsyncMeterReports",
+    "AsyncMirrors",
     "AsyncMoves",
     "AsyncOverrides",
     "AsyncPayments",
@@ -175,8 +185,10 @@ class AsyncTallystick(Generic[Key]):
         plan: str | None = ...,
         properties: Mapping[str, object] | None = ...,
     ) -> Lease: ...
+    meter_reports: AsyncMeterReports
     async def migrate(self) -> tuple[Migration, ...]: ...
     async def migrations(self) -> tuple[Migration, ...]: ...
+    mirrors: AsyncMirrors
     overrides: AsyncOverrides
     payments: AsyncPayments
     async def plan(
@@ -798,6 +810,77 @@ class AsyncOverrides:
         value: object = ...,
         connection: AsyncConnection | AsyncSession | None = ...,
     ) -> Override: ...
+
+class AsyncMirrors:
+    async def ask(
+        self,
+        id: str,
+        move: Move | MoveMaker,
+        *,
+        customer: str | None = ...,
+        idempotency_key: str | None = ...,
+        at: datetime | None = ...,
+    ) -> Made: ...
+    async def biller(self, provider: str = ...) -> StripeSubscriptions: ...
+    async def fetch(
+        self, reference: str, *, provider: str = ..., at: datetime | None = ...
+    ) -> Subscription: ...
+    async def import_customers(
+        self,
+        *,
+        provider: str = ...,
+        tell: Callable[[Imported], object] = ...,
+        at: datetime | None = ...,
+    ) -> Imported: ...
+    async def import_subscriptions(
+        self,
+        *,
+        provider: str = ...,
+        tell: Callable[[Imported], object] = ...,
+        at: datetime | None = ...,
+    ) -> Imported: ...
+    async def keep(
+        self,
+        told: Mirrored,
+        *,
+        at: datetime | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Subscription: ...
+    async def reconcile(
+        self, *, provider: str = ..., apply: bool = ..., at: datetime | None = ...
+    ) -> Reconciled: ...
+    async def run(
+        self,
+        at: datetime | None = ...,
+        *,
+        provider: str = ...,
+        limit: int | None = ...,
+        stop: Callable[[], bool] = ...,
+    ) -> ActsDone: ...
+
+class AsyncMeterReports:
+    async def check(
+        self,
+        metered: Iterable[Metered] | None = ...,
+        *,
+        provider: str | Provider = ...,
+        at: datetime | None = ...,
+    ) -> tuple[UsageDifference, ...]: ...
+    async def list(
+        self,
+        *,
+        state: ReportState | None = ...,
+        limit: int = ...,
+        starting_after: str | None = ...,
+        connection: AsyncConnection | AsyncSession | None = ...,
+    ) -> Page[UsageReport]: ...
+    async def run(
+        self,
+        metered: Iterable[Metered] | None = ...,
+        *,
+        provider: str | Provider = ...,
+        at: datetime | None = ...,
+    ) -> UsageRun: ...
 
 class AsyncInvoices:
     async def add_item(

@@ -25,6 +25,7 @@ from tallystick.app.subscription_terms import (
 )
 from tallystick.core.given import ids_at, whole_at
 from tallystick.core.move import Keep, Lapse, Recover, Resume, Unplan
+from tallystick.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -290,14 +291,33 @@ class Moves(Generic[R_co]):
 class Subscriptions(Moves["Made"]):
     """The subscriptions of one ledger.
 
-    Every call takes the host's `connection`, in whose transaction it then works.  `preview` has the
-    same moves, and changes nothing: each gives the documents that the act would make.
+    Every call takes the host's `connection`, in whose transaction it then works.  What a provider
+    bills (`biller`) is changed there, which no host's transaction can hold: leave it out then.
+    `preview` has the same moves, and changes nothing: each gives the documents that the act would
+    make.
     """
 
     def __init__(self, tally: Tallystick) -> None:
         """Stand on a ledger."""
         super().__init__(tally, self._made)
         self.preview: Moves[Foreseen] = Moves(tally, self._looked_at)
+
+    def _move(  # noqa: PLR0917 - what every move is given
+        self,
+        id_: str,
+        move: Move | MoveMaker,
+        customer: str | None,
+        key: str | None,
+        at: datetime | None,
+        connection: Connection | Session | None,
+    ) -> Made:
+        """Make a move; of what a provider bills, the provider is asked for it."""
+        try:
+            return super()._move(id_, move, customer, key, at, connection)
+        except Conflict as refused:
+            if connection is not None or refused.data.get("biller") != "provider":
+                raise
+        return self._tally.mirrors.ask(id_, move, customer=customer, idempotency_key=key, at=at)
 
     def _made(
         self,

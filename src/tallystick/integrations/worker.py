@@ -1,4 +1,4 @@
-"""The worker of a host's program: reads events, bills what is due, finishes payments, again."""
+"""The worker of a host's program: reads events, bills what is due, finishes payments and acts."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ async def run_worker(tally: Tallystick, every: int) -> None:
         read = await _tried(tally.aio.provider_events.run, "events were not read", every)
         billed = await _tried(tally.aio.invoices.run, "what is due was not billed", every)
         paid = await _tried(tally.aio.payments.run, "payments were not gone on with", every)
+        await _tried(tally.aio.mirrors.run, "what providers bill was not gone on with", every)
         more = billed is not None and billed.documents >= _AT_ONCE
         more = more or (paid is not None and paid.asked >= _AT_ONCE)
         more = more or (read is not None and read.asked >= _AT_ONCE)

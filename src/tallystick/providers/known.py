@@ -35,8 +35,8 @@ _CALLS: Final = ("collect", "refund", "look_up", "cancel")
 
 def _stripe() -> Provider:
     # The SDK takes a moment to be imported, and is there only with the extra.
-    from tallystick.providers.stripe.provider import Stripe  # noqa: PLC0415
-    from tallystick.providers.stripe.settings import settings_from  # noqa: PLC0415
+    from tallystick.providers.stripe.provider import Stripe  # noqa: PLC0415 - the SDK
+    from tallystick.providers.stripe.settings import settings_from  # noqa: PLC0415 - with it
 
     return Stripe(settings_from())
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Identity,
@@ -70,6 +71,7 @@ that index alone.
 """
 
 _LIVE: Final = "state IN ('trialing', 'active', 'past_due', 'paused')"
+_OF_PROVIDER: Final = ("provider", "account", "live", "reference", "as_of", "stamp")
 _DUE: Final = "due_at IS NOT NULL AND set_aside IS NULL"
 
 
@@ -139,6 +141,13 @@ def _subscriptions(names: Names) -> Table:
         needed("snapshot"),
         Column("set_aside", Text),
         needed("created_at", Moment),
+        Column("provider", Key),
+        Column("account", Key),
+        Column("live", Boolean),
+        Column("reference", Key),
+        Column("as_of", Moment),
+        Column("stamp", Key),
+        Column("biller", Text, nullable=False, server_default="tallystick"),
         UniqueConstraint("id"),
         names.of_customer(),
         CheckConstraint(
@@ -149,6 +158,18 @@ def _subscriptions(names: Names) -> Table:
         currency_check(),
         CheckConstraint("plan_version > 0", name="plan_version"),
         CheckConstraint("moves > 0", name="moves"),
+        CheckConstraint("biller IN ('tallystick', 'provider')", name="biller"),
+        CheckConstraint("biller = 'tallystick' OR due_at IS NULL", name="due_at"),
+        CheckConstraint(
+            " AND ".join(f"(biller = 'provider') = ({each} IS NOT NULL)" for each in _OF_PROVIDER),
+            name="origin",
+        ),
+        names.where(
+            "uq_{p}subscriptions_reference",
+            *("provider", "account", "reference"),
+            words="reference IS NOT NULL",
+            unique=True,
+        ),
         names.where("uq_{p}subscriptions_live", OWNER, "group_key", words=_LIVE, unique=True),
         names.where("ix_{p}subscriptions_due", "due_at", "id", words=_DUE),
     )
@@ -171,7 +192,7 @@ def _subscription_moves(names: Names) -> Table:
         CheckConstraint("number > 0", name="number"),
         CheckConstraint(
             "kind IN ('start', 'change', 'pause', 'resume', 'cancel', 'keep', 'unplan', 'lapse',"
-            " 'recover')",
+            " 'recover', 'mirror')",
             name="kind",
         ),
     )

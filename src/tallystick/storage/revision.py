@@ -54,7 +54,7 @@ def undo(
     `columns` of tables that stay go as well, each a table and its column, where all are empty.
 
     `functions` are those that PostgreSQL's triggers call; on SQLite a trigger goes with its table.
-    `statements` take back, on both, what was done to tables that stay.
+    `statements` take back what was done to tables that stay, before their columns go.
 
     Raises MigrationRefused before anything is touched where one has rows, and for a script of SQL,
     which could not look.
@@ -79,10 +79,10 @@ def undo(
         op.execute(f"DROP TABLE {_named('{s}{p}', tables)}{name}")
     for name in functions if op.get_context().dialect.name == "postgresql" else ():
         op.execute(f"DROP FUNCTION {_named('{s}{p}', tables)}{name}()")
-    for name, column in columns:
-        op.execute(f"ALTER TABLE {_named('{s}{p}', tables)}{name} DROP COLUMN {column}")
     for statement in statements:
         op.execute(_named(statement, tables))
+    for name, column in columns:
+        op.execute(f"ALTER TABLE {_named('{s}{p}', tables)}{name} DROP COLUMN {column}")
 
 
 def _tables() -> Tables:

@@ -22,9 +22,11 @@ from tallystick.storage.gate_tables import GATE_GRANTS
 from tallystick.storage.inbox_tables import INBOX_GRANTS
 from tallystick.storage.intent_tables import INTENT_GRANTS
 from tallystick.storage.lease_tables import LEASE_GRANTS
+from tallystick.storage.meter_report_tables import METER_REPORT_GRANTS
 from tallystick.storage.owned import owners
 from tallystick.storage.parent_tables import PARENT_GRANTS
 from tallystick.storage.price_migration_tables import PRICE_MIGRATION_GRANTS
+from tallystick.storage.provider_act_tables import PROVIDER_ACT_GRANTS
 from tallystick.storage.role_facts import facts_of
 from tallystick.storage.scope import ALL_SETTING, CUSTOMER_SETTING
 from tallystick.storage.tables import Tables
@@ -59,6 +61,8 @@ GRANTS: Final[Mapping[str, frozenset[str]]] = {
     **LEASE_GRANTS,
     **INTENT_GRANTS,
     **INBOX_GRANTS,
+    **METER_REPORT_GRANTS,
+    **PROVIDER_ACT_GRANTS,
 }
 """What the role may do with each table, by its name without the prefix; the rest is nothing."""
 

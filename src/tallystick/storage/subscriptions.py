@@ -21,12 +21,14 @@ from tallystick.storage.batches import moments, rows_of, update_rows
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from tallystick.core.mirror import Freshness
     from tallystick.core.period import Instant
     from tallystick.storage.arrays import Cell
     from tallystick.storage.aside import Unread
     from tallystick.storage.unit import Unit
 
 __all__ = [
+    "billed_by",
     "claim_due",
     "created_at",
     "find_subscription",
@@ -61,9 +63,13 @@ _COLUMNS: Final = (("customer_id", "text"), ("id", "text"), *_CHANGED)
 
 
 def insert_subscription(
-    unit: Unit, subscription: Subscription, due_at: Instant | None, created_at: Instant
+    unit: Unit,
+    subscription: Subscription,
+    due_at: Instant | None,
+    created_at: Instant,
+    fresh: Freshness | None = None,
 ) -> None:
-    """Store a new subscription.
+    """Store a new subscription; `fresh` says how fresh one is that a provider bills.
 
     Raises Conflict where its id is taken, or the customer has a live one in its group; NotFound
     for a customer who is not registered.
@@ -71,6 +77,9 @@ def insert_subscription(
     table = unit.tables.subscriptions
     values = _values(subscription, due_at)
     row = {**values, "currency": subscription.currency.code, "created_at": created_at}
+    row |= billed_by(subscription)
+    if fresh is not None:
+        row |= {"as_of": fresh.as_of, "stamp": fresh.stamp}
     try:
         with unit.savepoint():
             unit.connection.execute(insert(table).values(row))
@@ -110,6 +119,8 @@ def _refusal(refused: IntegrityError, these: Sequence[Subscription]) -> Exceptio
     if "subscriptions_live" in said or ".group_key" in said:
         group = f" in the group {these[0].group!r}" if len(these) == 1 else " in one group"
         return Conflict(f"the customer has a live subscription{group} already")
+    if "subscriptions_reference" in said or ".reference" in said:
+        return Conflict("another subscription mirrors the provider's already")
     if "subscriptions_id" in said or "pk_" in said or "subscriptions.id" in said:
         return Conflict(f"there is a subscription {these[0].id!r} already", id=these[0].id)
     return refused
@@ -128,6 +139,18 @@ def _values(subscription: Subscription, due_at: Instant | None) -> dict[str, Any
         "moves": subscription.moves,
         "clock": subscription.clock,
         "snapshot": bytes_of(subscription).decode(),
+    }
+
+
+def billed_by(subscription: Subscription) -> dict[str, Any]:
+    """Give the columns that say who bills a subscription; they never change."""
+    origin = subscription.origin
+    return {
+        "biller": subscription.biller,
+        "provider": None if origin is None else origin.provider,
+        "account": None if origin is None else origin.account,
+        "live": None if origin is None else origin.live,
+        "reference": None if origin is None else origin.reference,
     }
 
 

@@ -35,8 +35,10 @@ from tallystick.storage.gate_tables import make_gate_tables
 from tallystick.storage.inbox_tables import make_inbox_tables
 from tallystick.storage.intent_tables import make_intents
 from tallystick.storage.lease_tables import make_lease_tables
+from tallystick.storage.meter_report_tables import make_meter_reports
 from tallystick.storage.parent_tables import make_parent_tables
 from tallystick.storage.price_migration_tables import make_price_migration_tables
+from tallystick.storage.provider_act_tables import make_provider_acts
 from tallystick.storage.types import Exact, JsonText, Key, Moment, Serial
 
 __all__ = ["PREFIX", "Tables", "tables_of"]
@@ -109,7 +111,11 @@ class Tables:
         self.gates, self.reservations = limits.gates, limits.reservations
         leased = make_lease_tables(self.metadata, prefix)
         self.leases, self.entitlement_overrides = leased.leases, leased.entitlement_overrides
-        self.intents = make_intents(self.metadata, prefix)
+        self.intents, self.provider_acts, self.meter_reports = (
+            make_intents(self.metadata, prefix),
+            make_provider_acts(self.metadata, prefix),
+            make_meter_reports(self.metadata, prefix),
+        )
         self.provider_events, self.provider_objects = make_inbox_tables(self.metadata, prefix)
 
     @property

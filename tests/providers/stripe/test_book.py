@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tallystick.core.dialects import read_catalog
 from tallystick.core.lock import LockedPrice
 from tallystick.errors import Conflict, InvalidCatalog, OutcomeUnknown
+from tallystick.providers.stripe.book_run import applied
 from tallystick.testing.fake_stripe import Fault, Seen
 from tests.providers.stripe.bookshop import Shop, catalog_of, client_of, flat, plan_of
 
@@ -196,9 +198,9 @@ def test_what_the_catalogue_has_no_more_is_archived_and_forgotten() -> None:
 def test_a_plan_that_is_sold_no_more_keeps_its_price_archived() -> None:
     shop, ended = Shop(), catalog_of(plan_of("pro", flat("pro", "9.99"), active=False))
     shop.apply(BASIC)
-    assert shop.apply(ended) == ("archive price pro",)
+    assert shop.apply(ended) == ("archive product shop", "archive price pro")
     assert shop.apply(ended) == ()
-    assert shop.apply(BASIC) == ("update price pro",)
+    assert shop.apply(BASIC) == ("update product shop", "update price pro")
     assert shop.price("pro")["active"]
 
 
@@ -254,6 +256,7 @@ def test_a_code_that_is_used_up_is_left_alone() -> None:
             {"type": "volume", "tiers": [{"up_to": "0.5", "cost": "1"}, {"cost": "2"}]},
             "prices[0].tiers",
         ),
+        ({"type": "per_unit", "cost": "1000000000000"}, "products[0].plans[0].prices[0]"),
         (
             {"type": "per_unit", "cost": "1", "convert": {"factor": 60, "operation": "multiply"}},
             "prices[0].convert",
@@ -271,6 +274,68 @@ def test_what_stripe_has_no_words_for_is_refused_by_its_place_before_anything_is
     assert place.replace("plans[0]", "plans[1]") in problem.path
     assert problem.cure
     assert shop.fake.account.calls == []
+
+
+@pytest.mark.parametrize(
+    ("plan", "place"),
+    [
+        (plan_of("odd", flat("a", "5"), minimum_commitment="10"), "minimum_commitment"),
+        (
+            plan_of(
+                "odd",
+                limits=[
+                    {
+                        "feature_key": "f",
+                        "enabled": True,
+                        "limit": 5,
+                        "unit_price": 2,
+                        "reset": "day",
+                    }
+                ],
+            ),
+            "limits[0].reset",
+        ),
+    ],
+)
+def test_a_plan_that_stripe_cannot_bill_is_refused_by_its_place(
+    plan: dict[str, Any], place: str
+) -> None:
+    shop = Shop()
+    with pytest.raises(InvalidCatalog) as caught:
+        shop.apply(catalog_of(plan))
+    (problem,) = caught.value.problems
+    assert problem.path == f"products[0].plans[0].{place}"
+    assert shop.fake.account.calls == []
+
+
+def test_a_fee_in_a_step_that_stripe_does_not_take_is_refused() -> None:
+    product = {
+        "id": "s",
+        "name": "S",
+        "currency": "KWD",
+        "plans": [plan_of("p", flat("p", "5.125"))],
+    }
+    catalog = read_catalog({"dialect": "tallystick", "provider": "stripe", "products": [product]})
+    with pytest.raises(InvalidCatalog, match="5120 or 5130"):
+        Shop().compare(catalog)
+
+
+def test_what_is_charged_beyond_a_limit_is_a_metered_price_with_free_units() -> None:
+    feature = {
+        "feature_key": "calls",
+        "enabled": True,
+        "limit": 100,
+        "unit_price": "0.5",
+        "reset": "billing_period",
+    }
+    shop = Shop()
+    shop.apply(catalog_of(plan_of("pro", flat("pro", "9.99"), limits=[feature])))
+    overage = shop.price("pro/calls")
+    assert overage["recurring"]["usage_type"] == "metered"
+    assert [(t["up_to"], t["unit_amount_decimal"]) for t in overage["tiers"]] == [
+        (100, "0"),
+        (None, "0.5"),
+    ]
 
 
 def test_a_conversion_that_stripe_can_do_is_its_own() -> None:
@@ -426,6 +491,14 @@ def test_the_words_of_what_was_made_by_hand_are_left() -> None:
     assert [product["name"] for product in shop.of("product")] == ["By hand"]
 
 
+def test_a_year_made_by_hand_as_twelve_months_is_a_year() -> None:
+    shop = Shop()
+    by_hand(shop, 9900, "y", recurring={"interval": "month", "interval_count": 12})
+    catalog = catalog_of(plan_of("y", flat("line_y", "99"), interval="year"))
+    shop.pull(catalog)
+    assert shop.apply(catalog) == ()
+
+
 # --- another account, another environment -------------------------------------------------------
 
 
@@ -446,6 +519,17 @@ def test_what_another_environment_made_in_the_account_is_not_taken() -> None:
         other.apply(catalog_of(plan_of("pro", flat("pro", "10.99"))))
     assert shop.price("pro")["active"]
     assert shop.price("pro")["lookup_key"] == "pro"
+
+
+def test_two_runs_at_once_make_each_thing_once() -> None:
+    shop = Shop()
+    two = [shop.compare(EVERYTHING), shop.compare(EVERYTHING)]
+    locks = [
+        applied(shop.book, found, keep=lambda _: None, tell=lambda _step, _lock: None)
+        for found in two
+    ]
+    assert locks[0] == locks[1]
+    assert len(shop.of("price")) == len(locks[0].prices)
 
 
 # --- given up halfway ---------------------------------------------------------------------------

@@ -155,6 +155,18 @@ def test_what_cannot_be_expressed_is_named_and_the_rest_comes_over(shop: Shop) -
     assert [line["id"] for line in plan["prices"]] == [fee]
 
 
+def test_a_plan_that_no_catalogue_may_hold_is_taken_out_by_itself(shop: Shop) -> None:
+    product = client_of(shop.fake).v1.products.create({"name": "Zovi"}).id
+    fee = sold(shop, unit_amount=999, recurring=MONTH, product=product)
+    tiers = sold(shop, **TIERS, product=product)
+    named = {"metadata": {"billing_plan_id": "two\nlines"}}
+    odd = sold(shop, unit_amount=5, recurring=MONTH, product=product, **named)
+    got = taken_over(shop)
+    assert {id_ for id_, _ in got.refused} == {tiers, odd}
+    (plan,) = got.tree["products"][0]["plans"]
+    assert [line["id"] for line in plan["prices"]] == [fee]
+
+
 def test_two_products_of_one_name_are_two(shop: Shop) -> None:
     sold(shop, unit_amount=999, recurring=MONTH)
     sold(shop, unit_amount=1999, recurring=MONTH)

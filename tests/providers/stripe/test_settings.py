@@ -20,11 +20,13 @@ def test_settings_are_read_from_the_environment() -> None:
             "TALLYSTICK_STRIPE_ACCOUNT": "acct_1Nv",
             "TALLYSTICK_STRIPE_WEBHOOK_SECRETS": f"{SECRET}, {SECRET}2",
             "TALLYSTICK_STRIPE_ADDRESS": "http://127.0.0.1:12111",
+            "TALLYSTICK_STRIPE_RETURN_URL": "https://shop.example/paid",
         }
     )
     assert found.provider_account == ProviderAccount(id="acct_1Nv", live=False)
     assert found.secrets == (SECRET, f"{SECRET}2")
     assert found.address == "http://127.0.0.1:12111"
+    assert found.return_url == "https://shop.example/paid"
     assert KEY not in repr(found)
     assert SECRET not in repr(found)
     assert StripeSettings(key=LIVE).live
@@ -39,6 +41,13 @@ def test_settings_are_read_from_the_environment() -> None:
         (
             {"TALLYSTICK_STRIPE_KEY": LIVE, "TALLYSTICK_STRIPE_ADDRESS": "http://127.0.0.1"},
             "a live key is sent to Stripe alone",
+        ),
+        *(
+            (
+                {"TALLYSTICK_STRIPE_KEY": KEY, "TALLYSTICK_STRIPE_RETURN_URL": each},
+                "is a whole address",
+            )
+            for each in ("shop.example", "javascript:alert(1)", "https://a b", "https://é.example")
         ),
     ],
 )

@@ -48,6 +48,8 @@ def test_the_price_that_a_product_shows_first_cannot_be_archived(client: Any) ->
     other = price_of(client, product=str(price.product), unit_amount=1099)
     client.v1.products.update(str(price.product), {"default_price": other.id})
     assert not client.v1.prices.update(price.id, {"active": False}).active
+    assert [each.id for each in client.v1.prices.list({}).data] == [other.id]
+    assert [each.id for each in client.v1.prices.list({"active": False}).data] == [price.id]
 
 
 # --- products -----------------------------------------------------------------------------------

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.intent import ProviderAccount
 from tallystick.errors import MissingExtra, TallystickError
+from tallystick.providers.stripe.book import KINDS
 from tallystick.providers.stripe.book_found import found_of
 from tallystick.providers.stripe.book_lock import lock_after
 from tallystick.providers.stripe.book_params import changed_params, key_of_step, new_params
@@ -18,18 +20,19 @@ except ImportError as error:
     raise MissingExtra("selling through Stripe", "stripe") from error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from tallystick.core.lock import Lock
+    from tallystick.core.lock import Lock, LockedPrice
     from tallystick.providers.stripe.book import Found, Kind, Step
 
 __all__ = ["Book"]
 
 _MOST: Final = 100
 _TURNS: Final = 20
-_EXPANDED: Final[Mapping[Kind, list[str]]] = {
-    "price": ["data.tiers"],
-    "coupon": ["data.applies_to"],
+_EXPANDED: Final[Mapping[Kind, str]] = {"price": "tiers", "coupon": "applies_to"}
+_FILTERS: Final[Mapping[Kind, tuple[dict[str, Any], ...]]] = {
+    # Stripe lists only those that are active where nothing is said.
+    "price": ({"active": False}, {"active": True}),
 }
 
 
@@ -53,14 +56,7 @@ class Book:
 
     def held(self) -> tuple[Found, ...]:
         """List everything that the price list could be made of, what is archived too."""
-        trees: list[tuple[Kind, dict[str, Any]]] = []
-        for kind in _SERVICES:
-            params: dict[str, Any] = {"limit": _MOST}
-            if kind in _EXPANDED:
-                params["expand"] = _EXPANDED[kind]
-            with our_errors(f"list of {kind}s"):
-                pages = self.service(kind).list(params).auto_paging_iter()
-                trees += [(kind, each.to_dict()) for each in pages]
+        trees = [(kind, tree) for kind in KINDS for tree in self._list(kind)]
         first = {tree.get("default_price") for kind, tree in trees if kind == "product"}
         found = (found_of(kind, tree) for kind, tree in trees)
         return tuple(replace(each, default=each.id in first) for each in found)
@@ -74,23 +70,26 @@ class Book:
 
         Raises OutcomeUnknown, Conflict with Stripe's words, SetupError.
         """
-        if step.verb == "create":
-            params = new_params(step, lock)
-            done: Found | None = self._made(step, params, lock)
-        elif step.verb == "update":
-            done = self._changed(step, changed_params(step))
-        elif step.verb == "archive":
-            done = self._archived(step, lock)
-        else:
-            done = step.found
+        done = step.found
+        if step.verb == "create" and step.wanted is not None:
+            done = self._made(step, new_params(step.wanted, lock, again=step.instead), lock)
+        elif step.verb == "update" and done is not None:
+            done = self._changed(done, changed_params(step))
+        elif step.verb == "archive" and done is not None:
+            self._let_go(done, lock.prices.get(step.key))
+            done = self._changed(done, {"active": False})
         return lock_after(lock, step, done)
 
-    def service(self, kind: Kind) -> Any:  # noqa: ANN401 - of five classes that have no common one
+    def _service(self, kind: Kind) -> Any:  # noqa: ANN401 - of five classes that share none
         """Give the SDK's service of a kind."""
-        service: Any = self.client.v1
-        for name in _SERVICES[kind].split("."):
-            service = getattr(service, name)
-        return service
+        return attrgetter(_SERVICES[kind])(self.client.v1)
+
+    def _list(self, kind: Kind) -> Iterator[dict[str, Any]]:
+        expand = {"expand": [f"data.{_EXPANDED[kind]}"]} if kind in _EXPANDED else {}
+        for wanted in _FILTERS.get(kind, ({},)):
+            with our_errors(f"list of {kind}s"):
+                listed = self._service(kind).list({"limit": _MOST, **expand, **wanted})
+                yield from (each.to_dict() for each in listed.auto_paging_iter())
 
     def _made(self, step: Step, params: dict[str, Any], lock: Lock) -> Found:
         """Make an object, under the first key that Stripe does not keep an old error under.
@@ -102,40 +101,35 @@ class Book:
             key = key_of_step(step, params, lock, turn)
             try:
                 with our_errors(step.kind, step.key):
-                    made = self.service(step.kind).create(params, {"idempotency_key": key})
+                    made = self._service(step.kind).create(params, {"idempotency_key": key})
             except TallystickError as error:
                 if turn == _TURNS or not _kept(error.__cause__):
                     raise
                 turn += 1
             else:
-                return found_of(step.kind, self._whole(step.kind, made.id))
+                return self._found(step.kind, made.id)
 
-    def _changed(self, step: Step, params: dict[str, Any]) -> Found:
-        assert step.found is not None, "what is changed was found"  # noqa: S101
-        service, id_ = self.service(step.kind), step.found.id
-        with our_errors(step.kind, id_):
-            if step.kind == "meter" and params.pop("active", False):
-                service.reactivate(id_)
+    def _changed(self, found: Found, params: dict[str, Any]) -> Found:
+        service = self._service(found.kind)
+        with our_errors(found.kind, found.id):
+            if found.kind == "meter" and params.pop("active", False):
+                service.reactivate(found.id)
             if params:
-                service.update(id_, params)
-        return found_of(step.kind, self._whole(step.kind, id_))
+                service.update(found.id, params)
+        return self._found(found.kind, found.id)
 
-    def _archived(self, step: Step, lock: Lock) -> Found:
-        assert step.found is not None, "what is archived was found"  # noqa: S101
-        held = lock.prices.get(step.key)
-        if step.found.default and held is not None and step.found.product is not None:
-            with our_errors("product", step.found.product):
-                first = {"default_price": held.provider_id}
-                self.client.v1.products.update(step.found.product, first)  # type: ignore[arg-type]  # a table of the SDK
-        return self._changed(step, {"active": False})
+    def _let_go(self, price: Found, instead: LockedPrice | None) -> None:
+        """Let a product show another price first, so that this one can be archived."""
+        if not price.default or price.product is None or instead is None:
+            return
+        with our_errors("product", price.product):
+            first: Any = {"default_price": instead.provider_id}
+            self.client.v1.products.update(price.product, first)
 
-    def _whole(self, kind: Kind, id_: str) -> dict[str, Any]:
-        expand = [name.removeprefix("data.") for name in _EXPANDED.get(kind, ())]
+    def _found(self, kind: Kind, id_: str) -> Found:
+        expand = {"expand": [_EXPANDED[kind]]} if kind in _EXPANDED else {}
         with our_errors(kind, id_):
-            tree: dict[str, Any] = (
-                self.service(kind).retrieve(id_, {"expand": expand} if expand else {}).to_dict()
-            )
-        return tree
+            return found_of(kind, self._service(kind).retrieve(id_, expand).to_dict())
 
     def _pays(self, price: str) -> bool:
         with our_errors("price", price):

@@ -30,11 +30,18 @@ _LONGEST_NAME: Final = 40
 _PERCENT_DECIMALS: Final = 2
 
 
-def wanted_coupons(catalog: Catalog[Any, Any], at: Instant) -> Iterator[Wanted | Skipped]:
-    """Give each coupon and code as Stripe has to hold it at `at`, or why it is skipped."""
+def wanted_coupons(
+    catalog: Catalog[Any, Any], at: Instant, sold: frozenset[str]
+) -> Iterator[Wanted | Skipped]:
+    """Give each coupon and code as Stripe has to hold it at `at`, or why it is skipped.
+
+    `sold` are the products that are put into Stripe.
+    """
     for number, coupon in enumerate(catalog.coupons):
         path = f"coupons[{number}]"
         reason = _coupon_reason(coupon, catalog, at)
+        if reason is None and not _products(coupon, catalog) <= sold:
+            reason = "it is limited to what is not sold through Stripe"
         if reason is not None:
             name = f"coupon {coupon.id}"
             yield Skipped(path=path, name=name, reason=reason, kind="coupon", key=coupon.id)

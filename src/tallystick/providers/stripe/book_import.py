@@ -15,14 +15,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.core.currency import currency
+from tallystick.core.dialects import read_catalog
 from tallystick.core.number import EXACT, plain
 from tallystick.core.period import Cadence, instant_text
-from tallystick.errors import InvalidInput
+from tallystick.errors import InvalidCatalog, InvalidInput
 from tallystick.providers.stripe.book import OWN, PLAN
 from tallystick.providers.stripe.wire import decimals, from_api_amount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tallystick.providers.stripe.book import Found
 
@@ -30,6 +31,9 @@ __all__ = ["Imported", "imported"]
 
 _NO_LETTER: Final = re.compile(r"[^a-z0-9]+")
 _FEE: Final = ":setup_fee"
+_PART: Final = re.compile(
+    r"coupons\[(?P<coupon>[0-9]+)\]|products\[(?P<product>[0-9]+)\](\.plans\[(?P<plan>[0-9]+)\])?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,10 @@ class Imported:
 
 
 def imported(held: Iterable[Found]) -> Imported:
-    """Make a catalogue of everything that an account sells."""
+    """Make a catalogue of everything that an account sells; without products where that is nothing.
+
+    The tree can be read by `core.dialects.read_catalog`.
+    """
     reader = _Reader({each.id: each for each in held})
     reader.read()
     tree: dict[str, Any] = {"dialect": "tallystick", "provider": "stripe"}
@@ -49,7 +56,35 @@ def imported(held: Iterable[Found]) -> Imported:
         tree["meters"] = [reader.meters[key] for key in sorted(reader.meters)]
     if reader.coupons:
         tree["coupons"] = reader.coupons
-    return Imported(tree={**tree, "products": reader.products}, refused=tuple(reader.refused))
+    tree["products"] = reader.products
+    reader.refused += _taken_out(tree)
+    return Imported(tree=tree, refused=tuple(reader.refused))
+
+
+def _taken_out(tree: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Take out what no catalogue may hold, plan by plan, and give its id and why."""
+    while tree["products"]:
+        try:
+            read_catalog(tree)
+        except InvalidCatalog as error:
+            problem = error.problems[0]
+            found = _PART.match(problem.path)
+            if found is None:
+                raise
+            several, part = _part_of(tree, found)
+            several.remove(part)
+            tree["products"] = [each for each in tree["products"] if each["plans"]]
+            lines = part.get("prices", ())
+            yield ", ".join(line["id"] for line in lines) or part["id"], problem.text
+        else:
+            return
+
+
+def _part_of(tree: dict[str, Any], found: re.Match[str]) -> tuple[list[Any], Any]:
+    if found["coupon"]:
+        return tree["coupons"], tree["coupons"][int(found["coupon"])]
+    plans = tree["products"][int(found["product"])]["plans"]
+    return plans, plans[int(found["plan"] or 0)]
 
 
 @dataclass

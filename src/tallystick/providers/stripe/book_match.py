@@ -103,9 +103,7 @@ class _Matcher:
         by_id = {each.id: each for each in held}
         locked = ids_of(self.lock, kind)
         for each in wanted:
-            names = (locked.get(each.key), each.named)
-            known = next((by_id[name] for name in names if name in by_id), None)
-            known = known or self.known(each, held)
+            known = by_id.get(locked.get(each.key, "")) or self.known(each, held)
             if known is not None:
                 self.found[kind, each.key] = known
         open_ = [each for each in wanted if (kind, each.key) not in self.found]
@@ -116,7 +114,10 @@ class _Matcher:
         self.check_claims(wanted, kind)
 
     def known(self, wanted: Wanted, held: Sequence[Found]) -> Found | None:
-        """Find it by what stands on it: its lookup key, the name of its meter, its code, our id."""
+        """Find it by an id that the catalogue names, or by what stands on it.
+
+        That is its lookup key, the name of its meter, its code, or the metadata that we wrote.
+        """
         names = {
             "price": lambda each: each.lookup == wanted.lookup,
             "meter": lambda each: each.active and each.terms["event_name"] == wanted.key,
@@ -128,13 +129,15 @@ class _Matcher:
             each
             for each in held
             if (each.metadata.get(OWN) == wanted.key and (each.active or each.kind == "product"))
+            or each.id == wanted.named
             or (wanted.kind in names and names[wanted.kind](each))
         ]
         free = [each for each in own if each.open_to(self.lock.environment)]
-        if own and not free and wanted.kind in {"price", "promotion_code"}:
+        if own and not free and wanted.kind != "product":
             self.problem(wanted, own, "was made for another environment of this account")
+        named = [each for each in free if each.id == wanted.named]
         keyed = [each for each in free if each.lookup == wanted.lookup]
-        return next(iter(keyed or free), None)
+        return next(iter(named or keyed or free), None)
 
     def match_priced(self, wanted: Sequence[Wanted], held: Sequence[Found]) -> None:
         """Find prices made by hand: first those that are just as wanted, then the only ones left.

@@ -14,20 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tallystick.core.lock import Lock
-    from tallystick.providers.stripe.book import Step, Wanted
+    from tallystick.providers.stripe.book import Found, Step, Wanted
 
 __all__ = ["changed_params", "key_of_step", "new_params"]
 
 _LONGEST: Final = 500  # characters of metadata
 
 
-def new_params(step: Step, lock: Lock) -> dict[str, Any]:
-    """Give the parameters that make what a step wants; ids of what it needs are the lock's."""
-    wanted = step.wanted
-    assert wanted is not None, "a step that makes something wants it"  # noqa: S101
+def new_params(wanted: Wanted, lock: Lock, *, again: Found | None = None) -> dict[str, Any]:
+    """Give the parameters that make what is wanted; ids of what it needs are the lock's.
+
+    Where it takes the place of another, Stripe makes the id of a coupon: its own is taken.
+    """
     params = _NEW[wanted.kind](wanted, lock)
-    if wanted.kind == "coupon" and step.instead is None and wanted.named is not None:
-        params["id"] = wanted.named  # of one that takes another's place Stripe makes the id
+    if wanted.kind == "coupon" and again is None:
+        params["id"] = wanted.named
     if wanted.kind != "meter":
         own = {OWN: wanted.key[:_LONGEST], ENVIRONMENT: lock.environment}
         params["metadata"] = params.get("metadata", {}) | own

@@ -53,9 +53,9 @@ def wish_of(catalog: Catalog[Any, Any], at: Instant) -> Wish:
     """
     reader = _Reader(catalog)
     reader.read()
-    for each in wanted_coupons(catalog, at):
+    sold = frozenset(each.key for each in reader.wanted if each.kind == "product")
+    for each in wanted_coupons(catalog, at, sold):
         (reader.skipped if isinstance(each, Skipped) else reader.wanted).append(each)  # type: ignore[arg-type]  # by its class
-    reader.check_products()
     return Wish(
         wanted=tuple(reader.wanted),
         skipped=tuple(reader.skipped),
@@ -93,6 +93,9 @@ class _Reader:
         for name, words in _PLAN_FIELDS.items():
             if getattr(plan, name):
                 self.problems.append(Problem(f"{path}.{name}", words, _CURE))
+        if plan.invoice_threshold is not None:
+            name, reason = f"threshold of plan {plan.id}", "Stripe bills it at the period's end"
+            self.skipped.append(Skipped(path=path, name=name, reason=reason))
         for unit in plan.sold_in:
             self.plan_in(path, plan, unit)
 
@@ -182,19 +185,16 @@ class _Reader:
         words = {"display_name": (meter.description or key)[:_LONGEST_NAME]}
         self.wanted.append(Wanted(kind="meter", key=key, path=path, terms=terms, words=words))
 
-    def check_products(self) -> None:
-        """Refuse a coupon that is limited to a product of which nothing is put into Stripe."""
-        products = {each.key for each in self.wanted if each.kind == "product"}
-        for each in self.wanted:
-            for lacking in sorted(set(each.terms.get("products") or ()) - products):
-                text = f"it is limited to {lacking}, which is not sold through Stripe"
-                self.problems.append(Problem(each.path, text, "leave the product out"))
-
 
 def _product(path: str, product: Product[Any]) -> Wanted:
-    words = {"name": product.name[:_LONGEST_NAME], "description": product.description}
     return Wanted(
-        kind="product", key=product.id, path=path, terms={}, words=words, named=product.id
+        kind="product",
+        key=product.id,
+        path=path,
+        terms={},
+        words={"name": product.name[:_LONGEST_NAME], "description": product.description},
+        named=product.id,
+        active=any(plan.active for plan in product.plans),
     )
 
 

@@ -8,14 +8,18 @@ from tallystick.errors import NotFound
 from tallystick.providers.stripe.abilities import ABILITIES
 from tallystick.providers.stripe.client import open_client
 from tallystick.providers.stripe.customer import name_payer
+from tallystick.providers.stripe.meter_events import MeterEvents
 from tallystick.providers.stripe.page import cancel_page, look_up_page
 from tallystick.providers.stripe.payment import cancel_payment, collect_payment, look_up_payment
 from tallystick.providers.stripe.refund import cancel_refund, look_up_refund, make_refund
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from tallystick.core.customer import Customer
     from tallystick.core.intent import Charge, Outcome, ProviderAccount, Refund
     from tallystick.core.provider import Abilities
+    from tallystick.core.usage_report import UsageReport
     from tallystick.providers.stripe.settings import StripeSettings
 
 __all__ = ["Stripe"]
@@ -42,6 +46,7 @@ class Stripe:
         self.settings = settings
         self.client = open_client(settings)
         self._account = settings.provider_account
+        self._meters = MeterEvents(self.client)
 
     @property
     def abilities(self) -> Abilities:
@@ -87,3 +92,17 @@ class Stripe:
         if cancel is None:
             raise NotFound("payment or refund of Stripe", reference)
         return cancel(self.client, self.settings, reference)
+
+    def report_usage(self, report: UsageReport) -> None:
+        """Tell a meter what was used; one that knows it already is told.
+
+        Raises OutcomeUnknown; NotFound for the meter or the payer; Conflict where Stripe refuses.
+        """
+        self._meters.report(report)
+
+    def known_usage(self, report: UsageReport) -> Decimal:
+        """Give what a meter has added up in the window of a report, a minute or so ago.
+
+        Raises OutcomeUnknown; NotFound for the meter or the payer; Conflict.
+        """
+        return self._meters.known(report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -246,14 +247,17 @@ def _update(account: Account, call: Call) -> Thing:
     return price
 
 
+_listed = listing("price", lookup_keys=lambda price: price["lookup_key"])
+
+
+def _list(account: Account, call: Call) -> Thing:
+    # As at Stripe, those that are not active are listed only where they are asked for.
+    return _listed(account, replace(call, params={"active": True, **call.params}))
+
+
 ROUTES: Final = (
     Route("POST", "/v1/prices", "PriceCreateParams", _create),
-    Route(
-        "GET",
-        "/v1/prices",
-        "PriceListParams",
-        listing("price", lookup_keys=lambda price: price["lookup_key"]),
-    ),
+    Route("GET", "/v1/prices", "PriceListParams", _list),
     Route(
         "GET",
         "/v1/prices/search",

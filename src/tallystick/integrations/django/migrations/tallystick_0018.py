@@ -1,4 +1,4 @@
-"""Which provider collects the invoices of a customer."""
+"""Which provider collects for a customer, and what those that bill were told of usage."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ __all__ = ["Migration"]
 class Migration(DjangoMigration):
     """Applies the revision."""
 
-    dependencies: ClassVar = [("tallystick", "tallystick_0015")]
+    dependencies: ClassVar = [("tallystick", "tallystick_0017")]
     operations: ClassVar = [Apply("tallystick_0018")]

@@ -14,5 +14,5 @@ __all__ = ["Migration"]
 class Migration(DjangoMigration):
     """Applies the revision."""
 
-    dependencies: ClassVar = [("tallystick", "tallystick_0018")]
+    dependencies: ClassVar = [("tallystick", "tallystick_0019")]
     operations: ClassVar = [Apply("tallystick_0020")]

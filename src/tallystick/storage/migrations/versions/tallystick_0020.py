@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["downgrade", "upgrade"]
 
 revision = "tallystick_0020"
-down_revision = "tallystick_0018"
+down_revision = "tallystick_0019"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,18 @@
+"""Who bills a subscription: this engine, or the provider whose subscription it mirrors."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db.migrations import Migration as DjangoMigration
+
+from tallystick.integrations.django.operations import Apply
+
+__all__ = ["Migration"]
+
+
+class Migration(DjangoMigration):
+    """Applies the revision."""
+
+    dependencies: ClassVar = [("tallystick", "tallystick_0015")]
+    operations: ClassVar = [Apply("tallystick_0017")]

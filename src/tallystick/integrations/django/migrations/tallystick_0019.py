@@ -1,0 +1,18 @@
+"""Acts on subscriptions that a provider bills, stored before it is asked for them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db.migrations import Migration as DjangoMigration
+
+from tallystick.integrations.django.operations import Apply
+
+__all__ = ["Migration"]
+
+
+class Migration(DjangoMigration):
+    """Applies the revision."""
+
+    dependencies: ClassVar = [("tallystick", "tallystick_0018")]
+    operations: ClassVar = [Apply("tallystick_0019")]
