@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,13 +13,18 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
+from tallystick.app.verify import verify_ledger
 from tallystick.core.intent import ProviderAccount
 from tallystick.errors import Conflict, CurrencyMismatch, InvalidInput, NotFound
+from tallystick.storage.verify_mirrors import MIRROR_CHECKS
+from tests.billed import unguarded
 from tests.selling import START, Selling, selling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tallystick.core.mirror import Mirrored
+    from tallystick.core.subscription import Subscription
     from tests.databases import Database
 
 
@@ -282,6 +288,83 @@ def test_no_item_of_ours_is_charged_on_it(shop: Selling) -> None:
         }
         with pytest.raises(IntegrityError, match="its provider bills this subscription"):
             unit.connection.execute(insert(unit.tables.invoice_items).values(row))
+
+
+def test_what_was_billed_twice_all_the_same_is_found(shop: Selling) -> None:
+    id_ = shop.mirror(shop.sold("basic")).id
+    with shop.tally.begin() as unit:
+        unguarded(unit, "invoice_items")
+        row = {
+            "customer_id": "acme",
+            "id": "x",
+            "subscription_id": id_,
+            "description": "Hours",
+            "quantity": Decimal(1),
+            "amount": 100,
+            "currency": "USD",
+            "at": START,
+        }
+        unit.connection.execute(insert(unit.tables.invoice_items).values(row))
+        act = {
+            "customer_id": "acme",
+            "id": "act_1",
+            "subscription_id": id_,
+            "provider": "stripe",
+            "account": "a",
+            "live": False,
+            "reference": "sub_1",
+            "move": "{}",
+            "call": "[]",
+            "key": "tallystick/act_2",
+            "created_at": START,
+            "state": "open",
+            "attempts": 0,
+            "next_at": START,
+        }
+        unit.connection.execute(insert(unit.tables.provider_acts).values(act))
+        found = verify_ledger(unit, MIRROR_CHECKS)
+        assert [len(each.rows) for each in found.checks] == [1, 1]
+
+
+# --- several at once ------------------------------------------------------------------------------
+
+
+def test_several_at_once_make_one_and_the_newest_stays(database: Database) -> None:
+    if not database.shared:
+        pytest.skip("nobody else can open it")
+    with selling(database.url) as shop:
+        told = [shop.fetched(shop.sold("pro", "seat:2"))]
+        for minute in range(1, 6):
+            shop.clock.advance(timedelta(minutes=1))
+            later = replace(told[0], as_of=shop.clock.now(), cancel_at=START + timedelta(minute))
+            told.append(later)
+        with ThreadPoolExecutor(6) as many:
+            done = list(many.map(shop.mirror, told))
+        assert len({each.id for each in done}) == 1
+        (held,) = shop.tally.subscriptions.list()
+        assert held.cancel_at == told[-1].cancel_at
+        assert shop.tally.verify().ok
+
+
+def test_of_two_that_come_at_once_one_is_refused_by_name(database: Database) -> None:
+    if not database.shared:
+        pytest.skip("nobody else can open it")
+    with selling(database.url) as shop:
+        told = [shop.fetched(shop.sold("basic")) for _ in range(4)]
+
+        def mirror(each: Mirrored) -> Subscription | Conflict:
+            try:
+                return shop.mirror(each)
+            except Conflict as refused:
+                return refused
+
+        with ThreadPoolExecutor(4) as many:
+            done = list(many.map(mirror, told))
+        (held,) = shop.tally.subscriptions.list()
+        refused = [each for each in done if isinstance(each, Conflict)]
+        assert len(refused) == 3
+        assert {each.data["live"] for each in refused} == {held.id}
+        assert shop.tally.verify().ok
 
 
 # --- the order of news ----------------------------------------------------------------------------

@@ -115,7 +115,8 @@ def test_a_crash_at_any_boundary_loses_and_repeats_nothing(here: Place, count: C
     (met,) = (each["met"] for each in whole.told)
     assert len(met) >= LEAST
     near = [n for n in range(1, len(met) + 1) if "COMMIT" in met[n - 1]]
-    numbers = range(1, len(met) + 1) if FULL or here.kind == "sqlite" else near
+    step = 1 if FULL else 4 if here.kind == "sqlite" else len(met)
+    numbers = sorted({*near, *range(1, len(met) + 1, step)})
     for number in numbers:
         where = f"boundary {number}: {met[number - 1]}"
         here.restore()

@@ -14,8 +14,10 @@ from tallystick.storage.verify_billing import BILLING_CHECKS
 from tallystick.storage.verify_checkouts import CHECKOUT_CHECKS
 from tallystick.storage.verify_credits import CREDIT_CHECKS
 from tallystick.storage.verify_gates import GATE_CHECKS
+from tallystick.storage.verify_inbox import INBOX_CHECKS
 from tallystick.storage.verify_intents import INTENT_CHECKS
 from tallystick.storage.verify_leases import LEASE_CHECKS
+from tallystick.storage.verify_mirrors import MIRROR_CHECKS
 from tallystick.storage.verify_notices import NOTICE_CHECKS
 from tallystick.storage.verify_redemptions import REDEMPTION_CHECKS
 from tallystick.storage.verify_taxes import TAX_CHECKS
@@ -41,6 +43,8 @@ ALL_CHECKS: Final[tuple[Check, ...]] = (
     *LEASE_CHECKS,
     *INTENT_CHECKS,
     *CHECKOUT_CHECKS,
+    *MIRROR_CHECKS,
+    *INBOX_CHECKS,
 )
 """Every check there is, in the order in which they are run."""
 
