@@ -6,20 +6,30 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tallystick.app.catalog import load_catalog
+from tallystick.cli import dev as command
+from tallystick.errors import SetupError
+from tallystick.system import SystemClock
+from tallystick.testing.clock import AheadClock
+from tallystick.testing.fake_stripe import FakeStripe, running
 from tallystick.wiring import Tallystick
 from tests.dev import dev, shop_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from tallystick.providers.stripe.settings import StripeSettings
     from tests.dev import Running
 
 PATIENCE = 30  # seconds
@@ -144,3 +154,92 @@ def test_what_it_cannot_begin_with_is_told_and_leaves_nothing(
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / ".tallystick" / "dev.db").exists()
+
+
+# --- its parts, in this process -----------------------------------------------------------------
+
+UNKNOWN_TO_STRIPE = """\
+dialect: tallystick
+provider: stripe
+currency: USD
+products:
+  - id: shop
+    name: Shop
+    plans:
+      - id: fees
+        name: Fees
+        interval: month
+        interval_count: 1
+        prices:
+          - { id: fees, name: Fees, type: percentage, unit: payment, meter: payments, percent: 1 }
+meters:
+  - { key: payments, aggregation: sum, unit: payment }
+"""
+
+
+@pytest.fixture
+def settings(fake: FakeStripe) -> Iterator[StripeSettings]:
+    with running(fake) as address:
+        yield command._settings(fake, address, "http://127.0.0.1:9")
+
+
+@pytest.fixture
+def fake() -> FakeStripe:
+    return FakeStripe(SystemClock(), api_key="sk_test_fake1")
+
+
+def test_the_fake_is_told_where_to_tell_and_has_the_price_list(
+    tmp_path: Path, fake: FakeStripe, settings: StripeSettings
+) -> None:
+    (endpoint,) = fake.account.of("webhook_endpoint").values()
+    assert endpoint["url"] == "http://127.0.0.1:9/api/v1/webhooks/stripe"
+    assert settings.secrets == (fake.account.secrets[endpoint["id"]],)
+    catalog = load_catalog(shop_in(tmp_path))
+    clock = AheadClock(SystemClock())
+    assert command._make_price_list(catalog, settings, clock) == "with your price list"
+    found = {each["metadata"]["billing_plan_id"] for each in fake.account.of("price").values()}
+    assert {"pro", "max", "team"} <= found
+
+
+def test_what_stripe_cannot_express_is_told_and_stops_nothing(
+    tmp_path: Path,
+    fake: FakeStripe,
+    settings: StripeSettings,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "billing.yaml"
+    path.write_text(UNKNOWN_TO_STRIPE, "utf-8")
+    clock = AheadClock(SystemClock())
+    said = command._make_price_list(load_catalog(path), settings, clock)
+    assert said.startswith("without your price list")
+    assert "not in the price list there: products[0].plans[0]" in capsys.readouterr().err
+    assert fake.account.of("price") == {}
+
+
+def test_a_round_that_fails_is_told_once_and_tried_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_EVERY", 0.001)
+    enough, tries = threading.Event(), count(1)
+
+    def act() -> None:
+        if next(tries) == 20:
+            enough.set()
+        raise SetupError("it is not there")
+
+    with command._again_and_again(act):
+        assert enough.wait(PATIENCE)
+    assert capsys.readouterr().err == "tried again: it is not there\n"
+
+
+def test_what_ends_in_an_error_leaves_the_folder_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SetupError, match="a fault"), command._alone():
+        raise SetupError("a fault")
+    (tmp_path / command.FILE).touch()
+    with command._alone():
+        assert not (tmp_path / command.FILE).exists()
+        with pytest.raises(SetupError, match="another `tallystick dev` runs"), command._alone():
+            pass
