@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 
 from tallystick import Money, Tallystick, currency
 from tallystick.app import checkout_run
@@ -23,6 +24,7 @@ from tallystick.errors import (
     QuoteExpired,
     RateLimited,
     SetupError,
+    TallystickError,
 )
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.fake_stripe import Fault, Seen
@@ -530,3 +532,40 @@ def test_what_is_not_true_is_found(shop: Shop) -> None:
             unit.commit()
     broken = {each.name for each in tally.verify().broken}
     assert broken == {"checkouts", "checkout payments"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"state": "complete"},
+        {"state": "complete", "closed_at": START},
+        {"state": "failed", "closed_at": START},
+        {"state": "refunded", "closed_at": START, "payment": "pi_1", "reason": "{}"},
+        {"state": "lost"},
+        {"payment": "pi_1"},
+        {"refund": "re_1"},
+        {"closed_at": START},
+        {"url": None},
+        {"payer": None},
+        {"biller": "nobody"},
+        {"attempts": -1},
+        {"amount": -1},
+        {"currency": "DOLLARS"},
+    ],
+)
+def test_what_the_database_itself_refuses(shop: Shop, values: dict[str, Any]) -> None:
+    opened = shop.open()
+    with pytest.raises((IntegrityError, TallystickError)), shop.tally.begin() as unit:
+        unit.connection.execute(update(unit.tables.checkouts).values(values))
+    assert shop.tally.checkouts.get(opened.id) == opened
+
+
+def test_a_quote_is_sold_by_one_checkout(shop: Shop) -> None:
+    quote = shop.tally.quotes.make("acme", "basic")
+    pages = [shop.open(plan=None, quote=quote) for _ in range(2)]
+    sold = {"state": "complete", "closed_at": START}
+    with pytest.raises((IntegrityError, TallystickError)), shop.tally.begin() as unit:
+        for number, page in enumerate(pages):
+            mine = unit.tables.checkouts.c.id == page.id
+            values = sold | {"payment": f"pi_{number}"}
+            unit.connection.execute(update(unit.tables.checkouts).where(mine).values(values))

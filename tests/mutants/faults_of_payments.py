@@ -10,6 +10,8 @@ __all__ = ["OF_PAYMENTS"]
 
 _PAYMENTS: Final = "tests/facade/test_payments.py::"
 _PAGES: Final = "tests/facade/test_checkout_pages.py::"
+_COLLECTING: Final = "tests/facade/test_collecting.py::"
+_STRIPE: Final = "tests/providers/stripe/test_provider.py::"
 _MATCH: Final = f"{_PAYMENTS}test_what_is_not_what_was_asked_pays_nothing"
 
 OF_PAYMENTS: Final = (
@@ -135,6 +137,27 @@ OF_PAYMENTS: Final = (
         "    if found is None or customer not in {None, found.customer}:",
         "    if found is None:",
         (f"{_PAGES}test_a_checkout_of_another_is_not_found",),
+    ),
+    Mutant(
+        "tried twice at one step of the ladder",
+        "storage/collecting.py",
+        "        ~exists().where(tried),\n",
+        "",
+        (f"{_COLLECTING}test_a_refusal_is_tried_again_at_each_step_by_an_intent_of_its_own",),
+    ),
+    Mutant(
+        "a payment is made anew once its key is forgotten",
+        "providers/stripe/payment.py",
+        "    made = _found(client, charge)\n    if made is not None and",
+        "    made = None\n    if made is not None and",
+        (f"{_STRIPE}test_a_day_later_the_key_is_forgotten_and_nothing_is_paid_twice",),
+    ),
+    Mutant(
+        "a meter is told all of it each time",
+        "core/usage_report.py",
+        "value=total if before.gauge else exact_sum(total, -before.total)",
+        "value=total",
+        ("tests/core/test_usage_report.py::test_differences_add_up_to_what_was_used",),
     ),
 )
 """Each with the tests that notice it."""
