@@ -93,13 +93,20 @@ def test_from_a_plan_to_an_invoice_that_is_paid(tmp_path: Path) -> None:
         assert "Max</strong>: active" in text
         explained = reader.get(f"{reader.origin}/invoices/you/INV-000002/explained")[1]
         assert "-min(29.00 USD" in explained
-    with Tallystick(f"sqlite:///{tmp_path / '.tallystick' / 'dev.db'}") as tally:
-        assert tally.verify().ok
-        (held,) = tally.subscriptions.list(customer="you")
-        assert (held.items[0].offer, held.state) == ("max@1", "active")
-        applied = {each.type for each in tally.provider_events.list(state="applied", limit=100)}
-        assert "payment_intent.succeeded" in applied
-        assert list(tally.provider_events.list(state="set_aside")) == []
+        with Tallystick(f"sqlite:///{tmp_path / '.tallystick' / 'dev.db'}") as tally:
+            (held,) = tally.subscriptions.list(customer="you")
+            assert (held.items[0].offer, held.state) == ("max@1", "active")
+            end = time.monotonic() + PATIENCE
+            while "payment_intent.succeeded" not in applied(tally):
+                assert time.monotonic() < end, "no event came true"
+                time.sleep(0.2)
+            assert list(tally.provider_events.list(state="set_aside")) == []
+            assert tally.verify().ok
+
+
+def applied(tally: Tallystick) -> set[str]:
+    """Give what the fake told, and something was made of."""
+    return {each.type for each in tally.provider_events.list(state="applied", limit=100)}
 
 
 def test_a_payment_that_takes_days_unlocks_when_it_has_arrived(tmp_path: Path) -> None:
