@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tallystick.core.checkout_page import LIVE_CHECKOUT, Checkout
@@ -16,6 +16,7 @@ from tallystick.core.money import Money
 from tallystick.core.quote import Quote
 from tallystick.core.trees import bytes_of, value_of
 from tallystick.errors import Conflict
+from tallystick.storage.asked_rows import due_row
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, RowMapping
@@ -116,13 +117,8 @@ def due_checkout(
     One that another worker holds or leases is passed over.  With `only` it is that one, due or not.
     """
     table = unit.tables.checkouts
-    c = table.c
-    free = or_(c.leased_until.is_(None), c.leased_until <= at)
-    mine = and_(c.provider == provider, c.account == account.id, c.live.is_(account.live))
-    which = c.next_at <= at if only is None else c.id == only
-    query = select(table).where(mine, _live(unit), c.set_aside.is_(None), free, which)
-    query = query.order_by(c.next_at, c.id).limit(1).with_for_update(skip_locked=True)
-    return next(map(_checkout, unit.connection.execute(query).mappings()), None)
+    row = due_row(unit, table, _live(unit), provider, account, at, only)
+    return None if row is None else _checkout(row)
 
 
 def checkout_by_id(unit: Unit, id_: str) -> Checkout | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tallystick.core.currency import currency
 from tallystick.core.intent import LIVE, Intent, ProviderAccount
 from tallystick.core.money import Money
 from tallystick.errors import Conflict
+from tallystick.storage.asked_rows import due_row
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -121,13 +122,8 @@ def due_intent(
     One that another worker holds or leases is passed over.  With `only` it is that one, due or not.
     """
     table = unit.tables.intents
-    c = table.c
-    free = or_(c.leased_until.is_(None), c.leased_until <= at)
-    mine = and_(c.provider == provider, c.account == account.id, c.live.is_(account.live))
-    which = c.next_at <= at if only is None else c.id == only
-    query = select(table).where(mine, _live(unit), c.set_aside.is_(None), free, which)
-    query = query.order_by(c.next_at, c.id).limit(1).with_for_update(skip_locked=True)
-    return next(map(_intent, unit.connection.execute(query).mappings()), None)
+    row = due_row(unit, table, _live(unit), provider, account, at, only)
+    return None if row is None else _intent(row)
 
 
 def intent_by_id(unit: Unit, id_: str) -> Intent | None:
