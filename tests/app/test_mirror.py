@@ -12,8 +12,11 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
+from tallystick.app.verify import verify_ledger
 from tallystick.core.intent import ProviderAccount
 from tallystick.errors import Conflict, CurrencyMismatch, InvalidInput, NotFound
+from tallystick.storage.verify_mirrors import MIRROR_CHECKS
+from tests.billed import unguarded
 from tests.selling import START, Selling, selling
 
 if TYPE_CHECKING:
@@ -282,6 +285,42 @@ def test_no_item_of_ours_is_charged_on_it(shop: Selling) -> None:
         }
         with pytest.raises(IntegrityError, match="its provider bills this subscription"):
             unit.connection.execute(insert(unit.tables.invoice_items).values(row))
+
+
+def test_what_was_billed_twice_all_the_same_is_found(shop: Selling) -> None:
+    id_ = shop.mirror(shop.sold("basic")).id
+    with shop.tally.begin() as unit:
+        unguarded(unit, "invoice_items")
+        row = {
+            "customer_id": "acme",
+            "id": "x",
+            "subscription_id": id_,
+            "description": "Hours",
+            "quantity": Decimal(1),
+            "amount": 100,
+            "currency": "USD",
+            "at": START,
+        }
+        unit.connection.execute(insert(unit.tables.invoice_items).values(row))
+        act = {
+            "customer_id": "acme",
+            "id": "act_1",
+            "subscription_id": id_,
+            "provider": "stripe",
+            "account": "a",
+            "live": False,
+            "reference": "sub_1",
+            "move": "{}",
+            "call": "[]",
+            "key": "tallystick/act_2",
+            "created_at": START,
+            "state": "open",
+            "attempts": 0,
+            "next_at": START,
+        }
+        unit.connection.execute(insert(unit.tables.provider_acts).values(act))
+        found = verify_ledger(unit, MIRROR_CHECKS)
+        assert [len(each.rows) for each in found.checks] == [1, 1]
 
 
 # --- the order of news ----------------------------------------------------------------------------

@@ -171,6 +171,61 @@ def test_a_biller_that_nobody_set_up_is_named(
     shop.tally.billers["stripe"] = shop.stripe
 
 
+# --- beginning ------------------------------------------------------------------------------------
+
+
+def test_a_trial_without_a_card_is_begun_there_once(shop: Selling) -> None:
+    customer = str(shop.v1.customers.create({}).id)
+    shop.tally.customers.create("beta", provider_id=customer)
+    start = shop.tally.mirrors.start
+    made = start("beta", "pro", seats=2, trial_days=14, after_trial="paused", idempotency_key="k")
+    held = made.subscription
+    assert (held.biller, held.state, held.plan, held.seats) == ("provider", "trialing", "pro@1", 2)
+    assert held.trial_end == shop.clock.now() + timedelta(days=14)
+    assert shop.tally.check("beta", "sso").allowed
+    again = start("beta", "pro", seats=2, trial_days=14, after_trial="paused", idempotency_key="k")
+    assert again == made
+    assert len(shop.fake.account.of("subscription")) == 1
+    with pytest.raises(Conflict, match="live subscription"):
+        start("beta", "basic")
+    shop.passes(days=15)
+    assert held.origin is not None
+    assert shop.tally.mirrors.fetch(held.origin.reference).state == "paused"
+    access = shop.tally.check("beta", "sso")
+    assert (access.allowed, access.reason) == (False, "trial_over")
+
+
+def test_what_is_not_there_begins_nothing(shop: Selling) -> None:
+    shop.tally.customers.create("beta")
+    with pytest.raises(Conflict, match="does not know customer"):
+        shop.tally.mirrors.start("beta", "pro", trial_days=14)
+    del shop.stripe.lines[shop.prices["seat"]]
+    with pytest.raises(Conflict, match="seat of pro@1 is not at Stripe"):
+        shop.tally.mirrors.start("acme", "pro", trial_days=14)
+    assert shop.fake.account.of("subscription") == {}
+
+
+def test_a_beginning_that_was_not_heard_of_is_one(shop: Selling) -> None:
+    shop.fake.account.faults.add(Fault(Seen.CUT, "POST /v1/subscriptions", after=True))
+    with pytest.raises(OutcomeUnknown):
+        shop.tally.mirrors.start("acme", "basic", trial_days=14)
+    with pytest.raises(Conflict, match="another act"):
+        shop.tally.mirrors.start("acme", "basic", trial_days=14)
+    shop.clock.advance(timedelta(minutes=1))
+    assert shop.tally.mirrors.run().done == 1
+    (held,) = shop.tally.subscriptions.list(customer="acme")
+    assert (held.state, len(shop.fake.account.of("subscription"))) == ("trialing", 1)
+
+
+def test_a_beginning_that_is_refused_is_a_conflict(shop: Selling) -> None:
+    customer = str(shop.v1.customers.create({}).id)
+    shop.tally.customers.create("beta", provider_id=customer)
+    with pytest.raises((Conflict, NotFound)):
+        shop.tally.mirrors.start("beta", "pro", trial_days=0)  # nothing to pay with
+    assert shop.tally.subscriptions.list(customer="beta").items == ()
+    assert shop.tally.mirrors.run().asked == 0
+
+
 # --- faults ---------------------------------------------------------------------------------------
 
 

@@ -13,17 +13,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tallystick.app.asking import LEASE
+from tallystick.app.customer import get_customer
 from tallystick.app.mirror import mirror_subscription
 from tallystick.app.offers import Offers
 from tallystick.app.stopped import reason_of, words_of
 from tallystick.app.subscription import get_subscription
 from tallystick.core.intent import wait_after_silence
+from tallystick.core.move import Start
 from tallystick.core.move_rules import KINDS, check_allowed
 from tallystick.core.period import to_the_second
 from tallystick.core.provider_act import ProviderAct, act_key, has_effect, next_key
+from tallystick.core.subscription import LIVE
 from tallystick.core.text import id_at
 from tallystick.errors import Conflict, NotFound, RuleError
 from tallystick.storage import provider_acts, subscriptions
+from tallystick.storage.moves import had_trial, trial_identities
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
     from tallystick.providers.stripe.subscriptions import StripeSubscriptions
     from tallystick.storage.unit import Storage, Unit
 
-__all__ = ["ActsDone", "begin_act", "finish_act", "finish_acts"]
+__all__ = ["ActsDone", "begin_act", "begin_start", "finish_act", "finish_acts"]
 
 _log: Final = logging.getLogger("tallystick.payments")
 _PATIENCE: Final = 3  # silences in a row, after which a provider is left in peace for this run
@@ -110,6 +114,59 @@ def begin_act(  # noqa: PLR0917 - what an act is made of
     return act
 
 
+def begin_start(  # noqa: PLR0917 - what an act is made of
+    unit: Unit,
+    at: Instant,
+    biller: StripeSubscriptions,
+    customer_id: str,
+    move: MoveMaker,
+    id_: str,
+    *,
+    key: str | None = None,
+) -> ProviderAct:
+    """Store that the provider is to begin a subscription, which it will bill.
+
+    Raises NotFound; Conflict where the provider does not know the customer or the plan, the group
+    has a live one, a trial was given before, or the key was used for something else.
+    """
+    customer = get_customer(unit, customer_id)
+    before = None
+    if key is not None:
+        before = provider_acts.act_by_key(unit, customer.id, id_at(key, "idempotency_key"))
+    wanted = move(unit, customer, None if before is None else before.move)
+    assert isinstance(wanted, Start)  # noqa: S101 - what makes it says so
+    if before is not None:
+        if before.move != wanted:
+            raise Conflict(f"the idempotency key {key!r} was used for another {_kind(before)}")
+        return before
+    if customer.provider_id is None or customer.forgotten_at is not None:
+        raise Conflict(f"{biller.name} does not know customer {customer.id!r}: set its provider_id")
+    for other in subscriptions.of_customers(unit, [customer.id]).get(customer.id, ()):
+        if other.group == wanted.group and other.state in LIVE:
+            raise Conflict(
+                f"the customer has a live subscription in the group {wanted.group!r} already",
+                live=other.id,
+            )
+    if wanted.trial_days is not None and had_trial(unit, trial_identities(customer.id, ())):
+        raise Conflict("a trial is given once, and this customer had it: start without")
+    act = ProviderAct(
+        customer=customer.id,
+        id=id_,
+        subscription=None,
+        provider=biller.name,
+        account=biller.account,
+        reference=f"new/{wanted.group}",
+        move=wanted,
+        call=biller.start_call(wanted, customer.provider_id, Offers(unit)),
+        key=act_key(id_),
+        idempotency_key=key,
+        created_at=to_the_second(at),
+        next_at=to_the_second(at),
+    )
+    provider_acts.add_act(unit, act)
+    return act
+
+
 def finish_acts(
     storage: Storage,
     biller: StripeSubscriptions,
@@ -160,6 +217,7 @@ class _Answer:
 
     fault: Exception | None
     told: Mirrored | None = None
+    began: bool = True
 
 
 def _claim(
@@ -198,17 +256,20 @@ _FORGOTTEN: Final = Conflict(
 def _asked(biller: StripeSubscriptions, act: ProviderAct, now: Callable[[], Instant]) -> _Answer:
     """Ask, in no transaction, then fetch.  Whatever goes wrong, nobody knows yet what was done."""
     fault: Exception | None = None
+    reference = act.reference
     try:
-        biller.ask(act)
+        reference = biller.ask(act)
     except RuleError as refused:
+        if act.subscription is None:  # nothing began: there is nothing to fetch
+            return _Answer(refused, began=False)
         fault = refused
     except Exception as silence:  # noqa: BLE001 - whatever it is, it is silence too
         _log.warning("%s gave no answer for %s: %s", act.provider, act.id, silence)
         return _Answer(silence)
     try:
-        return _Answer(fault, biller.fetch(act.reference, now()))
+        return _Answer(fault, biller.fetch(reference, now()))
     except Exception as silence:  # noqa: BLE001 - the act may be asked for again, to the same key
-        _log.warning("%s did not say how %s stands: %s", act.provider, act.reference, silence)
+        _log.warning("%s did not say how %s stands: %s", act.provider, reference, silence)
         return _Answer(silence)
 
 
@@ -216,16 +277,20 @@ def _keep(
     unit: Unit, at: Instant, biller: StripeSubscriptions, act: ProviderAct, answer: _Answer
 ) -> ProviderAct:
     unit.as_all()
-    if answer.told is None:
+    if answer.told is None and answer.began:
         return _put(unit, act, _silent(act, at, biller, answer.fault))
     closed = replace(act, state="done", leased_until=None, closed_at=to_the_second(at), answer=None)
-    refused = answer.fault
-    if refused is not None and not (act.attempts > 1 and has_effect(_kind(act), answer.told)):
+    told, refused = answer.told, answer.fault
+    late = act.attempts > 1 and told is not None and has_effect(_kind(act), told)
+    if refused is not None and not late:
         closed = replace(closed, state="refused", answer={"message": words_of(refused)[:_LONGEST]})
-    try:
-        mirror_subscription(unit, max(at, answer.told.as_of), answer.told)
-    except RuleError as why:  # done there, and yet nothing here can be made of it: a person looks
-        closed = replace(closed, set_aside=_aside(act, why, at))
+    if told is not None:
+        try:
+            held = mirror_subscription(unit, max(at, told.as_of), told)
+            if closed.state == "done":
+                closed = replace(closed, answer={"subscription": held.id})
+        except RuleError as why:  # done there, and nothing here can be made of it: a person looks
+            closed = replace(closed, set_aside=_aside(act, why, at))
     return _put(unit, act, closed)
 
 
@@ -252,7 +317,7 @@ def _put(unit: Unit, before: ProviderAct, after: ProviderAct) -> ProviderAct:
 
 
 def _aside(act: ProviderAct, why: Exception, at: Instant) -> str:
-    reason = reason_of(why, at, act.key, f"tallystick subscriptions show {act.subscription}")
+    reason = reason_of(why, at, act.key, f"tallystick customers show {act.customer}")
     return json.dumps(reason, ensure_ascii=False, sort_keys=True)
 
 

@@ -16,6 +16,7 @@ from tallystick.storage.verify_credits import CREDIT_CHECKS
 from tallystick.storage.verify_gates import GATE_CHECKS
 from tallystick.storage.verify_intents import INTENT_CHECKS
 from tallystick.storage.verify_leases import LEASE_CHECKS
+from tallystick.storage.verify_mirrors import MIRROR_CHECKS
 from tallystick.storage.verify_notices import NOTICE_CHECKS
 from tallystick.storage.verify_redemptions import REDEMPTION_CHECKS
 from tallystick.storage.verify_taxes import TAX_CHECKS
@@ -41,6 +42,7 @@ ALL_CHECKS: Final[tuple[Check, ...]] = (
     *LEASE_CHECKS,
     *INTENT_CHECKS,
     *CHECKOUT_CHECKS,
+    *MIRROR_CHECKS,
 )
 """Every check there is, in the order in which they are run."""
 

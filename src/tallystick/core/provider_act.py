@@ -36,13 +36,14 @@ class ProviderCall:
 class ProviderAct:
     """A move that a provider is asked to make, of a subscription that it bills.
 
+    One that begins a subscription has none yet, and names the plan group as its `reference`.
     `key` is made of our id and sent with every try.  `attempts` counts the tries and tells a worker
     that came late from the one that holds the lease.  `set_aside` is why no worker goes on with it.
     """
 
     customer: str
     id: str
-    subscription: str
+    subscription: str | None
     provider: str
     account: ProviderAccount
     reference: str

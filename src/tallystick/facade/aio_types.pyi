@@ -862,6 +862,19 @@ class AsyncMirrors:
         limit: int | None = ...,
         stop: Callable[[], bool] = ...,
     ) -> ActsDone: ...
+    async def start(
+        self,
+        customer: str,
+        plan: str,
+        *,
+        currency: str | None = ...,
+        seats: int = ...,
+        trial_days: int | None = ...,
+        after_trial: AfterTrial = ...,
+        provider: str = ...,
+        idempotency_key: str | None = ...,
+        at: datetime | None = ...,
+    ) -> Made: ...
 
 class AsyncMeterReports:
     async def check(

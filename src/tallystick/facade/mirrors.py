@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tallystick.app.billers import is_set_up, open_biller
 from tallystick.app.mirror import mirror_subscription
 from tallystick.app.mirror_import import import_customers, import_subscriptions, reconcile
-from tallystick.app.provider_act import ActsDone, begin_act, finish_act, finish_acts
+from tallystick.app.provider_act import ActsDone, begin_act, begin_start, finish_act, finish_acts
 from tallystick.app.subscription import Made
+from tallystick.app.subscription_terms import Asked, start_of
 from tallystick.core.given import whole_at
 from tallystick.core.period import instant
 from tallystick.errors import Conflict, NotFound, OutcomeUnknown
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from tallystick.core.move import Move
     from tallystick.core.period import Instant
     from tallystick.core.provider_act import ProviderAct
-    from tallystick.core.subscription import Subscription
+    from tallystick.core.subscription import AfterTrial, Subscription
     from tallystick.providers.stripe.subscriptions import StripeSubscriptions
     from tallystick.storage.unit import Unit
     from tallystick.wiring import Tallystick
@@ -105,6 +107,40 @@ class Mirrors:
         biller = self.biller(provider)
         return finish_acts(self._tally.storage, biller, self._now(at), most, stop)
 
+    def start(  # noqa: PLR0913 - each of these is one fact of a subscription
+        self,
+        customer: str,
+        plan: str,
+        *,
+        currency: str | None = None,
+        seats: int = 1,
+        trial_days: int | None = None,
+        after_trial: AfterTrial = "canceled",
+        provider: str = "stripe",
+        idempotency_key: str | None = None,
+        at: datetime | None = None,
+    ) -> Made:
+        """Have a provider begin a subscription, which it bills: paid at once, or with a trial.
+
+        A trial needs no card; where there is still none at its end, it is what `after_trial` says.
+        `trial_days` not said are the plan's; 0 is none.
+
+        Raises NotFound, UnknownPlan, CurrencyMismatch, InvalidInput; Conflict where the provider
+        does not know the customer or the plan, refuses it, the group has a live one or a trial was
+        given before; OutcomeUnknown where it did not answer: a worker asks again.
+        """
+        biller, new = self.biller(provider), self._tally.ids.new("act")
+        asked = Asked(plan=plan, currency=currency, seats=seats)
+        said = {"trial_days": trial_days, "after_trial": after_trial}
+        move = partial(start_of, asked=asked, said=said)
+
+        def begin(unit: Unit, at: Instant) -> ProviderAct:
+            return begin_start(unit, at, biller, customer, move, new, key=idempotency_key)
+
+        act = self._tally.act(begin, at=at, repeatable=idempotency_key is not None)
+        act = self._finished(biller, act, at)
+        return Made(self._tally.subscriptions.get((act.answer or {})["subscription"]))
+
     def ask(
         self,
         id: str,  # noqa: A002 - the field's word
@@ -131,10 +167,7 @@ class Mirrors:
             )
 
         act = self._tally.act(begin, at=at, repeatable=idempotency_key is not None)
-        if act.state == "open" and act.set_aside is None:
-            done = finish_act(self._tally.storage, biller, self._now(at), act.id)
-            act = self._act(act.id) if done is None else done
-        _check(act)
+        self._finished(biller, act, at)
         return Made(self._tally.subscriptions.get(found.id))
 
     # --- all of an account ----------------------------------------------------------------------
@@ -197,6 +230,16 @@ class Mirrors:
         self, biller: StripeSubscriptions, reference: str, at: datetime | None
     ) -> Subscription:
         return self.keep(biller.fetch(reference, self._now(at)()), at=at)
+
+    def _finished(
+        self, biller: StripeSubscriptions, act: ProviderAct, at: datetime | None
+    ) -> ProviderAct:
+        """Ask for an act that has no answer yet.  Raises what became of one that was not done."""
+        if act.state == "open" and act.set_aside is None:
+            done = finish_act(self._tally.storage, biller, self._now(at), act.id)
+            act = self._act(act.id) if done is None else done
+        _check(act)
+        return act
 
     def _act(self, id_: str) -> ProviderAct:
         found = self._tally.act(lambda unit, _: act_by_id(unit, id_), reading=True)

@@ -30,13 +30,13 @@ _OPEN: Final = "state = 'open'"
 
 
 def make_provider_acts(metadata: MetaData, prefix: str) -> Table:
-    """Make the table.  At most one act is open for a subscription."""
+    """Make the table.  At most one act is open for a subscription, or to begin one."""
     names = Names(metadata, prefix)
     return names.table(
         "provider_acts",
         key(OWNER),
         key("id"),
-        needed("subscription_id", Key),
+        Column("subscription_id", Key),
         needed("provider", Key),
         needed("account", Key),
         needed("live", Boolean),
@@ -67,7 +67,7 @@ def make_provider_acts(metadata: MetaData, prefix: str) -> Table:
             " AND (closed_at IS NULL OR leased_until IS NULL)",
             name="closed_at",
         ),
-        names.where("uq_{p}provider_acts_open", OWNER, "subscription_id", words=_OPEN, unique=True),
+        names.where("uq_{p}provider_acts_open", OWNER, "reference", words=_OPEN, unique=True),
         names.where(
             "ix_{p}provider_acts_due",
             *("provider", "next_at", "id"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tallystick.core.provider_act import ActState
     from tallystick.storage.unit import Unit
 
-__all__ = ["act_by_id", "act_by_key", "add_act", "due_act", "open_act", "put_act"]
+__all__ = ["act_by_id", "act_by_key", "add_act", "due_act", "put_act"]
 
 
 def add_act(unit: Unit, act: ProviderAct) -> None:
@@ -46,8 +46,8 @@ def add_act(unit: Unit, act: ProviderAct) -> None:
         if "UNIQUE" not in str(refused.orig).upper():
             raise
         raise Conflict(
-            f"{act.provider} is being asked for another act of subscription {act.subscription!r},"
-            " or the idempotency key was used: wait for the answer"
+            f"{act.provider} is being asked for another act of {act.reference!r}, or its key was"
+            " used: wait for the answer"
         ) from None
 
 
@@ -85,13 +85,6 @@ def act_by_key(unit: Unit, customer: str, idempotency_key: str) -> ProviderAct |
     """Give what a customer's key began, or None."""
     c = unit.tables.provider_acts.c
     return _first(unit, c.customer_id == customer, c.idempotency_key == idempotency_key)
-
-
-def open_act(unit: Unit, customer: str, subscription: str) -> ProviderAct | None:
-    """Give the act of a subscription that has no answer yet, or None."""
-    c = unit.tables.provider_acts.c
-    mine = (c.customer_id == customer, c.subscription_id == subscription, c.state == "open")
-    return _first(unit, *mine)
 
 
 def _first(unit: Unit, *where: ColumnElement[bool]) -> ProviderAct | None:

@@ -16,16 +16,24 @@ from tallystick.core.provider_act import ProviderCall
 from tallystick.core.terms import MOST_SEATS
 from tallystick.core.wording import and_words
 from tallystick.errors import Conflict, InvalidInput
+from tallystick.providers.stripe.subscription import PLAN_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tallystick.core.catalog import Plan
-    from tallystick.core.move import Move
+    from tallystick.core.move import Move, Start
     from tallystick.core.price import Price
     from tallystick.core.subscription import Subscription
 
-__all__ = ["call_of"]
+__all__ = ["call_of", "start_call"]
+
+_AFTER_TRIAL: Final[Mapping[str, str]] = {
+    "active": "create_invoice",
+    "paused": "pause",
+    "canceled": "cancel",
+}
+"""What becomes of a trial that ends without a way to pay."""
 
 _PRORATION: Final[Mapping[str, str]] = {
     "invoice_now": "always_invoice",
@@ -58,6 +66,27 @@ def call_of(
             return ProviderCall("resume") if after_trial else ProviderCall("update", again)
         case _:
             raise Conflict(f"Stripe is not asked for a {type(move).__name__.lower()}")
+
+
+def start_call(
+    move: Start, payer: str, offers: Mapping[str, Plan[Any]], lines: Mapping[str, str]
+) -> ProviderCall:
+    """Give the call that begins a subscription there, with a trial that needs no card if asked for.
+
+    Raises Conflict for a plan that is not whole at Stripe.
+    """
+    plan = offers[move.offer]
+    found = _there(plan, move.currency, lines)
+    params: dict[str, Any] = {
+        "customer": payer,
+        "items": list(_exchanged([], found, move.seats)),
+        "metadata": {PLAN_KEY: plan.id},
+    }
+    if move.trial_days is not None:
+        behavior = {"missing_payment_method": _AFTER_TRIAL[move.after_trial]}
+        params["trial_period_days"] = move.trial_days
+        params["trial_settings"] = {"end_behavior": behavior}
+    return ProviderCall("create", params)
 
 
 def _cancel(move: Cancel) -> ProviderCall:
@@ -102,7 +131,7 @@ def _change(
         raise Conflict(f"subscription {held.id!r} has just that: nothing would change")
     before = _lines_of(held, offers[main.offer], lines)
     if offer != main.offer:
-        items = list(_exchanged(before, _there(offers[offer], held, lines), seats))
+        items = list(_exchanged(before, _there(offers[offer], held.currency.code, lines), seats))
     else:
         items = [{"id": _by_seat(before, main.offer), "quantity": seats}]
     params: dict[str, Any] = {"items": items}
@@ -139,14 +168,12 @@ def _lines_of(held: Subscription, plan: Plan[Any], lines: Mapping[str, str]) -> 
     return mine
 
 
-def _there(
-    plan: Plan[Any], held: Subscription, lines: Mapping[str, str]
-) -> list[tuple[str, Price]]:
+def _there(plan: Plan[Any], currency: str, lines: Mapping[str, str]) -> list[tuple[str, Price]]:
     """Give what Stripe calls each price of a plan, in the currency of the subscription."""
     if plan.custom or not plan.prices:
         raise Conflict(f"plan {plan.ref} has no price at Stripe: cancel instead")
     there = {line: price for price, line in lines.items()}
-    code = None if plan.currency == held.currency else held.currency.code
+    code = None if plan.currency.code == currency else currency
     found = [(there.get(line_key(each.id, code)), each) for each in plan.prices]
     lost = [each.id for name, each in found if name is None]
     if lost:

@@ -12,7 +12,7 @@ from tallystick.errors import Conflict
 from tallystick.providers.stripe.abilities import ABILITIES
 from tallystick.providers.stripe.client import open_client, our_errors
 from tallystick.providers.stripe.subscription import mirrored_of
-from tallystick.providers.stripe.subscription_act import call_of
+from tallystick.providers.stripe.subscription_act import call_of, start_call
 from tallystick.providers.stripe.wire import from_api_amount
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Plan
     from tallystick.core.intent import ProviderAccount
     from tallystick.core.mirror import Mirrored
-    from tallystick.core.move import Move
+    from tallystick.core.move import Move, Start
     from tallystick.core.period import Instant
     from tallystick.core.provider_act import ProviderAct, ProviderCall
     from tallystick.core.subscription import Subscription
@@ -72,8 +72,12 @@ class StripeSubscriptions:
         """Give the call that makes a move.  Raises Conflict, InvalidInput."""
         return call_of(move, held, offers, self.lines)
 
-    def ask(self, act: ProviderAct) -> None:
-        """Ask for an act; to the same key it is done once.
+    def start_call(self, move: Start, payer: str, offers: Mapping[str, Plan[Any]]) -> ProviderCall:
+        """Give the call that begins a subscription there.  Raises Conflict."""
+        return start_call(move, payer, offers, self.lines)
+
+    def ask(self, act: ProviderAct) -> str:
+        """Ask for an act; to the same key it is done once.  Gives the subscription's name there.
 
         Raises OutcomeUnknown; SetupError; NotFound, and Conflict for what is refused, a card too.
         """
@@ -83,9 +87,12 @@ class StripeSubscriptions:
             "resume": self.client.v1.subscriptions.resume,
         }
         options: Any = {"idempotency_key": act.key}
+        params: Any = dict(act.call.params)
         try:
             with our_errors("subscription of Stripe", act.reference):
-                calls[act.call.name](act.reference, dict(act.call.params), options)
+                if act.call.name == "create":
+                    return str(self.client.v1.subscriptions.create(params, options).id)
+                return str(calls[act.call.name](act.reference, params, options).id)
         except stripe.CardError as declined:
             words = str(declined.user_message or declined)[:_LONGEST]
             raise Conflict(f"Stripe refused it: {words}", provider_code=declined.code) from declined

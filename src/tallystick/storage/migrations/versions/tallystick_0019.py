@@ -32,7 +32,7 @@ MADE: Final = (
     CREATE TABLE {s}{p}provider_acts (
         customer_id {key} NOT NULL,
         id {key} NOT NULL,
-        subscription_id {key} NOT NULL,
+        subscription_id {key},
         provider {key} NOT NULL,
         account {key} NOT NULL,
         live BOOLEAN NOT NULL,
@@ -69,7 +69,7 @@ MADE: Final = (
     """,
     """
     CREATE UNIQUE INDEX uq_{p}provider_acts_open
-        ON {s}{p}provider_acts (customer_id, subscription_id) WHERE state = 'open'
+        ON {s}{p}provider_acts (customer_id, reference) WHERE state = 'open'
     """,
     """
     CREATE INDEX ix_{p}provider_acts_due
