@@ -14,6 +14,7 @@ from tests.mutants.faults_of_limits import OF_LIMITS
 from tests.mutants.faults_of_payments import OF_PAYMENTS
 from tests.mutants.faults_of_taxes import OF_TAXES
 from tests.mutants.faults_of_time import OF_TIME
+from tests.mutants.faults_of_webhooks import OF_WEBHOOKS
 
 if TYPE_CHECKING:
     from tests.mutants.mutant import Mutant
@@ -31,6 +32,7 @@ FAULTS: Final[tuple[Mutant, ...]] = (
     *OF_GATES,
     *OF_PAYMENTS,
     *OF_CHECKOUTS,
+    *OF_WEBHOOKS,
 )
 """Each fault that a billing engine is known to have had."""
 
