@@ -470,6 +470,16 @@ def test_an_event_that_comes_while_its_object_is_asked_for_is_read_too(
     assert shop.status() == "paid"
 
 
+def test_an_event_that_nobody_will_ask_for_is_found(shop: Shop) -> None:
+    shop.collect_silently()
+    shop.deliver()
+    assert shop.tally.verify().ok
+    with shop.tally.begin() as unit:
+        unit.connection.execute(unit.tables.provider_objects.update().values(due_at=None))
+        unit.commit()
+    assert {each.name for each in shop.tally.verify().broken} == {"provider events"}
+
+
 def test_who_expects_no_events_takes_none(database: Database) -> None:
     with Tallystick(database.url) as tally:
         assert tally.provider_events.run().asked == 0

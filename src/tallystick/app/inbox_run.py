@@ -125,11 +125,13 @@ def read_object(
         # Its events may have been removed since: then nothing is known but that it changed.
         told = told or [Told(hint.newest, None)]
         fetched = source.fetch(hint.kind, hint.id, to_the_second(at))
+        answered_at = to_the_second(now())
         seen = None if fetched is None else fetched.seen
         verdict = weigh(told, hint.held, seen, to_the_second(at))
         if fetched is not None and verdict in {"apply", "confirm"}:
             act = appliers[hint.kind](room, fetched)
-            answer = _Answer(act, held_after(told, fetched.seen, fetched.asked_at))
+            held = held_after(told, fetched.seen, answered_at)
+            answer = _Answer(act, held)
     except StorageUnavailable:
         raise
     except Exception as fault:  # noqa: BLE001 - whatever it is, this object waits and no other does

@@ -14,6 +14,7 @@ from tallystick.storage.verify_billing import BILLING_CHECKS
 from tallystick.storage.verify_checkouts import CHECKOUT_CHECKS
 from tallystick.storage.verify_credits import CREDIT_CHECKS
 from tallystick.storage.verify_gates import GATE_CHECKS
+from tallystick.storage.verify_inbox import INBOX_CHECKS
 from tallystick.storage.verify_intents import INTENT_CHECKS
 from tallystick.storage.verify_leases import LEASE_CHECKS
 from tallystick.storage.verify_mirrors import MIRROR_CHECKS
@@ -43,6 +44,7 @@ ALL_CHECKS: Final[tuple[Check, ...]] = (
     *INTENT_CHECKS,
     *CHECKOUT_CHECKS,
     *MIRROR_CHECKS,
+    *INBOX_CHECKS,
 )
 """Every check there is, in the order in which they are run."""
 

@@ -96,11 +96,11 @@ def weigh(told: Sequence[Told], held: Held | None, seen: Seen | None, asked_at: 
     return "confirm" if seen.mark in known or None in known else "later"
 
 
-def held_after(told: Sequence[Told], seen: Seen, asked_at: Instant) -> Held:
-    """Give what is held once an answer was applied."""
+def held_after(told: Sequence[Told], seen: Seen, answered_at: Instant) -> Held:
+    """Give what is held once an answer was applied, which had come by `answered_at`."""
     newest = told[0].at
     matched = seen.mark in _last_of(told)
-    return Held(newest, newest if matched else max(newest, asked_at), seen.mark, seen.reach)
+    return Held(newest, newest if matched else max(newest, answered_at), seen.mark, seen.reach)
 
 
 def _in_doubt(newest: Instant, held: Held, seen: Seen) -> bool:
