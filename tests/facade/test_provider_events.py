@@ -299,6 +299,39 @@ def test_s9_a_second_payment_that_calls_itself_ours_is_an_alert(shop: Shop) -> N
     assert digest_of(shop) == before
 
 
+def test_s9_what_calls_itself_ours_and_is_given_up_ends_nothing(shop: Shop) -> None:
+    id_ = shop.collect_silently()
+    shop.fake.deliveries()
+    forged = shop.client.v1.payment_intents.create(
+        {"amount": 1000, "currency": "usd", "metadata": {"tallystick_intent": id_}}
+    )
+    shop.client.v1.payment_intents.cancel(forged.id)
+    before = digest_of(shop)
+    shop.deliver()
+    assert shop.events.run().asked == 1
+    assert digest_of(shop) == before
+    assert shop.intent().state == "open"
+    shop.clock.advance(timedelta(hours=1))
+    assert shop.tally.payments.run().succeeded == 1
+
+
+def test_what_is_told_of_an_intent_that_is_set_aside_is_an_alert(shop: Shop) -> None:
+    shop.collect_silently()
+    shop.clock.advance(timedelta(hours=24))
+    assert shop.tally.payments.run().set_aside == 1, "its key may be forgotten by then"
+    shop.fake.account.clock.advance(timedelta(hours=24))  # type: ignore[attr-defined]  # it stands
+    shop.deliver("payment_intent.succeeded")
+    assert shop.events.run().set_aside == 1
+    (event,) = shop.events.list(state="set_aside").items
+    assert event.reason is not None
+    assert event.reason["code"] == "SET_ASIDE"
+    shop.tally.payments.retry(shop.intent().id)
+    shop.events.replay(event.id)
+    assert shop.events.run().applied == 1
+    assert shop.status() == "paid"
+    assert shop.tally.verify().ok
+
+
 def test_money_that_moved_for_what_is_over_is_an_alert(shop: Shop) -> None:
     shop.payments.card = "pm_usBankAccount_success"
     waits = shop.tally.payments.collect(FIRST, provider="stripe")

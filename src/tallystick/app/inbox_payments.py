@@ -45,7 +45,8 @@ def apply_payment(room: Room, fetched: Fetched) -> Act:
     if (provider.abilities.name, provider.account) != (intent.provider, intent.account):
         text = f"{intent.id} was asked of {intent.provider}, account {intent.account.id}"
         return _nothing(Note("OTHER_ACCOUNT", text, alert=True))
-    if fetched.moved is None:
+    if fetched.moved is None or (intent.reference is None and not fetched.moved):
+        # What only calls itself ours ends nothing: who asks by our own key finds out.
         return lambda unit, at: _looked_at_soon(unit, at, intent.id)
     reference = intent.reference or _reference(fetched)
     if reference != _reference(fetched) and not _is_one(room, fetched, reference):
@@ -92,11 +93,12 @@ def _booked(unit: Unit, at: Instant, intent_id: str, outcome: Outcome) -> Note |
     if intent is None:
         raise NotFound("payment intent", intent_id)
     if intent.set_aside is not None:
-        return None  # a person goes on with it
+        text = f"{intent.id} is set aside: look at it, then tallystick payments retry {intent.id}"
+        return Note("SET_ASIDE", text, alert=True)
     if intent.state not in LIVE:
         return _after_the_end(intent, outcome)
     if intent.reference is None:
-        # It only calls itself ours: nothing of the intent changes by what somebody wrote there.
+        # Somebody may have written there that it is ours: nothing of the intent changes by that.
         wrong = mismatch(intent, outcome)
         if wrong is not None:
             return Note("MISMATCH", f"it says that it is {intent.id}, with {wrong}", alert=True)
