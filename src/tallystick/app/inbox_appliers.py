@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tallystick.app.inbox_mirror import apply_subscription
 from tallystick.app.inbox_payments import PAYMENT_APPLIERS
 
 if TYPE_CHECKING:
@@ -15,5 +16,6 @@ __all__ = ["APPLIERS"]
 
 APPLIERS: Final[Mapping[str, Applier]] = {
     **PAYMENT_APPLIERS,
+    "subscription": apply_subscription,
 }
 """What is made of each kind; events of any other are kept, and change nothing."""

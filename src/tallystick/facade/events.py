@@ -93,7 +93,8 @@ class ProviderEvents:
         if source is None:
             return ReadObjects()
         moment = None if at is None else instant(at)
-        room = Room(self._tally.storage, self._tally.providers, source)
+        tally = self._tally
+        room = Room(tally.storage, tally.providers, source, tally.mirrors.biller)
         return read_objects(
             room,
             source,

@@ -83,7 +83,7 @@ class StripeEvents:
             raise NotFound("kind of object at Stripe", kind[:200])
         try:
             with our_errors(kind, id_):
-                tree = call(self._client.v1, id_).to_dict()
+                tree = call(self._client.v1, id_).to_dict(for_json=True)
         except NotFound:
             return None
         if tree.get("id") != id_ or tree.get("livemode", self.account.live) != self.account.live:
