@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tallystick.errors import OutcomeUnknown
-from tallystick.providers.stripe.subscriptions import StripeSubscriptions
+from tallystick.providers.stripe.provider import Stripe
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.fake_stripe import FakeStripe, running
 from tallystick.testing.fake_stripe.faults import Fault, Seen
@@ -73,7 +73,9 @@ class Town:
         self.redial()
 
     def redial(self) -> None:
-        self.tally.billers["stripe"] = StripeSubscriptions(self.settings, self.shop.stripe.lines)
+        provider = Stripe(self.settings)
+        provider.subscriptions.lines = self.shop.stripe.lines
+        self.tally.providers = {**self.tally.providers, "stripe": provider}
 
     def effects(self) -> tuple[str, list[int], int]:
         """Give what Stripe holds: how it stands, its quantities, the changes it billed."""
@@ -141,7 +143,7 @@ def acting(town: Town, act: Callable[[Town], None], at: int | None) -> Any:
     def child(report: Report) -> None:
         injector = Injector(at)
         town.redial()
-        biller: Any = town.tally.billers["stripe"]
+        biller: Any = town.tally.mirrors.biller()
         for name in ("ask", "fetch_raw"):
             setattr(biller, name, _around(injector, name, getattr(biller, name)))
         install(town.tally.storage.engine, injector)

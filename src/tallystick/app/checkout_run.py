@@ -10,9 +10,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from tallystick.app.asking import LEASE, ask, go_through, is_forgotten, keep_answer
+from tallystick.app.billers import bills_of
 from tallystick.app.billing import run_billing
+from tallystick.app.checkout_billed import Bought, fetch_bought
 from tallystick.app.checkout_finish import (
     fail,
+    keep_bought,
     keep_given_back,
     keep_opened,
     keep_page,
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["CheckoutRun", "claim_checkout", "finish_checkout", "finish_checkouts", "pages_of"]
 
 _Act: TypeAlias = Literal["open", "look", "close", "refund", "look up refund"]
-_Answer: TypeAlias = "OpenedPage | PageState | Outcome"
+_Answer: TypeAlias = "OpenedPage | PageState | Bought | Outcome"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ def finish_checkout(
     checkout = claim.checkout
     if checkout.closed_at is not None or checkout.set_aside is not None:
         return checkout, None
-    answer = ask(checkout.provider, checkout.id, lambda: _answer(provider, claim))
+    answer = ask(checkout.provider, checkout.id, lambda: _answer(storage, provider, claim, now))
     if isinstance(answer, PageState) and answer.state == "paid":
         run_billing(storage, now())  # its invoice is numbered after what was due before it
     done = keep_answer(
@@ -180,14 +183,19 @@ def _act(checkout: Checkout) -> _Act:
     return "close" if checkout.closing and checkout.state == "open" else "look"
 
 
-def _answer(provider: Provider, claim: Claim) -> _Answer:
+def _answer(
+    storage: Storage, provider: Provider, claim: Claim, now: Callable[[], Instant]
+) -> _Answer:
     checkout, reference = claim.checkout, claim.checkout.reference or ""
     if claim.page is not None:
         return opened_page_of(pages_of(provider).open_page(claim.page))
-    if claim.act == "look":
-        return page_state_of(pages_of(provider).look_at_page(reference))
-    if claim.act == "close":
-        return page_state_of(pages_of(provider).close_page(reference))
+    if claim.act in {"look", "close"}:
+        pages = pages_of(provider)
+        look = pages.look_at_page if claim.act == "look" else pages.close_page
+        page = page_state_of(look(reference))
+        if page.state != "paid" or checkout.biller == "tallystick":
+            return page
+        return fetch_bought(storage, bills_of(provider), checkout, page, now)
     refund = Refund(
         key=f"{checkout.key}/refund",
         invoice=checkout.id,
@@ -196,6 +204,8 @@ def _answer(provider: Provider, claim: Claim) -> _Answer:
         payment=checkout.payment or "",
         payer=checkout.payer,
     )
+    if checkout.refund is None and checkout.biller == "provider":
+        return outcome_of(bills_of(provider).give_up(refund))
     if checkout.refund is None:
         return outcome_of(provider.refund(refund))
     return outcome_of(provider.look_up(refund, checkout.refund))
@@ -209,6 +219,8 @@ def _keep(unit: Unit, at: Instant, claim: Claim, answer: _Answer | Exception) ->
             return keep_opened(unit, at, checkout, answer)
         case PageState():
             return keep_page(unit, at, checkout, answer)
+        case Bought():
+            return keep_bought(unit, at, checkout, answer)
         case RuleError() if claim.act == "open":
             return fail(unit, checkout, answer, at)
         case RuleError():

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tallystick.core.mirror import Mirrored
     from tallystick.core.move import Move, MoveKind
     from tallystick.core.period import Instant
-    from tallystick.providers.stripe.subscriptions import StripeSubscriptions
+    from tallystick.ports import Bills
     from tallystick.storage.unit import Storage, Unit
 
 __all__ = ["ActsDone", "begin_act", "begin_start", "finish_act", "finish_acts"]
@@ -64,7 +64,7 @@ class ActsDone:
 def begin_act(  # noqa: PLR0917 - what an act is made of
     unit: Unit,
     at: Instant,
-    biller: StripeSubscriptions,
+    biller: Bills,
     subscription_id: str,
     move: Move | MoveMaker,
     id_: str,
@@ -117,7 +117,7 @@ def begin_act(  # noqa: PLR0917 - what an act is made of
 def begin_start(  # noqa: PLR0917 - what an act is made of
     unit: Unit,
     at: Instant,
-    biller: StripeSubscriptions,
+    biller: Bills,
     customer_id: str,
     move: MoveMaker,
     id_: str,
@@ -169,7 +169,7 @@ def begin_start(  # noqa: PLR0917 - what an act is made of
 
 def finish_acts(
     storage: Storage,
-    biller: StripeSubscriptions,
+    biller: Bills,
     now: Callable[[], Instant],
     limit: int | None = None,
     stop: Callable[[], bool] = bool,
@@ -194,7 +194,7 @@ def finish_acts(
 
 def finish_act(
     storage: Storage,
-    biller: StripeSubscriptions,
+    biller: Bills,
     now: Callable[[], Instant],
     only: str | None = None,
 ) -> ProviderAct | None:
@@ -220,9 +220,7 @@ class _Answer:
     began: bool = True
 
 
-def _claim(
-    unit: Unit, at: Instant, biller: StripeSubscriptions, only: str | None
-) -> ProviderAct | None:
+def _claim(unit: Unit, at: Instant, biller: Bills, only: str | None) -> ProviderAct | None:
     unit.as_all()
     at = to_the_second(at)
     found = provider_acts.due_act(unit, biller.name, biller.account, at, only)
@@ -253,7 +251,7 @@ _FORGOTTEN: Final = Conflict(
 )
 
 
-def _asked(biller: StripeSubscriptions, act: ProviderAct, now: Callable[[], Instant]) -> _Answer:
+def _asked(biller: Bills, act: ProviderAct, now: Callable[[], Instant]) -> _Answer:
     """Ask, in no transaction, then fetch.  Whatever goes wrong, nobody knows yet what was done."""
     fault: Exception | None = None
     reference = act.reference
@@ -273,9 +271,7 @@ def _asked(biller: StripeSubscriptions, act: ProviderAct, now: Callable[[], Inst
         return _Answer(silence)
 
 
-def _keep(
-    unit: Unit, at: Instant, biller: StripeSubscriptions, act: ProviderAct, answer: _Answer
-) -> ProviderAct:
+def _keep(unit: Unit, at: Instant, biller: Bills, act: ProviderAct, answer: _Answer) -> ProviderAct:
     unit.as_all()
     if answer.told is None and answer.began:
         return _put(unit, act, _silent(act, at, biller, answer.fault))
@@ -294,9 +290,7 @@ def _keep(
     return _put(unit, act, closed)
 
 
-def _silent(
-    act: ProviderAct, at: Instant, biller: StripeSubscriptions, fault: Exception | None
-) -> ProviderAct:
+def _silent(act: ProviderAct, at: Instant, biller: Bills, fault: Exception | None) -> ProviderAct:
     kept = fault is not None and biller.keeps_fault(fault)
     return replace(
         act,
