@@ -33,7 +33,11 @@ BACK: Final[dict[str, Any]] = {
 }
 _SEATS: Final = {"id": "seat", "name": "Seats", "type": "per_seat", "cost": "5.00"}
 _CALLS: Final = {
-    **{"id": "calls", "name": "Calls", "type": "per_unit", "cost": "0.01"},
+    "id": "calls",
+    "name": "Calls",
+    "type": "per_unit",
+    "cost": "0.01",
+    "unit": "call",
     "meter": "calls",
 }
 CATALOG: Final = read_catalog(
@@ -43,8 +47,14 @@ CATALOG: Final = read_catalog(
         "provider": "stripe",
         "meters": [{"key": "calls", "aggregation": "sum"}],
         "coupons": [
-            {"id": "ten", "name": "Ten", "percent": "10", "duration": "once", "codes": ["TEN"]},
-            {"id": "five", "name": "Five", "percent": "5", "duration": "once", "codes": ["FIVE"]},
+            {"id": "ten", "name": "Ten", "percent_off": "10", "duration": "once", "codes": ["TEN"]},
+            {
+                "id": "five",
+                "name": "Five",
+                "percent_off": "5",
+                "duration": "once",
+                "codes": ["FIVE"],
+            },
         ],
         "products": [
             {
@@ -72,7 +82,7 @@ CATALOG: Final = read_catalog(
 def priced(fake: FakeStripe) -> Lock:
     """Make the price list at the fake, as `tallystick stripe apply` does."""
     book = Book(open_client(settings_of(fake)))
-    found = compared(book, CATALOG, None, environment="test", at=fake.clock.now())
+    found = compared(book, CATALOG, None, environment="test", at=START)
     return applied(book, found, keep=bool, tell=lambda *_: None)
 
 

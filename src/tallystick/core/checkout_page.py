@@ -118,14 +118,11 @@ class Checkout:
         """The id of the subscription that it leads to; None where it is not known before."""
         if self.biller == "tallystick":
             return self.quote.subscription
-        return None if self.payment is None else mirror_id(self.origin)
-
-    @property
-    def origin(self) -> Origin:
-        """What the provider calls the subscription that was bought, where it bills it."""
-        account = self.account
-        reference = self.payment or ""
-        return Origin(self.provider, account.id, live=account.live, reference=reference)
+        if self.payment is None:
+            return None
+        named, live = self.account.id, self.account.live
+        origin = Origin(provider=self.provider, account=named, live=live, reference=self.payment)
+        return mirror_id(origin)
 
     @property
     def quoted_by(self) -> Literal["tallystick", "provider"]:

@@ -46,7 +46,7 @@ def add_checkout(unit: Unit, checkout: Checkout) -> None:
         "customer_id": checkout.customer,
         "id": checkout.id,
         "biller": checkout.biller,
-        "subscription_id": checkout.subscription,
+        "subscription_id": checkout.quote.subscription,
         "group_key": checkout.quote.move.group,
         "quote": _quote_text(checkout),
         "provider": checkout.provider,
