@@ -14,7 +14,7 @@ from tests.facade.billing import START, digest, usd
 from tests.facade.selling_by_stripe import BACK, StripeShop, stripe_shop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tallystick.core.checkout_page import Checkout
     from tests.databases import Database
@@ -88,7 +88,7 @@ def test_what_the_lock_does_not_know_is_refused_by_name(shop: StripeShop) -> Non
     with pytest.raises(Conflict, match="setup:setup_fee"):
         shop.open("setup")
     bills._lock = replace(shop.lock, promotion_codes={})
-    with pytest.raises(Conflict, match="code TEN is not at Stripe"):
+    with pytest.raises(Conflict, match="code ten is not at Stripe"):
         shop.open("pro", codes=["TEN"])
     with pytest.raises(Conflict, match="NONE"):
         shop.open("pro", codes=["NONE"])
@@ -107,7 +107,7 @@ def test_what_the_lock_does_not_know_is_refused_by_name(shop: StripeShop) -> Non
 def test_one_of_two_codes_acts_and_the_other_is_left_out(shop: StripeShop) -> None:
     opened = shop.open("pro", codes=["FIVE", "TEN"])
     assert opened.amount == usd("31.50")
-    code = shop.lock.promotion_codes["TEN"]
+    code = shop.lock.promotion_codes["ten"]
     assert shop.sessions()[0]["discounts"][0]["promotion_code"] == code
 
 
@@ -230,7 +230,7 @@ def test_events_alone_bring_it_home(shop: StripeShop) -> None:
 def test_its_whole_life_is_told_from_here_and_from_there(shop: StripeShop) -> None:
     tally = shop.tally
     held = shop.bought("pro", seats=2).subscription or ""
-    for act in (
+    acts: list[Callable[[], Any]] = [
         lambda: tally.subscriptions.change(held, seats=5),
         lambda: tally.subscriptions.change(held, plan="basic"),
         lambda: tally.subscriptions.change(held, plan="pro", seats=3),
@@ -238,7 +238,8 @@ def test_its_whole_life_is_told_from_here_and_from_there(shop: StripeShop) -> No
         lambda: tally.subscriptions.resume(held),
         lambda: tally.subscriptions.cancel(held),
         lambda: tally.subscriptions.keep(held),
-    ):
+    ]
+    for act in acts:
         shop.passes(minutes=1)
         act()
         shop.told()
@@ -271,7 +272,7 @@ def test_a_failed_renewal_is_past_due_until_it_is_paid(shop: StripeShop) -> None
 def test_usage_is_told_to_the_meter_and_on_stripes_invoice(shop: StripeShop) -> None:
     shop.bought("pro")
     shop.passes(days=1)
-    shop.tally.usage.record("acme", "calls", 250, id="e1")
+    shop.tally.usage.record("acme", "calls", id="a", quantity=250)
     assert shop.tally.meter_reports.run().told == 1
     assert not shop.tally.meter_reports.check()
     shop.passes(days=30, hours=2)
