@@ -25,7 +25,7 @@ from tallystick.app.checkout_open import page_of
 from tallystick.core.checkout_page import OpenedPage, PageState, opened_page_of, page_state_of
 from tallystick.core.intent import Refund, outcome_of, wait_after_silence
 from tallystick.core.period import to_the_second
-from tallystick.errors import Conflict, OutcomeUnknown, RuleError, SetupError
+from tallystick.errors import Conflict, NotFound, OutcomeUnknown, RuleError, SetupError
 from tallystick.storage import checkouts
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ __all__ = ["CheckoutRun", "claim_checkout", "finish_checkout", "finish_checkouts
 
 _Act: TypeAlias = Literal["open", "look", "close", "refund", "look up refund"]
 _Answer: TypeAlias = "OpenedPage | PageState | Bought | Outcome"
+
+
+_LOOKS: Final = frozenset({"look", "close"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +192,7 @@ def _answer(
     checkout, reference = claim.checkout, claim.checkout.reference or ""
     if claim.page is not None:
         return opened_page_of(pages_of(provider).open_page(claim.page))
-    if claim.act in {"look", "close"}:
+    if claim.act in _LOOKS:
         pages = pages_of(provider)
         look = pages.look_at_page if claim.act == "look" else pages.close_page
         page = page_state_of(look(reference))
@@ -223,6 +226,8 @@ def _keep(unit: Unit, at: Instant, claim: Claim, answer: _Answer | Exception) ->
             return keep_bought(unit, at, checkout, answer)
         case RuleError() if claim.act == "open":
             return fail(unit, checkout, answer, at)
+        case NotFound() if claim.act in _LOOKS and at < checkout.expires_at:
+            return _silent(unit, at, checkout)  # not shown yet: what is asked of a provider lags
         case RuleError():
             return leave(unit, checkout, answer, at)
         case Exception():

@@ -10,7 +10,7 @@ import stripe
 from tallystick.core.currency import currency
 from tallystick.core.intent import Canceled, Succeeded
 from tallystick.core.money import Money
-from tallystick.errors import Conflict, SetupError
+from tallystick.errors import Conflict, NotFound, OutcomeUnknown, SetupError
 from tallystick.providers.stripe.abilities import ABILITIES
 from tallystick.providers.stripe.client import open_client, our_errors
 from tallystick.providers.stripe.refund import make_refund
@@ -48,7 +48,7 @@ class StripeSubscriptions:
     """
 
     name: Final = ABILITIES.name
-    key_hours: Final = ABILITIES.key_hours
+    key_hours: Final = 24  # an act leaves nothing by which it could be looked for
 
     def __init__(self, settings: StripeSettings, lock: Lock | None = None) -> None:
         """Open them; without a lock, plans are found by the notes of Stripe's prices.
@@ -113,12 +113,15 @@ class StripeSubscriptions:
         Each payment is given back under a key of its own that is made of the refund's.  Where none
         was made it is Canceled.  A repeat does the rest.
 
-        Raises OutcomeUnknown, SetupError, NotFound, Conflict.
+        Raises OutcomeUnknown, SetupError, Conflict.
         """
         reference = refund.payment
-        if self.fetch_raw(reference)["status"] not in {"canceled", "incomplete_expired"}:
-            with our_errors("subscription of Stripe", reference):
-                self.client.v1.subscriptions.cancel(reference)
+        try:
+            if self.fetch_raw(reference)["status"] not in {"canceled", "incomplete_expired"}:
+                with our_errors("subscription of Stripe", reference):
+                    self.client.v1.subscriptions.cancel(reference)
+        except NotFound as unseen:
+            raise OutcomeUnknown(f"Stripe does not show {reference} yet") from unseen
         back: Outcome = Canceled(reference=reference)
         for payment, amount in self._paid(reference):
             one = replace(refund, key=f"{refund.key}/{payment}", payment=payment, amount=amount)
