@@ -18,7 +18,7 @@ from tallystick.core.mirror import origin_of
 from tallystick.core.period import to_the_second
 from tallystick.core.property import shown
 from tallystick.core.subscription import LIVE, TERMINAL
-from tallystick.errors import Conflict, NotFound, OutcomeUnknown
+from tallystick.errors import Conflict
 from tallystick.storage import checkouts, mirrors, subscriptions
 
 if TYPE_CHECKING:
@@ -114,13 +114,10 @@ def fetch_bought(
 ) -> Bought:
     """Fetch what was bought, in no transaction; with it what seems to be in its way, if it is over.
 
-    Raises OutcomeUnknown, Conflict, InvalidInput.
+    Raises OutcomeUnknown; NotFound where it is not shown yet; Conflict, InvalidInput.
     """
     assert page.subscription is not None  # noqa: S101 - it was bought
-    try:
-        told = bills.fetch(page.subscription, now())
-    except NotFound as unseen:
-        raise OutcomeUnknown(f"the provider does not show {page.subscription} yet") from unseen
+    told = bills.fetch(page.subscription, now())
 
     def others(unit: Unit) -> list[str]:
         unit.as_all()

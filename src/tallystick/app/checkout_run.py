@@ -7,6 +7,7 @@ fetched then counts.  Any number of workers may do so at once, as with intents.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from tallystick.app.asking import LEASE, ask, go_through, is_forgotten, keep_answer
@@ -43,6 +44,7 @@ _Act: TypeAlias = Literal["open", "look", "close", "refund", "look up refund"]
 _Answer: TypeAlias = "OpenedPage | PageState | Bought | Outcome"
 
 
+_LAG: Final = timedelta(minutes=1)
 _LOOKS: Final = frozenset({"look", "close"})
 
 
@@ -227,7 +229,7 @@ def _keep(unit: Unit, at: Instant, claim: Claim, answer: _Answer | Exception) ->
         case RuleError() if claim.act == "open":
             return fail(unit, checkout, answer, at)
         case NotFound() if claim.act in _LOOKS and at < checkout.expires_at:
-            return _silent(unit, at, checkout)  # not shown yet: what is asked of a provider lags
+            return _silent(unit, at, checkout, _LAG)  # what a provider shows may lag for a while
         case RuleError():
             return leave(unit, checkout, answer, at)
         case Exception():
@@ -243,8 +245,8 @@ def _left(unit: Unit, at: Instant, checkout: Checkout, why: Exception) -> Checko
     return leave(unit, checkout, why, at)
 
 
-def _silent(unit: Unit, at: Instant, checkout: Checkout) -> Checkout:
-    wait = wait_after_silence(checkout.attempts)
+def _silent(unit: Unit, at: Instant, checkout: Checkout, wait: timedelta | None = None) -> Checkout:
+    wait = wait_after_silence(checkout.attempts) if wait is None else wait
     silent = replace(checkout, leased_until=None, next_at=to_the_second(at) + wait)
     checkouts.put_checkout(unit, silent, checkout.attempts)
     return silent
