@@ -11,6 +11,7 @@ import copy
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import stripe
@@ -236,7 +237,7 @@ def _seats(*many: int) -> Callable[[StripeShop], Sequence[Callable[[], object]]]
             item = {"id": _item(shop, "seat"), "quantity": quantity}
             shop.v1.subscriptions.update(_there(shop)["id"], {"items": [item]})
 
-        return [lambda q=q: change(q) for q in many]
+        return [partial(change, quantity) for quantity in many]
 
     return script
 

@@ -83,7 +83,8 @@ class Town:
     def here(self) -> tuple[list[str], list[str]]:
         """Give what is held here: how checkouts stand, and subscriptions that live."""
         checkouts = self.tally.checkouts.list().items
-        live = [e.state for e in self.tally.subscriptions.list().items if e.state == "active"]
+        every = self.tally.subscriptions.list().items
+        live: list[str] = [each.state for each in every if each.state == "active"]
         return sorted(each.state for each in checkouts), live
 
 
