@@ -74,7 +74,15 @@ PRICES: Final = {"basic": 1000, "pro": 3000, "seat": 500, "sms": 400}
 class Selling:
     """One customer, acme, known to both sides, and the same price lines there."""
 
-    def __init__(self, url: str, fake: FakeStripe, address: str, clock: FrozenClock) -> None:
+    def __init__(
+        self,
+        url: str,
+        fake: FakeStripe,
+        address: str,
+        clock: FrozenClock,
+        *,
+        migrated: bool = False,
+    ) -> None:
         self.fake, self.clock = fake, clock
         settings = StripeSettings(
             key=fake.account.api_key, account=fake.account.id, address=address
@@ -85,7 +93,8 @@ class Selling:
         self.tally = Tallystick(
             url, catalog=CATALOG, clock=clock, ids=CountedIds(), providers=[provider]
         )
-        self.tally.migrate()
+        if not migrated:
+            self.tally.migrate()
         self.tally.publish(author="anna")
         product = self.v1.products.create({"name": "App"}).id
         self.prices = {line: self.price(product, amount) for line, amount in PRICES.items()}
@@ -132,12 +141,12 @@ class Selling:
 
 
 @contextmanager
-def selling(url: str) -> Iterator[Selling]:
-    """Open both sides, until the end of a block."""
+def selling(url: str, *, migrated: bool = False) -> Iterator[Selling]:
+    """Open both sides, until the end of a block; one that is `migrated` already stays as it is."""
     clock = FrozenClock(START)
     fake = FakeStripe(clock)
     with running(fake) as address:
-        found = Selling(url, fake, address, clock)
+        found = Selling(url, fake, address, clock, migrated=migrated)
         try:
             yield found
         finally:

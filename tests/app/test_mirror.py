@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,6 +23,8 @@ from tests.selling import START, Selling, selling
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tallystick.core.mirror import Mirrored
+    from tallystick.core.subscription import Subscription
     from tests.databases import Database
 
 
@@ -321,6 +324,47 @@ def test_what_was_billed_twice_all_the_same_is_found(shop: Selling) -> None:
         unit.connection.execute(insert(unit.tables.provider_acts).values(act))
         found = verify_ledger(unit, MIRROR_CHECKS)
         assert [len(each.rows) for each in found.checks] == [1, 1]
+
+
+# --- several at once ------------------------------------------------------------------------------
+
+
+def test_several_at_once_make_one_and_the_newest_stays(database: Database) -> None:
+    if not database.shared:
+        pytest.skip("nobody else can open it")
+    with selling(database.url) as shop:
+        told = [shop.fetched(shop.sold("pro", "seat:2"))]
+        for minute in range(1, 6):
+            shop.clock.advance(timedelta(minutes=1))
+            later = replace(told[0], as_of=shop.clock.now(), cancel_at=START + timedelta(minute))
+            told.append(later)
+        with ThreadPoolExecutor(6) as many:
+            done = list(many.map(shop.mirror, told))
+        assert len({each.id for each in done}) == 1
+        (held,) = shop.tally.subscriptions.list()
+        assert held.cancel_at == told[-1].cancel_at
+        assert shop.tally.verify().ok
+
+
+def test_of_two_that_come_at_once_one_is_refused_by_name(database: Database) -> None:
+    if not database.shared:
+        pytest.skip("nobody else can open it")
+    with selling(database.url) as shop:
+        told = [shop.fetched(shop.sold("basic")) for _ in range(4)]
+
+        def mirror(each: Mirrored) -> Subscription | Conflict:
+            try:
+                return shop.mirror(each)
+            except Conflict as refused:
+                return refused
+
+        with ThreadPoolExecutor(4) as many:
+            done = list(many.map(mirror, told))
+        (held,) = shop.tally.subscriptions.list()
+        refused = [each for each in done if isinstance(each, Conflict)]
+        assert len(refused) == 3
+        assert {each.data["live"] for each in refused} == {held.id}
+        assert shop.tally.verify().ok
 
 
 # --- the order of news ----------------------------------------------------------------------------

@@ -79,6 +79,7 @@ def _begun(unit: Unit, at: Instant, told: Mirrored) -> Subscription:
     except Conflict:
         if mirrors.find_mirror(unit, move.origin) is not None:
             raise _Taken from None
+        _check_live(unit, made)  # who came first is named
         raise
     if made.trial_end is not None:
         with suppress(Conflict):  # the provider gave it, whatever we would have said
@@ -101,7 +102,11 @@ def _again(unit: Unit, at: Instant, told: Mirrored, found: Subscription) -> Subs
     if not outcome.grants and not says_news(held, outcome.subscription):
         return held
     _check_live(unit, outcome.subscription)
-    subscriptions.save_subscriptions(unit, [(outcome.subscription, None)])
+    try:
+        subscriptions.save_subscriptions(unit, [(outcome.subscription, None)])
+    except Conflict:
+        _check_live(unit, outcome.subscription)  # who came first is named
+        raise
     return keep_move(unit, outcome, move, outcome.subscription.clock).subscription
 
 
