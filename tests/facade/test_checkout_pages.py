@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 
 from tallystick import Money, Tallystick, currency
 from tallystick.app import checkout_run
@@ -23,6 +24,7 @@ from tallystick.errors import (
     QuoteExpired,
     RateLimited,
     SetupError,
+    TallystickError,
 )
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.fake_stripe import Fault, Seen
@@ -33,6 +35,7 @@ from tests.facade.paying import BACK, Shop, shop_at
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tallystick.core.checkout_page import Checkout
     from tests.databases import Database
 
 LATER = START + timedelta(hours=3)
@@ -275,6 +278,26 @@ def test_two_pages_of_one_quote_sell_it_once(shop: Shop) -> None:
     assert sorted(states) == ["complete", "refunded"]
     assert shop.moved() == 1000
     assert shop.tally.verify().ok
+
+
+@pytest.mark.parametrize("paid", [False, True])
+def test_a_quote_that_was_accepted_by_hand_meanwhile(shop: Shop, paid: bool) -> None:
+    """The page pays the invoice that is there; where that was paid too, the money goes back."""
+    tally = shop.tally
+    quote = tally.quotes.make("acme", "basic")
+    opened = shop.open(plan=None, quote=quote)
+    tally.quotes.accept(quote)
+    tally.invoices.run(at=START)
+    if paid:
+        tally.invoices.pay("INV-000001", method="cash")
+    shop.pay(opened)
+    tally.checkouts.refresh(opened.id, at=LATER)
+    tally.checkouts.run(at=LATER)
+    assert tally.checkouts.get(opened.id).state == ("refunded" if paid else "complete")
+    assert tally.invoices.get("INV-000001").status == "paid"
+    assert shop.moved() == (0 if paid else 1000)
+    assert len(tally.subscriptions.list()) == len(tally.invoices.list()) == 1
+    assert tally.verify().ok
 
 
 def test_another_page_takes_the_place_of_the_first(shop: Shop) -> None:
@@ -530,3 +553,45 @@ def test_what_is_not_true_is_found(shop: Shop) -> None:
             unit.commit()
     broken = {each.name for each in tally.verify().broken}
     assert broken == {"checkouts", "checkout payments"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"state": "complete"},
+        {"state": "complete", "closed_at": START},
+        {"state": "failed", "closed_at": START},
+        {"state": "refunded", "closed_at": START, "payment": "pi_1", "reason": "{}"},
+        {"state": "lost"},
+        {"payment": "pi_1"},
+        {"refund": "re_1"},
+        {"closed_at": START},
+        {"url": None},
+        {"payer": None},
+        {"biller": "nobody"},
+        {"attempts": -1},
+        {"amount": -1},
+        {"currency": "DOLLARS"},
+    ],
+)
+def test_what_the_database_itself_refuses(shop: Shop, values: dict[str, Any]) -> None:
+    opened = shop.open()
+    with pytest.raises((IntegrityError, TallystickError)), shop.tally.begin() as unit:
+        unit.connection.execute(update(unit.tables.checkouts).values(values))
+    assert shop.tally.checkouts.get(opened.id) == opened
+
+
+def test_a_quote_is_sold_by_one_checkout(shop: Shop) -> None:
+    quote = shop.tally.quotes.make("acme", "basic")
+    pages = [shop.open(plan=None, quote=quote) for _ in range(2)]
+    sold = {"state": "complete", "closed_at": START}
+
+    def sell(unit: Any, payment: str, page: Checkout) -> None:
+        c = unit.tables.checkouts.c
+        asked = update(unit.tables.checkouts).where(c.id == page.id)
+        unit.connection.execute(asked.values(sold | {"payment": payment}))
+
+    with shop.tally.begin() as unit:
+        sell(unit, "pi_1", pages[0])
+        with pytest.raises(IntegrityError):
+            sell(unit, "pi_2", pages[1])

@@ -116,13 +116,6 @@ OF_PAYMENTS: Final = (
         (f"{_PAGES}test_a_customer_returns_to_us_alone",),
     ),
     Mutant(
-        "a quote is paid for twice",
-        "app/checkout_finish.py",
-        '    if moves.move_by_key(unit, checkout.customer, f"quote/{quote.id}") is not None:',
-        "    if not quote.id:",
-        (f"{_PAGES}test_two_pages_of_one_quote_sell_it_once",),
-    ),
-    Mutant(
         "a sale takes its number before its turn",
         "app/checkout_finish.py",
         "    if subscriptions.lowest_due(unit, to_the_second(at)) is not None:",

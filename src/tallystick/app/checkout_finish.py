@@ -26,7 +26,7 @@ from tallystick.core.frozen import FrozenDict
 from tallystick.core.intent import Canceled, Intent, Succeeded, Waiting, key_of
 from tallystick.core.period import to_the_second
 from tallystick.errors import Conflict, NotFound, OutcomeUnknown, PriceChanged, RuleError
-from tallystick.storage import checkouts, intents, moves, series, subscriptions
+from tallystick.storage import checkouts, intents, series, subscriptions
 
 if TYPE_CHECKING:
     from tallystick.app.checkout_billed import Bought
@@ -167,10 +167,7 @@ def _sell(unit: Unit, at: Instant, checkout: Checkout, page: PageState) -> Check
 
 
 def _book(unit: Unit, at: Instant, checkout: Checkout) -> None:
-    quote = checkout.quote
-    if moves.move_by_key(unit, checkout.customer, f"quote/{quote.id}") is not None:
-        raise Conflict(f"quote {quote.id!r} was accepted already")
-    made = accept_quote(unit, at, quote)
+    made = accept_quote(unit, at, checkout.quote)  # also one that was accepted by hand meanwhile
     unit.as_all()  # what is numbered before it is others'
     document = _issued(unit, at, made.documents)
     if document.status != "open" or document.left != checkout.amount.minor:
