@@ -95,7 +95,7 @@ def test_what_the_lock_does_not_know_is_refused_by_name(shop: StripeShop) -> Non
     with pytest.raises(InvalidInput, match="our own invoices"):
         shop.open(None, quote="a quote of ours")
     with pytest.raises(InvalidInput, match="biller"):
-        shop.tally.checkouts.open("acme", plan="pro", biller="nobody", **BACK)  # type: ignore[arg-type]
+        shop.tally.checkouts.open("acme", plan="pro", biller="nobody", **BACK)  # type: ignore[arg-type]  # nobody is no biller
     with pytest.raises(Conflict, match="no pages"):
         shop.open("pro", provider="manual")
     assert not shop.tally.checkouts.list().items

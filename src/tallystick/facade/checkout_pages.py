@@ -111,15 +111,13 @@ class CheckoutPages:
             whole["biller"] = billed
         request = sha256(canonical_json(whole)).hexdigest()
         own = Asked(self._tally.ids.new("chk"), request, **back, key=idempotency_key)
-        keys = signing_keys(self._tally) if billed == "tallystick" else ()
         known = self._tally.act(lambda unit, _: known_checkout(unit, customer, own), reading=True)
         if known is not None:
             return self._opened(asked, known, at)
         if billed == "provider":
             begin = self._billed(asked, customer, wish, own, at)
         else:
-            text = quote if quote is not None else self._sold(customer, wish, at)
-            begin = _begun(asked, own, lambda at: read_quote(text, keys, at, customer=customer))
+            begin = self._quoted(asked, customer, quote, wish, own, at)
         begun, others = self._tally.act(begin, at=at, repeatable=idempotency_key is not None)
         done = self._opened(asked, begun, at)
         for other in others:
@@ -285,6 +283,26 @@ class CheckoutPages:
         )
         return taken_quote(found[0])
 
+    def _quoted(  # noqa: PLR0917 - what a checkout is made of
+        self,
+        asked: Provider,
+        customer: str,
+        quote: str | None,
+        wish: Wish,
+        own: Asked,
+        at: datetime | None,
+    ) -> _Begin:
+        """Quote a plan at what it costs now, where there is no quote; give what stores that."""
+        keys = signing_keys(self._tally)
+        text = quote if quote is not None else self._sold(customer, wish, at)
+
+        def begin(unit: Unit, at: Instant) -> tuple[Checkout, tuple[str, ...]]:
+            return begin_or_repeat(
+                unit, at, asked, own, lambda: read_quote(text, keys, at, customer=customer)
+            )
+
+        return begin
+
     def _billed(
         self, asked: Provider, customer: str, wish: Wish, own: Asked, at: datetime | None
     ) -> _Begin:
@@ -360,7 +378,3 @@ class CheckoutPages:
 
     def _provider(self, name: str) -> Provider:
         return provider_named(self._tally.providers, name)
-
-
-def _begun(asked: Provider, own: Asked, read: Callable[[Instant], Quote]) -> _Begin:
-    return lambda unit, at: begin_or_repeat(unit, at, asked, own, lambda: read(at))
