@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tallystick import Tallystick
 from tallystick.app.mirror import mirror_subscription
 from tallystick.core.dialects import read_catalog
+from tallystick.providers.stripe.provider import Stripe
 from tallystick.providers.stripe.settings import StripeSettings
-from tallystick.providers.stripe.subscriptions import StripeSubscriptions
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.fake_stripe import FakeStripe, running
 from tallystick.testing.ids import CountedIds
@@ -87,10 +87,11 @@ class Selling:
         settings = StripeSettings(
             key=fake.account.api_key, account=fake.account.id, address=address
         )
-        self.stripe = StripeSubscriptions(settings, {})
+        provider = Stripe(settings)
+        self.stripe = provider.subscriptions
         self.v1: Any = self.stripe.client.v1
         self.tally = Tallystick(
-            url, catalog=CATALOG, clock=clock, ids=CountedIds(), billers=[self.stripe]
+            url, catalog=CATALOG, clock=clock, ids=CountedIds(), providers=[provider]
         )
         if not migrated:
             self.tally.migrate()

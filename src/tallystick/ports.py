@@ -8,19 +8,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from decimal import Decimal
+    from typing import Any
 
+    from tallystick.core.catalog import Plan
     from tallystick.core.checkout_page import OpenedPage, Page, PageState
+    from tallystick.core.coupon import Code, Coupon
     from tallystick.core.customer import Customer
     from tallystick.core.inbox import Told
     from tallystick.core.intent import Charge, Outcome, ProviderAccount, Refund
+    from tallystick.core.mirror import Mirrored
+    from tallystick.core.money import Money
+    from tallystick.core.move import Move, Start
     from tallystick.core.provider import Abilities
+    from tallystick.core.provider_act import ProviderAct, ProviderCall
     from tallystick.core.provider_event import Fetched, ProviderEvent
+    from tallystick.core.quote import Quoted
+    from tallystick.core.subscription import Subscription
     from tallystick.core.tax_decision import TaxDecision, TaxQuestion
     from tallystick.core.usage_report import UsageReport
 
 __all__ = [
+    "Bills",
     "Clock",
     "EventSource",
     "Ids",
@@ -166,6 +177,92 @@ class Pages(Protocol):
 
     def open_portal(self, payer: str, return_url: str) -> str:
         """Give the address of the page on which a customer looks after what they have."""
+        ...
+
+
+class Bills(Protocol):
+    """The subscriptions that a provider bills itself, the attribute `subscriptions` of one.
+
+    Nothing of it that asks is called inside a transaction; what is worked out without a call says
+    so.  Each call that asks raises OutcomeUnknown where no answer came.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the provider is called."""
+        ...
+
+    @property
+    def account(self) -> ProviderAccount:
+        """Whose account it is, and whether its money is real."""
+        ...
+
+    @property
+    def key_hours(self) -> int | None:
+        """For how long it knows a key; None for ever, or where it does not matter."""
+        ...
+
+    def fetch(self, reference: str, as_of: datetime) -> Mirrored:
+        """Say how a subscription stands, asked for now.  Raises NotFound, Conflict."""
+        ...
+
+    def read(self, fetched: Mapping[str, Any], as_of: datetime) -> Mirrored:
+        """Read one that was fetched, without a call.  Raises Conflict, InvalidInput."""
+        ...
+
+    def call_of(
+        self, move: Move, held: Subscription, offers: Mapping[str, Plan[Any]]
+    ) -> ProviderCall:
+        """Work out the call that makes a move, without a call.  Raises Conflict, InvalidInput."""
+        ...
+
+    def start_call(self, move: Start, payer: str, offers: Mapping[str, Plan[Any]]) -> ProviderCall:
+        """Work out the call that begins a subscription, without a call.  Raises Conflict."""
+        ...
+
+    def page_call(
+        self, move: Start, coupon: tuple[Coupon, Code | None] | None, plan: Plan[Any]
+    ) -> ProviderCall:
+        """Work out what a page sells, without a call: prices, set-up fee, trial, discount.
+
+        Raises Conflict, which names what the provider does not know.
+        """
+        ...
+
+    def preview(self, call: ProviderCall, payer: str, at: datetime) -> Quoted:
+        """Give the first document of what a page sells, as the provider reckons it at a time.
+
+        Raises Conflict.
+        """
+        ...
+
+    def ask(self, act: ProviderAct) -> str:
+        """Ask for an act, once for a key; give the subscription.  Raises NotFound, Conflict."""
+        ...
+
+    def give_up(self, refund: Refund) -> Outcome:
+        """Cancel the subscription that was paid for (`payment`) at once; give back what was paid.
+
+        Where nothing was, it is Canceled.  Raises NotFound, Conflict.
+        """
+        ...
+
+    def keeps_fault(self, fault: Exception) -> bool:
+        """Tell whether the provider says the same fault to this key for ever."""
+        ...
+
+    def every(self, now: Callable[[], datetime]) -> Iterator[tuple[datetime, list[dict[str, Any]]]]:
+        """Give all subscriptions, a page at a time, each with when it was asked for."""
+        ...
+
+    def customers(
+        self, now: Callable[[], datetime]
+    ) -> Iterator[tuple[datetime, list[dict[str, Any]]]]:
+        """Give all customers, a page at a time, each with when it was asked for."""
+        ...
+
+    def unpaid(self, now: Callable[[], datetime]) -> dict[str, Money]:
+        """Give what is left to be paid of open invoices there, by currency."""
         ...
 
 

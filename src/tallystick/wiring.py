@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from tallystick.app import publish as publishing
 from tallystick.app.backtest import backtest
+from tallystick.app.billers import named_lock
 from tallystick.app.forecast import foresee, taken_along, wish_of
 from tallystick.app.verify import verify_ledger
 from tallystick.core.meter import meters_of
@@ -66,7 +67,6 @@ if TYPE_CHECKING:
     from tallystick.facade.aio_types import AsyncTallystick
     from tallystick.facade.offline import Offline
     from tallystick.ports import Clock, EventSource, Ids, Provider
-    from tallystick.providers.stripe.subscriptions import StripeSubscriptions
     from tallystick.storage.migrate import Migration
     from tallystick.storage.unit import Unit
 
@@ -100,7 +100,6 @@ class Tallystick(Gate[Key]):
         providers: Iterable[Provider | str] | None = None,
         return_origins: Iterable[str] | None = None,
         event_source: EventSource | None = None,
-        billers: Iterable[StripeSubscriptions] = (),
         offline_units: int | None = None,
         offline_spool: str | Path | None = None,
     ) -> None:
@@ -120,7 +119,6 @@ class Tallystick(Gate[Key]):
         `return_origins` are those that customers may return to from a page to pay on, each as
         `https://app.example`; where they are left out, those of TALLYSTICK_RETURN_ORIGINS,
         separated by commas.  Without any there is no checkout.
-        `billers` bill subscriptions of their own: see `tally.mirrors`.
 
         `role_check` connects at once and refuses a PostgreSQL role that may do more than it needs:
         an owner of the tables, a superuser, one with BYPASSRLS (see `tallystick role`).
@@ -140,7 +138,7 @@ class Tallystick(Gate[Key]):
             if self.price_book is None:
                 raise SetupError("a default plan needs a catalogue: pass catalog= as well")
             self.price_book[default_plan]  # UnknownPlan, now rather than at the first customer
-        self.providers: Mapping[str, Provider] = providers_of(providers)
+        self.providers: Mapping[str, Provider] = providers_of(providers, named_lock)
         self.return_origins = return_origins_of(return_origins)
         self.event_source: EventSource | None = event_source_of(event_source)
         self.customers = Customers(self)
@@ -156,7 +154,6 @@ class Tallystick(Gate[Key]):
         self.payments = Payments(self)
         self.provider_events = ProviderEvents(self)
         self.meter_reports = MeterReports(self)
-        self.billers = {each.name: each for each in billers}
         self.mirrors = Mirrors(self)
         self.price_migrations = PriceMigrations(self)
         self.seller = Sellers(self)

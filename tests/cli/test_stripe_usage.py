@@ -13,8 +13,8 @@ from tallystick import Tallystick
 from tallystick.cli.commands import app
 from tallystick.core.dialects import read_catalog
 from tallystick.core.period import instant_text
+from tallystick.providers.stripe.provider import Stripe
 from tallystick.providers.stripe.settings import StripeSettings
-from tallystick.providers.stripe.subscriptions import StripeSubscriptions
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.fake_stripe import FakeStripe, running
 from tests.selling import START
@@ -66,9 +66,10 @@ class Shop:
     def __init__(self, url: str, fake: FakeStripe, address: str, clock: FrozenClock) -> None:
         self.fake, self.clock = fake, clock
         settings = StripeSettings(key=KEY, account=fake.account.id, address=address)
-        self.stripe = StripeSubscriptions(settings, {})
+        provider = Stripe(settings)
+        self.stripe = provider.subscriptions
         v1: Any = self.stripe.client.v1
-        self.tally = Tallystick(url, catalog=CATALOG, clock=clock, billers=[self.stripe])
+        self.tally = Tallystick(url, catalog=CATALOG, clock=clock, providers=[provider])
         self.tally.migrate()
         self.tally.publish(author="anna")
         meter = v1.billing.meters.create(

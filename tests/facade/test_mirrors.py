@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tallystick.errors import Conflict, InvalidInput, NotFound, OutcomeUnknown, SetupError
+from tallystick.errors import Conflict, InvalidInput, NotFound, OutcomeUnknown
 from tallystick.testing.fake_stripe.faults import Fault, Seen
 from tests.selling import Selling, selling
 
@@ -161,14 +161,15 @@ def test_what_stripe_refuses_is_a_conflict_in_its_words(shop: Selling, pro: Subs
     assert shop.tally.subscriptions.get(pro.id).state == "canceled"
 
 
-def test_a_biller_that_nobody_set_up_is_named(
-    shop: Selling, pro: Subscription, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("TALLYSTICK_STRIPE_KEY", raising=False)
-    shop.tally.billers.clear()
-    with pytest.raises(SetupError, match="TALLYSTICK_STRIPE_KEY"):
+def test_a_biller_that_nobody_set_up_is_named(shop: Selling, pro: Subscription) -> None:
+    providers = shop.tally.providers
+    shop.tally.providers = {"manual": providers["manual"]}
+    with pytest.raises(NotFound, match="provider"):
         shop.tally.subscriptions.cancel(pro.id)
-    shop.tally.billers["stripe"] = shop.stripe
+    with pytest.raises(Conflict, match="bills no subscriptions"):
+        shop.tally.mirrors.biller("manual")
+    assert shop.tally.mirrors.run().asked == 0
+    shop.tally.providers = providers
 
 
 # --- beginning ------------------------------------------------------------------------------------

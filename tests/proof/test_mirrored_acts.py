@@ -6,19 +6,19 @@ own.  What a crash left is finished by a worker alone; then the caller asks agai
 
 from __future__ import annotations
 
-import copy
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tallystick.errors import OutcomeUnknown
-from tallystick.providers.stripe.subscriptions import StripeSubscriptions
+from tallystick.providers.stripe.provider import Stripe
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.fake_stripe import FakeStripe, running
 from tallystick.testing.fake_stripe.faults import Fault, Seen
 from tests.proof.children import KILLED, run
 from tests.proof.injector import Injector, install
+from tests.proof.kept_fake import KeptFake
 from tests.proof.places import KINDS, in_memory, place
 from tests.proof.settings import FULL
 from tests.proof.state import state
@@ -41,8 +41,6 @@ FAULTS: dict[str, tuple[Seen, bool] | None] = {
 LEAST = 20
 """The boundaries that each path meets at least: one that shrinks is a sweep that lies."""
 
-_FORGETS = frozenset({"clock", "faults", "api_key", "site", "id"})
-
 
 class Town:
     """A ledger and a Stripe account, each of which is brought back to its start by itself."""
@@ -58,22 +56,19 @@ class Town:
     def keep(self) -> None:
         self.tally.close()
         self.place.keep()
-        account = vars(self.fake.account)
-        told = {name: each for name, each in account.items() if name not in _FORGETS}
-        self.kept = copy.deepcopy((told, self.fake._desk._keys._kept))
+        self.kept = KeptFake(self.fake)
 
     def restore(self) -> None:
         """Go back to the start; whoever asks Stripe then has a line of their own to it."""
         self.tally.close()
         self.place.restore()
-        told, keys = copy.deepcopy(self.kept)
-        vars(self.fake.account).update(told)
-        self.fake._desk._keys._kept = keys
-        self.fake.account.faults.clear()
+        self.kept.restore()
         self.redial()
 
     def redial(self) -> None:
-        self.tally.billers["stripe"] = StripeSubscriptions(self.settings, self.shop.stripe.lines)
+        provider = Stripe(self.settings)
+        provider.subscriptions.lines = self.shop.stripe.lines
+        self.tally.providers = {**self.tally.providers, "stripe": provider}
 
     def effects(self) -> tuple[str, list[int], int]:
         """Give what Stripe holds: how it stands, its quantities, the changes it billed."""
@@ -141,7 +136,7 @@ def acting(town: Town, act: Callable[[Town], None], at: int | None) -> Any:
     def child(report: Report) -> None:
         injector = Injector(at)
         town.redial()
-        biller: Any = town.tally.billers["stripe"]
+        biller: Any = town.tally.mirrors.biller()
         for name in ("ask", "fetch_raw"):
             setattr(biller, name, _around(injector, name, getattr(biller, name)))
         install(town.tally.storage.engine, injector)

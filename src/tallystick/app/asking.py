@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tallystick.core.period import Instant
-    from tallystick.ports import Provider
     from tallystick.storage.unit import Storage, Unit
 
 __all__ = ["LEASE", "ask", "go_through", "is_forgotten", "keep_answer"]
@@ -30,6 +29,7 @@ LEASE: Final = timedelta(minutes=5)
 _PATIENCE: Final = 3  # silences in a row, after which a provider is left in peace for this run
 
 A = TypeVar("A")
+P = TypeVar("P")
 R = TypeVar("R")
 
 
@@ -63,8 +63,8 @@ def keep_answer(
 
 
 def go_through(
-    providers: Iterable[Provider],
-    step: Callable[[Provider], str | None],
+    providers: Iterable[P],
+    step: Callable[[P], str | None],
     limit: int | None,
     stop: Callable[[], bool],
 ) -> dict[str, int]:

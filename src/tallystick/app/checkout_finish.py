@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tallystick.app.billing import BATCH
+from tallystick.app.checkout_billed import mirror_bought
 from tallystick.app.customer import get_customer, update_customer
 from tallystick.app.intent_book import book
 from tallystick.app.invoice import get_document
@@ -22,19 +23,20 @@ from tallystick.app.quote import accept_quote
 from tallystick.app.stopped import reason_of
 from tallystick.core.checkout_page import page_mismatch
 from tallystick.core.frozen import FrozenDict
-from tallystick.core.intent import Intent, Succeeded, Waiting, key_of
+from tallystick.core.intent import Canceled, Intent, Succeeded, Waiting, key_of
 from tallystick.core.period import to_the_second
 from tallystick.errors import Conflict, NotFound, OutcomeUnknown, PriceChanged, RuleError
 from tallystick.storage import checkouts, intents, series, subscriptions
 
 if TYPE_CHECKING:
+    from tallystick.app.checkout_billed import Bought
     from tallystick.core.checkout_page import Checkout, OpenedPage, PageState
     from tallystick.core.intent import Outcome
     from tallystick.core.period import Instant
     from tallystick.storage.invoice_rows import Document
     from tallystick.storage.unit import Unit
 
-__all__ = ["fail", "keep_given_back", "keep_opened", "keep_page", "leave"]
+__all__ = ["fail", "keep_bought", "keep_given_back", "keep_opened", "keep_page", "leave"]
 
 _POLL: Final = timedelta(minutes=10)
 _POLL_ON_ITS_WAY: Final = timedelta(hours=1)
@@ -84,16 +86,47 @@ def keep_page(unit: Unit, at: Instant, checkout: Checkout, page: PageState) -> C
             return _sell(unit, at, checkout, page)
 
 
+def keep_bought(unit: Unit, at: Instant, checkout: Checkout, bought: Bought) -> Checkout:
+    """Keep that a subscription was bought which the provider bills: mirrored, or given back.
+
+    Given back is one whose place another has taken by now; what does not match what was asked for
+    is set aside, as is what cannot be mirrored.
+    """
+    wrong = page_mismatch(checkout, bought.page)
+    if wrong is not None:
+        refusal = Conflict(f"{checkout.provider} answered with {wrong}")
+        return leave(unit, checkout, refusal, at, _MISMATCH)
+    named = replace(checkout, payment=bought.page.subscription)
+    done = _closed(at, replace(named, state="complete"))
+    try:
+        with unit.savepoint():
+            if not checkouts.put_checkout(unit, done, checkout.attempts):
+                return _now(unit, checkout)
+            mirror_bought(unit, at, done, bought)
+            checkouts.mark_others_closing(unit, done, to_the_second(at))
+    except Conflict as refused:
+        if "live" not in refused.data:
+            raise
+        back = replace(named, state="refunding", reason=_told(refused), first_sent_at=None)
+        return _wait(unit, at, checkout, back, timedelta())
+    return done
+
+
 def keep_given_back(unit: Unit, at: Instant, checkout: Checkout, outcome: Outcome) -> Checkout:
     """Keep what came of giving the money back."""
     if isinstance(outcome, Waiting):
         waits = replace(checkout, refund=outcome.reference, first_sent_at=None)
         return _wait(unit, at, checkout, waits, timedelta(hours=outcome.hours))
+    billed = checkout.biller == "provider"
+    if billed and isinstance(outcome, Canceled):  # it ended before anything was paid
+        return _close(
+            unit, at, checkout, replace(checkout, state="refunded", refund=outcome.reference)
+        )
     if not isinstance(outcome, Succeeded):
         said = getattr(outcome, "message", "it was given up")
         return leave(unit, checkout, Conflict(f"the money was not given back: {said}"), at)
-    told = (outcome.account, outcome.amount)
-    if told != (checkout.account, checkout.amount):
+    amount = outcome.amount if billed else checkout.amount
+    if (outcome.account, outcome.amount) != (checkout.account, amount):
         refusal = Conflict(f"{outcome.amount} went back, not {checkout.amount}")
         return leave(unit, checkout, refusal, at, _MISMATCH)
     back = replace(checkout, state="refunded", refund=outcome.reference)

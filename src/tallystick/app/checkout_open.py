@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tallystick.core.checkout import ResolvedPlan
-    from tallystick.core.checkout_page import CheckoutState
+    from tallystick.core.checkout_page import CheckoutState, PageLine
     from tallystick.core.customer import Customer
     from tallystick.core.period import Instant
     from tallystick.core.quote import Quote
@@ -42,6 +42,7 @@ __all__ = [
     "Asked",
     "begin_checkout",
     "begin_or_repeat",
+    "check_payer",
     "get_checkout",
     "known_checkout",
     "list_checkouts",
@@ -137,7 +138,7 @@ def begin_checkout(
     customer = get_customer(unit, quote.customer)
     if moves.move_by_key(unit, customer.id, f"quote/{quote.id}") is not None:
         raise Conflict(f"quote {quote.id!r} was accepted already", subscription=quote.subscription)
-    _check_payer(unit, customer, at)
+    check_payer(unit, customer, at)
     _check_eligible(unit, customer, quote, at)
     amount = Money(0, quote.currency) if quote.today is None else quote.today.amount_due
     if amount.minor:
@@ -172,21 +173,26 @@ def page_of(unit: Unit, checkout: Checkout) -> Page:
     """Give the page that a provider is asked for; of one checkout always the same."""
     quote, customer = checkout.quote, get_customer(unit, checkout.customer)
     assert quote.today is not None  # noqa: S101 - what costs nothing today has no page
-    name = Offers(unit)[quote.move.offer].name
+    lines: tuple[PageLine, ...] = ()
+    if checkout.sells is None:
+        name = Offers(unit)[quote.move.offer].name
+        lines = page_lines(quote.today, name[:_LONGEST_LABEL])
     return Page(
         key=checkout.key,
         checkout=checkout.id,
         customer=customer,
         amount=checkout.amount,
-        lines=page_lines(quote.today, name[:_LONGEST_LABEL]),
+        lines=lines,
         success_url=checkout.success_url,
         cancel_url=checkout.cancel_url,
         expires_at=checkout.expires_at,
         payer=checkout.payer,
+        sells=checkout.sells,
     )
 
 
-def _check_payer(unit: Unit, customer: Customer, at: Instant) -> None:
+def check_payer(unit: Unit, customer: Customer, at: Instant) -> None:
+    """Raises Conflict where somebody else pays for the customer."""
     with unit.for_all():
         payer = payer_at(parents.parents_of(unit, [customer.id]), customer.id, at)
     if payer is not None:

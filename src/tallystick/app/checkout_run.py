@@ -7,12 +7,16 @@ fetched then counts.  Any number of workers may do so at once, as with intents.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from tallystick.app.asking import LEASE, ask, go_through, is_forgotten, keep_answer
+from tallystick.app.billers import bills_of
 from tallystick.app.billing import run_billing
+from tallystick.app.checkout_billed import Bought, fetch_bought
 from tallystick.app.checkout_finish import (
     fail,
+    keep_bought,
     keep_given_back,
     keep_opened,
     keep_page,
@@ -22,7 +26,7 @@ from tallystick.app.checkout_open import page_of
 from tallystick.core.checkout_page import OpenedPage, PageState, opened_page_of, page_state_of
 from tallystick.core.intent import Refund, outcome_of, wait_after_silence
 from tallystick.core.period import to_the_second
-from tallystick.errors import Conflict, OutcomeUnknown, RuleError, SetupError
+from tallystick.errors import Conflict, NotFound, OutcomeUnknown, RuleError, SetupError
 from tallystick.storage import checkouts
 
 if TYPE_CHECKING:
@@ -37,7 +41,11 @@ if TYPE_CHECKING:
 __all__ = ["CheckoutRun", "claim_checkout", "finish_checkout", "finish_checkouts", "pages_of"]
 
 _Act: TypeAlias = Literal["open", "look", "close", "refund", "look up refund"]
-_Answer: TypeAlias = "OpenedPage | PageState | Outcome"
+_Answer: TypeAlias = "OpenedPage | PageState | Bought | Outcome"
+
+
+_LAG: Final = timedelta(minutes=1)
+_LOOKS: Final = frozenset({"look", "close"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +129,7 @@ def finish_checkout(
     checkout = claim.checkout
     if checkout.closed_at is not None or checkout.set_aside is not None:
         return checkout, None
-    answer = ask(checkout.provider, checkout.id, lambda: _answer(provider, claim))
+    answer = ask(checkout.provider, checkout.id, lambda: _answer(storage, provider, claim, now))
     if isinstance(answer, PageState) and answer.state == "paid":
         run_billing(storage, now())  # its invoice is numbered after what was due before it
     done = keep_answer(
@@ -180,14 +188,19 @@ def _act(checkout: Checkout) -> _Act:
     return "close" if checkout.closing and checkout.state == "open" else "look"
 
 
-def _answer(provider: Provider, claim: Claim) -> _Answer:
+def _answer(
+    storage: Storage, provider: Provider, claim: Claim, now: Callable[[], Instant]
+) -> _Answer:
     checkout, reference = claim.checkout, claim.checkout.reference or ""
     if claim.page is not None:
         return opened_page_of(pages_of(provider).open_page(claim.page))
-    if claim.act == "look":
-        return page_state_of(pages_of(provider).look_at_page(reference))
-    if claim.act == "close":
-        return page_state_of(pages_of(provider).close_page(reference))
+    if claim.act in _LOOKS:
+        pages = pages_of(provider)
+        look = pages.look_at_page if claim.act == "look" else pages.close_page
+        page = page_state_of(look(reference))
+        if page.state != "paid" or checkout.biller == "tallystick":
+            return page
+        return fetch_bought(storage, bills_of(provider), checkout, page, now)
     refund = Refund(
         key=f"{checkout.key}/refund",
         invoice=checkout.id,
@@ -196,6 +209,8 @@ def _answer(provider: Provider, claim: Claim) -> _Answer:
         payment=checkout.payment or "",
         payer=checkout.payer,
     )
+    if checkout.refund is None and checkout.biller == "provider":
+        return outcome_of(bills_of(provider).give_up(refund))
     if checkout.refund is None:
         return outcome_of(provider.refund(refund))
     return outcome_of(provider.look_up(refund, checkout.refund))
@@ -209,8 +224,12 @@ def _keep(unit: Unit, at: Instant, claim: Claim, answer: _Answer | Exception) ->
             return keep_opened(unit, at, checkout, answer)
         case PageState():
             return keep_page(unit, at, checkout, answer)
+        case Bought():
+            return keep_bought(unit, at, checkout, answer)
         case RuleError() if claim.act == "open":
             return fail(unit, checkout, answer, at)
+        case NotFound() if claim.act in _LOOKS and at < checkout.expires_at:
+            return _silent(unit, at, checkout, _LAG)  # what a provider shows may lag for a while
         case RuleError():
             return leave(unit, checkout, answer, at)
         case Exception():
@@ -226,8 +245,8 @@ def _left(unit: Unit, at: Instant, checkout: Checkout, why: Exception) -> Checko
     return leave(unit, checkout, why, at)
 
 
-def _silent(unit: Unit, at: Instant, checkout: Checkout) -> Checkout:
-    wait = wait_after_silence(checkout.attempts)
+def _silent(unit: Unit, at: Instant, checkout: Checkout, wait: timedelta | None = None) -> Checkout:
+    wait = wait_after_silence(checkout.attempts) if wait is None else wait
     silent = replace(checkout, leased_until=None, next_at=to_the_second(at) + wait)
     checkouts.put_checkout(unit, silent, checkout.attempts)
     return silent

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tallystick.app.inbox_mirror import apply_subscription
-from tallystick.app.inbox_payments import PAYMENT_APPLIERS
+from tallystick.app.inbox_apply import first_of
+from tallystick.app.inbox_mirror import apply_checkout, apply_invoice, apply_subscription
+from tallystick.app.inbox_payments import PAYMENT_APPLIERS, apply_payment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,8 @@ __all__ = ["APPLIERS"]
 
 APPLIERS: Final[Mapping[str, Applier]] = {
     **PAYMENT_APPLIERS,
+    "checkout.session": first_of(apply_payment, apply_checkout),
+    "invoice": apply_invoice,
     "subscription": apply_subscription,
 }
 """What is made of each kind; events of any other are kept, and change nothing."""

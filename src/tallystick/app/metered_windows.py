@@ -86,4 +86,5 @@ def _windows(
 
 def _meters(subscription: Subscription, offers: Mapping[str, Plan[str]]) -> list[str]:
     prices = [each for item in subscription.items for each in prices_of(item, offers).values()]
-    return list(dict.fromkeys(each.meter for each in prices if each.meter is not None))
+    metered = (each.meter for each in prices if each.basis == "usage")
+    return list(dict.fromkeys(name for name in metered if name is not None))

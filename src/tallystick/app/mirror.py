@@ -6,14 +6,13 @@ order that comes in, however often, what was asked for last is what is held.
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from tallystick.app.offers import Offers, catalog_of
 from tallystick.app.subscription import keep_move
 from tallystick.app.subscription_terms import group_of
-from tallystick.core.mirror import items_of, newer, origin_of, says_news
+from tallystick.core.mirror import items_of, mirror_id, newer, origin_of, says_news
 from tallystick.core.move import Mirror
 from tallystick.core.period import instant, instant_text, to_the_second
 from tallystick.core.subscription import LIVE, TERMINAL
@@ -27,12 +26,10 @@ if TYPE_CHECKING:
     from tallystick.core.catalog import Catalog
     from tallystick.core.mirror import Mirrored
     from tallystick.core.period import Instant
-    from tallystick.core.subscription import Item, Origin, Subscription
+    from tallystick.core.subscription import Item, Subscription
     from tallystick.storage.unit import Unit
 
 __all__ = ["mirror_subscription"]
-
-_LETTERS: Final = 26
 
 
 def mirror_subscription(unit: Unit, at: Instant, told: Mirrored) -> Subscription:
@@ -74,7 +71,7 @@ def _begun(unit: Unit, at: Instant, told: Mirrored) -> Subscription:
     offers = Offers(unit)
     items = _items(unit, told, None, offers)
     move = _move(told, customer.id, group_of(offers[items[0].offer]), items)
-    outcome = start(_id(move.origin), move, at, offers)
+    outcome = start(mirror_id(move.origin), move, at, offers)
     made = outcome.subscription
     _check_live(unit, made)
     try:
@@ -164,9 +161,3 @@ def _check_live(unit: Unit, made: Subscription) -> None:
                 mirrors=None if other.origin is None else other.origin.reference,
                 reference=made.origin.reference,
             )
-
-
-def _id(origin: Origin) -> str:
-    """Name the mirror of a provider's subscription: the same for ever, whoever makes it."""
-    body = "".join(f"{len(str(each))}:{each}" for each in origin.key).encode()
-    return f"sub_{hashlib.sha256(body).hexdigest()[:_LETTERS]}"

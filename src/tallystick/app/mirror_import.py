@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tallystick.core.money import Money
     from tallystick.core.period import Instant
     from tallystick.core.subscription import Subscription
-    from tallystick.providers.stripe.subscriptions import StripeSubscriptions
+    from tallystick.ports import Bills
     from tallystick.storage.unit import Storage, Unit
 
 __all__ = [
@@ -93,7 +93,7 @@ class Reconciled:
 
 def import_customers(
     storage: Storage,
-    biller: StripeSubscriptions,
+    biller: Bills,
     now: Callable[[], Instant],
     tell: Callable[[Imported], object] = bool,
 ) -> Imported:
@@ -141,7 +141,7 @@ def _fields(fetched: Mapping[str, Any]) -> dict[str, object]:
 
 def import_subscriptions(
     storage: Storage,
-    biller: StripeSubscriptions,
+    biller: Bills,
     now: Callable[[], Instant],
     tell: Callable[[Imported], object] = bool,
 ) -> Imported:
@@ -200,7 +200,7 @@ def _sum(one: Imported, other: Imported) -> Imported:
 
 def reconcile(
     storage: Storage,
-    biller: StripeSubscriptions,
+    biller: Bills,
     now: Callable[[], Instant],
     *,
     apply: bool = False,
@@ -226,14 +226,14 @@ def reconcile(
 
 
 def _drifts(
-    unit: Unit, at: Instant, biller: StripeSubscriptions, page: Sequence[Mapping[str, Any]]
+    unit: Unit, at: Instant, biller: Bills, page: Sequence[Mapping[str, Any]]
 ) -> list[tuple[Drift, Mirrored | None]]:
     found = (_drift(unit, at, biller, each) for each in page)
     return [each for each in found if each is not None]
 
 
 def _drift(
-    unit: Unit, at: Instant, biller: StripeSubscriptions, fetched: Mapping[str, Any]
+    unit: Unit, at: Instant, biller: Bills, fetched: Mapping[str, Any]
 ) -> tuple[Drift, Mirrored | None] | None:
     """Mirror one and undo it: what that changes is what drifts."""
     reference = str(fetched.get("id"))
@@ -272,7 +272,7 @@ def _different(held: Subscription, made: Subscription) -> list[tuple[str, object
     ]
 
 
-def _lost(unit: Unit, biller: StripeSubscriptions, seen: set[str]) -> list[Drift]:
+def _lost(unit: Unit, biller: Bills, seen: set[str]) -> list[Drift]:
     """Find mirrors of what the provider does not know any more."""
     unit.as_all()
     account = biller.account

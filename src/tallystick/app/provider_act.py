@@ -7,12 +7,10 @@ worker outlive its lease, the key is the same and its late answer is dropped.
 from __future__ import annotations
 
 import json
-import logging
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from tallystick.app.asking import LEASE
+from tallystick.app.asking import LEASE, ask, go_through, is_forgotten, keep_answer
 from tallystick.app.customer import get_customer
 from tallystick.app.mirror import mirror_subscription
 from tallystick.app.offers import Offers
@@ -36,13 +34,11 @@ if TYPE_CHECKING:
     from tallystick.core.mirror import Mirrored
     from tallystick.core.move import Move, MoveKind
     from tallystick.core.period import Instant
-    from tallystick.providers.stripe.subscriptions import StripeSubscriptions
+    from tallystick.ports import Bills
     from tallystick.storage.unit import Storage, Unit
 
 __all__ = ["ActsDone", "begin_act", "begin_start", "finish_act", "finish_acts"]
 
-_log: Final = logging.getLogger("tallystick.payments")
-_PATIENCE: Final = 3  # silences in a row, after which a provider is left in peace for this run
 _LONGEST: Final = 1_000
 
 
@@ -64,7 +60,7 @@ class ActsDone:
 def begin_act(  # noqa: PLR0917 - what an act is made of
     unit: Unit,
     at: Instant,
-    biller: StripeSubscriptions,
+    biller: Bills,
     subscription_id: str,
     move: Move | MoveMaker,
     id_: str,
@@ -117,7 +113,7 @@ def begin_act(  # noqa: PLR0917 - what an act is made of
 def begin_start(  # noqa: PLR0917 - what an act is made of
     unit: Unit,
     at: Instant,
-    biller: StripeSubscriptions,
+    biller: Bills,
     customer_id: str,
     move: MoveMaker,
     id_: str,
@@ -169,7 +165,7 @@ def begin_start(  # noqa: PLR0917 - what an act is made of
 
 def finish_acts(
     storage: Storage,
-    biller: StripeSubscriptions,
+    biller: Bills,
     now: Callable[[], Instant],
     limit: int | None = None,
     stop: Callable[[], bool] = bool,
@@ -178,23 +174,17 @@ def finish_acts(
 
     One that fails waits for its next time and blocks no other.  Raises StorageUnavailable.
     """
-    counts: dict[str, int] = {}
-    silences = 0
-    while silences < _PATIENCE and not stop():
-        if limit is not None and sum(counts.values()) >= limit:
-            break
-        done = finish_act(storage, biller, now)
-        if done is None:
-            break
-        what = _what(done)
-        silences = silences + 1 if what == "silent" else 0
-        counts[what] = counts.get(what, 0) + 1
-    return ActsDone(**counts)
+
+    def step(mine: Bills) -> str | None:
+        done = finish_act(storage, mine, now)
+        return None if done is None else _what(done)
+
+    return ActsDone(**go_through([biller], step, limit, stop))
 
 
 def finish_act(
     storage: Storage,
-    biller: StripeSubscriptions,
+    biller: Bills,
     now: Callable[[], Instant],
     only: str | None = None,
 ) -> ProviderAct | None:
@@ -208,7 +198,12 @@ def finish_act(
     if act is None or act.set_aside is not None:
         return act
     answer = _asked(biller, act, now)
-    return storage.attempt(lambda unit: _keep(unit, now(), biller, act, answer), repeatable=True)
+    return keep_answer(
+        storage,
+        act.id,
+        lambda unit: _keep(unit, now(), biller, act, answer),
+        lambda unit, why: _left(unit, now(), act, why),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,15 +215,13 @@ class _Answer:
     began: bool = True
 
 
-def _claim(
-    unit: Unit, at: Instant, biller: StripeSubscriptions, only: str | None
-) -> ProviderAct | None:
+def _claim(unit: Unit, at: Instant, biller: Bills, only: str | None) -> ProviderAct | None:
     unit.as_all()
     at = to_the_second(at)
     found = provider_acts.due_act(unit, biller.name, biller.account, at, only)
     if found is None:
         return None
-    if _is_forgotten(found, at, biller.key_hours):
+    if is_forgotten(found.first_sent_at, at, biller.key_hours):
         aside = replace(found, set_aside=_aside(found, _FORGOTTEN, at))
         provider_acts.put_act(unit, aside, found.attempts)
         return aside
@@ -242,40 +235,25 @@ def _claim(
     return leased
 
 
-def _is_forgotten(act: ProviderAct, at: Instant, hours: int | None) -> bool:
-    if hours is None or act.first_sent_at is None:
-        return False
-    return at - act.first_sent_at >= timedelta(hours=hours)
-
-
 _FORGOTTEN: Final = Conflict(
     "the provider did not answer for longer than it knows a key: look there whether it was done"
 )
 
 
-def _asked(biller: StripeSubscriptions, act: ProviderAct, now: Callable[[], Instant]) -> _Answer:
+def _asked(biller: Bills, act: ProviderAct, now: Callable[[], Instant]) -> _Answer:
     """Ask, in no transaction, then fetch.  Whatever goes wrong, nobody knows yet what was done."""
-    fault: Exception | None = None
-    reference = act.reference
-    try:
-        reference = biller.ask(act)
-    except RuleError as refused:
-        if act.subscription is None:  # nothing began: there is nothing to fetch
-            return _Answer(refused, began=False)
-        fault = refused
-    except Exception as silence:  # noqa: BLE001 - whatever it is, it is silence too
-        _log.warning("%s gave no answer for %s: %s", act.provider, act.id, silence)
-        return _Answer(silence)
-    try:
-        return _Answer(fault, biller.fetch(reference, now()))
-    except Exception as silence:  # noqa: BLE001 - the act may be asked for again, to the same key
-        _log.warning("%s did not say how %s stands: %s", act.provider, reference, silence)
-        return _Answer(silence)
+    asked = ask(act.provider, act.id, lambda: biller.ask(act))
+    refused = asked if isinstance(asked, RuleError) else None
+    if refused is not None and act.subscription is None:  # nothing began: there is none to fetch
+        return _Answer(refused, began=False)
+    if isinstance(asked, Exception) and refused is None:
+        return _Answer(asked)
+    reference = asked if isinstance(asked, str) else act.reference
+    told = ask(act.provider, reference, lambda: biller.fetch(reference, now()))
+    return _Answer(told) if isinstance(told, Exception) else _Answer(refused, told)
 
 
-def _keep(
-    unit: Unit, at: Instant, biller: StripeSubscriptions, act: ProviderAct, answer: _Answer
-) -> ProviderAct:
+def _keep(unit: Unit, at: Instant, biller: Bills, act: ProviderAct, answer: _Answer) -> ProviderAct:
     unit.as_all()
     if answer.told is None and answer.began:
         return _put(unit, act, _silent(act, at, biller, answer.fault))
@@ -294,9 +272,12 @@ def _keep(
     return _put(unit, act, closed)
 
 
-def _silent(
-    act: ProviderAct, at: Instant, biller: StripeSubscriptions, fault: Exception | None
-) -> ProviderAct:
+def _left(unit: Unit, at: Instant, act: ProviderAct, why: Exception) -> ProviderAct:
+    unit.as_all()
+    return _put(unit, act, replace(act, leased_until=None, set_aside=_aside(act, why, at)))
+
+
+def _silent(act: ProviderAct, at: Instant, biller: Bills, fault: Exception | None) -> ProviderAct:
     kept = fault is not None and biller.keeps_fault(fault)
     return replace(
         act,

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from tallystick.providers.stripe.book import Step
     from tallystick.providers.stripe.book_client import Book
     from tallystick.providers.stripe.book_run import Comparison
+    from tallystick.providers.stripe.provider import Stripe
 
-__all__ = ["COMMANDS", "Live", "open_book"]
+__all__ = ["COMMANDS", "Live", "open_book", "open_provider"]
 
 _File = Annotated[str | None, typer.Argument(help="The catalogue.", show_default=False)]
 
@@ -150,6 +151,19 @@ def drift(
 
 COMMANDS: Final = (account, plan, apply, pull, drift)
 """The commands of this file."""
+
+
+def open_provider(*, live: bool) -> Stripe:
+    """Open the account that the environment's settings name, with the lock that they name.
+
+    Raises SetupError as `open_book` does, and for a lock that is of another account.
+    """
+    from tallystick.app.billers import named_lock
+    from tallystick.providers.stripe.provider import Stripe
+    from tallystick.providers.stripe.settings import settings_from
+
+    open_book(live=live)  # the mode that was said, and the account that was named
+    return Stripe(settings_from(), named_lock())
 
 
 def open_book(*, live: bool, named: bool = True) -> Book:

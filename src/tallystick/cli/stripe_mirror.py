@@ -9,7 +9,7 @@ import typer
 from tallystick.cli.arguments import AsJson, ends_well
 from tallystick.cli.ledger import json_value, over_ledger
 from tallystick.cli.output import say, say_json, warn
-from tallystick.cli.stripe_book import Live, open_book
+from tallystick.cli.stripe_book import Live, open_provider
 
 if TYPE_CHECKING:
     from tallystick.app.mirror_import import Drift, Imported, Reconciled
@@ -32,14 +32,15 @@ def import_existing(
     tally: Tallystick, *, customers: bool, subscriptions: bool, live: bool, as_json: bool
 ) -> None:
     """Take over what an account has, customers first; exit 1 where something was left out."""
-    open_book(live=live)  # the mode that was said, and the account that was named
-    mirrors = tally.mirrors
+    mirrors, provider = tally.mirrors, open_provider(live=live)
     done: dict[str, Imported] = {}
     if customers:
-        done["customers"] = mirrors.import_customers(tell=_telling("customers", as_json=as_json))
+        done["customers"] = mirrors.import_customers(
+            provider=provider, tell=_telling("customers", as_json=as_json)
+        )
     if subscriptions:
         tell = _telling("subscriptions", as_json=as_json)
-        done["subscriptions"] = mirrors.import_subscriptions(tell=tell)
+        done["subscriptions"] = mirrors.import_subscriptions(provider=provider, tell=tell)
     if as_json:
         say_json({what: _imported_tree(each) for what, each in done.items()})
     for what, each in done.items():
@@ -65,8 +66,7 @@ def reconcile(
     Each is fetched anew, whatever webhooks said; what is left to be paid of open invoices there is
     told too. Exit status: 0 where nothing differs or all of it was taken over, else 1.
     """
-    open_book(live=live)  # the mode that was said, and the account that was named
-    found = tally.mirrors.reconcile(apply=apply)
+    found = tally.mirrors.reconcile(provider=open_provider(live=live), apply=apply)
     if as_json:
         say_json(_reconciled_tree(found))
     else:

@@ -9,7 +9,7 @@ import typer
 from tallystick.cli.arguments import AsJson, ends_well
 from tallystick.cli.ledger import over_ledger
 from tallystick.cli.output import say, say_json
-from tallystick.cli.stripe_book import Live, open_book
+from tallystick.cli.stripe_book import Live, open_provider
 from tallystick.cli.times import At, moment_or_none
 
 if TYPE_CHECKING:
@@ -39,11 +39,7 @@ def usage(
     so believe a difference when it is there twice.
     Exit status: 0, or 1 where a report was not taken, or with --check where anything differs.
     """
-    from tallystick.providers.stripe.provider import Stripe
-    from tallystick.providers.stripe.settings import settings_from
-
-    open_book(live=live)  # the mode that was said, and the account that was named
-    provider = Stripe(settings_from())
+    provider = open_provider(live=live)
     moment = moment_or_none(at, "--at")
     if check:
         differences = tally.meter_reports.check(provider=provider, at=moment)

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from tallystick.core.mirror import mirror_id
 from tallystick.core.property import shown
+from tallystick.core.subscription import Origin
 from tallystick.core.text import id_at, refused_at, text_at
 from tallystick.errors import InvalidInput, OutcomeUnknown, SetupError
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from tallystick.core.intent import ProviderAccount
     from tallystick.core.money import Money
     from tallystick.core.period import Instant
+    from tallystick.core.provider_act import ProviderCall
     from tallystick.core.quote import Quote, Quoted
 
 __all__ = [
@@ -72,8 +75,12 @@ class Checkout:
     `request` is the digest of what was asked for, so that a repeat with its key is known.
     `payer` is what the provider called the customer when it began, `reference` what it calls the
     page, `payment` the payment, `refund` what it gave back by.  A page that is `closing` is to be
-    closed, because another took its place.  `biller` is whose invoices it is about.  `reason` is
-    why it failed or was given back, as JSON; `set_aside` why no worker goes on with it.
+    closed, because another took its place.  `reason` is why it failed or was given back, as JSON;
+    `set_aside` why no worker goes on with it.
+
+    `biller` is whose invoices it is about.  Where that is the provider, `sells` is what the page
+    sells, `payment` the subscription that was bought there, and the quote is the provider's own
+    preview, made when it was issued: what it charges in the end is its affair.
     """
 
     customer: str
@@ -104,11 +111,23 @@ class Checkout:
     reason: Mapping[str, str] | None = None
     closed_at: Instant | None = None
     set_aside: str | None = None
+    sells: ProviderCall | None = None
 
     @property
-    def subscription(self) -> str:
-        """The id of the subscription that it leads to."""
-        return self.quote.subscription
+    def subscription(self) -> str | None:
+        """The id of the subscription that it leads to; None where it is not known before."""
+        if self.biller == "tallystick":
+            return self.quote.subscription
+        if self.payment is None:
+            return None
+        named, live = self.account.id, self.account.live
+        origin = Origin(provider=self.provider, account=named, live=live, reference=self.payment)
+        return mirror_id(origin)
+
+    @property
+    def quoted_by(self) -> Literal["tallystick", "provider"]:
+        """Who reckoned the amount: we, or the provider in a preview."""
+        return self.biller
 
     def __hash__(self) -> int:
         """Hash by id."""
@@ -129,6 +148,8 @@ class Page:
 
     The lines sum up to `amount`.  Where `payer` is None the provider makes the customer, with the
     same name for the same `customer`.
+
+    One that `sells` something that the provider bills from then on has no lines of ours.
     """
 
     key: str
@@ -140,6 +161,7 @@ class Page:
     cancel_url: str
     expires_at: Instant
     payer: str | None = None
+    sells: ProviderCall | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +179,8 @@ class PageState:
     """How a page stands at its provider, as fetched.
 
     `processing` is done with, and the money is on its way; `failed` is done with, and it did not
-    come.  `payment` is what the provider calls the payment, by which it can be given back.
+    come.  `payment` is what the provider calls the payment, by which it can be given back, and
+    `subscription` what it calls the subscription that was bought, where it bills it.
     """
 
     reference: str
@@ -167,6 +190,7 @@ class PageState:
     payer: str | None = None
     checkout: str | None = None
     payment: str | None = None
+    subscription: str | None = None
 
 
 def page_until(quote: Quote, at: Instant) -> Instant:
@@ -212,20 +236,24 @@ def page_state_of(answer: object) -> PageState:
     """Give what a provider says of a page, fit to be kept.  Raises OutcomeUnknown for no such."""
     if not isinstance(answer, PageState) or answer.state not in _STATES:
         raise OutcomeUnknown(f"the provider says {shown(answer)} of a page, which is no answer")
-    if answer.state == "paid" and answer.payment is None:
+    bought = answer.payment or answer.subscription
+    if answer.state == "paid" and bought is None:
         raise OutcomeUnknown("the provider says paid, and names no payment")
     try:
         id_at(answer.reference, "reference")
-        if answer.payment is not None:
-            id_at(answer.payment, "payment")
+        if bought is not None:
+            id_at(bought, "payment")
     except InvalidInput as refused:
         raise OutcomeUnknown(f"the provider's answer cannot be kept: {refused}") from None
     return answer
 
 
 def page_mismatch(checkout: Checkout, state: PageState) -> str | None:
-    """Say what of a page is not what was asked for; None where all of it is."""
-    told = (
+    """Say what of a page is not what was asked for; None where all of it is.
+
+    Where the provider bills, the amount is its own and not compared.
+    """
+    told: tuple[tuple[str, object, object], ...] = (
         ("page", state.reference, checkout.reference),
         ("account", state.account.id, checkout.account.id),
         ("live", state.account.live, checkout.account.live),
@@ -234,6 +262,8 @@ def page_mismatch(checkout: Checkout, state: PageState) -> str | None:
         ("payer", state.payer, checkout.payer),
         ("checkout", state.checkout, checkout.id),
     )
+    if checkout.biller == "provider":
+        told = tuple(each for each in told if each[0] != "amount")
     wrong = [f"{what} {is_!r} instead of {asked!r}" for what, is_, asked in told if is_ != asked]
     return ", ".join(wrong) or None
 

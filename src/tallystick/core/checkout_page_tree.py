@@ -34,4 +34,6 @@ def checkout_tree(checkout: Checkout) -> dict[str, Any]:
         },
         "expires_at": instant_text(checkout.expires_at),
         "reason": None if why is None else {"code": why["code"], "text": why["message"]},
+        "biller": checkout.biller,
+        "quoted_by": checkout.quoted_by,
     }

@@ -7,7 +7,8 @@ whatever order news arrive in, the newest decides alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tallystick.core.calendar import period_containing
 from tallystick.core.currency import currency
@@ -31,11 +32,14 @@ __all__ = [
     "Mirrored",
     "MirroredLine",
     "items_of",
+    "mirror_id",
     "mirrored",
     "newer",
     "origin_of",
     "says_news",
 ]
+
+_LETTERS: Final = 26
 
 
 class Freshness(NamedTuple):
@@ -119,6 +123,12 @@ def origin_of(told: Mirrored) -> Origin:
         reference=told.reference,
         lines=tuple(sorted((each.item, each.price) for each in told.lines)),
     )
+
+
+def mirror_id(origin: Origin) -> str:
+    """Name the mirror of a provider's subscription: the same for ever, whoever makes it."""
+    body = "".join(f"{len(str(each))}:{each}" for each in origin.key).encode()
+    return f"sub_{sha256(body).hexdigest()[:_LETTERS]}"
 
 
 def items_of(

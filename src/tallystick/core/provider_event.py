@@ -75,7 +75,7 @@ class Fetched:
     """An object as the provider showed it when it was asked, with what it calls the fields.
 
     `moved` says whether its money moved, or never will; None where that is open, and for what is no
-    money.  `intent` is the id of ours that it names; anybody may have written it there.
+    money.  `intent` and `checkout` are ids of ours that it names; anybody may have written them.
     """
 
     provider: str
@@ -87,3 +87,4 @@ class Fetched:
     asked_at: Instant
     moved: bool | None = None
     intent: str | None = None
+    checkout: str | None = None

@@ -65,8 +65,7 @@ from tallystick.facade.lease import Lease
 from tallystick.facade.questions import Count
 from tallystick.facade.reservation import Quantity, Reservation
 from tallystick.files.events import EventFile
-from tallystick.ports import Provider
-from tallystick.providers.stripe.subscriptions import StripeSubscriptions
+from tallystick.ports import Bills, Provider
 from tallystick.storage.credits import GrantRow
 from tallystick.storage.dunning import ClimbState
 from tallystick.storage.invoice_items import InvoiceItem
@@ -826,21 +825,21 @@ class AsyncMirrors:
         idempotency_key: str | None = ...,
         at: datetime | None = ...,
     ) -> Made: ...
-    async def biller(self, provider: str = ...) -> StripeSubscriptions: ...
+    async def biller(self, provider: str | Provider = ...) -> Bills: ...
     async def fetch(
-        self, reference: str, *, provider: str = ..., at: datetime | None = ...
+        self, reference: str, *, provider: str | Provider = ..., at: datetime | None = ...
     ) -> Subscription: ...
     async def import_customers(
         self,
         *,
-        provider: str = ...,
+        provider: str | Provider = ...,
         tell: Callable[[Imported], object] = ...,
         at: datetime | None = ...,
     ) -> Imported: ...
     async def import_subscriptions(
         self,
         *,
-        provider: str = ...,
+        provider: str | Provider = ...,
         tell: Callable[[Imported], object] = ...,
         at: datetime | None = ...,
     ) -> Imported: ...
@@ -852,13 +851,13 @@ class AsyncMirrors:
         connection: AsyncConnection | AsyncSession | None = ...,
     ) -> Subscription: ...
     async def reconcile(
-        self, *, provider: str = ..., apply: bool = ..., at: datetime | None = ...
+        self, *, provider: str | Provider = ..., apply: bool = ..., at: datetime | None = ...
     ) -> Reconciled: ...
     async def run(
         self,
         at: datetime | None = ...,
         *,
-        provider: str = ...,
+        provider: str | Provider = ...,
         limit: int | None = ...,
         stop: Callable[[], bool] = ...,
     ) -> ActsDone: ...
@@ -871,7 +870,7 @@ class AsyncMirrors:
         seats: int = ...,
         trial_days: int | None = ...,
         after_trial: AfterTrial = ...,
-        provider: str = ...,
+        provider: str | Provider = ...,
         idempotency_key: str | None = ...,
         at: datetime | None = ...,
     ) -> Made: ...
@@ -1305,6 +1304,7 @@ class AsyncCheckouts:
         success_url: str,
         cancel_url: str,
         provider: str = ...,
+        biller: Biller = ...,
         idempotency_key: str | None = ...,
         at: datetime | None = ...,
     ) -> Checkout: ...

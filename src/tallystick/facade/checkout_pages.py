@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from datetime import timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
 
 from tallystick.app import checkout_open
+from tallystick.app.billers import bills_of
+from tallystick.app.checkout_billed import begin_billed, page_call_of
 from tallystick.app.checkout_open import Asked, begin_or_repeat, known_checkout, taken_quote
 from tallystick.app.checkout_run import CheckoutRun, finish_checkout, finish_checkouts, pages_of
+from tallystick.app.collecting import name_payer
 from tallystick.core.canonical_json import canonical_json
 from tallystick.core.checkout_page import LIVE_CHECKOUT, CheckoutState, return_address
+from tallystick.core.checkout_request import biller_at
 from tallystick.core.checkout_wish import wish_of
 from tallystick.core.given import whole_at
-from tallystick.core.period import instant
+from tallystick.core.period import instant, to_the_second
 from tallystick.core.property import shown
+from tallystick.core.quote import Quote
 from tallystick.core.quote_signature import read_quote
 from tallystick.core.text import refused_at
 from tallystick.errors import Conflict, NotFound, OutcomeUnknown, SetupError, TallystickError
 from tallystick.facade.quotes import signing_keys
+from tallystick.ports import NamesPayers
 from tallystick.providers.known import provider_named
 from tallystick.storage import checkouts
 
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
-    from tallystick.core.checkout import PlanWish
+    from tallystick.core.checkout import Biller, PlanWish
     from tallystick.core.checkout_page import Checkout
     from tallystick.core.checkout_wish import Wish
     from tallystick.core.page import Page
@@ -39,6 +45,8 @@ if TYPE_CHECKING:
     from tallystick.wiring import Tallystick
 
 __all__ = ["CheckoutPages"]
+
+_Begin: TypeAlias = "Callable[[Unit, Instant], tuple[Checkout, tuple[str, ...]]]"
 
 _DAY: Final = timedelta(days=1)
 
@@ -69,6 +77,7 @@ class CheckoutPages:
         success_url: str,
         cancel_url: str,
         provider: str = "stripe",
+        biller: Biller = "tallystick",
         idempotency_key: str | None = None,
         at: datetime | None = None,
     ) -> Checkout:
@@ -79,6 +88,10 @@ class CheckoutPages:
         is what is charged.  It takes the place of other pages of the customer for the same group
         of plans.  Where the provider does not answer now, `url` is None and a worker asks again.
 
+        With `biller` "provider" a plan is bought that the provider bills from then on, by its own
+        prices as the lock file names them, with one coupon.  There `amount` is the provider's
+        preview of this second; what it charges in the end is its affair.
+
         A plan is as `tally.checkouts.resolve` takes one, `seats` those of one that is named by its
         id alone.  Both addresses are of one of the ledger's `return_origins`.
 
@@ -86,7 +99,7 @@ class CheckoutPages:
         bought with all codes, or the provider refuses; SetupError without signing keys, return
         origins or the provider's key.
         """
-        asked = self._provider(provider)
+        asked, billed = self._provider(provider), biller_at(biller)
         pages_of(asked)
         back = {"success_url": success_url, "cancel_url": cancel_url}
         back = {name: self._address(url, name) for name, url in back.items()}
@@ -94,19 +107,17 @@ class CheckoutPages:
         said = {"codes": typed, "currency": currency, "context": context}
         wish = wish_of(quote, plan, seats, said)
         whole = {"customer": customer, "quote": quote, "provider": provider, **wish.tree, **back}
+        if billed == "provider":
+            whole["biller"] = billed
         request = sha256(canonical_json(whole)).hexdigest()
         own = Asked(self._tally.ids.new("chk"), request, **back, key=idempotency_key)
-        keys = signing_keys(self._tally)
         known = self._tally.act(lambda unit, _: known_checkout(unit, customer, own), reading=True)
         if known is not None:
             return self._opened(asked, known, at)
-        text = quote if quote is not None else self._sold(customer, wish, at)
-
-        def begin(unit: Unit, at: Instant) -> tuple[Checkout, tuple[str, ...]]:
-            return begin_or_repeat(
-                unit, at, asked, own, lambda: read_quote(text, keys, at, customer=customer)
-            )
-
+        if billed == "provider":
+            begin = self._billed(asked, customer, wish, own, at)
+        else:
+            begin = self._quoted(asked, customer, quote, wish, own, at)
         begun, others = self._tally.act(begin, at=at, repeatable=idempotency_key is not None)
         done = self._opened(asked, begun, at)
         for other in others:
@@ -271,6 +282,66 @@ class CheckoutPages:
             customer, wish.plans, valid_for=_DAY, at=at, **wish.said
         )
         return taken_quote(found[0])
+
+    def _quoted(  # noqa: PLR0917 - what a checkout is made of
+        self,
+        asked: Provider,
+        customer: str,
+        quote: str | None,
+        wish: Wish,
+        own: Asked,
+        at: datetime | None,
+    ) -> _Begin:
+        """Quote a plan at what it costs now, where there is no quote; give what stores that."""
+        keys = signing_keys(self._tally)
+        text = quote if quote is not None else self._sold(customer, wish, at)
+
+        def begin(unit: Unit, at: Instant) -> tuple[Checkout, tuple[str, ...]]:
+            return begin_or_repeat(
+                unit, at, asked, own, lambda: read_quote(text, keys, at, customer=customer)
+            )
+
+        return begin
+
+    def _billed(
+        self, asked: Provider, customer: str, wish: Wish, own: Asked, at: datetime | None
+    ) -> _Begin:
+        """Have the provider reckon what it would bill for a plan; give what stores that.
+
+        Nothing is stored before but what the provider calls the customer.
+        """
+        if not wish.plans:
+            raise refused_at("quote", "is of our own invoices: name the plan that it is to bill")
+        moment, ids, bills = self._now(at)(), self._tally.ids, bills_of(asked)
+        found = self._tally.checkouts.resolve(
+            customer, wish.plans, biller="provider", at=moment, **wish.said
+        )[0]
+        sells = self._tally.act(lambda unit, _: page_call_of(unit, bills, found), reading=True)
+        payer = self._tally.customers.get(customer)
+        named = payer.provider_id
+        if named is None and isinstance(asked, NamesPayers):
+            named = name_payer(self._tally.storage, asked, payer, moment)
+        if named is None or found.start is None:
+            raise Conflict(f"{asked.abilities.name!r} does not know customer {payer.id!r}")
+        second = to_the_second(moment)
+        quote = Quote(
+            id=ids.new("quo"),
+            customer=payer.id,
+            subscription=ids.new("sub"),
+            move=found.start,
+            currency=found.currency,
+            issued_at=second,
+            expires_at=second + _DAY,
+            today=bills.preview(sells, named, second),
+        )
+
+        def begin(unit: Unit, at: Instant) -> tuple[Checkout, tuple[str, ...]]:
+            known = known_checkout(unit, customer, own)
+            return (
+                begin_billed(unit, at, asked, quote, sells, own) if known is None else (known, ())
+            )
+
+        return begin
 
     def _opened(self, asked: Provider, begun: Checkout, at: datetime | None) -> Checkout:
         """Ask for the page of a checkout; a refusal of the provider is raised."""

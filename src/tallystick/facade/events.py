@@ -94,7 +94,7 @@ class ProviderEvents:
             return ReadObjects()
         moment = None if at is None else instant(at)
         tally = self._tally
-        room = Room(tally.storage, tally.providers, source, tally.mirrors.biller)
+        room = Room(tally.storage, tally.providers, source)
         return read_objects(
             room,
             source,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tallystick.app.billers import is_set_up, open_biller
+from tallystick.app.billers import bills_of
 from tallystick.app.mirror import mirror_subscription
 from tallystick.app.mirror_import import import_customers, import_subscriptions, reconcile
 from tallystick.app.provider_act import ActsDone, begin_act, begin_start, finish_act, finish_acts
@@ -14,6 +14,7 @@ from tallystick.app.subscription_terms import Asked, start_of
 from tallystick.core.given import whole_at
 from tallystick.core.period import instant
 from tallystick.errors import Conflict, NotFound, OutcomeUnknown
+from tallystick.providers.known import provider_named
 from tallystick.storage.provider_acts import act_by_id
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tallystick.core.period import Instant
     from tallystick.core.provider_act import ProviderAct
     from tallystick.core.subscription import AfterTrial, Subscription
-    from tallystick.providers.stripe.subscriptions import StripeSubscriptions
+    from tallystick.ports import Bills, Provider
     from tallystick.storage.unit import Unit
     from tallystick.wiring import Tallystick
 
@@ -49,7 +50,7 @@ class Mirrors:
         self._tally = tally
 
     def fetch(
-        self, reference: str, *, provider: str = "stripe", at: datetime | None = None
+        self, reference: str, *, provider: str | Provider = "stripe", at: datetime | None = None
     ) -> Subscription:
         """Fetch a subscription of a provider, by its name there, and mirror it.
 
@@ -91,7 +92,7 @@ class Mirrors:
         self,
         at: datetime | None = None,
         *,
-        provider: str = "stripe",
+        provider: str | Provider = "stripe",
         limit: int | None = None,
         stop: Callable[[], bool] = bool,
     ) -> ActsDone:
@@ -102,7 +103,8 @@ class Mirrors:
         Raises StorageUnavailable, SetupError, InvalidInput.
         """
         most = None if limit is None else whole_at(limit, "limit")
-        if provider not in self._tally.billers and not is_set_up():
+        found = self._tally.providers.get(provider) if isinstance(provider, str) else provider
+        if getattr(found, "subscriptions", None) is None:
             return ActsDone()
         biller = self.biller(provider)
         return finish_acts(self._tally.storage, biller, self._now(at), most, stop)
@@ -116,7 +118,7 @@ class Mirrors:
         seats: int = 1,
         trial_days: int | None = None,
         after_trial: AfterTrial = "canceled",
-        provider: str = "stripe",
+        provider: str | Provider = "stripe",
         idempotency_key: str | None = None,
         at: datetime | None = None,
     ) -> Made:
@@ -175,7 +177,7 @@ class Mirrors:
     def import_customers(
         self,
         *,
-        provider: str = "stripe",
+        provider: str | Provider = "stripe",
         tell: Callable[[Imported], object] = bool,
         at: datetime | None = None,
     ) -> Imported:
@@ -191,7 +193,7 @@ class Mirrors:
     def import_subscriptions(
         self,
         *,
-        provider: str = "stripe",
+        provider: str | Provider = "stripe",
         tell: Callable[[Imported], object] = bool,
         at: datetime | None = None,
     ) -> Imported:
@@ -205,7 +207,11 @@ class Mirrors:
         return import_subscriptions(self._tally.storage, biller, self._now(at), tell)
 
     def reconcile(
-        self, *, provider: str = "stripe", apply: bool = False, at: datetime | None = None
+        self,
+        *,
+        provider: str | Provider = "stripe",
+        apply: bool = False,
+        at: datetime | None = None,
     ) -> Reconciled:
         """Tell what differs between the mirrors and what their provider says now.
 
@@ -216,24 +222,16 @@ class Mirrors:
 
     # --- shared ---------------------------------------------------------------------------------
 
-    def biller(self, provider: str = "stripe") -> StripeSubscriptions:
-        """Give the account that bills: the ledger's own, else that of the environment.
+    def biller(self, provider: str | Provider = "stripe") -> Bills:
+        """Give the subscriptions of a provider that bills.  Raises NotFound, Conflict."""
+        if not isinstance(provider, str):
+            return bills_of(provider)
+        return bills_of(provider_named(self._tally.providers, provider))
 
-        Raises SetupError, MissingExtra.
-        """
-        found = self._tally.billers.get(provider)
-        if found is None:
-            found = self._tally.billers[provider] = open_biller(provider)
-        return found
-
-    def _fetched(
-        self, biller: StripeSubscriptions, reference: str, at: datetime | None
-    ) -> Subscription:
+    def _fetched(self, biller: Bills, reference: str, at: datetime | None) -> Subscription:
         return self.keep(biller.fetch(reference, self._now(at)()), at=at)
 
-    def _finished(
-        self, biller: StripeSubscriptions, act: ProviderAct, at: datetime | None
-    ) -> ProviderAct:
+    def _finished(self, biller: Bills, act: ProviderAct, at: datetime | None) -> ProviderAct:
         """Ask for an act that has no answer yet.  Raises what became of one that was not done."""
         if act.state == "open" and act.set_aside is None:
             done = finish_act(self._tally.storage, biller, self._now(at), act.id)

@@ -36,6 +36,7 @@ MOST_BYTES: Final = 262_144
 
 _FIELDS: Final = (
     *("customer", "quote", "plans", "codes", "context", "success_url", "cancel_url", "provider"),
+    "biller",
 )
 _NEEDED: Final = ("customer", "success_url", "cancel_url")
 _KEY: Final = "idempotency-key"

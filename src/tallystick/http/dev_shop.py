@@ -286,7 +286,9 @@ class DevShop:
 
     def _sold(self, checkout: Checkout) -> str:
         try:
-            return _name(self._plan(_offer(self._tally.subscriptions.get(checkout.subscription))))
+            return _name(
+                self._plan(_offer(self._tally.subscriptions.get(checkout.subscription or "")))
+            )
         except NotFound:
             return ""
 

@@ -186,6 +186,7 @@ class SentCheckoutPage(_Shape):
     success_url: Annotated[str, Field(max_length=2000)]
     cancel_url: Annotated[str, Field(max_length=2000)]
     provider: Name | None = None
+    biller: Biller | None = None
 
 
 class WhyNotSold(_Shape):
@@ -196,7 +197,10 @@ class WhyNotSold(_Shape):
 
 
 class PageOfCheckout(_Shape):
-    """A checkout: where it is paid, and what became of it. The amount is what is paid today."""
+    """A checkout: where it is paid, and what became of it.
+
+    The amount is what is paid today, as quoted_by reckoned it.
+    """
 
     id: str
     state: CheckoutState
@@ -209,6 +213,8 @@ class PageOfCheckout(_Shape):
     amount: Amount
     expires_at: datetime
     reason: WhyNotSold | None
+    biller: Biller
+    quoted_by: Biller
 
 
 class ShownCheckout(_Shape):

@@ -17,6 +17,7 @@ from tallystick.providers.stripe.abilities import ABILITIES as STRIPE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from tallystick.core.lock import Lock
     from tallystick.ports import EventSource, Provider
 
 __all__ = ["ABILITIES", "GROUP", "event_source_of", "provider_named", "providers_of"]
@@ -33,22 +34,32 @@ _ASKED_OF_SOURCE: Final = ("read", "told", "fetch")
 _CALLS: Final = ("collect", "refund", "look_up", "cancel")
 
 
-def _stripe() -> Provider:
+def _stripe(lock: Lock | None) -> Provider:
     # The SDK takes a moment to be imported, and is there only with the extra.
     from tallystick.providers.stripe.provider import Stripe  # noqa: PLC0415 - needs the SDK
     from tallystick.providers.stripe.settings import settings_from  # noqa: PLC0415 - with it
 
-    return Stripe(settings_from())
+    return Stripe(settings_from(), lock)
 
 
-_OURS: Final[Mapping[str, Callable[[], Provider]]] = {"manual": Manual, "stripe": _stripe}
+_OURS: Final[Mapping[str, Callable[[Lock | None], Provider]]] = {
+    "manual": lambda _: Manual(),
+    "stripe": _stripe,
+}
 
 
-def providers_of(asked: Iterable[Provider | str] | None) -> dict[str, Provider]:
+def _no_lock() -> Lock | None:
+    return None
+
+
+def providers_of(
+    asked: Iterable[Provider | str] | None, lock: Callable[[], Lock | None] = _no_lock
+) -> dict[str, Provider]:
     """Give providers by their names: those that are asked for, and `manual` in any case.
 
     A text is the name of one of ours, or of an entry point of the group.  Where None are asked for,
-    those that TALLYSTICK_PROVIDERS names, separated by commas.
+    those that TALLYSTICK_PROVIDERS names, separated by commas.  `lock` reads the lock of prices of
+    one of ours that is named.
 
     Raises SetupError for one that is not installed or is none, and for two of one name.
     """
@@ -59,7 +70,7 @@ def providers_of(asked: Iterable[Provider | str] | None) -> dict[str, Provider]:
         asked = [name.strip() for name in names if name.strip()]
     found: dict[str, Provider] = {}
     for each in asked:
-        provider = _named(each) if isinstance(each, str) else each
+        provider = _named(each, lock) if isinstance(each, str) else each
         name = _name_of(provider)
         if name in found:
             raise SetupError(f"two providers are called {name!r}: leave one out")
@@ -98,17 +109,18 @@ def event_source_of(asked: EventSource | None) -> EventSource | None:
     return asked
 
 
-def _named(name: str) -> Provider:
-    made: Any = _OURS.get(name)
-    if made is None:
+def _named(name: str, lock: Callable[[], Lock | None]) -> Provider:
+    ours = _OURS.get(name)
+    if ours is not None:
+        provider = ours(lock() if name == STRIPE.name else None)
+    else:
         entry = next(iter(entry_points(group=GROUP, name=name)), None)
         if entry is None:
             raise SetupError(
                 f"there is no provider {shown(name)}: no package that is installed has it among its"
                 f" entry points {GROUP!r}"
             )
-        made = entry.load()
-    provider: Provider = made()
+        provider = entry.load()()
     if _name_of(provider) != name:
         raise SetupError(f"the provider {name!r} calls itself {_name_of(provider)!r}")
     return provider

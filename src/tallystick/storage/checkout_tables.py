@@ -110,7 +110,7 @@ def _checks() -> list[CheckConstraint]:
             name="reference",
         ),
         CheckConstraint(
-            "(payment IS NOT NULL) = (state = 'complete' AND amount > 0"
+            "(payment IS NOT NULL) = (state = 'complete' AND (amount > 0 OR biller = 'provider')"
             " OR state IN ('refunding', 'refunded'))",
             name="payment",
         ),

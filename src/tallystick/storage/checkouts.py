@@ -13,12 +13,15 @@ from tallystick.core.currency import currency
 from tallystick.core.frozen import FrozenDict
 from tallystick.core.intent import ProviderAccount
 from tallystick.core.money import Money
+from tallystick.core.provider_act import ProviderCall
 from tallystick.core.quote import Quote
 from tallystick.core.trees import bytes_of, value_of
 from tallystick.errors import Conflict
 from tallystick.storage.asked_rows import due_row
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import ColumnElement, RowMapping
 
     from tallystick.core.checkout_page import CheckoutState
@@ -44,9 +47,9 @@ def add_checkout(unit: Unit, checkout: Checkout) -> None:
         "customer_id": checkout.customer,
         "id": checkout.id,
         "biller": checkout.biller,
-        "subscription_id": checkout.subscription,
+        "subscription_id": checkout.quote.subscription,
         "group_key": checkout.quote.move.group,
-        "quote": bytes_of(checkout.quote).decode(),
+        "quote": _quote_text(checkout),
         "provider": checkout.provider,
         "account": checkout.account.id,
         "live": checkout.account.live,
@@ -175,6 +178,23 @@ def _refusal(refused: IntegrityError, words: str) -> Exception:
     return Conflict(f"the checkout cannot be kept: {words}") if known else refused
 
 
+def _quote_text(checkout: Checkout) -> str:
+    """Write the quote; where the provider bills, beside what the page sells."""
+    quote = bytes_of(checkout.quote).decode()
+    if checkout.sells is None:
+        return quote
+    sells = [checkout.sells.name, dict(checkout.sells.params)]
+    return f'{{"quote":{quote},"sells":{json.dumps(sells, sort_keys=True)}}}'
+
+
+def _quote_of(tree: Mapping[str, Any]) -> dict[str, Any]:
+    if "sells" not in tree:
+        return {"quote": value_of(Quote, tree)}
+    name, params = tree["sells"]
+    sells = ProviderCall(name, FrozenDict(params))
+    return {"quote": value_of(Quote, tree["quote"]), "sells": sells}
+
+
 def _changing(checkout: Checkout) -> dict[str, Any]:
     why = checkout.reason
     return {
@@ -199,7 +219,7 @@ def _checkout(row: RowMapping) -> Checkout:
         customer=row["customer_id"],
         id=row["id"],
         biller=row["biller"],
-        quote=value_of(Quote, json.loads(row["quote"])),
+        **_quote_of(json.loads(row["quote"])),
         provider=row["provider"],
         account=ProviderAccount(row["account"], row["live"]),
         payer=row["payer"],

@@ -19,7 +19,15 @@ __all__ = ["CHECKOUT_CHECKS"]
 def _had(unit: Unit) -> Rows:
     """Find checkouts that are complete and led to no subscription."""
     c, s = unit.tables.checkouts.c, unit.tables.subscriptions.c
-    of = and_(s.customer_id == c.customer_id, s.id == c.subscription_id)
+    ours = and_(c.biller == "tallystick", s.id == c.subscription_id)
+    theirs = and_(
+        c.biller == "provider",
+        s.provider == c.provider,
+        s.account == c.account,
+        s.live == c.live,
+        s.reference == c.payment,
+    )
+    of = and_(s.customer_id == c.customer_id, or_(ours, theirs))
     joined = unit.tables.checkouts.outerjoin(unit.tables.subscriptions, of)
     query = select(c.customer_id, c.id, c.state, c.subscription_id).select_from(joined)
     lost = and_(c.state == "complete", s.id.is_(None))
@@ -44,7 +52,8 @@ def _paid(unit: Unit) -> Rows:
         i.currency == c.currency,
         i.live == c.live,
     )
-    missing = and_(c.state == "complete", c.amount > 0, or_(i.id.is_(None), ~sold))
+    paid_here = and_(c.state == "complete", c.biller == "tallystick", c.amount > 0)
+    missing = and_(paid_here, or_(i.id.is_(None), ~sold))
     kept = and_(c.state.in_(["refunding", "refunded"]), i.id.is_not(None))
     wrong = or_(missing, kept, c.key != "tallystick/" + c.id)
     yield from mappings(unit, query.select_from(joined).where(wrong).order_by(c.id))

@@ -186,6 +186,29 @@ def test_an_upgrade_at_half_time_gives_back_half_and_charges_half(client: Any) -
     assert shop.invoices()[-1].total == 2000
 
 
+def test_a_first_invoice_is_previewed_for_the_second_that_it_begins(client: Any) -> None:
+    """With what is paid once on it; nothing is stored, and no time that has passed is taken."""
+    shop = Shop(client, "2026-04-01")
+    price, product = shop.price(1000), client.v1.products.create({"name": "Set-up"}).id
+    once = {"product": product, "currency": "usd", "unit_amount": 700}
+    fee = client.v1.prices.create(once).id
+    made = client.v1.customers.create({}).id
+    begins = client.v1.customers.retrieve(made).created + 3600
+    asked: Any = {
+        "customer": made,
+        "invoice_items": [{"price": fee, "quantity": 1}],
+        "subscription_details": {"items": [{"price": price}], "start_date": begins},
+    }
+    preview = client.v1.invoices.create_preview(asked)
+    assert misfits(raw(preview)) == []
+    assert [line.amount for line in preview.lines.data] == [1000, 700]
+    assert (preview.amount_due, preview.created) == (1700, begins)
+    assert not client.v1.subscriptions.list({"customer": made}).data
+    past = {**asked, "subscription_details": {"items": [{"price": price}], "start_date": 1}}
+    with pytest.raises(stripe.APIError, match="previews of what began before"):
+        client.v1.invoices.create_preview(past)
+
+
 def test_prorations_wait_for_the_next_invoice(client: Any) -> None:
     shop = Shop(client, "2026-04-01")
     subscription = shop.subscribe(shop.price(1000))

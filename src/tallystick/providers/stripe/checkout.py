@@ -1,7 +1,9 @@
-"""Checkout at Stripe, where we bill: a page on which exactly the quoted amount is paid, once.
+"""Checkout at Stripe.
 
-The prices stand in the page itself (`price_data`), so nothing in Stripe's price list can change
-what was quoted.  What is paid with is kept, so that later invoices can be collected.
+Where we bill, exactly the quoted amount is paid on a page, once: the prices stand in the page
+itself (`price_data`), so nothing in Stripe's price list can change what was quoted.  What is paid
+with is kept, so that later invoices can be collected.  Where Stripe bills, a subscription of its
+own prices is bought on it.
 """
 
 from __future__ import annotations
@@ -17,9 +19,12 @@ from tallystick.providers.stripe.client import our_errors
 from tallystick.providers.stripe.customer import name_payer
 from tallystick.providers.stripe.labels import CHECKOUT, CUSTOMER, KEY, has
 from tallystick.providers.stripe.once import make_once
+from tallystick.providers.stripe.subscription_page import session_params
 from tallystick.providers.stripe.wire import api_amount, from_api_amount
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import stripe
 
     from tallystick.core.checkout_page import Page
@@ -29,7 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["StripePages"]
 
 _KIND: Final = "checkout session of Stripe"
-_EXPAND: Final = ["payment_intent"]
+_EXPAND: Final = ["payment_intent", "subscription"]
+_ENDED: Final = frozenset({"canceled", "incomplete_expired"})
 _OVER: Final = frozenset({"requires_payment_method", "canceled"})
 
 
@@ -110,12 +116,26 @@ class StripePages:
             payer=id_of(session.customer),
             checkout=session.client_reference_id,
             payment=id_of(session.payment_intent),
+            subscription=id_of(session.subscription),
         )
 
 
 def _params(page: Page, payer: str) -> Any:  # noqa: ANN401 - what the SDK takes
-    code = page.amount.currency.code.lower()
     labels = {KEY: page.key, CHECKOUT: page.checkout, CUSTOMER: page.customer.id}
+    sold = _paid_once(page, labels) if page.sells is None else session_params(page.sells, labels)
+    return {
+        **sold,
+        "customer": payer,
+        "client_reference_id": page.checkout,
+        "success_url": page.success_url,
+        "cancel_url": page.cancel_url,
+        "expires_at": int(page.expires_at.timestamp()),
+        "metadata": labels,
+    }
+
+
+def _paid_once(page: Page, labels: Mapping[str, str]) -> dict[str, Any]:
+    code = page.amount.currency.code.lower()
     prices = [
         {
             "currency": code,
@@ -126,14 +146,8 @@ def _params(page: Page, payer: str) -> Any:  # noqa: ANN401 - what the SDK takes
     ]
     return {
         "mode": "payment",
-        "customer": payer,
-        "client_reference_id": page.checkout,
         "line_items": [{"price_data": price, "quantity": 1} for price in prices],
-        "payment_intent_data": {"setup_future_usage": "off_session", "metadata": labels},
-        "success_url": page.success_url,
-        "cancel_url": page.cancel_url,
-        "expires_at": int(page.expires_at.timestamp()),
-        "metadata": labels,
+        "payment_intent_data": {"setup_future_usage": "off_session", "metadata": dict(labels)},
     }
 
 
@@ -142,12 +156,25 @@ def _state_of(
 ) -> Literal["open", "processing", "paid", "failed", "expired"]:
     if session.status != "complete":
         return "expired" if session.status == "expired" else "open"
+    if session.mode == "subscription":
+        return _state_of_sold(session)
     payment = session.payment_intent
     if payment is None or isinstance(payment, str):
         return "processing"
     if session.payment_status == "paid" and payment.status == "succeeded":
         return "paid"
     return "failed" if payment.status in _OVER else "processing"
+
+
+def _state_of_sold(
+    session: stripe.checkout.Session,
+) -> Literal["processing", "paid", "failed"]:
+    if session.subscription is None:
+        return "processing"
+    if session.payment_status in {"paid", "no_payment_required"}:
+        return "paid"
+    sold = session.subscription
+    return "failed" if not isinstance(sold, str) and sold.status in _ENDED else "processing"
 
 
 def _amount_of(session: stripe.checkout.Session) -> Money:

@@ -10,7 +10,7 @@ from tallystick.core.provider_event import Fetched
 from tallystick.errors import NotFound, OutcomeUnknown, SetupError
 from tallystick.providers.stripe.abilities import ABILITIES
 from tallystick.providers.stripe.client import API_VERSION, open_client, our_errors
-from tallystick.providers.stripe.labels import INTENT, has
+from tallystick.providers.stripe.labels import CHECKOUT, INTENT, has
 from tallystick.providers.stripe.marks import moved, seen_of, told_of
 from tallystick.providers.stripe.webhook import event_of, verify
 
@@ -98,4 +98,5 @@ class StripeEvents:
             asked_at=at,
             moved=moved(kind, tree),
             intent=has(tree.get("metadata"), INTENT),
+            checkout=has(tree.get("metadata"), CHECKOUT),
         )

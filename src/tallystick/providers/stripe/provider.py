@@ -13,12 +13,14 @@ from tallystick.providers.stripe.meter_events import MeterEvents
 from tallystick.providers.stripe.page import cancel_page, look_up_page
 from tallystick.providers.stripe.payment import cancel_payment, collect_payment, look_up_payment
 from tallystick.providers.stripe.refund import cancel_refund, look_up_refund, make_refund
+from tallystick.providers.stripe.subscriptions import StripeSubscriptions
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from tallystick.core.customer import Customer
     from tallystick.core.intent import Charge, Outcome, ProviderAccount, Refund
+    from tallystick.core.lock import Lock
     from tallystick.core.provider import Abilities
     from tallystick.core.usage_report import UsageReport
     from tallystick.providers.stripe.settings import StripeSettings
@@ -42,11 +44,16 @@ _CANCELS: Final = {
 class Stripe:
     """One account of Stripe.  Any number of threads may ask it; nothing is asked at the start."""
 
-    def __init__(self, settings: StripeSettings) -> None:
-        """Open it.  Raises SetupError where the settings do not say which account it is."""
+    def __init__(self, settings: StripeSettings, lock: Lock | None = None) -> None:
+        """Open it; `lock` says what Stripe calls our prices, coupons and codes.
+
+        Raises SetupError where the settings do not say which account it is, or the lock is of
+        another one.
+        """
         self.settings = settings
         self.client = open_client(settings)
         self.pages = StripePages(self.client, settings)
+        self.subscriptions = StripeSubscriptions(settings, lock)
         self._account = settings.provider_account
         self._meters = MeterEvents(self.client)
 

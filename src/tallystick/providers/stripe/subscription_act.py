@@ -17,6 +17,7 @@ from tallystick.core.terms import MOST_SEATS
 from tallystick.core.wording import and_words
 from tallystick.errors import Conflict, InvalidInput
 from tallystick.providers.stripe.subscription import PLAN_KEY
+from tallystick.providers.stripe.subscription_page import AFTER_TRIAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,13 +28,6 @@ if TYPE_CHECKING:
     from tallystick.core.subscription import Subscription
 
 __all__ = ["call_of", "start_call"]
-
-_AFTER_TRIAL: Final[Mapping[str, str]] = {
-    "active": "create_invoice",
-    "paused": "pause",
-    "canceled": "cancel",
-}
-"""What becomes of a trial that ends without a way to pay."""
 
 _PRORATION: Final[Mapping[str, str]] = {
     "invoice_now": "always_invoice",
@@ -83,7 +77,7 @@ def start_call(
         "metadata": {PLAN_KEY: plan.id},
     }
     if move.trial_days is not None:
-        behavior = {"missing_payment_method": _AFTER_TRIAL[move.after_trial]}
+        behavior = {"missing_payment_method": AFTER_TRIAL[move.after_trial]}
         params["trial_period_days"] = move.trial_days
         params["trial_settings"] = {"end_behavior": behavior}
     return ProviderCall("create", params)

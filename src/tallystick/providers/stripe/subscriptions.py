@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import stripe
 
 from tallystick.core.currency import currency
+from tallystick.core.intent import Canceled, Succeeded
 from tallystick.core.money import Money
-from tallystick.errors import Conflict
+from tallystick.errors import Conflict, NotFound, OutcomeUnknown, SetupError
 from tallystick.providers.stripe.abilities import ABILITIES
 from tallystick.providers.stripe.client import open_client, our_errors
-from tallystick.providers.stripe.subscription import mirrored_of
+from tallystick.providers.stripe.refund import make_refund
+from tallystick.providers.stripe.subscription import mirrored_of, price_lines
 from tallystick.providers.stripe.subscription_act import call_of, start_call
+from tallystick.providers.stripe.subscription_page import page_call, preview_params, quoted_of
 from tallystick.providers.stripe.wire import from_api_amount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tallystick.core.catalog import Plan
-    from tallystick.core.intent import ProviderAccount
+    from tallystick.core.coupon import Code, Coupon
+    from tallystick.core.intent import Outcome, ProviderAccount, Refund
+    from tallystick.core.lock import Lock
     from tallystick.core.mirror import Mirrored
     from tallystick.core.move import Move, Start
     from tallystick.core.period import Instant
     from tallystick.core.provider_act import ProviderAct, ProviderCall
+    from tallystick.core.quote import Quoted
     from tallystick.core.subscription import Subscription
     from tallystick.providers.stripe.settings import StripeSettings
 
@@ -37,17 +44,24 @@ _SERVER_ERROR: Final = 500
 class StripeSubscriptions:
     """The subscriptions of one Stripe account, read as mirrors; never called in a transaction.
 
-    `lines` are our price lines by Stripe's ids of prices (`price_lines` gives those of a lock).
+    `lines` are our price lines by Stripe's ids of prices, those of the lock.
     """
 
     name: Final = ABILITIES.name
-    key_hours: Final = 24  # an act, unlike what is collected, is not looked for before it is asked
+    key_hours: Final = 24  # an act leaves nothing by which it could be looked for
 
-    def __init__(self, settings: StripeSettings, lines: Mapping[str, str]) -> None:
-        """Open them.  Raises SetupError where the settings do not say which account it is."""
+    def __init__(self, settings: StripeSettings, lock: Lock | None = None) -> None:
+        """Open them; without a lock, plans are found by the notes of Stripe's prices.
+
+        Raises SetupError where the settings do not say which account it is, or the lock is of
+        another one.
+        """
         self.account: ProviderAccount = settings.provider_account
-        self.lines = dict(lines)
+        self.lines = {} if lock is None else price_lines(lock)
         self.client = open_client(settings)
+        self._settings, self._lock = settings, lock
+        if lock is not None:
+            _check_lock(lock, self.account)
 
     def fetch(self, reference: str, as_of: Instant) -> Mirrored:
         """Fetch one; `as_of` is the time now, before it is asked.
@@ -75,6 +89,72 @@ class StripeSubscriptions:
     def start_call(self, move: Start, payer: str, offers: Mapping[str, Plan[Any]]) -> ProviderCall:
         """Give the call that begins a subscription there.  Raises Conflict."""
         return start_call(move, payer, offers, self.lines)
+
+    def page_call(
+        self, move: Start, coupon: tuple[Coupon, Code | None] | None, plan: Plan[Any]
+    ) -> ProviderCall:
+        """Give what a page sells, by the lock.  Raises Conflict, naming what Stripe has not."""
+        names = {line: price for price, line in self.lines.items()}
+        return page_call(move, coupon, plan, names, self._lock)
+
+    def preview(self, call: ProviderCall, payer: str, at: Instant) -> Quoted:
+        """Give the first invoice of what a page sells, as Stripe reckons it for that second.
+
+        Raises OutcomeUnknown, SetupError; Conflict for what Stripe refuses.
+        """
+        params: Any = preview_params(call, payer, at)
+        with our_errors("preview of Stripe"):
+            made = self.client.v1.invoices.create_preview(params).to_dict(for_json=True)
+        return quoted_of(made, self.lines, at)
+
+    def give_up(self, refund: Refund) -> Outcome:
+        """Cancel a subscription at once, and give back what was paid for it.
+
+        Each payment is given back under a key of its own that is made of the refund's.  Where none
+        was made it is Canceled.  A repeat does the rest.
+
+        Raises OutcomeUnknown, SetupError, Conflict.
+        """
+        reference = refund.payment
+        try:
+            if self.fetch_raw(reference)["status"] not in {"canceled", "incomplete_expired"}:
+                with our_errors("subscription of Stripe", reference):
+                    self.client.v1.subscriptions.cancel(reference)
+        except NotFound as unseen:
+            raise OutcomeUnknown(f"Stripe does not show {reference} yet") from unseen
+        back: Outcome = Canceled(reference=reference)
+        for payment, amount in self._paid(reference):
+            one = replace(refund, key=f"{refund.key}/{payment}", payment=payment, amount=amount)
+            done = make_refund(self.client, self._settings, one)
+            if not isinstance(done, Succeeded):
+                return done
+            back = done
+        return back
+
+    def _paid(self, reference: str) -> list[tuple[str, Money]]:
+        """Give what was paid on the invoices of a subscription, by its payments."""
+        params: Any = {
+            "subscription": reference,
+            "status": "paid",
+            "limit": _PAGE,
+            "expand": ["data.payments"],
+        }
+        with our_errors("invoice of Stripe", reference):
+            found = [
+                each.to_dict(for_json=True)
+                for each in self.client.v1.invoices.list(params).auto_paging_iter()
+            ]
+        return [
+            (
+                str(each["payment"]["payment_intent"]),
+                from_api_amount(each["amount_paid"], currency(str(each["currency"]).upper())),
+            )
+            for invoice in found
+            for each in (invoice.get("payments") or {"data": ()})["data"]
+            if each["status"] == "paid"
+            and each["amount_paid"]
+            and each["payment"].get("payment_intent")
+        ]
 
     def ask(self, act: ProviderAct) -> str:
         """Ask for an act; to the same key it is done once.  Gives the subscription's name there.
@@ -149,3 +229,12 @@ class StripeSubscriptions:
                 yield as_of, found
                 after = {"starting_after": str(found[-1]["id"])}
             more = page.has_more and bool(found)
+
+
+def _check_lock(lock: Lock, account: ProviderAccount) -> None:
+    told = (lock.provider, lock.account or account.id, lock.livemode in {None, account.live})
+    if told != (ABILITIES.name, account.id, True):
+        raise SetupError(
+            f"the lock file of {lock.environment} is of {lock.provider} {lock.account}, not of"
+            f" account {account.id}: name the lock file of this one in TALLYSTICK_STRIPE_LOCK"
+        )

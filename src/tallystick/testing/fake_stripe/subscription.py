@@ -27,6 +27,7 @@ __all__ = [
     "new_item",
     "new_subscription",
     "next_end",
+    "once",
     "plan_of",
     "set_period",
     "started",
@@ -45,10 +46,15 @@ _NULLS: Final = (
 _LONGEST_TRIAL: Final = 730
 
 
-def new_subscription(account: Account, params: Thing, *, kept: bool = True) -> Thing:
-    """Begin a subscription, without billing it yet.  Raises Refused, and changes nothing then."""
+def new_subscription(
+    account: Account, params: Thing, *, kept: bool = True, at: int | None = None
+) -> Thing:
+    """Begin a subscription, now or `at` then, without billing it yet.
+
+    Raises Refused, and changes nothing then.
+    """
     customer = account.given("customer", params.get("customer", ""), "customer")
-    at = account.now(customer["test_clock"])
+    at = account.now(customer["test_clock"]) if at is None else at
     _check_terms(account, params, customer)
     wanted = account.new_id("sub")
     items = _items(account, params.get("items", []), wanted, at)
@@ -269,7 +275,7 @@ def _bill_start(account: Account, subscription: Thing, params: Thing) -> None:
     customer = account.of("customer")[subscription["customer"]]
     note = "Trial period for" if subscription["status"] == "trialing" else ""
     lines = licensed_lines(account, subscription, note)
-    lines += [_once(account, one, at) for one in params.get("add_invoice_items", [])]
+    lines += [once(account, one, at) for one in params.get("add_invoice_items", [])]
     behavior = params.get("payment_behavior", "allow_incomplete")
     free = sum(line["amount"] for line in lines) <= 0
     automatic = subscription["collection_method"] == "charge_automatically"
@@ -306,7 +312,8 @@ def _check_method(subscription: Thing, customer: Thing) -> None:
         )
 
 
-def _once(account: Account, given: Thing, at: int) -> Thing:
+def once(account: Account, given: Thing, at: int) -> Thing:
+    """Charge a price that is paid once, on the first invoice."""
     price, quantity = account.of("price")[given["price"]], Decimal(given.get("quantity", 1))
     item: dict[str, Any] = {"price": price, "metadata": given.get("metadata", {})}
     line = line_of_period(account, {**item, "subscription": None, "id": None}, quantity, (at, at))

@@ -21,6 +21,7 @@ from tallystick.testing.fake_stripe.subscription import (
     licensed_lines,
     new_item,
     new_subscription,
+    once,
     plan_of,
     set_period,
     started,
@@ -222,13 +223,20 @@ def _resume(account: Account, call: Call) -> Thing:
     return subscription
 
 
+_PREVIEWED: Final = frozenset(
+    ("items", "proration_behavior", "proration_date", "start_date", "trial_end")
+)
+
+
 def _preview(account: Account, call: Call) -> Thing:
     params = call.params
     details = params.get("subscription_details", {})
-    if details.keys() - {"items", "proration_behavior", "proration_date", "trial_end"}:
+    if details.keys() - _PREVIEWED:
         raise unsupported("previews with such subscription_details")
     if "subscription" not in params:
         return _preview_new(account, params, details)
+    if "invoice_items" in params or "start_date" in details:
+        raise unsupported("previews of a change with invoice_items or start_date")
     subscription = _live(account, params["subscription"])
     at = account.now(subscription["test_clock"])
     items = _after(account, subscription, details.get("items", []), at)
@@ -250,9 +258,18 @@ def _preview_new(account: Account, params: Thing, details: Thing) -> Thing:
     terms = {"customer": params["customer"], "items": details.get("items", [])}
     if "trial_end" in details:
         terms["trial_end"] = details["trial_end"]
-    subscription = new_subscription(account, terms, kept=False)
+    given = params.get("invoice_items", [])
+    for one in given:
+        if one.keys() - {"price", "quantity"}:
+            raise unsupported("previews with such invoice_items")
+    start = details.get("start_date")
+    if start is not None and start < account.now():
+        raise unsupported("previews of what began before")
+    terms["add_invoice_items"] = given
+    subscription = new_subscription(account, terms, kept=False, at=start)
     note = "Trial period for" if subscription["status"] == "trialing" else ""
     lines = licensed_lines(account, subscription, note)
+    lines += [once(account, one, subscription["created"]) for one in given]
     return _shown(account, subscription, lines, subscription["created"], params)
 
 
@@ -354,7 +371,9 @@ ROUTES: Final = (
         "/v1/invoices/create_preview",
         "InvoiceCreatePreviewParams",
         _preview,
-        frozenset(("customer", "discounts", "subscription", "subscription_details")),
+        frozenset(
+            ("customer", "discounts", "invoice_items", "subscription", "subscription_details")
+        ),
     ),
 )
 """What is asked of subscriptions."""

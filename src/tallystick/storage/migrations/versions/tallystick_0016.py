@@ -95,7 +95,8 @@ MADE: Final = (
         ),
         CONSTRAINT ck_{p}checkouts_payment CHECK (
             (payment IS NOT NULL) = (
-                state = 'complete' AND amount > 0 OR state IN ('refunding', 'refunded')
+                state = 'complete' AND (amount > 0 OR biller = 'provider')
+                OR state IN ('refunding', 'refunded')
             )
         ),
         CONSTRAINT ck_{p}checkouts_refund CHECK (
