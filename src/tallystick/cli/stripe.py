@@ -9,6 +9,7 @@ from tallystick.cli import (
     stripe_events,
     stripe_import,
     stripe_mirror,
+    stripe_shadow,
     stripe_usage,
 )
 
@@ -28,6 +29,7 @@ for _command in (
     *stripe_book.COMMANDS,
     *stripe_import.COMMANDS,
     *stripe_mirror.COMMANDS,
+    *stripe_shadow.COMMANDS,
     *stripe_usage.COMMANDS,
 ):
     stripe.command(_command.__name__.rstrip("_"))(_command)
