@@ -235,7 +235,7 @@ def test_a_quarter_read_as_a_month_is_not_reckoned(sales: Sales) -> None:
 
 
 def test_what_cannot_be_reckoned_is_named_and_counted_apart(sales: Sales) -> None:
-    sales.v1.invoiceitems.create(
+    sales.v1.invoice_items.create(
         {"customer": sales.payer, "amount": 5000, "currency": "usd", "description": "Consulting"}
     )
     invoice = sales.v1.invoices.create(
@@ -278,14 +278,14 @@ def test_a_coupon_that_is_gone_is_not_reckoned(sales: Sales) -> None:
 
 def test_only_finalised_invoices_are_read_the_last_ones_first(sales: Sales) -> None:
     sales.sell("basic")
-    sales.pass_days(62)
+    sales.pass_days(59)
     assert len(sales.compare()) == 2  # the third is a draft for an hour
     sales.shop.clock.advance(timedelta(hours=2))
     all_ = sales.compare()
     assert [each.invoice.id for each in sales.compare(limit=2)] == [
         each.invoice.id for each in all_[:2]
     ]
-    assert len(sales.compare(since=all_[0].invoice.at)) == 1
+    assert (len(all_), len(sales.compare(since=all_[0].invoice.at))) == (3, 1)
     with pytest.raises(InvalidInput, match="limit"):
         sales.compare(limit=0)
 
