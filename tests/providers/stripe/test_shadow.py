@@ -276,6 +276,19 @@ def test_a_coupon_that_is_gone_is_not_reckoned(sales: Sales) -> None:
     assert made.id in compared.lines[0].reason
 
 
+def test_all_lines_of_a_long_invoice_are_read(sales: Sales) -> None:
+    product = sales.shop.price("basic")["product"]
+    each = {"product": product, "currency": "usd", "recurring": {"interval": "month"}}
+    items = [
+        {"price": sales.v1.prices.create({**each, "unit_amount": 100 + number}).id}
+        for number in range(15)
+    ]
+    given = [{"coupon": "tenth"}]
+    sales.v1.subscriptions.create({"customer": sales.payer, "items": items, "discounts": given})
+    (compared,) = sales.compare()
+    assert (len(compared.lines), compared.verdict, compared.reason) == (15, "equal", "")
+
+
 def test_only_finalised_invoices_are_read_the_last_ones_first(sales: Sales) -> None:
     sales.sell("basic")
     sales.pass_days(59)
