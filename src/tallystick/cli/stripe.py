@@ -9,6 +9,7 @@ from tallystick.cli import (
     stripe_events,
     stripe_import,
     stripe_mirror,
+    stripe_shadow,
     stripe_usage,
 )
 
@@ -18,8 +19,9 @@ stripe = typer.Typer(
     name="stripe",
     help="Sell through Stripe: the price list there, made like the catalogue.\n\n"
     "TALLYSTICK_STRIPE_KEY holds the secret key of the account. `plan` shows what `apply` would "
-    "do, `pull` takes over what was made by hand, `drift` is for a nightly job. What Stripe calls "
-    "each line stands in the lock file beside the catalogue, one for each environment.",
+    "do, `pull` takes over what was made by hand, `drift` is for a nightly job; `import` and "
+    "`shadow` are for who sells there already. What Stripe calls each line stands in the lock file "
+    "beside the catalogue, one for each environment.",
     no_args_is_help=True,
 )
 """The commands under `tallystick stripe`; each file of them names its own."""
@@ -28,6 +30,7 @@ for _command in (
     *stripe_book.COMMANDS,
     *stripe_import.COMMANDS,
     *stripe_mirror.COMMANDS,
+    *stripe_shadow.COMMANDS,
     *stripe_usage.COMMANDS,
 ):
     stripe.command(_command.__name__.rstrip("_"))(_command)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tallystick.providers.stripe.book_run import Comparison
     from tallystick.providers.stripe.provider import Stripe
 
-__all__ = ["COMMANDS", "Live", "open_book", "open_provider"]
+__all__ = ["COMMANDS", "Live", "environment_named", "open_book", "open_provider"]
 
 _File = Annotated[str | None, typer.Argument(help="The catalogue.", show_default=False)]
 
@@ -112,7 +112,7 @@ def pull(
     from tallystick.providers.stripe.book_run import pulled
 
     found, book = opened(file, environment, locked=False), open_book(live=live)
-    name = _named(environment, live=live)
+    name = environment_named(environment, live=live)
     path = lock_path(found.path, name)
     got = pulled(book, found.catalog, read_lock(path), environment=name, at=_now())
     write_lock(path, got.lock)
@@ -193,6 +193,15 @@ def open_book(*, live: bool, named: bool = True) -> Book:
     return book
 
 
+def environment_named(environment: str | None, *, live: bool) -> str:
+    """Give the environment whose lock file counts.  Raises Usage for live mode without a name."""
+    from tallystick.app.catalog import DEFAULT_ENVIRONMENT
+
+    if live and environment is None:
+        raise Usage("name the environment of live mode, as --environment production")
+    return environment or DEFAULT_ENVIRONMENT
+
+
 def _compared(
     file: str | None, environment: str | None, *, live: bool
 ) -> tuple[Comparison, Opened, Book]:
@@ -201,7 +210,7 @@ def _compared(
 
     found = opened(file, environment)
     catalog, book = found.ready(), open_book(live=live)
-    name = _named(environment, live=live)
+    name = environment_named(environment, live=live)
     lock = read_lock(lock_path(found.path, name))
     try:
         return compared(book, catalog, lock, environment=name, at=_now()), found, book
@@ -242,15 +251,6 @@ def _warn_problems(problems: Iterable[Problem]) -> None:
 
 def _count(steps: int) -> str:
     return f"{steps} step{'' if steps == 1 else 's'}"
-
-
-def _named(environment: str | None, *, live: bool) -> str:
-    """Give the environment.  Raises Usage for live mode in one that nobody named."""
-    from tallystick.app.catalog import DEFAULT_ENVIRONMENT
-
-    if live and environment is None:
-        raise Usage("name the environment of live mode, as --environment production")
-    return environment or DEFAULT_ENVIRONMENT
 
 
 def _now() -> Instant:

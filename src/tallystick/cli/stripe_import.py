@@ -1,4 +1,4 @@
-"""`tallystick stripe import`: a catalogue from an account that sells already."""
+"""`tallystick stripe import`: an account that sells already, taken over."""
 
 from __future__ import annotations
 
@@ -34,15 +34,22 @@ def import_(
     tables: Prefix = "tallystick_",
     schema: Schema = None,
 ) -> None:
-    """Write a catalogue from the products, prices, coupons and codes of an account.
+    """Take over an account that sells already: its price list as a catalogue, then who pays it.
 
-    With --customers or --subscriptions these are taken over into the database instead.
+    1. `stripe import billing.yaml` writes the catalogue, once.
+    2. `stripe pull` and `stripe drift` say which price is which line, and what differs.
+    3. `stripe shadow` reckons again what was billed.
+    4. `stripe import --customers --subscriptions` mirrors who pays into the database.
+    5. `stripe reconcile`, every night, says what differs there.
 
-    Lines have Stripe's price ids, so that `pull` finds each. What a catalogue cannot express is
-    named, and the rest is written. A licensed price is taken as a flat fee: write `type: per_seat`
-    where seats are sold. An existing file is never overwritten.
+    With FILE: lines have Stripe's price ids, so that `pull` finds each. What a catalogue cannot
+    express is named, and the rest is written. A licensed price is taken as a flat fee: write
+    `type: per_seat` where seats are sold. An existing file is never overwritten.
 
-    Exit status: 0, or 1 where something was left out.
+    With --customers or --subscriptions: Stripe goes on billing them, and they are gated and metered
+    here. Typed again it goes on where it was cut off; done twice it changes nothing.
+
+    Exit status: 0, or 1 where something was left out, which is named.
     """
     from tallystick.providers.stripe.book_import import imported
 

@@ -393,6 +393,36 @@ def test_usage_is_billed_at_the_end_of_its_period(client: Any) -> None:
     assert [line.amount for line in shop.invoices()[-1].lines.data] == [0, 1000]
 
 
+def test_an_invoice_shows_its_first_ten_lines_and_lists_all(client: Any) -> None:
+    shop = Shop(client, "2026-01-01")
+    shop.subscribe(*(shop.price(100 + number) for number in range(12)))
+    (invoice,) = shop.invoices()
+    assert (len(invoice.lines.data), invoice.lines.has_more, invoice.total) == (10, True, 1266)
+    (listed,) = client.v1.invoices.list({"expand": ["data.lines.data.discounts"]}).data
+    assert (len(listed.lines.data), listed.lines.has_more) == (10, True)
+    found = client.v1.invoices.line_items.list(invoice.id, {"limit": 5}).auto_paging_iter()
+    assert [line.amount for line in found] == [100 + number for number in range(12)]
+
+
+def test_usage_in_a_trial_is_not_charged(client: Any) -> None:
+    shop = Shop(client, "2026-01-01")
+    meter = client.v1.billing.meters.create(
+        {"display_name": "Calls", "event_name": "call", "default_aggregation": {"formula": "sum"}}
+    )
+    recurring = {"interval": "month", "usage_type": "metered", "meter": meter.id}
+    product = {"product": shop.product, "currency": "usd", "unit_amount": 100}
+    calls = client.v1.prices.create({**product, "recurring": recurring}).id
+    shop.subscribe(shop.price(1000), calls, trial_period_days=14)
+    payload = {"stripe_customer_id": shop.customer, "value": "5"}
+    client.v1.billing.meter_events.create({"event_name": "call", "payload": payload})
+    shop.until("2026-01-16")
+    assert [line.amount for line in shop.invoices()[-1].lines.data] == [1000]
+    payload = {"stripe_customer_id": shop.customer, "value": "2"}
+    client.v1.billing.meter_events.create({"event_name": "call", "payload": payload})
+    shop.until("2026-02-16")
+    assert [line.amount for line in shop.invoices()[-1].lines.data] == [200, 1000]
+
+
 @pytest.mark.parametrize(
     ("coupon", "totals"),
     [

@@ -25,9 +25,10 @@ from tallystick.providers.stripe.wire import decimals, from_api_amount
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from tallystick.core.price import Price
     from tallystick.providers.stripe.book import Found
 
-__all__ = ["Imported", "imported"]
+__all__ = ["Imported", "imported", "read_price"]
 
 _NO_LETTER: Final = re.compile(r"[^a-z0-9]+")
 _FEE: Final = ":setup_fee"
@@ -59,6 +60,37 @@ def imported(held: Iterable[Found]) -> Imported:
     tree["products"] = reader.products
     reader.refused += _taken_out(tree)
     return Imported(tree=tree, refused=tuple(reader.refused))
+
+
+def read_price(price: Found) -> Price:
+    """Read one price by itself, archived or not: what is licensed or paid once, by the piece.
+
+    Raises InvalidInput for what we cannot express.
+    """
+    terms = price.terms
+    unit = decimals(currency(terms["currency"]))
+    line = {"id": price.id, **_shape(price, unit)}
+    if terms["usage"] == "metered":
+        line |= {"meter": "usage", "unit": "unit"}
+    else:
+        line["type"] = "per_seat"
+    every = _cadence(price) if terms["interval"] is not None else {"interval": "month"}
+    tree = {
+        "dialect": "tallystick",
+        "meters": [{"key": "usage"}],
+        "products": [
+            {
+                "id": "product",
+                "name": "product",
+                "currency": terms["currency"],
+                "plans": [{"id": "plan", "name": "plan", **every, "prices": [line]}],
+            }
+        ],
+    }
+    try:
+        return read_catalog(tree)["plan"].prices[0]
+    except InvalidCatalog as refused:
+        raise InvalidInput(refused.problems[0].text) from None
 
 
 def _taken_out(tree: dict[str, Any]) -> Iterator[tuple[str, str]]:

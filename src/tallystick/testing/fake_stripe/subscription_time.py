@@ -156,8 +156,10 @@ def _usage_lines(account: Account, subscription: Thing) -> list[Thing]:
     lines = []
     for item in subscription["items"]["data"]:
         recurring = item["price"]["recurring"]
-        if recurring["usage_type"] == "metered" and subscription["status"] != "trialing":
-            period = item["current_period_start"], item["current_period_end"]
+        period = item["current_period_start"], item["current_period_end"]
+        # Source: docs.stripe.com/billing/subscriptions/trials: usage in a trial is not charged.
+        free = subscription["trial_end"] is not None and period[0] < subscription["trial_end"]
+        if recurring["usage_type"] == "metered" and not free:
             meter = account.of("billing.meter")[recurring["meter"]]
             used = metered(account, meter, subscription["customer"], *period)
             lines.append(line_of_period(account, item, max(used, Decimal(0)), period))

@@ -31,6 +31,7 @@ _EXPANDABLE: Final = frozenset(
     )
 )
 _DEEPEST: Final = 4
+_FIRST_LINES: Final = 10
 
 
 def shown(account: Account, thing: Thing, expand: Iterable[str] = ()) -> Thing:
@@ -41,7 +42,22 @@ def shown(account: Account, thing: Thing, expand: Iterable[str] = ()) -> Thing:
         if len(names) - (names[0] == "data") > _DEEPEST:
             raise Refused("You cannot expand more than 4 levels of a property.", param="expand")
         _expand(account, copy, thing, names)
+    _cut(copy)
     return copy
+
+
+def _cut(copy: Any) -> None:  # noqa: ANN401 - JSON
+    """Leave the first lines of each invoice; its list of lines has them all, page by page."""
+    for part in copy.values() if isinstance(copy, dict) else copy:
+        if isinstance(part, dict | list):
+            _cut(part)
+    if isinstance(copy, dict) and copy.get("object") == "invoice":
+        lines = copy["lines"]
+        copy["lines"] = {
+            **lines,
+            "data": lines["data"][:_FIRST_LINES],
+            "has_more": len(lines["data"]) > _FIRST_LINES,
+        }
 
 
 def _stripped(account: Account, thing: Any) -> Any:  # noqa: ANN401 - a value of JSON
