@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tallystick.app.inbox_mirror import apply_subscription
+from tallystick.app.inbox_money_back import MONEY_BACK_APPLIERS
 from tallystick.app.inbox_payments import PAYMENT_APPLIERS
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ __all__ = ["APPLIERS"]
 
 APPLIERS: Final[Mapping[str, Applier]] = {
     **PAYMENT_APPLIERS,
+    **MONEY_BACK_APPLIERS,
     "subscription": apply_subscription,
 }
 """What is made of each kind; events of any other are kept, and change nothing."""
