@@ -91,11 +91,15 @@ class StripeEvents:
             return None
         if tree.get("id") != id_ or tree.get("livemode", self.account.live) != self.account.live:
             raise OutcomeUnknown(f"Stripe answered with another object than {kind} {id_}")
+        return self.fetched(kind, tree, at)
+
+    def fetched(self, kind: str, tree: Mapping[str, Any], at: Instant) -> Fetched:
+        """Give an object that Stripe showed, with what is read of it."""
         return Fetched(
             provider=self.name,
             account=self.account,
             kind=kind,
-            id=id_,
+            id=str(tree["id"]),
             tree=tree,
             seen=seen_of(kind, tree),
             asked_at=at,
