@@ -6,6 +6,7 @@ And a crash at any boundary of SQL, in receiving and in reading, loses and repea
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,10 @@ def test_every_order_ends_in_one_state(name: str, here: Place, count: Count) -> 
     here.keep()
     wanted = told(played, here, lambda telling: telling.tell(range(len(played.events))))
     assert wanted["invoice"][0] == history.status
-    assert {kind: minor for kind, minor, _ in wanted["payments"]} == history.payments
+    booked: Counter[str] = Counter()
+    for kind, minor, _ in wanted["payments"]:
+        booked[kind] += minor
+    assert booked == history.payments
     assert sum(each[-1] != "" for each in wanted["objects"]) == history.alerts
     tried, usual = 0, 12 if here.kind == "sqlite" else 3
     for number, order in enumerate(orders(len(played.events), usual, Random(name))):  # noqa: S311 - the same in each run

@@ -22,10 +22,8 @@ from sqlalchemy import select
 
 from tallystick.core.inbox import SETTLED
 from tallystick.core.intent import Refund
-from tallystick.core.provider_event import Fetched
 from tallystick.errors import NotFound
 from tallystick.providers.stripe.events import StripeEvents
-from tallystick.providers.stripe.marks import moved, seen_of
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.fake_stripe import FakeStripe, talking_to
 from tallystick.wiring import Tallystick
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from tallystick.core.intent import Charge, Outcome
+    from tallystick.core.provider_event import Fetched
     from tests.proof.places import Place
 
 __all__ = ["HISTORIES", "History", "Played", "Telling", "digest", "play"]
@@ -125,19 +124,7 @@ class _Recorded(StripeEvents):
 
     def fetch(self, kind: str, id_: str, at: datetime) -> Fetched | None:
         tree = self._telling.shown(id_)
-        if tree is None:
-            return None
-        return Fetched(
-            provider=self.name,
-            account=self.account,
-            kind=kind,
-            id=id_,
-            tree=tree,
-            seen=seen_of(kind, tree),
-            asked_at=at,
-            moved=moved(kind, tree),
-            intent=(tree.get("metadata") or {}).get("tallystick_intent"),
-        )
+        return None if tree is None else self.fetched(kind, tree, at)
 
 
 class _Recalled(Payments):
@@ -272,12 +259,44 @@ def _refunded(stage: Stage) -> Sequence[Callable[[], object]]:
     return [stage.paid, back]
 
 
+def _refunded_by_hand(stage: Stage) -> Sequence[Callable[[], object]]:
+    def back() -> None:
+        stage.client.v1.refunds.create({"payment_intent": _last(stage), "amount": 300})
+
+    return [stage.collect, back, back]
+
+
+def _refund_failed(stage: Stage) -> Sequence[Callable[[], object]]:
+    def back() -> None:
+        (paid,) = stage.tally.payments.list().items
+        stage.tally.payments.refund(paid.id, "4.00", at=day(2))
+
+    def fail() -> None:
+        (refund,) = stage.fake.account.of("refund")
+        stage.fake.settle(refund, arrives=False)
+
+    return [stage.paid, back, fail]
+
+
 def _disputed(stage: Stage) -> Sequence[Callable[[], object]]:
+    return [lambda: stage.collect("pm_card_createDispute")]
+
+
+def _dispute_lost(stage: Stage) -> Sequence[Callable[[], object]]:
     def close() -> None:
         (dispute,) = stage.fake.account.of("dispute")
         stage.client.v1.disputes.close(dispute)
 
-    return [lambda: stage.collect("pm_card_createDispute"), close]
+    return [*_disputed(stage), close]
+
+
+def _dispute_won(stage: Stage) -> Sequence[Callable[[], object]]:
+    def win() -> None:
+        (dispute,) = stage.fake.account.of("dispute")
+        evidence: Any = {"evidence": {"uncategorized_text": "winning_evidence"}}
+        stage.client.v1.disputes.update(dispute, evidence)
+
+    return [*_disputed(stage), win]
 
 
 def _forged(stage: Stage) -> Sequence[Callable[[], object]]:
@@ -314,7 +333,13 @@ HISTORIES: Final = {
     "comes back": History(_comes_back, "open", {}),
     "failed, recovered": History(_recovered, "paid", {"payment": 1000}),
     "refund": History(_refunded, "paid", {"payment": 1000, "refund": 400}),
+    "refund by hand": History(_refunded_by_hand, "paid", {"payment": 1000, "refund": 600}),
+    "refund fails": History(
+        _refund_failed, "paid", {"payment": 1000, "refund": 400, "refund_failed": 400}, alerts=1
+    ),
     "dispute": History(_disputed, "paid", {"payment": 1000}, alerts=1),
+    "dispute lost": History(_dispute_lost, "uncollectible", {"payment": 1000, "chargeback": 1000}),
+    "dispute won": History(_dispute_won, "paid", {"payment": 1000}),
     "forged": History(_forged, "paid", {"payment": 1000}, alerts=1),
     "long": History(_long, "paid", {"payment": 1000, "refund": 400}),
 }

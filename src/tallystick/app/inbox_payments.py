@@ -1,4 +1,4 @@
-"""Payments, refunds and disputes that a provider told of: to our intents, or to nothing.
+"""Payments, refunds and pages that a provider told of: to our intents, or to nothing.
 
 An object is ours where an intent has it as its reference, or it names an intent that is without
 one.  What it says is not believed: the provider is asked for that very intent, and money counts
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from tallystick.core.intent import Intent, Outcome
     from tallystick.core.period import Instant
     from tallystick.core.provider_event import Fetched
+    from tallystick.ports import Provider
     from tallystick.storage.unit import Unit
 
-__all__ = ["PAYMENT_APPLIERS", "apply_dispute", "apply_payment"]
+__all__ = ["PAYMENT_APPLIERS", "apply_payment", "intent_of", "nothing", "of_another_account"]
 
 _PAGE: Final = "checkout.session"
 
@@ -38,13 +39,13 @@ def apply_payment(room: Room, fetched: Fetched) -> Act:
 
     Raises OutcomeUnknown where two answers are not of one state.
     """
-    intent = room.storage.attempt(lambda unit: _intent_of(unit, fetched), reading=True)
+    intent = room.storage.attempt(lambda unit: intent_of(unit, fetched), reading=True)
     provider = room.providers.get(fetched.provider)
     if intent is None or provider is None:
-        return _nothing(Note(NOT_OURS, f"no payment of ours is {fetched.kind} {fetched.id}"))
-    if (provider.abilities.name, provider.account) != (intent.provider, intent.account):
-        text = f"{intent.id} was asked of {intent.provider}, account {intent.account.id}"
-        return _nothing(Note("OTHER_ACCOUNT", text, alert=True))
+        return nothing(Note(NOT_OURS, f"no payment of ours is {fetched.kind} {fetched.id}"))
+    other = of_another_account(provider, intent)
+    if other is not None:
+        return nothing(other)
     if fetched.moved is None or (intent.reference is None and not fetched.moved):
         # What only calls itself ours ends nothing: who asks by our own key finds out.
         return lambda unit, at: _looked_at_soon(unit, at, intent.id)
@@ -58,6 +59,14 @@ def apply_payment(room: Room, fetched: Fetched) -> Act:
     if isinstance(outcome, Waiting) or isinstance(outcome, Succeeded) is not fetched.moved:
         raise OutcomeUnknown(f"the provider shows {reference} in two ways")
     return lambda unit, at: _booked(unit, at, intent.id, outcome)
+
+
+def of_another_account(provider: Provider, intent: Intent) -> Note | None:
+    """Give an alert where an intent was asked of another account, or of real money for a test."""
+    if (provider.abilities.name, provider.account) == (intent.provider, intent.account):
+        return None
+    text = f"{intent.id} was asked of {intent.provider}, account {intent.account.id}"
+    return Note("OTHER_ACCOUNT", text, alert=True)
 
 
 def _is_one(room: Room, fetched: Fetched, reference: str) -> bool:
@@ -78,7 +87,7 @@ def _other(intent: Intent, fetched: Fetched) -> Act:
     if not fetched.moved:
         return lambda unit, at: _looked_at_soon(unit, at, intent.id)
     text = f"{fetched.id} says that it is {intent.id}, which is {intent.reference}"
-    return _nothing(Note("MISMATCH", text, alert=True))
+    return nothing(Note("MISMATCH", text, alert=True))
 
 
 def _looked_at_soon(unit: Unit, at: Instant, intent_id: str) -> None:
@@ -118,7 +127,8 @@ def _after_the_end(intent: Intent, outcome: Outcome) -> Note | None:
     return None
 
 
-def _intent_of(unit: Unit, fetched: Fetched) -> Intent | None:
+def intent_of(unit: Unit, fetched: Fetched) -> Intent | None:
+    """Give the intent that has an object as its reference, else the one that it names; or None."""
     unit.as_all()
     named = (fetched.provider, fetched.account)
     found = intents.intent_by_reference(unit, *named, _reference(fetched))
@@ -133,13 +143,8 @@ def _reference(fetched: Fetched) -> str:
     return of if isinstance(of, str) else fetched.id
 
 
-def apply_dispute(room: Room, fetched: Fetched) -> Act:  # noqa: ARG001 - the shape of an applier
-    """Tell a person of money that a payer wants back: the books follow what is decided there."""
-    text = f"{fetched.id} is {fetched.tree.get('status')}: look into it at {fetched.provider}"
-    return _nothing(Note("DISPUTE", text, alert=True))
-
-
-def _nothing(note: Note) -> Act:
+def nothing(note: Note) -> Act:
+    """Change nothing, and say why."""
     return lambda unit, at: note  # noqa: ARG005 - the shape of an act
 
 
@@ -147,7 +152,5 @@ PAYMENT_APPLIERS: Final[Mapping[str, Applier]] = {
     "payment_intent": apply_payment,
     "checkout.session": apply_payment,
     "charge": apply_payment,
-    "refund": apply_payment,
-    "dispute": apply_dispute,
 }
-"""What is made of the kinds of objects that move money."""
+"""What is made of the objects by which money comes."""

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tallystick.core.period import Instant
     from tallystick.core.settlement import Transfer
     from tallystick.storage.invoice_rows import Document
+    from tallystick.storage.payments import PaymentKind
     from tallystick.storage.unit import Unit
 
 __all__ = [
@@ -278,16 +279,19 @@ def known_payment(
 
 
 def record_payment(  # noqa: PLR0917 - what a payment is made of
-    unit: Unit, at: Instant, held: Document, kind: str, amount: Money, way: Way
+    unit: Unit, at: Instant, held: Document, kind: PaymentKind, amount: Money, way: Way
 ) -> None:
-    """Store a payment or a refund.  Raises Conflict where its id or key was used before."""
+    """Store a payment, a refund, or that one of them came to nothing.
+
+    Raises Conflict where its id or key was used before.
+    """
     payments.add_payment(
         unit,
         Payment(
             customer=held.invoice.customer,
             id=way.id,
             invoice=held.invoice.id,
-            kind="refund" if kind == "refund" else "payment",
+            kind=kind,
             amount=amount,
             at=to_the_second(at),
             method=text_at(way.method, "method"),

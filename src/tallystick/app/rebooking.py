@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 
 from tallystick.core.given_back import given_back
 from tallystick.core.money import Money
-from tallystick.core.settlement import issued, lost, noted, paid, refunded, shared_credit, voided
+from tallystick.core.settlement import (
+    charged_back,
+    issued,
+    lost,
+    noted,
+    paid,
+    refund_failed,
+    refunded,
+    shared_credit,
+    voided,
+)
 from tallystick.errors import Conflict
 from tallystick.storage.journal import Entry
 
@@ -74,7 +84,7 @@ class Books:
         match kind:
             case "invoice" | "credit_note":
                 transfers = self._issue(self._document(id_))
-            case "payment" | "refund":
+            case "payment" | "refund" | "refund_failed" | "chargeback":
                 transfers = self._pay(id_)
             case "void":
                 stand = self._stand(id_)
@@ -168,9 +178,23 @@ class Books:
             raise Conflict(f"the journal has entries for the payment {id_!r}, which is not there")
         payment = self._payments[id_]
         stand = self._stand(payment.invoice)
-        if payment.kind == "refund":
-            stand.refunded += payment.amount.minor
-            return refunded(payment.amount)
+        match payment.kind:
+            case "payment":
+                return self._paid(stand, payment)
+            case "refund":
+                stand.refunded += payment.amount.minor
+                return refunded(payment.amount)
+            case "refund_failed":
+                stand.refunded -= payment.amount.minor
+                return refund_failed(payment.amount)
+            case "chargeback":
+                expected = 0 if stand.status == "uncollectible" else stand.left
+                stand.paid -= payment.amount.minor
+                stand.status = "uncollectible"
+                lost_now = Money(expected + payment.amount.minor, payment.amount.currency)
+                return charged_back(payment.amount, lost_now)
+
+    def _paid(self, stand: Stand, payment: Payment) -> tuple[Transfer, ...]:
         written_off = stand.status == "uncollectible"
         stand.paid += payment.amount.minor
         stand.settle()

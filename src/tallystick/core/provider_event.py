@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from tallystick.core.inbox import Held, Seen
     from tallystick.core.intent import ProviderAccount
+    from tallystick.core.money import Money
     from tallystick.core.period import Instant
 
 __all__ = ["EventState", "Fetched", "Hint", "ProviderEvent"]
@@ -75,7 +76,8 @@ class Fetched:
     """An object as the provider showed it when it was asked, with what it calls the fields.
 
     `moved` says whether its money moved, or never will; None where that is open, and for what is no
-    money.  `intent` and `checkout` are ids of ours that it names; anybody may have written them.
+    money.  `amount` is how much it is about, None where it does not say that in one figure.
+    `intent` and `checkout` are ids of ours that it names; anybody may have written them there.
     """
 
     provider: str
@@ -86,5 +88,6 @@ class Fetched:
     seen: Seen
     asked_at: Instant
     moved: bool | None = None
+    amount: Money | None = None
     intent: str | None = None
     checkout: str | None = None

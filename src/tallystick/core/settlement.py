@@ -21,6 +21,7 @@ __all__ = [
     "Account",
     "Credited",
     "Transfer",
+    "charged_back",
     "credits_bought",
     "credits_included",
     "credits_lost",
@@ -28,6 +29,7 @@ __all__ = [
     "lost",
     "noted",
     "paid",
+    "refund_failed",
     "refunded",
     "shared_credit",
     "surplus",
@@ -109,6 +111,22 @@ def paid(amount: Money, *, written_off: bool = False) -> tuple[Transfer, ...]:
 def refunded(amount: Money) -> tuple[Transfer, ...]:
     """Give the entries of a refund: what credit notes put to the customer's credit is paid out."""
     return _some(Transfer("balance", "cash", amount))
+
+
+def refund_failed(amount: Money) -> tuple[Transfer, ...]:
+    """Give the entries of a refund that did not arrive: it is to the customer's credit again."""
+    return _some(Transfer("cash", "balance", amount))
+
+
+def charged_back(amount: Money, lost: Money) -> tuple[Transfer, ...]:
+    """Give the entries of a payment that was taken back: it is owed again, and not expected.
+
+    `lost` is what is written off with it: the amount, and what was still owed beside it.
+    """
+    return _some(
+        Transfer("receivable", "cash", amount),
+        Transfer("bad_debt", "receivable", lost),
+    )
 
 
 def surplus(amount: Money) -> tuple[Transfer, ...]:

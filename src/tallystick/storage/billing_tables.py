@@ -230,7 +230,9 @@ def _payments(names: Names) -> Table:
         UniqueConstraint("id"),
         UniqueConstraint(OWNER, "idempotency_key"),
         names.refers("payments", "invoice_id", "invoices"),
-        CheckConstraint("kind IN ('payment', 'refund')", name="kind"),
+        CheckConstraint(
+            "kind IN ('payment', 'refund', 'refund_failed', 'chargeback')", name="kind"
+        ),
         CheckConstraint("amount > 0", name="amount"),
         currency_check(),
         Index(f"ix_{names.prefix}payments_invoice_id", OWNER, "invoice_id"),

@@ -28,6 +28,7 @@ __all__ = [
     "add_intents",
     "clear_aside",
     "due_intent",
+    "fail_refund",
     "given_back",
     "intent_by_id",
     "intent_by_key",
@@ -112,6 +113,14 @@ def clear_aside(unit: Unit, intent: Intent) -> bool:
         "next_at": intent.next_at,
     }
     return unit.connection.execute(asked.values(values)).rowcount == 1
+
+
+def fail_refund(unit: Unit, intent: Intent) -> bool:
+    """Keep that a refund which had succeeded did not arrive, as `intent` says; False for others."""
+    c = unit.tables.intents.c
+    mine = (c.customer_id == intent.customer, c.id == intent.id, c.kind == "refund")
+    asked = update(unit.tables.intents).where(*mine, c.state == "succeeded")
+    return unit.connection.execute(asked.values(_changing(intent))).rowcount == 1
 
 
 def due_intent(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tallystick.storage.invoice_rows import Document, DocumentStatus
     from tallystick.storage.unit import Unit
 
-__all__ = ["add_credited", "add_paid", "add_refunded", "set_status"]
+__all__ = ["add_credited", "add_paid", "add_refunded", "charge_back", "set_status", "take_refunded"]
 
 _OWING: Final = ("open", "uncollectible")
 
@@ -72,6 +72,50 @@ def add_refunded(unit: Unit, customer: str, id_: str, minor: int) -> Document:
     c = unit.tables.invoices.c
     where = c.refunded + literal(minor) <= c.paid
     return _settle(unit, (customer, id_), {"refunded": minor}, where)
+
+
+def take_refunded(unit: Unit, customer: str, id_: str, minor: int) -> Document:
+    """Note that a refund did not arrive.  Raises NotFound; Conflict where less was refunded."""
+    c = unit.tables.invoices.c
+    values = {"refunded": c.refunded - literal(minor)}
+    return _took_back(unit, (customer, id_), minor, values, c.refunded >= literal(minor))
+
+
+def charge_back(unit: Unit, customer: str, id_: str, minor: int) -> Document:
+    """Note that a payment was taken back by its payer: what is left is uncollectible.
+
+    Raises NotFound; Conflict where less was paid and not refunded.
+    """
+    c = unit.tables.invoices.c
+    values = {"paid": c.paid - literal(minor), "status": "uncollectible"}
+    where = c.status.in_((*_OWING, "paid")) & (c.paid - c.refunded >= literal(minor))
+    return _took_back(unit, (customer, id_), minor, values, where)
+
+
+def _took_back(
+    unit: Unit,
+    key: tuple[str, str],
+    minor: int,
+    values: Mapping[str, Any],
+    where: ColumnElement[bool],
+) -> Document:
+    """Take from what happened since, where there is so much in the row at that moment."""
+    if minor <= 0:
+        raise InvalidInput("the amount is to be more than nothing")
+    table = unit.tables.invoices
+    c = table.c
+    asked = update(table).where(c.customer_id == key[0], c.id == key[1], c.kind == "invoice", where)
+    row = unit.connection.execute(asked.values(values).returning(*c)).mappings().first()
+    if row is not None:
+        return document_of(row)
+    found = find_invoice(unit, key[1], customer=key[0])
+    if found is None:
+        raise NotFound("invoice", key[1])
+    raise Conflict(
+        f"of the document {key[1]!r}, which is {found.status}, {found.paid} minor units are paid"
+        f" and {found.refunded} refunded: {minor} is more than can be taken back",
+        id=key[1],
+    )
 
 
 def _settle(

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Payment", "PaymentKind", "add_payment", "payment_by_key", "payments_of"]
 
-PaymentKind: TypeAlias = Literal["payment", "refund"]
-"""Whether money came or went back."""
+PaymentKind: TypeAlias = Literal["payment", "refund", "refund_failed", "chargeback"]
+"""Whether money came or went back.
+
+`refund_failed` is a refund that did not arrive: its money is here again.  A `chargeback` is a
+payment that its payer took back through the bank.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,10 +48,13 @@ def undo(
     functions: Sequence[str] = (),
     statements: Sequence[str] = (),
     columns: Sequence[tuple[str, str]] = (),
+    *,
+    rows: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Drop tables, the last first, where they hold nothing, and take the revision off the log.
 
-    `columns` of tables that stay go as well, each a table and its column, where all are empty.
+    `columns` of tables that stay go as well, each a table and its column, where all are empty, and
+    `rows` name a table and the words of those that could not have been there before.
 
     `functions` are those that PostgreSQL's triggers call; on SQLite a trigger goes with its table.
     `statements` take back what was done to tables that stay, before their columns go.
@@ -63,16 +66,13 @@ def undo(
     if op.get_context().as_sql:
         raise MigrationRefused("going back is not written as SQL: it has to look at the rows first")
     bind(op.get_bind(), ALL)  # else forced row security would show even their owner no row
-    for name in names:
-        full = _named("{s}{p}", tables) + name
-        filled = f"SELECT EXISTS (SELECT 1 FROM {full})"  # noqa: S608 - a name of ours
-        if name != _LOG and op.get_bind().exec_driver_sql(filled).scalar():
-            raise MigrationRefused(f"{full} holds records: they are not dropped")
-    for name, column in columns:
-        full = _named("{s}{p}", tables) + name
-        filled = f"SELECT EXISTS (SELECT 1 FROM {full} WHERE {column} IS NOT NULL)"  # noqa: S608 - names of ours
-        if op.get_bind().exec_driver_sql(filled).scalar():
-            raise MigrationRefused(f"{full} holds {column}: it is not dropped")
+    _refuse_rows(
+        [
+            *((name, "1 = 1", "records: they are not dropped") for name in names if name != _LOG),
+            *((name, f"{of} IS NOT NULL", f"{of}: it is not dropped") for name, of in columns),
+            *((name, words, f"records where {words}: they would not fit") for name, words in rows),
+        ]
+    )
     log = _named("{s}{p}", tables) + _LOG
     op.execute(f"DELETE FROM {log} WHERE revision = '{revision}'")  # noqa: S608 - names of ours
     for name in reversed(names):
@@ -83,6 +83,15 @@ def undo(
         op.execute(_named(statement, tables))
     for name, column in columns:
         op.execute(f"ALTER TABLE {_named('{s}{p}', tables)}{name} DROP COLUMN {column}")
+
+
+def _refuse_rows(looked_for: Sequence[tuple[str, str, str]]) -> None:
+    """Refuse where a table has rows of these words; each comes with what is said of them."""
+    for name, words, why in looked_for:
+        full = _named("{s}{p}", _tables()) + name
+        query = f"SELECT EXISTS (SELECT 1 FROM {full} WHERE {words})"  # noqa: S608 - words of ours
+        if op.get_bind().exec_driver_sql(query).scalar():
+            raise MigrationRefused(f"{full} holds {why}")
 
 
 def _tables() -> Tables:

@@ -96,44 +96,35 @@ def _account(unit: Unit, name: str) -> Subquery:
 
 
 def _receivable(unit: Unit) -> Rows:
-    """Find customers who owe another amount than their open documents say.
-
-    What was refunded without being given back is owed again: so much may be owed beyond.
-    """
-    i, j = unit.tables.invoices.c, unit.tables.journal.c
+    """Find customers who owe another amount than their open documents say."""
+    i = unit.tables.invoices.c
     left = func.sum(i.amount_due - i.paid - i.credited).label("minor")
     mine = (i.customer_id, i.currency)
     open_ = and_(i.kind == "invoice", i.status == "open")
     told = select(*mine, left).where(open_).group_by(*mine).subquery()
-    owner = (j.customer_id, j.currency)
-    back = and_(j.debit == "receivable", j.credit == "cash")
-    refunds = select(*owner, func.sum(j.minor).label("minor")).where(back).group_by(*owner)
-    return _apart(unit, _account(unit, "receivable"), told, refunds.subquery())
+    return _apart(unit, _account(unit, "receivable"), told)
 
 
 def _balances(unit: Unit) -> Rows:
     """Find balances that are not what the journal says."""
     b = unit.tables.balances.c
     told = select(b.customer_id, b.currency, (-b.minor).label("minor")).subquery()
-    return _apart(unit, _account(unit, "balance"), told, None)
+    return _apart(unit, _account(unit, "balance"), told)
 
 
-def _apart(unit: Unit, account: Subquery, told: Subquery, slack: Subquery | None) -> Rows:
-    """Find where an account and what is told of it are apart, by more than the slack."""
+def _apart(unit: Unit, account: Subquery, told: Subquery) -> Rows:
+    """Find where an account and what is told of it are apart."""
     parts = [select(each.c.customer_id, each.c.currency) for each in (account, told)]
     keys = union_all(*parts).subquery()
     query = select(keys.c.customer_id, keys.c.currency).distinct()
     joined: Any = keys
     figures = []
-    for each in (account, told, slack):
-        if each is not None:
-            on = and_(*(each.c[name] == keys.c[name] for name in _KEY))
-            joined = joined.outerjoin(each, on)
-            figures.append(func.coalesce(each.c.minor, 0))
-    apart = figures[0] - figures[1]
-    most = figures[2] if len(figures) > 2 else 0  # noqa: PLR2004 - the third is the slack
+    for each in (account, told):
+        on = and_(*(each.c[name] == keys.c[name] for name in _KEY))
+        joined = joined.outerjoin(each, on)
+        figures.append(func.coalesce(each.c.minor, 0))
     shown = query.add_columns(figures[0].label("journal"), figures[1].label("told"))
-    wrong = or_(apart < 0, apart > most)
+    wrong = figures[0] != figures[1]
     order = (keys.c.customer_id, keys.c.currency)
     return mappings(unit, shown.select_from(joined).where(wrong).order_by(*order))
 
@@ -142,8 +133,10 @@ def _paid(unit: Unit) -> Rows:
     """Find documents of which another amount is paid or refunded than was recorded."""
     i, p = unit.tables.invoices.c, unit.tables.payments.c
     sums = [
-        func.sum(case((p.kind == kind, p.amount), else_=0)).label(kind)
-        for kind in ("payment", "refund")
+        func.sum(case((p.kind == kind, p.amount), (p.kind == undone, -p.amount), else_=0)).label(
+            kind
+        )
+        for kind, undone in (("payment", "chargeback"), ("refund", "refund_failed"))
     ]
     owner = (p.customer_id, p.invoice_id)
     found = select(*owner, *sums).group_by(*owner).subquery()

@@ -19,14 +19,20 @@ __all__ = ["INTENT_CHECKS"]
 def _booked(unit: Unit) -> Rows:
     """Find intents of which more or less is booked than succeeded, and keys of other rows.
 
-    What succeeded and the books refuse is set aside, and not booked yet.
+    What succeeded and the books refuse is set aside, and not booked yet.  A refund that failed
+    after it was booked has a row that takes it back.
     """
     i, p = unit.tables.intents, unit.tables.payments
-    c = i.c
+    c, failed = i.c, p.alias("failed")
+    undone = and_(
+        failed.c.customer_id == c.customer_id,
+        failed.c.idempotency_key == c.key + "/failed",
+        failed.c.kind == "refund_failed",
+    )
     of = and_(p.c.customer_id == c.customer_id, p.c.idempotency_key == c.key)
     counts = and_(c.state == "succeeded", c.set_aside.is_(None))
     wanted = case((counts, c.amount - c.surplus), else_=0)
-    found = func.coalesce(p.c.amount, 0)
+    found = func.coalesce(p.c.amount, 0) - func.coalesce(failed.c.amount, 0)
     other = or_(
         p.c.invoice_id != c.invoice_id,
         p.c.currency != c.currency,
@@ -34,7 +40,8 @@ def _booked(unit: Unit) -> Rows:
     )
     wrong = or_(found != wanted, other, c.key != "tallystick/" + c.id)
     query = select(c.customer_id, c.id, c.state, wanted.label("succeeded"), found.label("booked"))
-    yield from mappings(unit, query.select_from(i.outerjoin(p, of)).where(wrong).order_by(c.id))
+    joined = i.outerjoin(p, of).outerjoin(failed, undone)
+    yield from mappings(unit, query.select_from(joined).where(wrong).order_by(c.id))
 
 
 def _given_back(unit: Unit) -> Rows:

@@ -6,19 +6,22 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from tallystick.core.currency import currency
 from tallystick.core.provider_event import Fetched
-from tallystick.errors import NotFound, OutcomeUnknown, SetupError
+from tallystick.errors import NotFound, OutcomeUnknown, SetupError, TallystickError
 from tallystick.providers.stripe.abilities import ABILITIES
 from tallystick.providers.stripe.client import API_VERSION, open_client, our_errors
 from tallystick.providers.stripe.labels import CHECKOUT, INTENT, has
 from tallystick.providers.stripe.marks import moved, seen_of, told_of
 from tallystick.providers.stripe.webhook import event_of, verify
+from tallystick.providers.stripe.wire import from_api_amount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tallystick.core.inbox import Told
     from tallystick.core.intent import ProviderAccount
+    from tallystick.core.money import Money
     from tallystick.core.period import Instant
     from tallystick.core.provider_event import ProviderEvent
     from tallystick.providers.stripe.settings import StripeSettings
@@ -88,15 +91,31 @@ class StripeEvents:
             return None
         if tree.get("id") != id_ or tree.get("livemode", self.account.live) != self.account.live:
             raise OutcomeUnknown(f"Stripe answered with another object than {kind} {id_}")
+        return self.fetched(kind, tree, at)
+
+    def fetched(self, kind: str, tree: Mapping[str, Any], at: Instant) -> Fetched:
+        """Give an object that Stripe showed, with what is read of it."""
         return Fetched(
             provider=self.name,
             account=self.account,
             kind=kind,
-            id=id_,
+            id=str(tree["id"]),
             tree=tree,
             seen=seen_of(kind, tree),
             asked_at=at,
             moved=moved(kind, tree),
+            amount=_amount_of(tree),
             intent=has(tree.get("metadata"), INTENT),
             checkout=has(tree.get("metadata"), CHECKOUT),
         )
+
+
+def _amount_of(tree: Mapping[str, Any]) -> Money | None:
+    """Give the amount of an object that has one; None where it is none of ours, or none at all."""
+    minor, code = tree.get("amount"), tree.get("currency")
+    if type(minor) is not int or not isinstance(code, str):
+        return None
+    try:
+        return from_api_amount(minor, currency(code.upper()))
+    except TallystickError:
+        return None

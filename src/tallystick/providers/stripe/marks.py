@@ -26,12 +26,11 @@ _ITEM: Final = ("id", "price.id", "quantity", "current_period_start", "current_p
 class _Kind:
     """What of a kind is looked at: fields, each a path; those of its items; how far a status is.
 
-    `status` is the field of the states, and `counted` one that only grows.
+    `status` is the field of the states.
     """
 
     fields: tuple[str, ...]
     reaches: Mapping[str, int] = field(default_factory=dict)
-    counted: str | None = None
     status: str = "status"
     items: bool = False
 
@@ -43,7 +42,6 @@ KINDS: Final[Mapping[str, _Kind]] = {
     ),
     "charge": _Kind(
         ("status", "paid", "amount", "amount_refunded", "refunded", "disputed"),
-        counted="amount_refunded",
     ),
     "refund": _Kind(("status", "amount", "currency"), {"succeeded": 1, "failed": 2, "canceled": 2}),
     "dispute": _Kind(
@@ -117,9 +115,6 @@ def _mark(kind: _Kind, tree: Mapping[str, Any]) -> str:
 
 
 def _reach(kind: _Kind, tree: Mapping[str, Any]) -> int:
-    if kind.counted is not None:
-        counted = tree.get(kind.counted)
-        return counted if type(counted) is int else 0
     reach = kind.reaches.get(str(tree.get(kind.status)), 0)
     if kind is KINDS["checkout.session"] and reach == 1:
         return 2 if tree.get("payment_status") in {"paid", "no_payment_required"} else 1

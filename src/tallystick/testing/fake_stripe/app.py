@@ -13,6 +13,7 @@ from tallystick.testing.fake_stripe.checkout_payment import complete, expire_due
 from tallystick.testing.fake_stripe.delivery import Delivery, send, take_deliveries
 from tallystick.testing.fake_stripe.faults import Seen
 from tallystick.testing.fake_stripe.pages import Shown, page_at
+from tallystick.testing.fake_stripe.refund import settle_refund
 from tallystick.testing.fake_stripe.routes import ROUTES
 from tallystick.testing.fake_stripe.subscription_time import pass_time
 
@@ -58,10 +59,16 @@ class FakeStripe:
             self.catch_up()
             return complete(self.account, self.account.get("checkout.session", session), card, code)
 
-    def settle(self, payment_intent: str, *, arrives: bool = True) -> None:
-        """Let a payment that takes days arrive, or come back.  Raises Refused."""
+    def settle(self, moving: str, *, arrives: bool = True) -> None:
+        """Let a payment that takes days arrive, or come back, and a refund come back.
+
+        Raises Refused.
+        """
         with self._lock:
-            intent = self.account.get("payment_intent", payment_intent)
+            if moving.startswith("re_"):
+                settle_refund(self.account, self.account.get("refund", moving), arrives=arrives)
+                return
+            intent = self.account.get("payment_intent", moving)
             settle(self.account, intent, arrives=arrives)
 
     def show(self, asked: Asked) -> Shown | None:

@@ -22,6 +22,8 @@ _NULLS: Final = (
     *("statement_descriptor", "statement_descriptor_suffix", "transfer_data", "transfer_group"),
 )
 
+_DECIDED: Final = {"winning_evidence": "won", "losing_evidence": "lost"}
+
 
 def new_charge(account: Account, intent: Thing, method: Thing, card: Card, at: int) -> Thing:
     """Charge what a payment intent asks for, and keep how the card answered."""
@@ -130,6 +132,20 @@ def _dispute(account: Account, call: Call) -> Thing:
     return account.get("dispute", call.ids[0])
 
 
+def _answer(account: Account, call: Call) -> Thing:
+    """Take evidence; its text decides, as in Stripe's test mode."""
+    dispute = account.get("dispute", call.ids[0])
+    text = call.params.get("evidence", {}).get("uncategorized_text")
+    dispute["evidence"] |= {"uncategorized_text": text}
+    if not call.params.get("submit", True):
+        emit(account, "charge.dispute.updated", dispute)
+        return dispute
+    dispute["status"] = _DECIDED.get(str(text), "under_review")
+    over = dispute["status"] in _DECIDED.values()
+    emit(account, f"charge.dispute.{'closed' if over else 'updated'}", dispute)
+    return dispute
+
+
 def _close(account: Account, call: Call) -> Thing:
     dispute = account.get("dispute", call.ids[0])
     dispute["status"] = "lost"
@@ -142,6 +158,13 @@ ROUTES: Final = (
     Route("GET", "/v1/charges/{id}", "ChargeRetrieveParams", _retrieve),
     Route("GET", "/v1/disputes", "DisputeListParams", listing("dispute")),
     Route("GET", "/v1/disputes/{id}", "DisputeRetrieveParams", _dispute),
+    Route(
+        "POST",
+        "/v1/disputes/{id}",
+        "DisputeUpdateParams",
+        _answer,
+        frozenset(("evidence", "evidence.uncategorized_text", "submit")),
+    ),
     Route("POST", "/v1/disputes/{id}/close", "DisputeCloseParams", _close),
 )
 """What is asked of charges and of disputes."""

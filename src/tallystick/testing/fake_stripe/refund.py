@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tallystick.testing.fake_stripe.account import Account, Thing
     from tallystick.testing.fake_stripe.route import Call
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "settle_refund"]
 
 _NULLS: Final = (
     *("balance_transaction", "customer_account", "receipt_number", "source_transfer_reversal"),
@@ -50,6 +50,23 @@ def _create(account: Account, call: Call) -> Thing:
     emit(account, "refund.created", refund)
     emit(account, "charge.refunded", charge)
     return refund
+
+
+def settle_refund(account: Account, refund: Thing, *, arrives: bool) -> None:
+    """Let a refund come back, as the bank does days later (test card 4000 0000 0000 5126).
+
+    What came back can be refunded again.  One that arrives stays as it is.  Raises Refused.
+    """
+    if refund["status"] != "succeeded":
+        raise Refused(f"This refund ({refund['id']}) is {refund['status']} already.")
+    if arrives:
+        return
+    refund |= {"failure_reason": "lost_or_stolen_card", "status": "failed"}
+    charge = account.of("charge")[refund["charge"]]
+    charge["amount_refunded"] -= refund["amount"]
+    charge["refunded"] = False
+    emit(account, "refund.updated", refund)
+    emit(account, "refund.failed", refund)
 
 
 def _charge(account: Account, params: Thing) -> Thing:
