@@ -40,7 +40,7 @@ __all__ = ["Terminal"]
 
 _SHOWN: Final = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 _WRITTEN: Final = "127.0.0.1:8000"
-_SHORT: Final = re.compile(r"\b(?P<begins>tsq1\.|[a-z]+_(?:test_)?)\.\.\.")
+_SHORT: Final = re.compile(r"\b(?:tsq1|[a-z]+_(?:test_)?)\.\.\.")
 _SERVED: Final = re.compile(r"http://(127\.0\.0\.1:\d+)/docs")
 _HOOKS: Final = "/api/v1/webhooks/stripe"
 _PATIENCE: Final = 60  # seconds

@@ -245,7 +245,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def terminal(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal | None]:
+def terminal(
+    page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Terminal | None]:
     """A fake Stripe for the pages about an account: only key, secret and address differ."""
     if page.name not in ACCOUNT:
         yield None
