@@ -5,7 +5,8 @@ of examples/.  What a sample is, its first word says:
 
 * `python` runs; with `>>>` its answers are compared as doctest does;
 * `console` runs each line after `$` that starts with `tallystick` and compares what follows;
-  of `make` the target must exist; other commands are for the reader;
+  of `make` the target must exist; other commands are for the reader, but on the pages that need
+  an account of Stripe (`tests/docs_terminal.py`);
 * `json`, `jsonl`, `toml` and `yaml` must parse, and are written down with ` file=NAME`.
 
 Where whole lines of an answer are left out, `...` stands for them.  A sample that cannot run says
@@ -29,8 +30,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tallystick.system import SystemClock
 from tallystick.testing.fake_stripe import FakeStripe, running
 from tests.commands import run_command
+from tests.docs_terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +48,7 @@ LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)(?: \"[^\"]*\")?\)")
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 RUN = {"python", "console", "json", "jsonl", "toml", "yaml"}
 KNOWN = RUN | {"csv", "css", "html", "http", "javascript", "text"}
+ACCOUNT = {"stripe.md", "stripe-prices.md"}
 LOOSE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -85,7 +89,7 @@ def samples_of(page_text: str, page: str) -> Iterator[Sample]:
     assert opened is None, f"{page}:{start}: the block is not closed"
 
 
-def run_page(text: str, page: str, folder: Path) -> int:
+def run_page(text: str, page: str, folder: Path, terminal: Terminal | None = None) -> int:
     """Run every sample of a page; give how many there were."""
     namespace: dict[str, Any] = {"__name__": "__docs__"}
     count = 0
@@ -93,7 +97,7 @@ def run_page(text: str, page: str, folder: Path) -> int:
         if sample.language == "python":
             run_python(sample, namespace)
         elif sample.language == "console" and sample.runs:
-            run_console(sample, folder)
+            run_console(sample, folder, terminal)
         elif sample.language in {"json", "jsonl", "toml", "yaml"} and sample.runs:
             read_document(sample, folder)
         else:
@@ -134,12 +138,17 @@ def commands(text: str) -> Iterator[tuple[str, str]]:
         yield command, "\n".join(answer)
 
 
-def run_console(sample: Sample, folder: Path) -> None:
-    """Run the `tallystick` commands of a block and compare what they print."""
+def run_console(sample: Sample, folder: Path, terminal: Terminal | None) -> None:
+    """Run the `tallystick` commands of a block, or all of a terminal's; compare what they print."""
     for command, expected in commands(sample.text):
         if command.startswith("make"):
             targets = set(TARGET.findall((ROOT / "Makefile").read_text("utf-8")))
             assert set(command.split("#")[0].split()[1:]) <= targets, f"{sample.where}: {command}"
+        if terminal is not None:
+            told = terminal.run(command)
+            if told is not None:
+                compare(f"{sample.where}: $ {command}", expected, told[1], told[0])
+            continue
         if command.split()[0] != "tallystick":
             continue
         shown = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
@@ -236,24 +245,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def stripe_account(page: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A fake Stripe for the page that is about Stripe: only the key differs from a real account."""
-    if page.name != "stripe.md":
-        yield
+def terminal(
+    page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Terminal | None]:
+    """A fake Stripe for the pages about an account: only key, secret and address differ."""
+    if page.name not in ACCOUNT:
+        yield None
         return
-    fake = FakeStripe()
+    fake = FakeStripe(SystemClock())
     with running(fake) as address:
-        monkeypatch.setenv("TALLYSTICK_STRIPE_KEY", fake.account.api_key)
-        monkeypatch.setenv("TALLYSTICK_STRIPE_ADDRESS", address)
-        yield
+        made = Terminal(fake, address, folder, monkeypatch.setenv)
+        yield made
+        made.close()
 
 
-@pytest.mark.usefixtures("stripe_account")
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_the_samples_of_the_page_run(page: Path, folder: Path) -> None:
+def test_the_samples_of_the_page_run(page: Path, folder: Path, terminal: Terminal | None) -> None:
     text = page.read_text("utf-8")
     expected = sum(1 for _ in samples_of(text, name_of(page)))
-    assert 0 <= run_page(text, name_of(page), folder) <= expected
+    assert 0 <= run_page(text, name_of(page), folder, terminal) <= expected
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

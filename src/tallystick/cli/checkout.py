@@ -20,15 +20,13 @@ __all__ = ["checkout"]
 
 checkout = typer.Typer(
     name="checkout",
-    help="Checkouts: who may buy what, and what it costs them.",
+    help="Checkouts: who may buy what, what it costs them, and what came of it.\n\n"
+    "`resolve` says it before anything is paid. Your program opens a checkout, by "
+    "`tally.checkouts.open` or POST /api/v1/checkout, and leads the customer to its page; "
+    "`refresh` asks the provider how that stands, as `tallystick worker` does by itself.",
     no_args_is_help=True,
 )
 """The commands under `tallystick checkout`."""
-
-
-@checkout.callback()
-def _group() -> None:
-    """Checkouts: who may buy what, and what it costs them."""
 
 
 @checkout.command()

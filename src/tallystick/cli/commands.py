@@ -53,7 +53,8 @@ app = typer.Typer(
     help="The open billing engine: plans, limits, usage and exact invoice lines.\n\n"
     "Start with `tallystick init`, then `tallystick lint` and `tallystick serve`. FILE is the "
     "catalogue (Python, TOML, JSON or YAML): the one you name, else TALLYSTICK_CATALOG, else "
-    "billing.{py,toml,yaml,yml,json} in this folder.",
+    "billing.{py,toml,yaml,yml,json} in this folder. `tallystick dev --fake-stripe` sells it in a "
+    "browser, `tallystick stripe` in earnest.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

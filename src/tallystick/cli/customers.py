@@ -19,7 +19,7 @@ __all__ = ["customers"]
 
 customers = typer.Typer(
     name="customers",
-    help="Who is billed: add, find, change, hand over and forget customers.",
+    help="Who is billed: create, find, change, hand over and forget customers.",
     no_args_is_help=True,
 )
 """The commands under `tallystick customers`."""

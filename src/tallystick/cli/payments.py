@@ -21,7 +21,9 @@ __all__ = ["payments"]
 payments = typer.Typer(
     name="payments",
     help="What payment providers are asked to collect and to give back.\n\n"
-    "`tallystick worker` goes on with what has no answer yet.",
+    "Each of it is an intent, stored before it is asked. `tallystick worker` begins one for each "
+    "invoice that is due, where the customer has a provider, and goes on with what has no answer "
+    "yet. `confirm` is for bank transfers (`manual`): a person has seen the money.",
     no_args_is_help=True,
 )
 """The commands under `tallystick payments`."""

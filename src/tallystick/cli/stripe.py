@@ -17,7 +17,9 @@ __all__ = ["stripe"]
 
 stripe = typer.Typer(
     name="stripe",
-    help="Sell through Stripe: the price list there, made like the catalogue.\n\n"
+    help="Sell through Stripe: the price list there, what it tells, and what it bills.\n\n"
+    "Begin with `account`, `plan` and `apply`, and a key of test mode. Without an account, "
+    "`tallystick dev --fake-stripe` shows the whole way.\n\n"
     "TALLYSTICK_STRIPE_KEY holds the secret key of the account. `plan` shows what `apply` would "
     "do, `pull` takes over what was made by hand, `drift` is for a nightly job; `import` and "
     "`shadow` are for who sells there already. What Stripe calls each line stands in the lock file "
