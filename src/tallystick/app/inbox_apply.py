@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from tallystick.core.period import Instant
     from tallystick.core.provider_event import Fetched
     from tallystick.ports import EventSource, Provider
-    from tallystick.providers.stripe.subscriptions import StripeSubscriptions
     from tallystick.storage.unit import Storage, Unit
 
 __all__ = ["NOT_OURS", "Act", "Applier", "Note", "Room", "first_of"]
@@ -22,15 +21,11 @@ NOT_OURS: Final = "NOT_OURS"
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What an applier may ask before anything is changed: the ledger, and the providers.
-
-    `biller` gives who bills subscriptions of its own, by the provider's name.
-    """
+    """What an applier may ask before anything is changed: the ledger, and the providers."""
 
     storage: Storage
     providers: Mapping[str, Provider]
     source: EventSource
-    biller: Callable[[str], StripeSubscriptions]
 
 
 @dataclass(frozen=True, slots=True)
