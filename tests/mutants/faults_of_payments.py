@@ -63,7 +63,7 @@ OF_PAYMENTS: Final = (
     ),
     Mutant(
         "a lease holds nobody off",
-        "storage/intents.py",
+        "storage/asked_rows.py",
         "free = or_(c.leased_until.is_(None), c.leased_until <= at)",
         "free = c.id == c.id",
         (f"{_PAYMENTS}test_an_answer_that_comes_after_its_lease_is_dropped",),
