@@ -53,7 +53,9 @@ def serve(
 
     With --database, usage is counted too, by the newest catalogue that was published there:
     POST /api/v1/usage/events and GET /api/v1/usage, for callers with one of the keys that
-    TALLYSTICK_API_KEY holds, separated by commas. Where TALLYSTICK_STRIPE_WEBHOOK_SECRETS is set,
+    TALLYSTICK_API_KEY holds, separated by commas. Where TALLYSTICK_SIGNING_KEYS and
+    TALLYSTICK_RETURN_ORIGINS are set, they may sell: POST /api/v1/checkout/resolve and
+    POST /api/v1/checkout. Where TALLYSTICK_STRIPE_WEBHOOK_SECRETS is set,
     events of Stripe are taken at POST /api/v1/webhooks/stripe; `tallystick worker` reads them.
     """
     catalog, beside = _catalogs(files, environment)
