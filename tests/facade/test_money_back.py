@@ -294,6 +294,17 @@ def test_a_dispute_that_is_won_changes_nothing(shop: Shop) -> None:
     assert reasons(shop) == set()
 
 
+def test_a_dispute_that_is_won_after_it_was_lost_waits_for_a_person(shop: Shop) -> None:
+    dispute = disputed(shop)
+    decide(shop, dispute, "losing_evidence")
+    decide(shop, dispute, "winning_evidence")
+    assert reasons(shop) == {"MONEY_MOVED"}
+    assert shop.status() == "uncollectible"
+    shop.tally.invoices.pay(FIRST, idempotency_key="won")
+    assert shop.status() == "paid"
+    assert shop.tally.verify().ok
+
+
 def test_what_was_charged_back_is_asked_of_nobody_by_itself_and_can_be_paid(shop: Shop) -> None:
     decide(shop, disputed(shop), "losing_evidence")
     calls = len(shop.fake.account.of("payment_intent"))
