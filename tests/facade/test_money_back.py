@@ -294,6 +294,17 @@ def test_a_dispute_that_is_won_changes_nothing(shop: Shop) -> None:
     assert reasons(shop) == set()
 
 
+def test_a_dispute_that_is_won_after_it_was_lost_waits_for_a_person(shop: Shop) -> None:
+    dispute = disputed(shop)
+    decide(shop, dispute, "losing_evidence")
+    decide(shop, dispute, "winning_evidence")
+    assert reasons(shop) == {"MONEY_MOVED"}
+    assert shop.status() == "uncollectible"
+    shop.tally.invoices.pay(FIRST, idempotency_key="won")
+    assert shop.status() == "paid"
+    assert shop.tally.verify().ok
+
+
 def test_what_was_charged_back_is_asked_of_nobody_by_itself_and_can_be_paid(shop: Shop) -> None:
     decide(shop, disputed(shop), "losing_evidence")
     calls = len(shop.fake.account.of("payment_intent"))
@@ -338,6 +349,40 @@ def test_the_books_are_made_again_with_a_chargeback(shop: Shop) -> None:
     assert ledger_digests_of(shop) == before
 
 
+def test_the_books_are_made_again_with_what_came_beyond_what_was_owed(shop: Shop) -> None:
+    shop.collect_silently()
+    shop.tally.invoices.pay(FIRST, "4.00", idempotency_key="cash")
+    read(shop)
+    assert [each.minor for each in shop.tally.invoices.balance("acme")] == [400]
+    before = ledger_digests_of(shop)
+    rebuild(shop.tally.storage)
+    assert ledger_digests_of(shop) == before
+
+
 def ledger_digests_of(shop: Shop) -> dict[str, str]:
     with shop.tally.begin() as unit:
         return ledger_digests(unit)
+
+
+# --- what is not true is found --------------------------------------------------------------------
+
+
+def changed(shop: Shop, table: str, **values: Any) -> set[str]:
+    """Write into a table past every rule of the engine; give the checks that find it."""
+    with shop.tally.begin() as unit:
+        unit.connection.execute(getattr(unit.tables, table).update().values(**values))
+        unit.commit()
+    return {each.name for each in shop.tally.verify().checks if not each.ok}
+
+
+def test_a_failed_refund_that_is_said_to_have_arrived_is_found(shop: Shop) -> None:
+    paid = shop.tally.payments.collect(FIRST, provider="stripe")
+    ours = shop.tally.payments.refund(paid.id, "4.00")
+    shop.fake.settle(ours.reference or "", arrives=False)
+    read(shop)
+    assert changed(shop, "intents", state="succeeded") == {"payment intents"}
+
+
+def test_a_chargeback_that_is_said_to_be_paid_is_found(shop: Shop) -> None:
+    decide(shop, disputed(shop), "losing_evidence")
+    assert "paid" in changed(shop, "invoices", status="paid", paid=1000)

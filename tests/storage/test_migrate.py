@@ -32,8 +32,10 @@ from tallystick.storage.migrate import (
     migration_sql,
     migrations,
 )
+from tallystick.storage.payments import Payment, add_payment
 from tallystick.storage.tables import Tables
 from tallystick.storage.unit import Storage
+from tests.facade.billing import START, catalog
 from tests.proof.settings import times
 
 if TYPE_CHECKING:
@@ -555,6 +557,37 @@ def test_going_back_is_refused_where_a_column_is_filled(database: Database, tmp_
     with engine.begin() as connection:
         columns = {each["name"] for each in inspect(connection).get_columns(table.name)}
         assert columns == {column.name for column in table.c} - {"tax_exempt", "provider"}
+    engine.dispose()
+
+
+def test_going_back_is_refused_where_a_payment_was_charged_back(
+    database: Database, tmp_path: Path
+) -> None:
+    config = host(database, tmp_path)
+    url = config.get_main_option("sqlalchemy.url") or ""
+    command.upgrade(config, "heads")
+    with tallystick.Tallystick(url, catalog=catalog()) as tally:
+        tally.publish(author="anna", at=START)
+        tally.customers.create("acme")
+        tally.subscriptions.start("acme", "basic", at=START)
+        tally.invoices.run(START)
+        (found,) = tally.invoices.list()
+        row = Payment(
+            customer="acme",
+            id="chb_1",
+            invoice=found.invoice.id,
+            kind="chargeback",
+            amount=found.invoice.total,
+            at=START,
+            method="stripe",
+        )
+        with tally.begin() as unit:
+            add_payment(unit, row)
+            unit.commit()
+    with pytest.raises(MigrationRefused, match="payments holds records where kind"):
+        command.downgrade(config, INBOX)
+    engine = open_engine(url)
+    assert log(engine) == EVERY
     engine.dispose()
 
 

@@ -11,9 +11,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tallystick.app.inbox_apply import NOT_OURS, Note
-from tallystick.app.inbox_payments import apply_payment, intent_of, nothing, of_another_account
+from tallystick.app.inbox_payments import (
+    apply_payment,
+    intent_of,
+    is_one,
+    nothing,
+    of_another_account,
+)
 from tallystick.app.intent_book import book, hold
-from tallystick.app.undone import charge_back, fail_refund, failure_of
+from tallystick.app.undone import charge_back, fail_refund, failure_of, is_charged_back
 from tallystick.core.intent import (
     LIVE,
     Canceled,
@@ -43,7 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["MONEY_BACK_APPLIERS", "apply_dispute", "apply_refund"]
 
 _PAYMENT: Final = "payment_intent"
-_PAGE: Final = "checkout.session"
 _KEPT: Final = frozenset({"won", "warning_closed", "prevented"})
 """How a dispute stands that is over, and of which the money is still here."""
 
@@ -78,17 +83,19 @@ def _changes_nothing(unit: Unit, at: Instant) -> None:
 def apply_dispute(room: Room, fetched: Fetched) -> Act:
     """Tell a person of money that a payer wants back; once it is lost, book the chargeback.
 
-    One that was won changes nothing.  Raises OutcomeUnknown where its payment is not booked yet.
+    One that was won changes nothing, but where it had been lost before: a person books what came.
+
+    Raises OutcomeUnknown where its payment is not booked yet.
     """
     status = fetched.tree.get("status")
-    if status in _KEPT:
-        return _changes_nothing
-    if status != "lost":
+    if status != "lost" and status not in _KEPT:
         text = f"{fetched.id} is {status}: look into it at {fetched.provider}"
         return nothing(Note("DISPUTE", text, alert=True))
     of, amount = _collected(room, fetched), fetched.amount
     if isinstance(of, Note):
         return nothing(of)
+    if status in _KEPT:
+        return lambda unit, at: _kept(unit, of, fetched)  # noqa: ARG005 - the shape of an act
     if amount is None:
         return nothing(Note("MISMATCH", f"{fetched.id} is of no amount", alert=True))
     return lambda unit, at: _charged_back(unit, at, of.id, amount, fetched.id)
@@ -129,10 +136,7 @@ def _paid_by(room: Room, fetched: Fetched) -> Intent | None:
         return None
     if named.reference is None:
         return named
-    page = None
-    if named.reference.startswith("cs_"):
-        page = room.source.fetch(_PAGE, named.reference, fetched.asked_at)
-    return named if page is not None and page.tree.get("payment_intent") == payment else None
+    return named if is_one(room, shown, named.reference) else None
 
 
 def _not_collected(of: Intent) -> Note | None:
@@ -256,6 +260,17 @@ def _failed(room: Room, fetched: Fetched, refund: Intent) -> Act:
         return Note("REFUND_FAILED", text, alert=True)
 
     return act
+
+
+def _kept(unit: Unit, of: Intent, fetched: Fetched) -> Note | None:
+    """Look whether what was kept had been booked as lost: what came back is a payment by hand."""
+    if not is_charged_back(unit, of, fetched.id):
+        return None
+    text = (
+        f"{fetched.id} was lost and is {fetched.tree.get('status')} now: record what came back with"
+        " tallystick invoice pay"
+    )
+    return Note("MONEY_MOVED", text, alert=True)
 
 
 def _charged_back(

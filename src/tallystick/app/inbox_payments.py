@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from tallystick.ports import Provider
     from tallystick.storage.unit import Unit
 
-__all__ = ["PAYMENT_APPLIERS", "apply_payment", "intent_of", "nothing", "of_another_account"]
+__all__ = [
+    "PAYMENT_APPLIERS",
+    "apply_payment",
+    "intent_of",
+    "is_one",
+    "nothing",
+    "of_another_account",
+]
 
 _PAGE: Final = "checkout.session"
 
@@ -50,7 +57,7 @@ def apply_payment(room: Room, fetched: Fetched) -> Act:
         # What only calls itself ours ends nothing: who asks by our own key finds out.
         return lambda unit, at: _looked_at_soon(unit, at, intent.id)
     reference = intent.reference or _reference(fetched)
-    if reference != _reference(fetched) and not _is_one(room, fetched, reference):
+    if reference != _reference(fetched) and not is_one(room, fetched, reference):
         return _other(intent, fetched)
     try:
         outcome = outcome_of(provider.look_up(asked_of(intent), reference))
@@ -69,8 +76,11 @@ def of_another_account(provider: Provider, intent: Intent) -> Note | None:
     return Note("OTHER_ACCOUNT", text, alert=True)
 
 
-def _is_one(room: Room, fetched: Fetched, reference: str) -> bool:
-    """Tell whether one of two objects is the page on which the other was paid."""
+def is_one(room: Room, fetched: Fetched, reference: str) -> bool:
+    """Tell whether one of two objects is the page on which the other was paid.
+
+    Raises OutcomeUnknown where the page is not shown as paid yet.
+    """
     if fetched.kind == _PAGE:
         return fetched.tree.get("payment_intent") == reference
     if not reference.startswith("cs_"):

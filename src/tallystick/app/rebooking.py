@@ -21,6 +21,7 @@ from tallystick.core.settlement import (
     refund_failed,
     refunded,
     shared_credit,
+    surplus,
     voided,
 )
 from tallystick.errors import Conflict
@@ -70,10 +71,14 @@ class Books:
         documents: Mapping[str, Invoice],
         lines: Sequence[BilledLine],
         payments: Mapping[str, Payment],
+        surpluses: Mapping[str, Money],
     ) -> None:
-        """Begin with nothing booked; the lines are in the order in which they were billed."""
+        """Begin with nothing booked; the lines are in the order in which they were billed.
+
+        `surpluses` are what came beyond what was owed, by the intent that collected it.
+        """
         self._customer, self._documents = customer, documents
-        self._lines, self._payments = lines, payments
+        self._lines, self._payments, self._surpluses = lines, payments, surpluses
         self.stands: dict[str, Stand] = {}
         self.entries: list[Entry] = []
         self.balances: dict[str, int] = defaultdict(int)
@@ -86,6 +91,10 @@ class Books:
                 transfers = self._issue(self._document(id_))
             case "payment" | "refund" | "refund_failed" | "chargeback":
                 transfers = self._pay(id_)
+            case "surplus":
+                if id_ not in self._surpluses:
+                    raise Conflict(f"the journal has a surplus of {id_!r}, which collected none")
+                transfers = surplus(self._surpluses[id_])
             case "void":
                 stand = self._stand(id_)
                 stand.status = "void"

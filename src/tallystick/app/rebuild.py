@@ -19,7 +19,14 @@ from tallystick.core.money import Money
 from tallystick.core.subscription import Terms
 from tallystick.core.subscription_moves import next_at
 from tallystick.errors import Conflict
-from tallystick.storage import invoice_lines, invoices, journal, payments, subscriptions
+from tallystick.storage import (
+    intents,
+    invoice_lines,
+    invoices,
+    journal,
+    payments,
+    subscriptions,
+)
 from tallystick.storage.derived import (
     forget,
     happenings,
@@ -128,6 +135,7 @@ def _books(unit: Unit, customer: str, causes: list[Happening]) -> None:
         documents,
         invoice_lines.billed_lines(unit, owners),
         {each.id: each for each in payments.payments_of(unit, customer)},
+        intents.surpluses_of(unit, customer),
     )
     for cause, at in causes:
         books.take(cause, at)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tallystick.storage.payments import Payment
     from tallystick.storage.unit import Unit
 
-__all__ = ["charge_back", "fail_refund", "failure_of"]
+__all__ = ["charge_back", "fail_refund", "failure_of", "is_charged_back"]
 
 
 def failure_of(unit: Unit, refund: Intent) -> Payment | None:
@@ -75,7 +75,7 @@ def charge_back(unit: Unit, at: Instant, of: Intent, amount: Money, reference: s
         id=f"chb_{reference}",
         method=of.provider,
         reference=reference,
-        key=f"tallystick/chb_{reference}",
+        key=_chargeback_key(reference),
     )
     if known_payment(unit, held, "chargeback", amount, way.key) is not None:
         return
@@ -89,3 +89,12 @@ def charge_back(unit: Unit, at: Instant, of: Intent, amount: Money, reference: s
     record_payment(unit, at, held, "chargeback", amount, way)
     lost = Money(owed + amount.minor, amount.currency)
     post(unit, at, invoice, f"chargeback/{way.id}", charged_back(amount, lost))
+
+
+def is_charged_back(unit: Unit, of: Intent, reference: str) -> bool:
+    """Tell whether a dispute of a payment was booked as lost."""
+    return payments.payment_by_key(unit, of.customer, _chargeback_key(reference)) is not None
+
+
+def _chargeback_key(reference: str) -> str:
+    return f"tallystick/chb_{reference}"

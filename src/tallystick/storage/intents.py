@@ -36,6 +36,7 @@ __all__ = [
     "list_intents",
     "live_intent",
     "put_intent",
+    "surpluses_of",
 ]
 
 
@@ -170,6 +171,14 @@ def given_back(unit: Unit, intent: Intent) -> int:
         c.customer_id == intent.customer, c.of_id == intent.id, counts
     )
     return int(unit.connection.execute(query).scalar_one())
+
+
+def surpluses_of(unit: Unit, customer: str) -> dict[str, Money]:
+    """Give what came of a customer beyond what was owed, by the intent that collected it."""
+    c = unit.tables.intents.c
+    query = select(c.id, c.surplus, c.currency).where(c.customer_id == customer, c.surplus > 0)
+    rows = unit.connection.execute(query)
+    return {id_: Money(minor, currency(code)) for id_, minor, code in rows}
 
 
 def list_intents(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 import stripe
 
+from tallystick.testing.fake_stripe.refusal import Refused
 from tests.testing.fake_stripe.raw import raw
 from tests.testing.fake_stripe.shapes import misfits
 
@@ -198,3 +199,45 @@ def test_a_meter_event_that_cannot_count_is_refused(client: Any, change: Any) ->
         sent["payload"] = {**sent["payload"], "stripe_customer_id": customer}
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.billing.meter_events.create(sent)
+
+
+# --- what is undone later -------------------------------------------------------------------------
+
+
+def test_a_refund_that_comes_back_can_be_made_again(client: Any, fake: FakeStripe) -> None:
+    intent = pay(client, "pm_card_visa")
+    first = client.v1.refunds.create({"payment_intent": intent.id})
+    fake.settle(first.id)
+    assert client.v1.refunds.retrieve(first.id).status == "succeeded"
+    fake.settle(first.id, arrives=False)
+    failed = client.v1.refunds.retrieve(first.id)
+    assert (failed.status, failed.failure_reason) == ("failed", "lost_or_stolen_card")
+    assert misfits(fake.account.of("refund")[first.id]) == []
+    (charge,) = fake.account.of("charge").values()
+    assert (charge["amount_refunded"], charge["refunded"]) == (0, False)
+    kinds = [event["type"] for event in fake.account.of("event").values()]
+    assert kinds[-2:] == ["refund.updated", "refund.failed"]
+    assert client.v1.refunds.create({"payment_intent": intent.id}).amount == intent.amount
+    with pytest.raises(Refused, match="already"):
+        fake.settle(first.id, arrives=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "kind"),
+    [
+        ("winning_evidence", "won", "charge.dispute.closed"),
+        ("losing_evidence", "lost", "charge.dispute.closed"),
+        ("We sent it.", "under_review", "charge.dispute.updated"),
+    ],
+)
+def test_evidence_decides_a_dispute(
+    client: Any, fake: FakeStripe, text: str, status: str, kind: str
+) -> None:
+    pay(client, "pm_card_createDispute")
+    (dispute,) = fake.account.of("dispute")
+    evidence = {"uncategorized_text": text}
+    draft = client.v1.disputes.update(dispute, {"evidence": evidence, "submit": False})
+    assert draft.status == "needs_response"
+    assert client.v1.disputes.update(dispute, {"evidence": evidence}).status == status
+    kinds = [event["type"] for event in fake.account.of("event").values()]
+    assert kinds[-1] == kind
