@@ -71,7 +71,7 @@ class Sales:
         self.v1: Any = self.client.v1
         self.payer = self.v1.customers.create({"name": "Acme Ltd"}).id
         card = self.v1.payment_methods.attach("pm_card_visa", {"customer": self.payer}).id
-        default = {"default_payment_method": card}
+        default: Any = {"default_payment_method": card}
         self.v1.customers.update(self.payer, {"invoice_settings": default})
 
     def sell(self, *lines: str, **more: Any) -> Any:

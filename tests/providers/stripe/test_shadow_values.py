@@ -163,7 +163,7 @@ def test_what_cannot_be_reckoned_says_why(billed: BilledLine, why: str) -> None:
 
 
 def test_half_a_month_is_half_a_fee_and_a_credit_its_mirror() -> None:
-    rest = {"proration": True, "discountable": False, "window": Period(MID, FEB)}
+    rest: dict[str, Any] = {"proration": True, "discountable": False, "window": Period(MID, FEB)}
     both = invoice(line("basic", "-5.00", **rest), line("seat", "5.00", "3", **rest))
     assert verdicts(both) == [["equal", "equal"]]  # 9.99 / 2 rounds up
     later = replace(both, sold=None)
@@ -177,7 +177,7 @@ def test_half_a_month_is_half_a_fee_and_a_credit_its_mirror() -> None:
 
 
 def test_a_proration_by_days_differs_and_is_explained() -> None:
-    rest = {"proration": True, "discountable": False, "window": Period(MID, FEB)}
+    rest: dict[str, Any] = {"proration": True, "discountable": False, "window": Period(MID, FEB)}
     by_day = line("basic", "-4.84", **rest)  # 15 of 31 days
     assert "another price, quantity or discount" in reason(by_day)
 
