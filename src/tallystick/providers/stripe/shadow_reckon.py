@@ -24,10 +24,15 @@ from tallystick.providers.stripe.shadow import ComparedInvoice, ComparedLine
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tallystick.core.period import Period
+    from tallystick.core.period import Cadence, Period
     from tallystick.core.proration import TimeShare
     from tallystick.core.rating import RatedLine
-    from tallystick.providers.stripe.shadow import BilledInvoice, BilledLine, GivenDiscount
+    from tallystick.providers.stripe.shadow import (
+        BilledInvoice,
+        BilledLine,
+        GivenDiscount,
+        Sold,
+    )
     from tallystick.providers.stripe.shadow_price import Tariff, Tariffs
 
 __all__ = ["compare"]
@@ -48,19 +53,34 @@ def compare(invoices: Iterable[BilledInvoice], tariffs: Tariffs) -> tuple[Compar
     period that another of the invoices bills whole, else of that of the subscription's anchor.
     """
     several = tuple(invoices)
-    known = _whole_periods(several)
+    known = _known(several, tariffs)
     return tuple(_Reader(each, tariffs, known).compared() for each in several)
 
 
-def _whole_periods(invoices: Sequence[BilledInvoice]) -> Mapping[str, set[Period]]:
-    """Give the periods that were billed whole, by subscription."""
-    found: dict[str, set[Period]] = {}
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the invoices tell of prorations: periods billed whole, and those under a coupon.
+
+    Periods are by their subscription and how often the price is charged, as one subscription may
+    have several intervals; what was under a coupon is by subscription and price.
+    """
+
+    periods: Mapping[object, set[Period]]
+    discounted: Mapping[object, set[Period]]
+
+
+def _known(invoices: Sequence[BilledInvoice], tariffs: Tariffs) -> _Known:
+    periods: dict[object, set[Period]] = {}
+    discounted: dict[object, set[Period]] = {}
     for invoice in invoices:
         for line in invoice.lines:
-            whole = line.window is not None and line.item is not None and not line.proration
-            if invoice.sold is not None and line.window is not None and whole:
-                found.setdefault(invoice.sold.id, set()).add(line.window)
-    return found
+            if invoice.sold is None or line.window is None or line.proration or line.item is None:
+                continue
+            every = invoice.sold.id, tariffs.every(line.price)
+            periods.setdefault(every, set()).add(line.window)
+            if line.discount.minor:
+                discounted.setdefault((invoice.sold.id, line.price), set()).add(line.window)
+    return _Known(periods, discounted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +117,7 @@ class _Reckoned:
 class _Reader:
     invoice: BilledInvoice
     tariffs: Tariffs
-    known: Mapping[str, set[Period]]
+    known: _Known
 
     def compared(self) -> ComparedInvoice:
         groups = self.groups()
@@ -190,10 +210,13 @@ class _Reader:
 
     def shared(self, line: BilledLine, tariff: Tariff, rated: RatedLine) -> _Reckoned:
         """Give a share of a fee by the second; below zero where Stripe gives back."""
-        whole, unit = self.whole(line, tariff), rated.currency
-        if line.window is None:
+        window, sold, unit = line.window, self.invoice.sold, rated.currency
+        if window is None or sold is None or tariff.cadence is None:
             raise InvalidInput(_NOT_WHOLE)
-        time = share_of(line.window, whole)
+        whole = self.whole(window, sold, line.price, tariff.cadence)
+        if whole in self.known.discounted.get((sold.id, line.price), ()):
+            raise InvalidInput(_WITH_COUPON)
+        time = share_of(window, whole)
         minor = round_quotient(Fraction(rated.exact) * time.fraction)
         amount = Money(-minor if line.amount.minor < 0 else minor, unit)
         exact = money_text(rated.exact, unit)
@@ -202,19 +225,16 @@ class _Reader:
         steps = (*_sums(rated)[:-1], f"rounded half away from zero: {shown} = {amount}")
         return _Reckoned(tariff, amount, steps)
 
-    def whole(self, line: BilledLine, tariff: Tariff) -> Period:
+    def whole(self, window: Period, sold: Sold, price: str | None, cadence: Cadence) -> Period:
         """Give the period that a proration is a part of.  Raises InvalidInput."""
-        window, sold = line.window, self.invoice.sold
-        if window is None or sold is None or tariff.cadence is None:
-            raise InvalidInput(_NOT_WHOLE)
         billed = [
             period
-            for period in self.known.get(sold.id, ())
+            for period in self.known.periods.get((sold.id, self.tariffs.every(price)), ())
             if period.end == window.end and period.start <= window.start
         ]
         if billed:
             return max(billed, key=lambda period: period.start)
-        period = period_containing(sold.anchor, tariff.cadence, window.start)
+        period = period_containing(sold.anchor, cadence, window.start)
         if period.end != window.end:
             raise InvalidInput(_NOT_WHOLE)
         return period
@@ -289,7 +309,14 @@ class _Reader:
             return f"Stripe rounds each of its {len(group.lines)} lines by itself"
         if line.proration:
             return "Stripe may have given back by another price, quantity or discount"
-        return ""
+        return "" if self.for_a_period(line, found.tariff) else "it is not for a whole period"
+
+    def for_a_period(self, line: BilledLine, tariff: Tariff) -> bool:
+        """Whether its time is one of the subscription's periods, as far as it has one."""
+        sold, window = self.invoice.sold, line.window
+        if sold is None or window is None or tariff.cadence is None:
+            return True
+        return period_containing(sold.anchor, tariff.cadence, window.start) == window
 
     def by_their_price(self, group: _Group) -> Money | None:
         """Reckon by Stripe's own price; None where that cannot be read."""
