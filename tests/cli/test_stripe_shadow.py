@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tallystick.cli.commands import app
 from tallystick.testing.clock import FrozenClock
-from tallystick.testing.fake_stripe import FakeStripe, running
+from tallystick.testing.fake_stripe import FakeStripe, Fault, Seen, running
 from tests.providers.stripe.bookshop import AT
 
 if TYPE_CHECKING:
@@ -42,11 +42,15 @@ def clock() -> FrozenClock:
 
 
 @pytest.fixture
-def v1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: FrozenClock) -> Iterator[Any]:
+def fake(clock: FrozenClock) -> FakeStripe:
+    return FakeStripe(clock)
+
+
+@pytest.fixture
+def v1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeStripe) -> Iterator[Any]:
     monkeypatch.chdir(tmp_path)
     for name in ("CATALOG", "ENVIRONMENT", "STRIPE_ACCOUNT"):
         monkeypatch.delenv(f"TALLYSTICK_{name}", raising=False)
-    fake = FakeStripe(clock)
     with running(fake) as address:
         monkeypatch.setenv("TALLYSTICK_STRIPE_KEY", fake.account.api_key)
         monkeypatch.setenv("TALLYSTICK_STRIPE_ADDRESS", address)
@@ -134,9 +138,24 @@ def test_what_cannot_be_asked_ends_with_two(sold: Any, words: tuple[str, ...]) -
     assert run("stripe", "shadow", *words).exit_code == 2
 
 
+def test_it_only_asks(sold: Any, fake: FakeStripe) -> None:
+    before = len(fake.account.calls)
+    assert run("stripe", "shadow").exit_code == 0
+    asked = fake.account.calls[before:]
+    assert {name.partition(" ")[0] for name, _ in asked} == {"GET"}
+
+
+@pytest.mark.parametrize("call", ["GET /v1/invoices", "GET /v1/prices", "GET /v1/account"])
 def test_silence_ends_with_two_and_says_nothing_of_equal(
-    sold: Any, monkeypatch: pytest.MonkeyPatch
+    sold: Any, fake: FakeStripe, call: str
 ) -> None:
+    fake.account.faults.add(Fault(Seen.CUT, call, times=10))
+    done = run("stripe", "shadow")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Stripe did not answer" in done.stderr
+
+
+def test_a_key_that_is_not_good_ends_with_two(sold: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TALLYSTICK_STRIPE_KEY", "sk_test_anotherkey")
     done = run("stripe", "shadow")
     assert (done.exit_code, done.stdout) == (2, "")
