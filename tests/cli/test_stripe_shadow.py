@@ -114,7 +114,9 @@ def test_what_cannot_be_reckoned_is_never_equal(sold: Any, v1: Any) -> None:
     assert "3 invoices: 2 equal, 0 different, 1 not reckoned" in done.stdout
 
 
-def test_without_a_catalogue_every_price_is_read_from_stripe(sold: Any, tmp_path: Path) -> None:
+def test_without_a_catalogue_every_price_is_read_from_stripe(
+    sold: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "billing.test.lock.json").unlink()
     unmapped = run("stripe", "shadow")
     assert (unmapped.exit_code, "tallystick stripe pull" in unmapped.stderr) == (0, True)
@@ -122,6 +124,8 @@ def test_without_a_catalogue_every_price_is_read_from_stripe(sold: Any, tmp_path
     done = run("stripe", "shadow")
     assert (done.exit_code, "no catalogue" in done.stderr) == (0, True)
     assert run("stripe", "shadow", "missing.yaml").exit_code == 2
+    monkeypatch.setenv("TALLYSTICK_CATALOG", "missing.yaml")
+    assert run("stripe", "shadow").exit_code == 2
 
 
 @pytest.mark.parametrize(
