@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tallystick.cli.commands import app
 from tallystick.testing.clock import FrozenClock
-from tallystick.testing.fake_stripe import FakeStripe, running
+from tallystick.testing.fake_stripe import FakeStripe, Fault, Seen, running
 from tests.providers.stripe.bookshop import AT
 
 if TYPE_CHECKING:
@@ -42,11 +42,15 @@ def clock() -> FrozenClock:
 
 
 @pytest.fixture
-def v1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: FrozenClock) -> Iterator[Any]:
+def fake(clock: FrozenClock) -> FakeStripe:
+    return FakeStripe(clock)
+
+
+@pytest.fixture
+def v1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeStripe) -> Iterator[Any]:
     monkeypatch.chdir(tmp_path)
     for name in ("CATALOG", "ENVIRONMENT", "STRIPE_ACCOUNT"):
         monkeypatch.delenv(f"TALLYSTICK_{name}", raising=False)
-    fake = FakeStripe(clock)
     with running(fake) as address:
         monkeypatch.setenv("TALLYSTICK_STRIPE_KEY", fake.account.api_key)
         monkeypatch.setenv("TALLYSTICK_STRIPE_ADDRESS", address)
@@ -110,7 +114,9 @@ def test_what_cannot_be_reckoned_is_never_equal(sold: Any, v1: Any) -> None:
     assert "3 invoices: 2 equal, 0 different, 1 not reckoned" in done.stdout
 
 
-def test_without_a_catalogue_every_price_is_read_from_stripe(sold: Any, tmp_path: Path) -> None:
+def test_without_a_catalogue_every_price_is_read_from_stripe(
+    sold: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "billing.test.lock.json").unlink()
     unmapped = run("stripe", "shadow")
     assert (unmapped.exit_code, "tallystick stripe pull" in unmapped.stderr) == (0, True)
@@ -118,6 +124,8 @@ def test_without_a_catalogue_every_price_is_read_from_stripe(sold: Any, tmp_path
     done = run("stripe", "shadow")
     assert (done.exit_code, "no catalogue" in done.stderr) == (0, True)
     assert run("stripe", "shadow", "missing.yaml").exit_code == 2
+    monkeypatch.setenv("TALLYSTICK_CATALOG", "missing.yaml")
+    assert run("stripe", "shadow").exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -134,9 +142,24 @@ def test_what_cannot_be_asked_ends_with_two(sold: Any, words: tuple[str, ...]) -
     assert run("stripe", "shadow", *words).exit_code == 2
 
 
+def test_it_only_asks(sold: Any, fake: FakeStripe) -> None:
+    before = len(fake.account.calls)
+    assert run("stripe", "shadow").exit_code == 0
+    asked = fake.account.calls[before:]
+    assert {name.partition(" ")[0] for name, _ in asked} == {"GET"}
+
+
+@pytest.mark.parametrize("call", ["GET /v1/invoices", "GET /v1/prices", "GET /v1/account"])
 def test_silence_ends_with_two_and_says_nothing_of_equal(
-    sold: Any, monkeypatch: pytest.MonkeyPatch
+    sold: Any, fake: FakeStripe, call: str
 ) -> None:
+    fake.account.faults.add(Fault(Seen.CUT, call, times=10))
+    done = run("stripe", "shadow")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Stripe did not answer" in done.stderr
+
+
+def test_a_key_that_is_not_good_ends_with_two(sold: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TALLYSTICK_STRIPE_KEY", "sk_test_anotherkey")
     done = run("stripe", "shadow")
     assert (done.exit_code, done.stdout) == (2, "")

@@ -25,7 +25,7 @@ from tallystick.core.money import Money
 from tallystick.core.move import AddOn, Cancel, Change, Pause, Phase, Resume, Start
 from tallystick.core.period import Period, instant_text
 from tallystick.core.plain_values import Fault, plain_text
-from tallystick.core.subscription import Item, Planned, Span, Subscription, Terms
+from tallystick.core.subscription import Item, Origin, Planned, Span, Subscription, Terms
 from tallystick.core.trees import body_of, bytes_of, move_of, tree_of, value_of
 from tallystick.errors import InvalidInput
 
@@ -197,11 +197,24 @@ def test_a_move_is_read_by_its_word(data: st.DataObject, kind: type) -> None:
     assert move_of(tree) == move
 
 
+MIRROR = moves.Mirror(
+    customer="c",
+    group="g",
+    currency="USD",
+    origin=Origin(provider="stripe", account="acct_1", live=False, reference="sub_1", lines=()),
+    items=(),
+    state="active",
+    as_of=datetime(2027, 1, 1, tzinfo=UTC),
+    stamp="1",
+)
+
+
 @pytest.mark.parametrize("kind", get_args(moves.MoveKind))
 def test_every_word_for_a_move_is_known(kind: str) -> None:
     needed: dict[str, dict[str, Any]] = {
         "start": {"customer": "c", "group": "g", "offer": "pro@1", "currency": "USD"},
         "unplan": {"number": 1},
+        "mirror": tree_of(MIRROR),
     }
     assert tree_of(move_of({"kind": kind, **needed.get(kind, {})}))["kind"] == kind
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from tallystick import Tallystick
+from tallystick.app.billing import Run
 from tallystick.errors import Conflict, SetupError, StorageUnavailable
 from tallystick.integrations import worker
 from tallystick.integrations.fastapi import Billing, requires_scopes
@@ -333,9 +334,9 @@ def test_the_lifespan_migrates_publishes_and_runs_the_worker(
 ) -> None:
     ran = threading.Event()
 
-    def run(_: object, *, limit: int) -> SimpleNamespace:
+    def run(_: object, *, limit: int) -> Run:
         ran.set()
-        return SimpleNamespace(documents=0)
+        return Run(at=tally.clock.now())
 
     monkeypatch.setattr(type(tally.invoices), "run", run)
     billing = Billing(tally, customer=by_header, author="ops")
@@ -350,15 +351,15 @@ def test_a_worker_s_run_that_fails_does_not_end_it(
     tally: Tallystick, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A run that fails waits for the next; one that had more to do than a run does goes on."""
-    runs = [StorageUnavailable("away"), RuntimeError("a fault"), 500, 2]
+    runs: list[Exception | int] = [StorageUnavailable("away"), RuntimeError("a fault"), 500, 2]
     waits: list[float] = []
 
-    def run(_: object, *, limit: int) -> SimpleNamespace:
+    def run(_: object, *, limit: int) -> Run:
         found = runs.pop(0)
         if isinstance(found, Exception):
             raise found
         assert limit == 500
-        return SimpleNamespace(documents=found)
+        return Run(at=tally.clock.now(), documents=found)
 
     async def wait(seconds: float) -> None:
         waits.append(seconds)

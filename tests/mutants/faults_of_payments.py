@@ -126,9 +126,9 @@ OF_PAYMENTS: Final = (
     ),
     Mutant(
         "anybody sees a checkout",
-        "app/checkout_open.py",
-        "    if found is None or customer not in {None, found.customer}:",
-        "    if found is None:",
+        "storage/checkouts.py",
+        "whose = () if customer is None else (c.customer_id == customer,)",
+        "whose = ()",
         (f"{_PAGES}test_a_checkout_of_another_is_not_found",),
     ),
     Mutant(

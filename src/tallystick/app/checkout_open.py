@@ -70,8 +70,9 @@ _LONGEST_LABEL: Final = 250  # characters, of a line on a page
 
 def get_checkout(unit: Unit, named: object, *, customer: str | None = None) -> Checkout:
     """Give a checkout by its id; with `customer`, only one of theirs.  Raises NotFound."""
-    found = checkouts.checkout_by_id(unit, named[:200]) if isinstance(named, str) else None
-    if found is None or customer not in {None, found.customer}:
+    key = named[:200] if isinstance(named, str) else ""
+    found = checkouts.checkout_by_id(unit, key, customer)
+    if found is None:
         raise NotFound("checkout", named[:200] if isinstance(named, str) else shown(named))
     return found
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from tallystick.cli.arguments import AsJson, Environment, Usage, opened
+from tallystick.cli.arguments import AsJson, Environment, Usage, ends_well, opened
 from tallystick.cli.output import say, say_json, warn
 from tallystick.cli.stripe_book import Live, environment_named, open_book
 from tallystick.cli.times import moment_or_none
@@ -28,6 +29,7 @@ __all__ = ["COMMANDS"]
 _RECENT: Final = 100
 
 
+@ends_well
 def shadow(
     file: Annotated[
         str | None, typer.Argument(help="The catalogue, if there is one.", show_default=False)
@@ -115,12 +117,13 @@ def _own(
 ) -> tuple[Catalog[Any, Any] | None, Lock | None]:
     """Open the catalogue and its lock file; None where nobody wrote one yet."""
     from tallystick.files import lock_path, read_lock
+    from tallystick.files.find import VARIABLE
 
     name = environment_named(environment, live=live)
     try:
         found = opened(file, environment)
     except CatalogNotFound:
-        if file is not None:
+        if file is not None or os.environ.get(VARIABLE, "").strip():
             raise
         warn("no catalogue: every price is read from Stripe itself")
         return None, None

@@ -124,9 +124,11 @@ def due_checkout(
     return None if row is None else _checkout(row)
 
 
-def checkout_by_id(unit: Unit, id_: str) -> Checkout | None:
-    """Give a checkout, or None."""
-    return _first(unit, unit.tables.checkouts.c.id == id_)
+def checkout_by_id(unit: Unit, id_: str, customer: str | None = None) -> Checkout | None:
+    """Give a checkout, or None; with `customer`, only one of theirs."""
+    c = unit.tables.checkouts.c
+    whose = () if customer is None else (c.customer_id == customer,)
+    return _first(unit, c.id == id_, *whose)
 
 
 def checkout_by_key(unit: Unit, customer: str, idempotency_key: str) -> Checkout | None:

@@ -55,6 +55,7 @@ def priced(cost: str = "30.00") -> Catalog[Any, Any]:
         coupons=[
             {"id": "tenth", "percent_off": "12.5", "duration": "forever"},
             {"id": "once", "percent_off": 50},
+            {"id": "spring", "percent_off": 20, "duration": "repeating", "months": 2},
             {"id": "five", "amount_off": {"USD": "5.00"}, "duration": "forever"},
         ],
     )
@@ -181,8 +182,14 @@ def test_another_interval_gives_back_of_the_period_that_was_billed(sales: Sales)
 
 
 @pytest.mark.parametrize("mapped", [True, False], ids=["catalogue", "read from Stripe"])
-@pytest.mark.parametrize("coupons", [["tenth"], ["once"], ["five"], ["five", "tenth"]], ids=str)
-def test_coupons_come_to_the_same(sales: Sales, coupons: list[str], mapped: bool) -> None:
+@pytest.mark.parametrize(
+    ("coupons", "months"),
+    [(["tenth"], 3), (["once"], 1), (["spring"], 2), (["five"], 3), (["five", "tenth"], 3)],
+    ids=str,
+)
+def test_coupons_come_to_the_same(
+    sales: Sales, coupons: list[str], months: int, mapped: bool
+) -> None:
     given = [{"coupon": each} for each in coupons]
     sales.sell("basic", "seat:3", "step:4", discounts=given)
     sales.pass_days(62)
@@ -190,7 +197,7 @@ def test_coupons_come_to_the_same(sales: Sales, coupons: list[str], mapped: bool
     assert len(compared) == 3
     assert differing(compared) == []
     off = [sum(line.lines[0].discount.minor for line in each.lines) for each in compared]
-    assert [bool(each) for each in off] == [coupons != ["once"]] * 2 + [True]
+    assert [bool(each) for each in reversed(off)] == [month < months for month in range(3)]
     assert any("coupons: " in step for line in compared[-1].lines for step in line.steps)
 
 

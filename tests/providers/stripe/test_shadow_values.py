@@ -68,6 +68,7 @@ HELD: Final = (
     price("basic", "1000"),
     price("seat", "333"),
     price("loose", "250"),
+    price("yearly", "9000", interval="year"),
     price("once", "4900", interval=None, interval_count=None, usage=None),
     price("asked", "what the customer says"),
     price("packed", "100", package=[10, "up"]),
@@ -172,8 +173,24 @@ def test_half_a_month_is_half_a_fee_and_a_credit_its_mirror() -> None:
     assert verdicts(moved) == [["not reckoned"] * 2]
     whole = invoice(line("basic", "10.00"), id="in_0", sold=moved.sold)
     assert verdicts(moved, whole) == [["equal", "equal"], ["equal"]]
+    yearly = replace(whole, lines=(line("yearly", "90.00"),))
+    assert verdicts(moved, yearly)[0] == ["not reckoned"] * 2  # a year may end with a month
     other = replace(whole, sold=Sold(id="sub_2", anchor=JAN))
     assert verdicts(moved, other)[0] == ["not reckoned"] * 2
+
+
+def test_what_gives_back_of_a_bill_under_a_coupon_is_not_reckoned() -> None:
+    rest: dict[str, Any] = {"proration": True, "discountable": False, "window": Period(MID, FEB)}
+    back = invoice(line("basic", "-5.00", **rest), line("seat", "5.00", "3", **rest))
+    billed = invoice(line("basic", "10.00", discount=usd("1.00")), discounts=(off("tenth"),))
+    assert verdicts(back, billed) == [["not reckoned", "equal"], ["equal"]]
+    assert verdicts(back) == [["equal", "equal"]]
+
+
+def test_a_part_that_is_no_proration_is_told() -> None:
+    stub = line("basic", "5.00", window=Period(MID, FEB))
+    assert reason(stub) == "it is not for a whole period"
+    assert reason(line("basic", "9.00")) == ""
 
 
 def test_a_proration_by_days_differs_and_is_explained() -> None:

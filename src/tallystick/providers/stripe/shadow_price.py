@@ -24,7 +24,7 @@ from tallystick.providers.stripe.wire import from_api_amount
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tallystick.core.catalog import Catalog, Plan
+    from tallystick.core.catalog import Catalog, Interval, Plan
     from tallystick.core.currency import Currency
     from tallystick.core.lock import Lock
     from tallystick.providers.stripe.book import Found
@@ -71,14 +71,20 @@ class Tariffs:
             read = read_price(found)
         except InvalidInput as refused:
             raise InvalidInput(f"{price} {refused}") from None
-        every = found.terms["interval"], found.terms["interval_count"]
-        cadence = None if every[0] is None else Cadence(*every)
-        return Tariff(key=price, price=read, cadence=cadence)
+        every = self.every(price)
+        return Tariff(key=price, price=read, cadence=None if every is None else Cadence(*every))
 
     def by_tiers(self, price: str) -> bool:
         """Whether Stripe charges a price by tiers, and may write a line for each."""
         found = self.held.get(price)
         return found is not None and found.terms["tiers"] is not None
+
+    def every(self, price: str | None) -> tuple[Interval, int] | None:
+        """Give how often Stripe charges a price: interval and count, None for once or unknown."""
+        found = self.held.get(price or "")
+        if found is None or found.terms["interval"] is None:
+            return None
+        return found.terms["interval"], found.terms["interval_count"]
 
     def coupon(self, coupon: str) -> tuple[Coupon, bool]:
         """Give our coupon for one of Stripe's, and whether it is the catalogue's.
