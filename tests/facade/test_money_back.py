@@ -14,6 +14,7 @@ from tallystick.errors import Conflict
 from tallystick.storage.derived import ledger_digests
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.fake_stripe import FakeStripe, talking_to
+from tallystick.testing.fake_stripe.charge import open_dispute
 from tests.facade.test_provider_events import FIRST, START, Shop
 
 if TYPE_CHECKING:
@@ -284,6 +285,57 @@ def test_a_dispute_that_is_lost_is_a_chargeback_and_the_invoice_uncollectible(sh
     last = shop.tally.invoices.payments(FIRST)[-1]
     assert (last.kind, last.amount.minor, last.reference) == ("chargeback", 1000, dispute)
     assert reasons(shop) == set()
+    assert shop.tally.verify().ok
+
+
+def test_a_lost_dispute_that_is_told_again_is_booked_once(shop: Shop) -> None:
+    dispute = disputed(shop)
+    shop.fake.deliveries()
+    decide(shop, dispute, "losing_evidence")
+    shop.tally.invoices.pay(FIRST, idempotency_key="cash")
+    with shop.tally.begin() as unit:
+        unit.connection.execute(unit.tables.provider_objects.delete())
+        unit.connection.execute(unit.tables.provider_events.delete())
+        unit.commit()
+    (last,) = (
+        each
+        for each in shop.fake.account.of("event").values()
+        if each["type"] == "charge.dispute.closed"
+    )
+    shop.send(last)
+    assert shop.events.run().applied == 1
+    assert (shop.status(), reasons(shop)) == ("paid", set())
+    assert shop.tally.verify().ok
+
+
+def test_a_dispute_of_a_part_leaves_all_that_is_owed_uncollectible(shop: Shop) -> None:
+    shop.payments.card = "pm_card_createDispute"
+    shop.tally.payments.collect(FIRST, "6.00", provider="stripe")
+    read(shop)
+    (dispute,) = shop.fake.account.of("dispute")
+    decide(shop, dispute, "losing_evidence")
+    invoice = shop.tally.invoices.get(FIRST)
+    assert (invoice.status, invoice.paid, invoice.left) == ("uncollectible", 0, 1000)
+    before = ledger_digests_of(shop)
+    rebuild(shop.tally.storage)
+    assert ledger_digests_of(shop) == before
+    assert shop.tally.verify().ok
+
+
+def test_what_was_refunded_before_is_not_charged_back(shop: Shop) -> None:
+    paid = shop.tally.payments.collect(FIRST, provider="stripe")
+    shop.tally.payments.refund(paid.id, "4.00")
+    (charge,) = shop.fake.account.of("charge").values()
+    open_dispute(shop.fake.account, charge, shop.fake.account.now())
+    (dispute,) = shop.fake.account.of("dispute").values()
+    dispute["amount"] = 600
+    read(shop)
+    decide(shop, dispute["id"], "losing_evidence")
+    invoice = shop.tally.invoices.get(FIRST)
+    assert (invoice.paid, invoice.refunded, invoice.left) == (400, 400, 600)
+    assert invoice.status == "uncollectible"
+    shop.tally.invoices.pay(FIRST, idempotency_key="cash")
+    assert shop.status() == "paid"
     assert shop.tally.verify().ok
 
 

@@ -13,6 +13,7 @@ from tallystick.errors import TallystickError
 from tallystick.testing.clock import FrozenClock
 from tallystick.testing.fake_stripe import FakeStripe, talking_to
 from tests.facade.billing import START
+from tests.facade.test_money_back import read
 from tests.facade.test_provider_events import FIRST, Shop
 from tests.storage.roles import bare, ledger
 
@@ -37,3 +38,25 @@ def test_the_role_takes_reads_and_removes_events(ledger: Ledger) -> None:
                 unit.connection.execute(update(unit.tables.provider_events).values(body="{}"))
             assert shop.events.get(event.id).body == event.body
             assert shop.events.prune(4, at=START + timedelta(days=9)) > 0
+
+
+def test_the_role_books_what_went_back_without_us(ledger: Ledger) -> None:
+    fake = FakeStripe(FrozenClock(START))
+    with talking_to(fake) as client:
+        shop = Shop(ledger.url(ledger.app), fake, client)
+        with shop.tally as tally:
+            shop.owe(migrated=True)
+            shop.payments.card = "pm_card_createDispute"
+            tally.payments.collect(FIRST, "4.00", provider="stripe")
+            shop.payments.card = "pm_card_visa"
+            tally.payments.collect(FIRST, provider="stripe")
+            payment = list(fake.account.of("payment_intent"))[-1]
+            refund = client.v1.refunds.create({"payment_intent": payment, "amount": 100}).id
+            read(shop)
+            fake.settle(refund, arrives=False)
+            (dispute,) = fake.account.of("dispute")
+            client.v1.disputes.close(dispute)
+            read(shop)
+            kinds = {each.kind for each in tally.invoices.payments(FIRST)}
+            assert kinds == {"payment", "refund", "refund_failed", "chargeback"}
+            assert tally.invoices.get(FIRST).status == "uncollectible"

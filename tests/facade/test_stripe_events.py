@@ -159,3 +159,38 @@ def test_a_refund_whose_answer_was_lost_is_booked_by_the_event(shop: Shop) -> No
     assert shop.tally.payments.get(asked.id).state == "succeeded"
     assert shop.tally.invoices.get(FIRST).refunded == 400
     assert shop.tally.verify().ok
+
+
+def test_a_refund_from_the_dashboard_of_what_was_paid_on_a_page_is_booked(shop: Shop) -> None:
+    shop.owe()
+    waits = shop.tally.payments.collect(FIRST, provider="stripe")
+    shop.fake.pay(waits.reference or "")
+    (payment,) = shop.fake.account.of("payment_intent")
+    made = shop.client.v1.refunds.create({"payment_intent": payment, "amount": 300}).id
+    shop.told()
+    shop.clock.advance(SETTLED)
+    shop.tally.provider_events.run()
+    booked = shop.tally.payments.get(f"int_{made}")
+    assert (booked.of, booked.of_reference, booked.state) == (
+        waits.id,
+        waits.reference,
+        "succeeded",
+    )
+    assert shop.tally.invoices.get(FIRST).refunded == 300
+    assert not shop.tally.provider_events.list(state="set_aside").items
+    assert shop.tally.verify().ok
+
+
+def test_a_dispute_of_what_was_paid_on_a_page_is_a_chargeback(shop: Shop) -> None:
+    shop.owe()
+    waits = shop.tally.payments.collect(FIRST, provider="stripe")
+    shop.fake.pay(waits.reference or "", "pm_card_createDispute")
+    (dispute,) = shop.fake.account.of("dispute")
+    shop.client.v1.disputes.close(dispute)
+    shop.told()
+    shop.clock.advance(SETTLED)
+    shop.tally.provider_events.run()
+    assert shop.status() == "uncollectible"
+    kinds = {each.kind for each in shop.tally.invoices.payments(FIRST)}
+    assert kinds == {"payment", "chargeback"}
+    assert shop.tally.verify().ok

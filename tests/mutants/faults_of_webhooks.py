@@ -10,6 +10,7 @@ __all__ = ["OF_WEBHOOKS"]
 
 _EVENTS: Final = "tests/facade/test_provider_events.py::"
 _SIGNED: Final = "tests/providers/stripe/test_webhook.py::"
+_BACK: Final = "tests/facade/test_money_back.py::"
 _RULE: Final = "tests/core/test_inbox.py::"
 
 OF_WEBHOOKS: Final = (
@@ -89,6 +90,27 @@ OF_WEBHOOKS: Final = (
         "if after.hints != claim.hint.hints:",
         "if after.hints < 0:",
         (f"{_EVENTS}test_an_event_that_comes_while_its_object_is_asked_for_is_read_too",),
+    ),
+    Mutant(
+        "more is given back than came",
+        "app/inbox_money_back.py",
+        "wrong = _too_much(unit, of, outcome) or mismatch(asked, outcome)",
+        "wrong = mismatch(asked, outcome)",
+        (f"{_BACK}test_s9_a_refund_that_is_not_of_what_came_is_set_aside",),
+    ),
+    Mutant(
+        "a refund that failed is forgotten",
+        "app/inbox_money_back.py",
+        'if now is not None and now.state == "succeeded":',
+        'if now is not None and now.state == "open":',
+        (f"{_BACK}test_a_refund_of_ours_that_fails_later_is_taken_back",),
+    ),
+    Mutant(
+        "what was charged back is taken back again",
+        "app/undone.py",
+        'known_payment(unit, held, "chargeback", amount, way.key) is not None',
+        'known_payment(unit, held, "chargeback", amount, None) is not None',
+        (f"{_BACK}test_a_lost_dispute_that_is_told_again_is_booked_once",),
     ),
 )
 """Each is a way in which events were believed, lost or counted twice elsewhere."""

@@ -75,6 +75,12 @@ def test_a_session_that_is_paid_is_further_than_one_that_waits_for_its_money() -
     assert seen_of("checkout.session", complete | {"payment_status": "paid"}).reach == 2
 
 
+def test_a_dispute_that_was_decided_can_be_decided_anew() -> None:
+    after = ("lost", "appeal_needs_response", "appeal_under_review", "won", "warning_closed")
+    assert {seen_of("dispute", {"status": each}).reach for each in after} == {1}
+    assert seen_of("dispute", {"status": "needs_response"}).reach == 0
+
+
 def test_what_is_given_back_of_a_charge_grows_and_shrinks() -> None:
     found = [seen_of("charge", {"amount_refunded": each}) for each in (0, 400, 1000, None)]
     assert {each.reach for each in found} == {0}, "a refund that fails is none of it any more"

@@ -21,6 +21,11 @@ __all__ = ["KINDS", "moved", "seen_of", "told_of"]
 
 _ITEM: Final = ("id", "price.id", "quantity", "current_period_start", "current_period_end")
 
+_DECIDED: Final = (
+    *("won", "lost", "warning_closed", "prevented"),
+    *("appeal_needs_response", "appeal_under_review"),  # decided once, and looked at again
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
@@ -46,7 +51,7 @@ KINDS: Final[Mapping[str, _Kind]] = {
     "refund": _Kind(("status", "amount", "currency"), {"succeeded": 1, "failed": 2, "canceled": 2}),
     "dispute": _Kind(
         ("status", "amount", "charge"),
-        {"won": 1, "lost": 1, "warning_closed": 1, "prevented": 1},
+        dict.fromkeys(_DECIDED, 1),
     ),
     "checkout.session": _Kind(
         ("status", "payment_status", "payment_intent", "subscription", "customer"),
