@@ -83,6 +83,7 @@ def test_all_is_equal(sold: Any) -> None:
     assert done.exit_code == 0, done.output
     assert "Acme Ltd  2026-02-01  Stripe 29.00 USD  ours 29.00 USD  equal" in done.stdout
     assert "2 invoices: 2 equal, 0 different, 0 not reckoned" in done.stdout
+    assert "2 lines: 0 not reckoned, 0 by Stripe's own price" in done.stdout
     assert done.stderr == ""
     last = run("stripe", "shadow", "--limit", "1", "--json")
     (invoice,) = json.loads(last.stdout)["invoices"]
@@ -123,6 +124,7 @@ def test_without_a_catalogue_every_price_is_read_from_stripe(
     (tmp_path / "billing.yaml").unlink()
     done = run("stripe", "shadow")
     assert (done.exit_code, "no catalogue" in done.stderr) == (0, True)
+    assert "2 lines: 0 not reckoned, 2 by Stripe's own price" in done.stdout
     assert run("stripe", "shadow", "missing.yaml").exit_code == 2
     monkeypatch.setenv("TALLYSTICK_CATALOG", "missing.yaml")
     assert run("stripe", "shadow").exit_code == 2

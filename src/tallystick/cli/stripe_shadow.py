@@ -147,7 +147,8 @@ def _show(compared: Sequence[ComparedInvoice]) -> None:
         f"{verdicts.count(verdict)} {verdict}" for verdict in ("equal", "different", "not reckoned")
     )
     say(f"{_count(len(compared), 'invoice')}: {counts}")
-    say(f"{_count(len(lines), 'line')}: {left} not reckoned")
+    own = sum(line.ours is not None and line.plan is None for line in lines)
+    say(f"{_count(len(lines), 'line')}: {left} not reckoned, {own} by Stripe's own price")
 
 
 def _invoice_words(compared: ComparedInvoice) -> Iterator[str]:
@@ -227,6 +228,7 @@ def _line_tree(line: ComparedLine) -> dict[str, Any]:
         "text": line.text,
         "price": line.lines[0].price,
         "id": line.key,
+        "plan": line.plan,
         "verdict": line.verdict,
         "stripe": line.theirs.minor,
         "ours": None if line.ours is None else line.ours.minor,

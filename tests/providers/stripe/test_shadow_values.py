@@ -130,10 +130,10 @@ def test_the_catalogue_s_line_counts_and_else_stripe_s_own_price() -> None:
         [invoice(line("seat", "9.99", "3"), line("loose", "5.00", "2"), line("once", "49.00"))],
         tariffs_of(HELD, CATALOG),
     )
-    assert [(each.key, each.verdict) for each in compared.lines] == [
-        ("seat", "equal"),
-        ("loose", "equal"),
-        ("once", "equal"),
+    assert [(each.key, each.plan, each.verdict) for each in compared.lines] == [
+        ("seat", "team", "equal"),
+        ("loose", None, "equal"),
+        ("once", None, "equal"),
     ]
     assert (compared.theirs, compared.ours, compared.verdict) == (
         usd("63.99"),

@@ -105,14 +105,16 @@ class ComparedLine:
     """What Stripe asks and what we would, for one thing; both are after discounts.
 
     Stripe may write a line for each tier: then `lines` are several.  `ours` is None where it could
-    not be reckoned.  `key` is our price line, `steps` are our sums, `reason` says why we cannot
-    reckon it, or why it differs as far as that can be told.
+    not be reckoned.  `key` is our price line and `plan` the catalogue's plan, None where the price
+    was read from Stripe itself.  `steps` are our sums, `reason` says why we cannot reckon it, or
+    why it differs as far as that can be told.
     """
 
     lines: tuple[BilledLine, ...]
     theirs: Money
     ours: Money | None = None
     key: str | None = None
+    plan: str | None = None
     steps: tuple[str, ...] = ()
     reason: str = ""
 

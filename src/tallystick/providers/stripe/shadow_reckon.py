@@ -87,6 +87,7 @@ class _Reader:
             theirs=group.net,
             ours=ours,
             key=found.tariff.key,
+            plan=found.tariff.plan,
             steps=steps,
             reason="" if ours == group.net else self.reader.why(group, found),
         )
