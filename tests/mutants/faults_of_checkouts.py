@@ -108,7 +108,7 @@ OF_CHECKOUTS: Final = (
         "storage/moves.py",
         "    with unit.for_all():\n        return unit",
         "    if True:\n        return unit",
-        ("tests/facade/test_checkouts_as_role.py::test_the_role_resolves_counts_and_sells",),
+        ("tests/facade/test_resolve_as_role.py::test_the_role_resolves_counts_and_sells",),
     ),
     Mutant(
         "what a checkout fetched takes the place of what events told",
