@@ -243,7 +243,8 @@ class Bills(Protocol):
     def give_up(self, refund: Refund) -> Outcome:
         """Cancel the subscription that was paid for (`payment`) at once; give back what was paid.
 
-        Where nothing was, it is Canceled.  Raises NotFound, Conflict.
+        Where nothing was, it is Canceled.  One that somebody else had ended already stays as it is:
+        that is Declined, `core.checkout_page.ENDED_THERE`.  Raises Conflict.
         """
         ...
 

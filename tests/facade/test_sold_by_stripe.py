@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -291,3 +292,27 @@ def test_an_invoice_has_its_subscription_asked_for(shop: StripeShop) -> None:
             shop.tally.provider_events.receive(each.body, each.signature)
     shop.tally.provider_events.run()
     assert shop.states() == [("active", "basic@1", 1)]
+
+
+def test_what_was_ended_there_meanwhile_is_no_second_one(shop: StripeShop) -> None:
+    """It looked as if both lived: the answer was from before the first was ended."""
+    opened = shop.open("pro")
+    shop.pay(opened)
+    first = shop.there()[0]
+    before = copy.deepcopy(first)
+    shop.v1.subscriptions.cancel(first["id"])
+    price = shop.lock.prices["basic"].provider_id
+    card = first["default_payment_method"]
+    terms = {"customer": first["customer"], "items": [{"price": price}]}
+    made = shop.v1.subscriptions.create({**terms, "default_payment_method": card})
+    shop.tally.mirrors.fetch(made.id)
+    now = copy.deepcopy(first)
+    first |= before
+    assert shop.tally.checkouts.refresh(opened.id).state == "refunding"
+    first |= now
+    shop.tally.checkouts.run()
+    shop.passes(minutes=1)
+    shop.tally.checkouts.run()
+    assert shop.tally.checkouts.get(opened.id).state == "complete"
+    assert shop.states() == [("active", "basic@1", 1), ("canceled", "pro@1", 1)]
+    assert shop.moved() == 3500 + 1000

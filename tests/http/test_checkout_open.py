@@ -16,6 +16,7 @@ from tallystick.http.wire import schemas
 from tests.databases import database
 from tests.facade.billing import catalog, usd
 from tests.facade.paying import BACK, Shop, shop_at
+from tests.facade.selling_by_stripe import StripeShop, stripe_shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def sqlite() -> Iterator[Shop]:
         yield found
 
 
-def client_of(shop: Shop | None, sent: str = KEY) -> TestClient:
+def client_of(shop: Shop | StripeShop | None, sent: str = KEY) -> TestClient:
     app = create_app(catalog(), tally=None if shop is None else shop.tally, keys=Keys(KEY))
     headers = {"Authorization": f"Bearer {sent}"}
     return TestClient(app, raise_server_exceptions=False, headers=headers)
@@ -55,7 +56,7 @@ def valid(name: str, document: Any) -> None:
     jsonschema.Draft202012Validator(shape).validate(document)
 
 
-def opened(shop: Shop, headers: Any = None, **more: Any) -> Any:
+def opened(shop: Shop | StripeShop, headers: Any = None, **more: Any) -> Any:
     valid("SentCheckoutPage", body(**more))
     answer = client_of(shop).post(PATH, json=body(**more), headers=headers)
     assert answer.status_code == 200, answer.text
@@ -64,14 +65,14 @@ def opened(shop: Shop, headers: Any = None, **more: Any) -> Any:
     return answer.json()["data"]
 
 
-def shown(shop: Shop, id_: str) -> Any:
+def shown(shop: Shop | StripeShop, id_: str) -> Any:
     answer = client_of(shop).get(f"{PATH}/{id_}")
     assert answer.status_code == 200, answer.text
     valid("ShownCheckout", answer.json())
     return answer.json()["data"]
 
 
-def refused(shop: Shop, sent: str, status: int = 422) -> list[str]:
+def refused(shop: Shop | StripeShop, sent: str, status: int = 422) -> list[str]:
     answer = client_of(shop).post(PATH, content=sent.encode())
     assert answer.status_code == status, answer.text
     return sorted(answer.json()["error"]["details"].get("fields", {}))
@@ -199,3 +200,19 @@ def test_an_expired_quote_and_another_price_are_told_apart(sqlite: Shop) -> None
         codes.append((answer.status_code, answer.json()["error"]["code"]))
         sqlite.tally.clock.advance(timedelta(hours=2))  # type: ignore[attr-defined]  # a frozen one
     assert codes == [(409, "PRICE_CHANGED"), (409, "QUOTE_EXPIRED")]
+
+
+def test_what_the_provider_bills_is_bought_by_its_own_prices() -> None:
+    with stripe_shop("sqlite://") as shop:
+        told = opened(shop, plans=["basic"], biller="provider")
+        assert (told["biller"], told["quoted_by"], told["subscription"]) == (
+            "provider",
+            "provider",
+            None,
+        )
+        assert told["amount"] == {"minor": 1000, "currency": "USD"}
+        shop.fake.pay(shop.sessions()[0]["id"])
+        done = shown(shop, told["id"])
+        assert done["state"] == "complete"
+        assert shop.tally.subscriptions.get(done["subscription"]).biller == "provider"
+        assert "biller" in "".join(refused(shop, json.dumps(body(plans=["basic"], biller="me"))))

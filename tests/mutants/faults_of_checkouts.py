@@ -9,6 +9,8 @@ from tests.mutants.mutant import Mutant
 __all__ = ["OF_CHECKOUTS"]
 
 _CORE: Final = "tests/core/test_checkout_resolve.py::"
+_SOLD: Final = "tests/facade/test_sold_by_stripe.py::"
+_SOLD_ORDERS: Final = "tests/proof/test_sold_histories.py::test_every_order_ends_in_one_state"
 _FACADE: Final = "tests/facade/test_checkouts.py::"
 _HTTP: Final = "tests/http/test_checkout.py::"
 
@@ -107,6 +109,35 @@ OF_CHECKOUTS: Final = (
         "    with unit.for_all():\n        return unit",
         "    if True:\n        return unit",
         ("tests/facade/test_resolve_as_role.py::test_the_role_resolves_counts_and_sells",),
+    ),
+    Mutant(
+        "what a checkout fetched takes the place of what events told",
+        "app/checkout_billed.py",
+        "    if mirrors.find_mirror(unit, origin_of(told)) is None:\n"
+        "        mirror_subscription(unit, at, replace(told, as_of=checkout.created_at))\n",
+        "    mirror_subscription(unit, at, told)\n",
+        (f"{_SOLD_ORDERS}[sqlite-keeps]",),
+    ),
+    Mutant(
+        "what was ended at Stripe by another is given back",
+        "providers/stripe/subscriptions.py",
+        '        if (found.get("cancellation_details") or {}).get("comment") != refund.key:\n',
+        "        if found is None:\n",
+        (f"{_SOLD}test_what_was_ended_there_meanwhile_is_no_second_one[sqlite-memory]",),
+    ),
+    Mutant(
+        "a second one that was bought is kept beside the first",
+        "app/checkout_finish.py",
+        '        if "live" not in refused.data:\n            raise\n',
+        "        raise\n",
+        (f"{_SOLD}test_s16_the_second_is_canceled_and_its_money_goes_back[sqlite-memory]",),
+    ),
+    Mutant(
+        "an invoice does not have its subscription asked for",
+        "app/inbox_mirror.py",
+        "    inbox.take_hint(",
+        "    _ = (",
+        (f"{_SOLD}test_an_invoice_has_its_subscription_asked_for[sqlite-memory]",),
     ),
 )
 """The faults, each with the tests that notice it."""

@@ -138,7 +138,7 @@ def mirror_bought(unit: Unit, at: Instant, checkout: Checkout, bought: Bought) -
     """
     told = bought.told
     if told.payer != checkout.payer or told.account != checkout.account:
-        raise Conflict(f"{told.reference} is of another customer or account", code="MISMATCH")
+        raise Conflict(f"{told.reference} is of another customer or account")
     for over in bought.over:
         mirror_subscription(unit, max(at, over.as_of), over)
     if mirrors.find_mirror(unit, origin_of(told)) is None:

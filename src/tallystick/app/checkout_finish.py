@@ -21,9 +21,9 @@ from tallystick.app.invoice import get_document
 from tallystick.app.issuing import SERIES, issue_batch
 from tallystick.app.quote import accept_quote
 from tallystick.app.stopped import reason_of
-from tallystick.core.checkout_page import page_mismatch
+from tallystick.core.checkout_page import ENDED_THERE, page_mismatch
 from tallystick.core.frozen import FrozenDict
-from tallystick.core.intent import Canceled, Intent, Succeeded, Waiting, key_of
+from tallystick.core.intent import Canceled, Declined, Intent, Succeeded, Waiting, key_of
 from tallystick.core.period import to_the_second
 from tallystick.errors import Conflict, NotFound, OutcomeUnknown, PriceChanged, RuleError
 from tallystick.storage import checkouts, intents, series, subscriptions
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fail", "keep_bought", "keep_given_back", "keep_opened", "keep_page", "leave"]
 
+_SOON: Final = timedelta(minutes=1)
 _POLL: Final = timedelta(minutes=10)
 _POLL_ON_ITS_WAY: Final = timedelta(hours=1)
 _MOST_BATCHES: Final = 100
@@ -122,6 +123,9 @@ def keep_given_back(unit: Unit, at: Instant, checkout: Checkout, outcome: Outcom
         return _close(
             unit, at, checkout, replace(checkout, state="refunded", refund=outcome.reference)
         )
+    if billed and isinstance(outcome, Declined) and outcome.code == ENDED_THERE:
+        again = replace(checkout, state="open", payment=None, reason=None, first_sent_at=None)
+        return _wait(unit, at, checkout, again, _SOON)  # what it was told was not so any more
     if not isinstance(outcome, Succeeded):
         said = getattr(outcome, "message", "it was given up")
         return leave(unit, checkout, Conflict(f"the money was not given back: {said}"), at)

@@ -43,8 +43,7 @@ __all__ = ["CheckoutRun", "claim_checkout", "finish_checkout", "finish_checkouts
 _Act: TypeAlias = Literal["open", "look", "close", "refund", "look up refund"]
 _Answer: TypeAlias = "OpenedPage | PageState | Bought | Outcome"
 
-
-_LAG: Final = timedelta(minutes=1)
+_LAG: Final = timedelta(minutes=1)  # what was made just now is shown everywhere after it
 _LOOKS: Final = frozenset({"look", "close"})
 
 

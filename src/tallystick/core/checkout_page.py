@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tallystick.core.quote import Quote, Quoted
 
 __all__ = [
+    "ENDED_THERE",
     "LIVE_CHECKOUT",
     "Checkout",
     "CheckoutState",
@@ -55,6 +56,9 @@ sold any more, so the money goes back.
 
 LIVE_CHECKOUT: Final[frozenset[CheckoutState]] = frozenset({"open", "processing", "refunding"})
 """The states in which a checkout is gone on with."""
+
+ENDED_THERE: Final = "ended_there"
+"""The code of a refusal to give back: the subscription was ended there, and not by us."""
 
 _LONGEST_ADDRESS: Final = 2_000
 _SHORTEST: Final = timedelta(hours=1)

@@ -11,8 +11,11 @@ import pytest
 from tallystick.core.intent import ProviderAccount
 from tallystick.core.lock import Lock, LockedPrice
 from tallystick.core.mirror import Mirrored, newer
-from tallystick.errors import Conflict, InvalidInput
+from tallystick.errors import Conflict, InvalidInput, SetupError
+from tallystick.providers.stripe.provider import Stripe
+from tallystick.providers.stripe.settings import StripeSettings
 from tallystick.providers.stripe.subscription import mirrored_of, price_lines
+from tallystick.providers.stripe.subscriptions import StripeSubscriptions
 
 ACCOUNT = ProviderAccount(id="acct_1", live=False)
 AT = datetime(2026, 2, 1, tzinfo=UTC)
@@ -144,3 +147,14 @@ def test_what_cannot_be_read_is_refused(broken: dict[str, Any]) -> None:
 def test_the_other_mode_is_refused(mode: object) -> None:
     with pytest.raises(Conflict, match="not of the test mode"):
         read(livemode=mode)
+
+
+@pytest.mark.parametrize(
+    "other", [{"account": "acct_other"}, {"livemode": True}, {"provider": "paypal"}]
+)
+def test_the_lock_of_another_account_stops_the_start(other: dict[str, Any]) -> None:
+    settings = StripeSettings(key="sk_test_abcd", account="acct_1")
+    lock = Lock(provider="stripe", environment="test", account="acct_1", livemode=False)
+    assert StripeSubscriptions(settings, lock).account.id == "acct_1"
+    with pytest.raises(SetupError, match="the lock file of test"):
+        Stripe(settings, replace(lock, **other))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import stripe
 
+from tallystick.core.checkout_page import ENDED_THERE
 from tallystick.core.currency import currency
-from tallystick.core.intent import Canceled, Succeeded
+from tallystick.core.intent import Canceled, Declined, Succeeded
 from tallystick.core.money import Money
 from tallystick.errors import Conflict, NotFound, OutcomeUnknown, SetupError
 from tallystick.providers.stripe.abilities import ABILITIES
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["StripeSubscriptions"]
 
 _PAGE: Final = 100
+_OVER: Final = frozenset({"canceled", "incomplete_expired"})
 _LONGEST: Final = 500
 _SERVER_ERROR: Final = 500
 
@@ -111,17 +113,21 @@ class StripeSubscriptions:
         """Cancel a subscription at once, and give back what was paid for it.
 
         Each payment is given back under a key of its own that is made of the refund's.  Where none
-        was made it is Canceled.  A repeat does the rest.
+        was made it is Canceled.  A repeat does the rest: by the comment of the cancellation it is
+        known as ours.  One that was ended otherwise is Declined, and its money stays: it stood in
+        nobody's way.
 
         Raises OutcomeUnknown, SetupError, Conflict.
         """
         reference = refund.payment
         try:
-            if self.fetch_raw(reference)["status"] not in {"canceled", "incomplete_expired"}:
-                with our_errors("subscription of Stripe", reference):
-                    self.client.v1.subscriptions.cancel(reference)
-        except NotFound as unseen:
-            raise OutcomeUnknown(f"Stripe does not show {reference} yet") from unseen
+            found = self.fetch_raw(reference)
+            if found["status"] not in _OVER:
+                found = self.cancel_now(reference, refund.key)
+        except NotFound as unseen:  # or Stripe knows that it is over, and does not show it yet
+            raise OutcomeUnknown(f"Stripe does not show how {reference} stands") from unseen
+        if (found.get("cancellation_details") or {}).get("comment") != refund.key:
+            return Declined(code=ENDED_THERE, message=f"{reference} was ended at Stripe")
         back: Outcome = Canceled(reference=reference)
         for payment, amount in self._paid(reference):
             one = replace(refund, key=f"{refund.key}/{payment}", payment=payment, amount=amount)
@@ -130,6 +136,16 @@ class StripeSubscriptions:
                 return done
             back = done
         return back
+
+    def cancel_now(self, reference: str, comment: str) -> dict[str, Any]:
+        """Cancel one at once, with a comment that says why; give it as plain JSON values.
+
+        Raises OutcomeUnknown, SetupError, Conflict; NotFound where it is over already.
+        """
+        params: Any = {"cancellation_details": {"comment": comment}}
+        with our_errors("subscription of Stripe", reference):
+            made = self.client.v1.subscriptions.cancel(reference, params)
+        return made.to_dict(for_json=True)
 
     def _paid(self, reference: str) -> list[tuple[str, Money]]:
         """Give what was paid on the invoices of a subscription, by its payments."""
