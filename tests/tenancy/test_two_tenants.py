@@ -254,9 +254,7 @@ def told(client: TestClient, who: str, place: int) -> tuple[int, str]:
     method, path, request = REQUESTS[place]
     answer = client.request(method, path, **request(who))
     text = re.sub("[0-9a-f]{64}", "DIGEST", answer.text)
-    text = re.sub(
-        r"tsq1[.\w-]+", "QUOTE", text
-    )  # signed, under its own id
+    text = re.sub(r"tsq1[.\w-]+", "QUOTE", text)  # signed, under its own id
     return answer.status_code, text.replace(who, "WHO")
 
 
